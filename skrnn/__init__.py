@@ -1,0 +1,47 @@
+"""Recurrent neural networks for scikit-learn.
+
+Public names are loaded when they are first asked for (PEP 562): ``import skrnn`` is quick and loads neither torch nor
+pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from skrnn.version import __version__
+
+if TYPE_CHECKING:
+    from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+    from skrnn.exceptions import DivergenceError
+    from skrnn.inspection import ForecastDisplay
+    from skrnn.windowing import StepwiseTransformer
+
+__all__ = [
+    "DivergenceError",
+    "ForecastDisplay",
+    "RNNClassifier",
+    "RNNRegressor",
+    "RNNSequenceTransformer",
+    "StepwiseTransformer",
+    "__version__",
+]
+
+_HOME = {
+    "DivergenceError": "exceptions",
+    "ForecastDisplay": "inspection",
+    "RNNClassifier": "estimators",
+    "RNNRegressor": "estimators",
+    "RNNSequenceTransformer": "estimators",
+    "StepwiseTransformer": "windowing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

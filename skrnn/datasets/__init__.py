@@ -1,0 +1,13 @@
+"""Small data sets for examples and tests; all of them load without a network connection."""
+
+from ._bikes import load_bike_sharing
+from ._univariate import load_airline_passengers, load_sine_wave, load_sunspots
+from ._vowels import load_japanese_vowels
+
+__all__ = [
+    "load_airline_passengers",
+    "load_bike_sharing",
+    "load_japanese_vowels",
+    "load_sine_wave",
+    "load_sunspots",
+]

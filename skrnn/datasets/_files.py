@@ -1,0 +1,72 @@
+"""What all loaders share: reading a packaged file, optional pandas, and the returned Bunch."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import inspect
+import io
+from collections.abc import Callable
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+
+def read_csv(filename: str) -> dict[str, tuple[str, ...]]:
+    """Return the columns of a ``.csv`` or ``.csv.gz`` file as text, by the name in its header."""
+    content = _read_bytes(filename)
+    if filename.endswith(".gz"):
+        content = gzip.decompress(content)
+    header, *rows = csv.reader(io.StringIO(content.decode("ascii"), newline=""))
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def read_npz(filename: str) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file by name."""
+    with np.load(io.BytesIO(_read_bytes(filename)), allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _read_bytes(filename: str) -> bytes:
+    """Return the content of a file in the ``data`` folder next to this module."""
+    return files("skrnn.datasets").joinpath("data", filename).read_bytes()
+
+
+def import_pandas() -> ModuleType:
+    """Return pandas, which is needed for ``as_frame=True`` only."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "as_frame=True needs pandas, which is not installed: "
+            "run `pip install pandas` or use as_frame=False."
+        ) from error
+    return pandas
+
+
+def make_result(
+    loader: Callable[..., Any],
+    data: Any,
+    target: Any,
+    *,
+    feature_names: list[str],
+    filename: str | None,
+    return_X_y: bool,
+    as_frame: bool,
+    **others: Any,
+) -> Bunch | tuple[Any, Any]:
+    """Return ``(data, target)`` or the Bunch of `loader`, whose docstring becomes ``DESCR``."""
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        frame=data.join(target) if as_frame else None,
+        feature_names=feature_names,
+        DESCR=inspect.getdoc(loader) or "",
+        filename=filename,
+        **others,
+    )

@@ -1,0 +1,7 @@
+"""Floor 4: the estimators, the only objects that remember."""
+
+from skrnn.estimators._classifier import RNNClassifier
+from skrnn.estimators._regressor import RNNRegressor
+from skrnn.estimators._transformer import RNNSequenceTransformer
+
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNSequenceTransformer"]

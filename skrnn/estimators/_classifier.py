@@ -1,0 +1,318 @@
+"""Sequences to classes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._encoding import encode_labels
+from skrnn.estimators._fitting import all_or_nothing
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
+from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective
+
+__all__ = ["RNNClassifier"]
+
+
+class RNNClassifier(ClassifierMixin, BaseRNN):
+    """Classification of sequences: one class, or several labels, per sequence. Minimises the cross-entropy.
+
+    Parameters
+    ----------
+    cell : {"rnn", "gru", "lstm"} or callable, default="gru"
+        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory. A callable
+        ``cell(input_size, hidden_size)`` returns a `torch.nn.Module` that maps ``(x, state)`` to ``(out, state)``,
+        batch first, with ``state=None`` at the first step.
+    hidden_size : int, default=32
+        Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
+        square, and overfit small data.
+    num_layers : int, default=1
+        Recurrent layers, each reading the states of the one below; at least 1.
+    nonlinearity : {"tanh", "relu"}, default="tanh"
+        Of the "rnn" cell only.
+    bidirectional : bool, default=False
+        Whether to read each sequence backwards too. The features of both directions are concatenated.
+    dropout : float, default=0.0
+        Probability, in [0, 1), that an output of a layer is set to zero in training.
+    features_per_step : int or "all", default=1
+        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+        Other forms of X have their own features and do not use it.
+    segment : int, default=None
+        Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
+        sequences get faster and remember further. None: no projection.
+    segment_stride : int, default=None
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last step.
+    scaling : {"standard", "window", "last"} or None, default="standard"
+        "standard": each input feature has mean 0 and standard deviation 1 over the training set. "last"
+        also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
+        for series whose level drifts. None: the data as they are.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class frequencies. Not
+        for several labels per sequence.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
+        "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
+        momentum of 0.9; "rmsprop".
+    learning_rate : float, default=0.01
+        Step size; above 0. Smaller is slower and steadier.
+    learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved after
+        ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+    weight_decay : float, default=0.0
+        Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
+    max_grad_norm : float or None, default=1.0
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML 2013).
+        None: no bound.
+    bptt_steps : int, default=None
+        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many steps
+        (segments). None: through the whole sequence.
+    batch_size : int, default=32
+        Sequences per update; at least 1. More are faster per epoch and need more epochs.
+    max_iter : int, default=100
+        Epochs at most; at least 1.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
+    early_stopping : bool, default=False
+        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class,, stop when their loss no longer improves, and
+        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last weights stay.
+    validation_fraction : float, default=0.1
+        In (0, 1); only used with ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of at least ``tol`` after which training stops.
+    tol : float, default=1e-4
+        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, shuffles and dropout. The same int, data and versions give the same bits on a machine.
+    verbose : int, default=0
+        1 prints the loss of each epoch.
+    n_jobs : int or None, default=None
+        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+    device : str, default="auto"
+        A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
+        accelerator is there.
+    engine : {"auto", "torch"}, default="auto"
+        What computes the training; "auto" picks.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted, of the dtype of y; the numbers of the labels if y was a label indicator matrix.
+    weights_ : dict of str to ndarray
+        Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
+    network_ : torch.nn.Module
+        The network in torch, built from ``weights_`` when asked for.
+    n_parameters_ : int
+        How many numbers were trained.
+    n_iter_ : int
+        Epochs trained.
+    loss_, best_loss_ : float
+        Loss of the last epoch; lowest loss (on the validation part, if there is one).
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation part after each epoch; None without ``early_stopping``.
+    n_outputs_ : int
+        Targets per sequence (0 if there are none).
+    n_features_in_ : int
+        Columns of a 2-D X; features per time step of any other X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a data frame or a list of data frames with string columns.
+
+    See Also
+    --------
+    RNNRegressor : Sequences to numbers.
+    RNNSequenceTransformer : Sequences to features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import RNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(length, 2)) for length in rng.integers(3, 9, size=100)]
+    >>> y = ["up" if sequence[0, 0] > 0 else "down" for sequence in X]  # said by the first step
+    >>> model = RNNClassifier(random_state=0).fit(X, y)
+    >>> model.score(X, y)
+    1.0
+    """
+
+    _parameter_constraints = {**SHARED_CONSTRAINTS, "class_weight": [dict, Options({"balanced"}), None]}
+
+    def __init__(
+        self,
+        *,
+        cell: Any = "gru",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        features_per_step: int | Literal["all"] = 1,
+        segment: int | None = None,
+        segment_stride: int | None = None,
+        scaling: str | None = "standard",
+        class_weight: Any = None,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-2,
+        learning_rate_schedule: str | None = None,
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = 1.0,
+        bptt_steps: int | None = None,
+        batch_size: int = 32,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        device: str = "auto",
+        engine: str = "auto",
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.nonlinearity = nonlinearity
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.features_per_step = features_per_step
+        self.segment = segment
+        self.segment_stride = segment_stride
+        self.scaling = scaling
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.bptt_steps = bptt_steps
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.device = device
+        self.engine = engine
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in a form that `fit` takes, with the same features.
+
+        Returns
+        -------
+        probabilities : float64 array of shape (n_samples, n_classes)
+            In the order of ``classes_``; rows sum to 1. With several labels per sequence, the probability of each label.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable; the message says where and what to do.
+        """
+        batch, chunks = self._run(X)
+        outputs = np.concatenate([values for values, _ in chunks])
+        return self._make_objective(batch.n_features).decode(outputs)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the class of each sequence.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict_proba`.
+
+        Returns
+        -------
+        y : array of shape (n_samples,)
+            The most probable class. With several labels per sequence, an indicator matrix (n_samples, n_labels) of the
+            labels whose probability is above 0.5.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        probabilities = self.predict_proba(X)
+        if self._target_form == "multilabel":
+            return (probabilities > 0.5).astype(np.int64)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    @all_or_nothing
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Train for one more epoch, on these rows.
+
+        The first call fixes the classes and the scaling; later ones go on with the weights and the optimizer's state.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `fit`.
+        y : array-like of shape (n_samples,)
+            Classes of the sequences.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come; needed in the first call.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the sequences.
+
+        Returns
+        -------
+        self : RNNClassifier
+        """
+        _check_partial_fit_first_call(self, classes)
+        return self._partial_fit(X, y, sample_weight)
+
+    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> NDArray[np.float64]:
+        known = getattr(self, "classes_", None)  # of an earlier fit, or of the first partial_fit
+        targets, classes, multilabel = encode_labels(self, y, n_samples, known)
+        form = "multilabel" if multilabel else "multiclass"
+        if not reset and form != self._target_form:
+            raise ValueError(f"y is {form}, {type(self).__name__} was fitted on {self._target_form} targets.")
+        self.classes_, self._target_form = classes, form
+        return targets
+
+    def _make_objective(self, n_features: int) -> Objective:
+        if self._target_form == "multilabel":
+            return MultilabelCrossEntropy()
+        return CrossEntropy(len(self.classes_))
+
+    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | float:
+        if self.class_weight is None:
+            return 1.0
+        if self._target_form == "multilabel":
+            raise ValueError("class_weight is not for several labels per sequence; use sample_weight.")
+        codes = targets[:, 0].astype(np.intp)
+        if isinstance(self.class_weight, dict):
+            return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])[codes]
+        present = np.unique(codes)
+        factors = np.zeros(len(self.classes_))
+        factors[present] = compute_class_weight("balanced", classes=present, y=codes, sample_weight=weights)
+        return factors[codes]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+RNNClassifier.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -1,0 +1,97 @@
+"""From validated rows to a training set: the validation tail, the canonical form, and the statistics after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.objectives import Objective, TargetScaling
+from skrnn.sequences import InputScaling, SequenceBatch, canonical_rows
+from skrnn.training import TrainingSet
+
+__all__ = ["FitData", "prepare"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """Everything that `train` needs but the network and its parameters."""
+
+    objective: Objective
+    inputs: InputScaling
+    outputs: TargetScaling | None
+    training: TrainingSet
+    validation: TrainingSet | None
+
+
+def prepare(
+    estimator: Any,
+    batch: SequenceBatch,
+    targets: Doubles | None,
+    weights: Doubles,
+    scalings: tuple[InputScaling, TargetScaling | None] | None,
+) -> FitData:
+    """Make the training set of an estimator; ``scalings`` are kept if given, else learnt from it."""
+    objective = estimator._make_objective(batch.n_features)
+    held_out, kept = None, weights
+    if estimator.early_stopping:
+        held_out = _tail(batch, targets, weights, estimator.validation_fraction, objective, type(estimator).__name__)
+        kept = weights * ~held_out
+    canonical = canonical_rows(batch, targets, kept)
+    rows, merged = canonical.rows, canonical.weights
+    distinct, distinct_targets = batch.take(rows), None if targets is None else targets[rows]
+    if scalings is None:
+        inputs = InputScaling.fit(estimator.scaling, distinct, merged)
+        outputs = estimator._fit_target_scaling(distinct_targets, merged, inputs, distinct)
+    else:
+        inputs, outputs = scalings
+
+    def make_set(batch: SequenceBatch, targets: Doubles | None, weights: Doubles) -> TrainingSet:
+        weights = weights * estimator._class_weights(targets, weights)
+        weights = weights * (len(weights) / weights.sum())
+        gain = None
+        if outputs is not None:
+            assert targets is not None
+            values, gain = outputs.encode(targets, inputs, batch)
+        else:
+            values = None if targets is None else targets.astype(np.float32)
+        return TrainingSet(batch, inputs, values, gain, weights)
+
+    training_set = make_set(distinct, distinct_targets, merged)
+    if held_out is None:
+        return FitData(objective, inputs, outputs, training_set, None)
+    rest = np.flatnonzero(held_out & (weights > 0))
+    validation = make_set(batch.take(rest), None if targets is None else targets[rest], weights[rest])
+    return FitData(objective, inputs, outputs, training_set, validation)
+
+
+def _tail(
+    batch: SequenceBatch, targets: Doubles | None, weights: Doubles, fraction: float, objective: Objective, name: str
+) -> NDArray[np.bool_]:
+    """Which rows validate: the last ``fraction`` of the weight, of each class if there are classes.
+
+    A row that also stands further up, in the training part, is not held out: equal rows stay on one side.
+    """
+    strata = objective.strata(targets)
+    groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    held_out = np.zeros(len(weights), dtype=bool)
+    for rows in groups:
+        before, total = np.cumsum(weights[rows]) - weights[rows], weights[rows].sum()
+        held_out[rows] = before >= (1 - fraction - 1e-9) * total
+    canonical = canonical_rows(batch, targets, weights)
+    first = np.full(len(canonical.rows), len(weights))
+    counted = weights > 0
+    np.minimum.at(first, canonical.group[counted], np.flatnonzero(counted))
+    held_out[counted] = held_out[first[canonical.group[counted]]]
+    part = held_out[counted]
+    if part.all() or not part.any():
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction} leaves no rows to "
+            f"{'train' if part.all() else 'validate'} on (n_samples={len(weights)}). Give {name} more data, or set "
+            "early_stopping=False."
+        )
+    return held_out

@@ -1,0 +1,384 @@
+"""Sequences to features."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn import objectives
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._encoding import encode_labels
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
+from skrnn.estimators._validation import check_numbers
+from skrnn.objectives import Objective, TargetScaling
+from skrnn.sequences import InputScaling, SequenceBatch, is_ragged, refuse_frame
+
+__all__ = ["RNNSequenceTransformer"]
+
+Doubles = NDArray[np.float64]
+
+
+_ADVICE = "Set pooling='last', 'mean' or 'max'"
+
+
+def _container(estimator: Any) -> str:
+    """The container that was asked for, on the estimator or globally."""
+    own = getattr(estimator, "_sklearn_output_config", {})
+    return str(own.get("transform", get_config()["transform_output"]))
+
+
+def _gives_table(estimator: Any) -> bool:
+    """Whether the output is 2-D: only then do its columns have names."""
+    return estimator.pooling is not None
+
+
+class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
+    """Features of sequences for any model: the hidden states of a recurrent network.
+
+    Parameters
+    ----------
+    cell : {"rnn", "gru", "lstm"} or callable, default="gru"
+        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory. A callable
+        ``cell(input_size, hidden_size)`` returns a `torch.nn.Module` that maps ``(x, state)`` to ``(out, state)``,
+        batch first, with ``state=None`` at the first step.
+    hidden_size : int, default=32
+        Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
+        square, and overfit small data.
+    num_layers : int, default=1
+        Recurrent layers, each reading the states of the one below; at least 1.
+    nonlinearity : {"tanh", "relu"}, default="tanh"
+        Of the "rnn" cell only.
+    bidirectional : bool, default=False
+        Whether to read each sequence backwards too. The features of both directions are concatenated.
+    dropout : float, default=0.0
+        Probability, in [0, 1), that an output of a layer is set to zero in training.
+    features_per_step : int or "all", default=1
+        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+        Other forms of X have their own features and do not use it.
+    segment : int, default=None
+        Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
+        sequences get faster and remember further. None: no projection.
+    segment_stride : int, default=None
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last step.
+    scaling : {"standard", "window", "last"} or None, default="standard"
+        "standard": each input feature (and a numeric y) has mean 0 and standard deviation 1 over the training set. "last"
+        also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
+        for series whose level drifts. None: the data as they are.
+    objective : {"auto", "forecast", "reconstruct", "regression", "classification"}, default="auto"
+        What the states are learnt for. Without labels: "forecast", the next time step at every step; "reconstruct", the
+        whole sequence from its last state by a decoder. With labels: "regression" and "classification" of y. "auto":
+        by y if it is given (classification if scikit-learn's `type_of_target` calls it discrete), else "forecast".
+    pooling : {"last", "mean", "max"} or None, default="last"
+        How the states of a sequence become one row of features: each direction's last state, or the mean or maximum over
+        the steps. None: every step's state.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
+        "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
+        momentum of 0.9; "rmsprop".
+    learning_rate : float, default=0.01
+        Step size; above 0. Smaller is slower and steadier.
+    learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved after
+        ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+    weight_decay : float, default=0.0
+        Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
+    max_grad_norm : float or None, default=1.0
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML 2013).
+        None: no bound.
+    bptt_steps : int, default=None
+        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many steps
+        (segments). None: through the whole sequence.
+    batch_size : int, default=32
+        Sequences per update; at least 1. More are faster per epoch and need more epochs.
+    max_iter : int, default=100
+        Epochs at most; at least 1.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
+    early_stopping : bool, default=False
+        Whether to hold out the last ``validation_fraction`` of the rows (of each class), stop when their loss no longer improves, and
+        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last weights stay.
+    validation_fraction : float, default=0.1
+        In (0, 1); only used with ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of at least ``tol`` after which training stops.
+    tol : float, default=1e-4
+        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, shuffles and dropout. The same int, data and versions give the same bits on a machine.
+    verbose : int, default=0
+        1 prints the loss of each epoch.
+    n_jobs : int or None, default=None
+        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+    device : str, default="auto"
+        A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
+        accelerator is there.
+    engine : {"auto", "torch"}, default="auto"
+        What computes the training; "auto" picks.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
+    network_ : torch.nn.Module
+        The network in torch, built from ``weights_`` when asked for.
+    n_parameters_ : int
+        How many numbers were trained.
+    n_iter_ : int
+        Epochs trained.
+    loss_, best_loss_ : float
+        Loss of the last epoch; lowest loss (on the validation part, if there is one).
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation part after each epoch; None without ``early_stopping``.
+    n_outputs_ : int
+        Targets per sequence (0 if there are none).
+    n_features_in_ : int
+        Columns of a 2-D X; features per time step of any other X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a data frame or a list of data frames with string columns.
+
+    See Also
+    --------
+    RNNClassifier : Sequences to classes.
+    RNNRegressor : Sequences to numbers.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skrnn import RNNSequenceTransformer
+    >>> from skrnn.datasets import load_sine_wave
+    >>> X, y = load_sine_wave(return_X_y=True)
+    >>> features = RNNSequenceTransformer(hidden_size=8, objective="forecast", max_iter=10, random_state=0)
+    >>> features.fit_transform(X).shape
+    (490, 8)
+    >>> bool(make_pipeline(features, Ridge()).fit(X[:390], y[:390]).score(X[390:], y[390:]) > 0.95)
+    True
+    """
+
+    _parameter_constraints = {
+        **SHARED_CONSTRAINTS,
+        "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
+        "pooling": [Options({"last", "mean", "max"}), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell: Any = "gru",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        features_per_step: int | Literal["all"] = 1,
+        segment: int | None = None,
+        segment_stride: int | None = None,
+        scaling: str | None = "standard",
+        objective: str = "auto",
+        pooling: str = "last",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-2,
+        learning_rate_schedule: str | None = None,
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = 1.0,
+        bptt_steps: int | None = None,
+        batch_size: int = 32,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        device: str = "auto",
+        engine: str = "auto",
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.nonlinearity = nonlinearity
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.features_per_step = features_per_step
+        self.segment = segment
+        self.segment_stride = segment_stride
+        self.scaling = scaling
+        self.objective = objective
+        self.pooling = pooling
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.bptt_steps = bptt_steps
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.device = device
+        self.engine = engine
+
+    def transform(self, X: Any) -> Any:
+        """Features of each sequence.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in a form that `fit` takes, with the same features.
+
+        Returns
+        -------
+        features : array of shape (n_samples, n_features_out)
+            float32 if X is, else float64; n_features_out is hidden_size times the number of directions. With
+            ``pooling=None``, (n_samples, n_timesteps, n_features_out), NaN where X has padding; a list of
+            (n_timesteps_i, n_features_out) arrays if X is a list. With ``segment``, one step per segment.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or if a data frame is asked for with ``pooling=None``.
+        """
+        check_is_fitted(self)
+        if not _gives_table(self):
+            refuse_frame(self, _container(self), _ADVICE)
+        batch, chunks = self._run(X, "last" if self.pooling == "last" else "states")
+        dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+        if self.pooling is None:
+            rows = [row[:length] for values, lengths in chunks for row, length in zip(values, lengths, strict=True)]
+            if is_ragged(X):
+                return [row.astype(dtype) for row in rows]
+            return self._stack(rows, batch).astype(dtype)
+        parts = [values if self.pooling == "last" else _pool(values, lengths, self.pooling) for values, lengths in chunks]
+        return np.concatenate(parts).astype(dtype, copy=False)
+
+    def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
+        """States (n_samples, n_timesteps, H), each at its place in X."""
+        whole_steps = self._spec["segment"] is None
+        width = int(batch.spans.max()) if whole_steps else max(map(len, rows))
+        out = np.full((len(rows), width, rows[0].shape[1]), np.nan)
+        for i, row in enumerate(rows):
+            begin = batch.leading[i] if whole_steps else 0
+            out[i, begin : begin + len(row)] = row
+        return out
+
+    @available_if(_gives_table)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the features: the class name in lower case and a number.
+
+        Parameters
+        ----------
+        input_features : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        names : ndarray of str, of shape (n_features_out,)
+        """
+        return super().get_feature_names_out(input_features)
+
+    def set_output(self, *, transform: str | None = None) -> Any:
+        """Choose the container of the features.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            None leaves it as it is.
+
+        Returns
+        -------
+        self : RNNSequenceTransformer
+
+        Raises
+        ------
+        ValueError
+            If a data frame is asked for with ``pooling=None``: its output is 3-D.
+        """
+        if _gives_table(self):
+            return super().set_output(transform=transform)
+        refuse_frame(self, transform or "default", _ADVICE)
+        return self
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._spec["hidden_size"]) * (2 if self._spec["bidirectional"] else 1)
+
+    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> Doubles | None:
+        form = self.objective
+        if form == "auto":
+            form = "forecast" if y is None else "regression" if _is_continuous(y) else "classification"
+        if not reset and form != self._target_form:
+            raise ValueError(f"{type(self).__name__} cannot go on with {form}, it was fitted for {self._target_form}.")
+        self._target_form = form
+        if form == "regression":
+            return check_numbers(self, y, n_samples)[0]
+        if form != "classification":
+            return None
+        targets, self.classes_, multilabel = encode_labels(self, y, n_samples, getattr(self, "classes_", None))
+        self._target_form = "multilabel" if multilabel else form
+        return targets
+
+    def _make_objective(self, n_features: int) -> Objective:
+        if self._target_form == "forecast":
+            return objectives.Forecast(n_features, self.segment or 1, self.segment_stride)
+        if self._target_form == "reconstruct":
+            return objectives.Reconstruction(n_features)
+        if self._target_form == "regression":
+            return objectives.SquaredError()
+        if self._target_form == "multilabel":
+            return objectives.MultilabelCrossEntropy()
+        return objectives.CrossEntropy(len(self.classes_))
+
+    def _fit_target_scaling(
+        self, targets: Any, weights: Doubles, inputs: InputScaling, batch: SequenceBatch
+    ) -> TargetScaling | None:
+        if self._target_form == "forecast" and (batch.lengths <= (self.segment or 1)).all():
+            raise ValueError(
+                f"{type(self).__name__} learns from the next time step, but no sequence has more than "
+                f"{self.segment or 1} time step(s) (n_features={self.n_features_in_}). Pass longer sequences or y, or set "
+                "objective='reconstruct'."
+            )
+        if self._target_form != "regression":
+            return None
+        return TargetScaling.fit("standard" if self.scaling else None, targets, weights, inputs, batch)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _is_continuous(y: Any) -> bool:
+    return bool(type_of_target(y, input_name="y").startswith("continuous"))
+
+
+def _pool(states: Doubles, lengths: NDArray[np.intp], pooling: str) -> Doubles:
+    """Mean or maximum over the valid steps of states (B, T, H)."""
+    valid = (np.arange(states.shape[1]) < lengths[:, None])[:, :, None]
+    if pooling == "max":
+        return np.where(valid, states, -np.inf).max(axis=1)
+    return np.where(valid, states, 0.0).sum(axis=1) / lengths[:, None]
+
+
+RNNSequenceTransformer.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -1,0 +1,45 @@
+"""Floor 2: what is computed. A `NetworkSpec` and named weights, and the torch code that runs them.
+
+Names that need torch are imported when they are asked for (PEP 562): specs, weights and summaries do not load it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from skrnn.networks._device import resolve_device
+from skrnn.networks._run import run_network
+from skrnn.networks._spec import NetworkSpec, initial_weights, parameter_shapes
+from skrnn.networks._summary import NetworkSummary, summarize
+
+if TYPE_CHECKING:
+    from skrnn.networks._forward import forward
+    from skrnn.networks._module import SequenceModule
+    from skrnn.networks._module_cell import private_torch_random
+    from skrnn.networks._threads import pinned_threads
+
+__all__ = [
+    "NetworkSpec",
+    "NetworkSummary",
+    "SequenceModule",
+    "forward",
+    "initial_weights",
+    "parameter_shapes",
+    "pinned_threads",
+    "private_torch_random",
+    "resolve_device",
+    "run_network",
+    "summarize",
+]
+
+_NEEDS_TORCH = {
+    "SequenceModule": "_module",
+    "forward": "_forward",
+    "pinned_threads": "_threads",
+    "private_torch_random": "_module_cell",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)

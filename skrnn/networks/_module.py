@@ -1,0 +1,68 @@
+"""The network as a `torch.nn.Module`, for those who want to go on in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.networks._forward import forward
+from skrnn.networks._module_cell import ModuleCell
+from skrnn.networks._spec import NetworkSpec
+
+__all__ = ["SequenceModule"]
+
+
+class SequenceModule(torch.nn.Module):
+    """A fitted network. Its `state_dict` has the names of ``weights_``; ``rnn`` is torch's own module.
+
+    It reads what the estimator's scaling makes of X: float32 (n_samples, n_timesteps, input_size), with zeros as
+    padding behind the last step, and returns the head's outputs.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]]):
+        super().__init__()
+        self.spec = spec
+        self.cell = spec.make_cell()
+        with torch.device("meta"):
+            self._build(spec)
+        state = {name: torch.tensor(value) for name, value in weights.items()}
+        self.load_state_dict(state, strict=not isinstance(self.cell, ModuleCell), assign=True)
+
+    def _build(self, spec: NetworkSpec) -> None:
+        if spec.segment is not None:
+            self.segment = torch.nn.Linear(spec.segment * spec.input_size, spec.hidden_size)
+        first = spec.input_size if spec.segment is None else spec.hidden_size
+        self.rnn = self._recurrence("rnn.", first, spec.num_layers, spec.bidirectional)
+        if spec.readout == "decoder":
+            self.decoder = self._recurrence("decoder.", spec.state_size, 1, False)
+        read = spec.hidden_size if spec.readout == "decoder" else spec.state_size
+        self.head = torch.nn.Linear(read, spec.output_size)
+
+    def _recurrence(self, prefix: str, size: int, num_layers: int, bidirectional: bool) -> torch.nn.Module:
+        spec = self.spec
+        if isinstance(self.cell, ModuleCell):
+            sizes = [(suffix[1:], n) for p, suffix, n in spec.cell_sizes() if p == prefix]
+            with torch.device("cpu"):
+                return torch.nn.ModuleDict({name: spec.make_cell().module(n) for name, n in sizes})
+        options: dict[str, Any] = {"batch_first": True, "num_layers": num_layers, "bidirectional": bidirectional}
+        if spec.cell == "rnn":
+            return torch.nn.RNN(size, spec.hidden_size, nonlinearity=spec.nonlinearity, **options)
+        kinds = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
+        return kinds[str(spec.cell)](size, spec.hidden_size, **options)
+
+    def forward(self, x: Tensor, lengths: Any = None) -> Tensor:
+        """Outputs (n_samples, n_outputs), or one per time step; lengths None: all steps are real."""
+        lengths = np.full(x.shape[0], x.shape[1]) if lengths is None else np.asarray(lengths)
+        weights = dict(self.named_parameters())
+        drop = self.spec.dropout if self.training else 0.0
+
+        def draw_mask(shape: tuple[int, ...]) -> Tensor:
+            return torch.nn.functional.dropout(torch.ones(shape, device=x.device, dtype=x.dtype), drop)
+
+        run = forward(self.spec, self.cell, weights, x, lengths, draw_mask=draw_mask if drop else None)
+        return run.outputs

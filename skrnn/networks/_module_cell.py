@@ -1,0 +1,89 @@
+"""A user's own torch module as a cell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skrnn.networks._cells import Cell, Floats
+
+__all__ = ["ModuleCell", "private_torch_random"]
+
+_global_generator = threading.RLock()
+
+
+@contextmanager
+def private_torch_random(seed: int) -> Iterator[None]:
+    """Seed torch's global generators for code that draws from them; they are as before afterwards.
+
+    Modules of others know no other generator. One thread at a time may be inside.
+    """
+    with _global_generator, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+class ModuleCell(Cell):
+    """``maker(input_size, hidden_size)`` returns a module ``(x, state) -> (out, state)``, batch first.
+
+    x is (B, T, input_size), out (B, T, hidden_size); the state is None at the first step, and any tensor or
+    (nested) tuple of tensors after it. The weights are the module's parameters; buffers stay as the maker made
+    them.
+    """
+
+    def __init__(self, hidden_size: int, maker: Callable[[int, int], Any], seed: int):
+        super().__init__(hidden_size)
+        self.maker = maker
+        self.seed = seed
+        self._modules: dict[int, torch.nn.Module] = {}
+
+    def module(self, input_size: int) -> torch.nn.Module:
+        """The module for that input size, made once."""
+        if input_size not in self._modules:
+            with private_torch_random(self.seed), torch.no_grad():
+                module = self.maker(input_size, self.hidden_size)
+                self._check(module, input_size)
+            self._modules[input_size] = module.float()
+        return self._modules[input_size]
+
+    def _check(self, module: Any, input_size: int) -> None:
+        if not isinstance(module, torch.nn.Module):
+            raise TypeError(
+                f"cell={self.maker!r} returned a {type(module).__name__}; it must return a torch.nn.Module that maps "
+                "(x, state) to (out, state)."
+            )
+        if getattr(module, "batch_first", True) is False:
+            raise ValueError(
+                f"cell={self.maker!r} makes a module with batch_first=False, which would run through the samples "
+                "instead of the time steps. Make it with batch_first=True."
+            )
+        parameter = next(module.parameters(), torch.zeros(0))
+        out, _ = module(torch.zeros(2, 3, input_size, dtype=parameter.dtype), None)
+        if tuple(out.shape) != (2, 3, self.hidden_size):
+            raise ValueError(
+                f"cell={self.maker!r} makes a module that turns shape (2, 3, {input_size}) into {tuple(out.shape)}; "
+                f"(2, 3, {self.hidden_size}) is expected: (n_samples, n_timesteps, hidden_size)."
+            )
+
+    def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(value.shape) for name, value in self.module(input_size).named_parameters()}
+
+    def initial(self, input_size: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """The module's own initial values, drawn with the cell's seed."""
+        parameters = self.module(input_size).named_parameters()
+        return {name: value.detach().numpy().copy() for name, value in parameters}
+
+    def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        module = self.module(x.shape[2]).to(x.device, x.dtype).train(torch.is_grad_enabled())
+        out, state = torch.func.functional_call(module, weights, (x, state))
+        return out, state
+
+    def full_name(self, prefix: str, name: str, suffix: str) -> str:
+        """The module's own names behind that of the layer: ``rnn.l0.weight``."""
+        return f"{prefix}{suffix[1:]}.{name}"

@@ -1,0 +1,69 @@
+"""A table of a network's layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+from skrnn.networks._spec import NetworkSpec, parameter_shapes
+
+__all__ = ["LayerSummary", "NetworkSummary", "summarize"]
+
+
+class LayerSummary(NamedTuple):
+    """One row: the layer, the shape of its output, the shapes of its weights and how many numbers those are."""
+
+    layer: str
+    output_shape: str
+    weights: dict[str, tuple[int, ...]]
+    n_parameters: int
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """The layers of a network, in the order of computation; printing it shows a table."""
+
+    layers: tuple[LayerSummary, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers in all layers."""
+        return sum(layer.n_parameters for layer in self.layers)
+
+    def __str__(self) -> str:
+        head = ("layer", "output shape", "weights", "parameters")
+        rows = [
+            (row.layer, row.output_shape, ", ".join(f"{n} {s}" for n, s in row.weights.items()), f"{row.n_parameters:,}")
+            for row in self.layers
+        ]
+        rows.append(("total", "", "", f"{self.n_parameters:,}"))
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(4)]
+
+        def line(row: tuple[str, ...]) -> str:
+            return "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])])
+
+        return "\n".join([line(head), "  ".join("-" * width for width in widths), *map(line, rows)])
+
+    __repr__ = __str__
+
+
+def summarize(spec: NetworkSpec) -> NetworkSummary:
+    """The layers of a spec with the shapes and counts of their weights."""
+    cell, shapes, layers = spec.make_cell(), parameter_shapes(spec), []
+
+    def add(label: str, output_shape: str, names: list[str]) -> None:
+        weights = {name: shapes[name] for name in names}
+        layers.append(LayerSummary(label, output_shape, weights, sum(prod(shape) for shape in weights.values())))
+
+    steps = "n_timesteps" if spec.segment is None else "n_segments"
+    kind = spec.cell.upper() if isinstance(spec.cell, str) else getattr(spec.cell, "__name__", "module")
+    if spec.segment is not None:
+        add("segment (Linear, ReLU)", f"(n, n_segments, {spec.hidden_size})", ["segment.weight", "segment.bias"])
+    for prefix, suffix, size in spec.cell_sizes():
+        axis = "n_timesteps" if prefix == "decoder." else steps
+        names = [cell.full_name(prefix, name, suffix) for name in cell.shapes(size)]
+        add(f"{prefix}{suffix[1:]} ({kind})", f"(n, {axis}, {spec.hidden_size})", names)
+    head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {steps}, {spec.output_size})"
+    add("head (Linear)", head_shape, ["head.weight", "head.bias"])
+    return NetworkSummary(tuple(layers))

@@ -1,0 +1,62 @@
+"""The objective: a loss written once, as value and gradient, for every engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MiniBatch", "Objective", "Readout"]
+
+Floats = NDArray[np.floating[Any]]
+Readout = Literal["last", "steps", "decoder"]
+
+
+@dataclass(frozen=True, eq=False)
+class MiniBatch:
+    """What a loss may look at.
+
+    Attributes
+    ----------
+    inputs : array of shape (batch_size, n_timesteps, input_size)
+        What the network reads, zero in the padding.
+    lengths : integer array of shape (batch_size,)
+    targets : array of shape (batch_size, n_targets) or None
+        In the units of the loss.
+    gain : array of shape (batch_size, n_targets) or None
+        Factor from the network's outputs to the units of the loss, where it differs by sequence.
+    """
+
+    inputs: Floats
+    lengths: NDArray[np.intp]
+    targets: Floats | None = None
+    gain: Floats | None = None
+
+
+class Objective(ABC):
+    """A loss of the network's outputs, and what those outputs mean.
+
+    Losses are NumPy code: the outputs are a few numbers per sequence, and an engine hands the gradient on to its
+    own backward pass.
+    """
+
+    readout: ClassVar[Readout] = "last"
+
+    @abstractmethod
+    def n_outputs(self, n_targets: int) -> int:
+        """Outputs of the network for so many targets."""
+
+    @abstractmethod
+    def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        """The loss of each sequence (batch_size,), and its gradient with respect to ``outputs``."""
+
+    @abstractmethod
+    def decode(self, outputs: Floats) -> Floats:
+        """Predictions, in the units of the loss, from outputs (n_samples, n_outputs)."""
+
+    def strata(self, targets: Floats | None) -> NDArray[np.intp] | None:
+        """Group of each row; a validation part is taken from each group alike. None: no groups."""
+        return None

@@ -1,0 +1,78 @@
+"""Regression targets in the units of a loss, and predictions back in the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.sequences import InputScaling, SequenceBatch, weighted_mean_and_scale
+
+__all__ = ["TargetScaling"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TargetScaling:
+    """The map  y = level + mean + scale * gain * output.
+
+    ``level`` (and, for ``kind="window"``, ``gain``) differ by sequence: target k lies on the level of input
+    feature k mod n_features if the number of targets is a multiple of n_features, else all lie on feature 0.
+
+    Attributes
+    ----------
+    kind : {"standard", "last", "window", "mean"} or None
+        The scaling of the inputs that is undone here; "mean" only divides by the mean, for a log link.
+    mean, scale : float64 arrays of shape (n_targets,)
+    """
+
+    kind: str | None
+    mean: Doubles
+    scale: Doubles
+
+    @classmethod
+    def fit(
+        cls, kind: str | None, y: Doubles, weights: Doubles, inputs: InputScaling, batch: SequenceBatch
+    ) -> TargetScaling:
+        """Statistics of y (n_samples, n_targets), each row counted with its weight."""
+        n_targets = y.shape[1]
+        blank = cls(kind, np.zeros(n_targets), np.ones(n_targets))
+        if kind is None:
+            return blank
+        level, _ = blank._level_and_gain(inputs, batch)
+        mean, scale = weighted_mean_and_scale(y - level, weights)
+        if kind == "mean":
+            return cls(kind, blank.mean, np.where(mean > 0, mean, 1.0))
+        if kind == "window":  # the sequence's own mean is the centre
+            return cls(kind, blank.mean, scale)
+        return cls(kind, mean, scale)
+
+    def encode(
+        self, y: Doubles, inputs: InputScaling, batch: SequenceBatch
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Targets in the units of the loss, (n_samples, n_targets), and their gain."""
+        level, gain = self._level_and_gain(inputs, batch)
+        with np.errstate(over="ignore"):  # too large for float32: training reports it as divergence
+            targets = ((y - level - self.mean) / self.scale).astype(np.float32)
+        return targets, None if gain is None else gain.astype(np.float32)
+
+    def decode(self, predictions: Doubles, inputs: InputScaling, batch: SequenceBatch) -> Doubles:
+        """Predictions (n_samples, n_targets, …) in the user's units."""
+        level, gain = self._level_and_gain(inputs, batch)
+        extra = (...,) + (None,) * (predictions.ndim - 2)
+        if gain is not None:
+            predictions = predictions * gain[extra]
+        return np.asarray(level[extra] + self.mean[extra] + self.scale[extra] * predictions)
+
+    def _level_and_gain(self, inputs: InputScaling, batch: SequenceBatch) -> tuple[Doubles, Doubles | None]:
+        """Level and gain of each target, (n_samples or 1, n_targets)."""
+        n_targets = len(self.mean)
+        if self.kind not in ("last", "window"):
+            return np.zeros((1, n_targets)), None
+        level, spread = inputs.level_and_spread(batch)
+        n_features = level.shape[1]
+        feature = np.arange(n_targets) % n_features if n_targets % n_features == 0 else np.zeros(n_targets, int)
+        gain = spread[:, feature] / self.scale if self.kind == "window" else None
+        return level[:, feature], gain

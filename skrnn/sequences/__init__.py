@@ -1,0 +1,25 @@
+"""Floor 1: raw X becomes a validated, immutable `SequenceBatch`; nobody below checks again."""
+
+from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._canonical import CanonicalRows, canonical_rows
+from skrnn.sequences._check import check_sequences, is_ragged, open_container
+from skrnn.sequences._door import check_estimator_X, refuse_frame
+from skrnn.sequences._scaling import InputScaling, batch_chunks
+from skrnn.sequences._segments import segment_positions
+from skrnn.sequences._statistics import mean_and_scale, weighted_mean_and_scale
+
+__all__ = [
+    "CanonicalRows",
+    "InputScaling",
+    "SequenceBatch",
+    "batch_chunks",
+    "canonical_rows",
+    "check_estimator_X",
+    "check_sequences",
+    "is_ragged",
+    "mean_and_scale",
+    "open_container",
+    "refuse_frame",
+    "segment_positions",
+    "weighted_mean_and_scale",
+]

@@ -1,0 +1,126 @@
+"""The one form in which sequences travel through the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+__all__ = ["SequenceBatch", "steps_under"]
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceBatch:
+    """Validated sequences: one flat table of time steps, and where in it each sequence lies.
+
+    Sequence ``i`` is ``steps[starts[i] : starts[i] + lengths[i]]``. Equal-length arrays, lists of different
+    lengths and overlapping windows of one series are all of this form, the last one without a copy: windows
+    that overlap share their steps.
+
+    Attributes
+    ----------
+    steps : float array of shape (n_steps, n_features)
+        float32 for networks. NaN is a missing value; steps that belong to no sequence may hold anything.
+    starts, lengths : integer arrays of shape (n_samples,)
+        First step of each sequence and how many steps it has (at least 1).
+    leading, spans : integer arrays of shape (n_samples,)
+        How many steps of padding stood before the sequence in X, and how many steps its row of X had with all
+        padding. They tell outputs with one value per step where to go.
+    """
+
+    steps: Floats
+    starts: Integers
+    lengths: Integers
+    leading: Integers
+    spans: Integers
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.starts)
+
+    @property
+    def n_features(self) -> int:
+        return int(self.steps.shape[1])
+
+    @property
+    def max_length(self) -> int:
+        return int(self.lengths.max())
+
+    def take(self, rows: Integers) -> SequenceBatch:
+        """The sequences at ``rows``, in that order; the steps are shared, not copied."""
+        return replace(
+            self,
+            starts=self.starts[rows],
+            lengths=self.lengths[rows],
+            leading=self.leading[rows],
+            spans=self.spans[rows],
+        )
+
+    def positions(self) -> tuple[Integers, NDArray[np.bool_] | None]:
+        """Step numbers (n_samples, max_length), left-aligned, and which of them are padding (None: none)."""
+        width = self.max_length
+        offsets = np.arange(width)
+        if (self.lengths == width).all():
+            return self.starts[:, None] + offsets, None
+        padding = offsets >= self.lengths[:, None]
+        last = self.lengths[:, None] - 1
+        return self.starts[:, None] + np.minimum(offsets, last), padding
+
+    def coverage(self, weights: Floats | None = None) -> Floats:
+        """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
+        size = len(self.steps) + 1
+        change = np.bincount(self.starts, weights, size) - np.bincount(
+            self.starts + self.lengths, weights, size
+        )
+        return np.cumsum(change)[:-1]
+
+    def missing_features(self) -> NDArray[np.bool_]:
+        """Which features have a missing value inside some sequence; (n_features,)."""
+        used = self.coverage() > 0
+        return np.isnan(self.steps[used]).any(axis=0)
+
+    @classmethod
+    def from_spans(cls, steps: Floats, starts: Integers, spans: Integers) -> SequenceBatch:
+        """Trim padding (steps that are NaN in every feature) off both ends of each span of steps.
+
+        A span without any real step is kept as a single step whose every value is missing: a table row that is
+        missing altogether is a row to predict for, not an error.
+        """
+        n_steps = len(steps)
+        # A sum shows in one pass, without a table of flags, that no value is NaN (there is no infinity here).
+        anything_missing = bool(np.isnan(steps.sum(dtype=np.longdouble)))
+        empty = np.isnan(steps).all(axis=1) if anything_missing else np.zeros(0, bool)
+        if not empty.any():
+            return cls(steps, starts, spans, np.zeros_like(starts), spans)
+        numbers = np.arange(n_steps)
+        next_real = np.minimum.accumulate(np.where(empty, n_steps, numbers)[::-1])[::-1]
+        last_real = np.maximum.accumulate(np.where(empty, -1, numbers))
+        ends = starts + spans - 1
+        first, last = next_real[starts], last_real[ends]
+        nothing = first > last
+        first, last = np.where(nothing, ends, first), np.where(nothing, ends, last)
+        return cls(steps, first, last - first + 1, first - starts, spans)
+
+
+def steps_under(X: NDArray[np.generic]) -> tuple[NDArray[np.generic], int] | None:
+    """The series under an array (n_samples, n_timesteps, n_features) and the stride of its rows, as a view.
+
+    Row i of X is ``series[i * stride : i * stride + n_timesteps]``. A contiguous array has a stride of
+    n_timesteps; rows of overlapping windows have a smaller one. None where X has no such layout.
+    """
+    n_samples, n_timesteps, n_features = X.shape
+    by_row, by_step, by_feature = X.strides
+    if n_samples < 2 or n_timesteps < 2 or by_step <= 0 or by_row < 0 or by_row % by_step:
+        return None
+    stride = by_row // by_step
+    if stride > n_timesteps:
+        return None  # between two rows lies memory that X does not own
+    n_steps = (n_samples - 1) * stride + n_timesteps
+    series = as_strided(X, (n_steps, n_features), (by_step, by_feature), writeable=False)
+    return series, stride

@@ -1,0 +1,94 @@
+"""The door as an estimator uses it: X is validated and its features are remembered or compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import _get_feature_names, validate_data
+
+from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._check import check_sequences, open_container
+
+__all__ = ["check_estimator_X", "refuse_frame"]
+
+_AXES = "Axes are (n_samples, n_timesteps, n_features)."
+
+
+def check_estimator_X(
+    estimator: Any, X: Any, *, reset: bool, dtype: type[np.floating[Any]] = np.float32
+) -> SequenceBatch:
+    """Validate X; with ``reset`` remember its features, else compare with those of ``fit``.
+
+    ``n_features_in_`` counts the columns of a flat 2-D X, and the features of a time step of any other X.
+    """
+    name = type(estimator).__name__
+    X = open_container(X, name)
+    flat = not isinstance(X, list) and np.ndim(X) == 2
+    kind = "flat" if flat else "steps"
+    if not reset and kind != estimator._input_kind:
+        forms = ["a 2D table", "3D arrays or lists of sequences"]
+        got, fitted = forms if flat else forms[::-1]
+        hint = "X[:, :, np.newaxis]" if flat else "X.reshape(len(X), -1)"
+        raise ValueError(f"{name} was fitted on {fitted}, got {got}. {_AXES} Convert X first, for example with {hint}.")
+    if flat:
+        _check_columns(estimator, X, reset)
+        names = getattr(estimator, "feature_names_in_", None)
+    else:
+        names = _names_of_steps(X) if reset else getattr(estimator, "feature_names_in_", None)
+    batch = check_sequences(
+        X, features_per_step=estimator.features_per_step, name=name, feature_names=names, dtype=dtype
+    )
+    if not flat:
+        _check_step_features(estimator, X, batch.n_features, names, reset)
+    if reset:
+        estimator._input_kind = kind
+    return batch
+
+
+def _check_columns(estimator: Any, X: Any, reset: bool) -> None:
+    """Names and number of the columns of a flat X."""
+    if np.shape(X)[1] == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={np.shape(X)}) while a minimum of 1 is required by "
+            f"{type(estimator).__name__}."
+        )
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def _names_of_steps(X: Any) -> NDArray[Any] | None:
+    """Column names of a list of data frames."""
+    return _get_feature_names(X[0]) if isinstance(X, list) else None
+
+
+def _check_step_features(estimator: Any, X: Any, n_features: int, names: Any, reset: bool) -> None:
+    """Names and number of the features of a time step."""
+    name = type(estimator).__name__
+    if reset:
+        estimator.n_features_in_ = n_features
+        vars(estimator).pop("feature_names_in_", None)
+        if names is not None:
+            estimator.feature_names_in_ = names
+    elif n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {n_features} features, but {name} is expecting {estimator.n_features_in_} features as input: "
+            f"got {n_features} features per step; fitted with {estimator.n_features_in_}. {_AXES}"
+        )
+    if isinstance(X, list) and names is not None:
+        for i, item in enumerate(X):
+            found = _get_feature_names(item)
+            if found is not None and list(found) != list(names):
+                raise ValueError(
+                    "The feature names should match those that were passed during fit. "
+                    f"Sequence {i} has {list(found)}, expected {list(names)}."
+                )
+
+
+def refuse_frame(estimator: Any, container: str, advice: str) -> None:
+    """A 3-D output cannot be a data frame."""
+    if container != "default":
+        raise ValueError(
+            f"{type(estimator).__name__} gives a 3D output here, which cannot be a {container} frame. {advice}, or "
+            "set_output(transform='default')."
+        )

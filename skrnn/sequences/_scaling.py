@@ -1,0 +1,116 @@
+"""From raw steps to what a network reads: standardised values, indicators of missing ones, zeros as padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._statistics import mean_and_scale
+
+__all__ = ["InputScaling", "batch_chunks"]
+
+Doubles = NDArray[np.float64]
+
+_VARIANCE_FLOOR = 1e-5  # of a window, in units of the feature's variance (Kim et al., RevIN, ICLR 2022, eq. 2)
+_CHUNK_VALUES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class InputScaling:
+    """How the values of each feature are centred, scaled and completed.
+
+    Attributes
+    ----------
+    kind : {"standard", "last", "window"} or None
+        What is taken off: the training mean; the sequence's own last value; its own mean, in units of its own
+        standard deviation; nothing.
+    mean, scale : float64 arrays of shape (n_features,)
+        Of the training steps. A missing value becomes the mean.
+    indicators : bool array of shape (n_features,)
+        Features that had missing values in training: each adds an input that is 1 where the value is missing.
+    """
+
+    kind: str | None
+    mean: Doubles
+    scale: Doubles
+    indicators: NDArray[np.bool_]
+
+    @property
+    def input_size(self) -> int:
+        """Inputs per time step of the network: the features and the indicators."""
+        return len(self.mean) + int(self.indicators.sum())
+
+    @classmethod
+    def fit(cls, kind: str | None, batch: SequenceBatch, weights: Doubles) -> InputScaling:
+        """Statistics of all steps, each counted with its sequence's weight."""
+        mean, scale = mean_and_scale(batch, weights)
+        return cls(kind, mean, scale, batch.missing_features())
+
+    def gather(
+        self, batch: SequenceBatch, dtype: DTypeLike = np.float32
+    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
+        """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths."""
+        positions, padding = batch.positions()
+        values = batch.steps[positions].astype(dtype, copy=False)  # (B, T, F)
+        missing = np.isnan(values)
+        if self.kind is None:
+            values = np.where(missing, self.mean.astype(dtype), values)
+        else:
+            level, spread = self._level_and_spread(values, missing, padding)
+            values -= level.astype(dtype)
+            values /= spread.astype(dtype)
+            values[missing] = 0.0
+        if self.indicators.any():
+            values = np.concatenate([values, missing[:, :, self.indicators].astype(dtype)], axis=2)
+        if padding is not None:
+            values[padding] = 0.0
+        return values, batch.lengths
+
+    def level_and_spread(self, batch: SequenceBatch) -> tuple[Doubles, Doubles]:
+        """What `gather` takes off each sequence and divides it by; two (n_samples, n_features) arrays."""
+        shape = (batch.n_samples, batch.n_features)
+        if self.kind in (None, "standard"):
+            level, spread = (self.mean, self.scale) if self.kind else (np.zeros(1), np.ones(1))
+            return np.broadcast_to(level, shape), np.broadcast_to(spread, shape)
+        level, spread = np.empty(shape), np.empty(shape)
+        for rows in batch_chunks(batch):
+            positions, padding = batch.take(rows).positions()
+            values = batch.steps[positions].astype(np.float64)
+            part = self._level_and_spread(values, np.isnan(values), padding)
+            level[rows], spread[rows] = part[0][:, 0], part[1][:, 0]
+        return level, spread
+
+    def _level_and_spread(
+        self,
+        values: NDArray[np.floating],
+        missing: NDArray[np.bool_],
+        padding: NDArray[np.bool_] | None,
+    ) -> tuple[Doubles, Doubles]:
+        """Level and spread, (B or 1, 1, F), of values (B, T, F)."""
+        if self.kind == "standard":
+            return self.mean[None, None], self.scale[None, None]
+        known = ~missing if padding is None else ~missing & ~padding[:, :, None]
+        none_known = ~known.any(axis=1, keepdims=True)
+        if self.kind == "last":
+            last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)[:, None]  # (B, 1, F)
+            level = np.take_along_axis(values, last, axis=1).astype(np.float64)
+            spread = np.broadcast_to(self.scale[None, None], level.shape)
+        else:
+            count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+            level = np.where(known, values, 0.0).sum(axis=1, keepdims=True, dtype=np.float64) / count
+            squares = np.where(known, values - level, 0.0) ** 2
+            variance = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
+            spread = np.sqrt(variance + _VARIANCE_FLOOR * self.scale**2)
+        return np.where(none_known, self.mean, level), spread
+
+
+def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[NDArray[np.intp]]:
+    """Row numbers in consecutive chunks of about a million values."""
+    width = batch.max_length * (values_per_step or batch.n_features)
+    size = max(1, _CHUNK_VALUES // width)
+    for start in range(0, batch.n_samples, size):
+        yield np.arange(start, min(start + size, batch.n_samples))

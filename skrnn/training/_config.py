@@ -1,0 +1,82 @@
+"""The values that go into a training and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.objectives import MiniBatch
+from skrnn.sequences import InputScaling, SequenceBatch
+
+__all__ = ["Observer", "Progress", "TrainingConfig", "TrainingResult", "TrainingSet"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train; the parameters of the estimators under the same names, checked there."""
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-2
+    learning_rate_schedule: str | None = None
+    weight_decay: float = 0.0
+    max_grad_norm: float | None = 1.0
+    bptt_steps: int | None = None
+    batch_size: int = 32
+    max_iter: int = 100
+    shuffle: bool = True
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    device: str = "cpu"
+    n_threads: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Rows to learn from (or to validate on), their targets in the units of the loss and their weights."""
+
+    batch: SequenceBatch
+    scaling: InputScaling
+    targets: NDArray[np.float32] | None
+    gain: NDArray[np.float32] | None
+    weights: NDArray[np.float64]
+
+    def mini_batch(self, rows: NDArray[np.intp]) -> MiniBatch:
+        """Gather some rows."""
+        inputs, lengths = self.scaling.gather(self.batch.take(rows))
+        targets = None if self.targets is None else self.targets[rows]
+        return MiniBatch(inputs, lengths, targets, None if self.gain is None else self.gain[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What training leaves behind: NumPy arrays and builtins.
+
+    ``weights`` are the last epoch's, or with a validation part the best epoch's.
+    """
+
+    weights: Mapping[str, NDArray[np.float32]]
+    optimizer_state: Mapping[str, NDArray[Any]]
+    loss_curve: list[float] = field(default_factory=list)
+    validation_loss_curve: list[float] | None = None
+    best_loss: float = np.inf
+
+
+class Progress(NamedTuple):
+    """The state of a training after an epoch; ``weights`` is a function, called only if somebody looks."""
+
+    loss_curve: list[float]
+    validation_loss_curve: list[float] | None
+    weights: Callable[[], dict[str, NDArray[np.float32]]]
+
+
+class Observer(Protocol):
+    """Whoever wants to follow a training."""
+
+    def epoch_begins(self) -> None: ...
+
+    def epoch_ends(self, progress: Progress) -> bool:
+        """True stops the training."""

@@ -1,0 +1,154 @@
+"""The training loop: epochs of shuffled mini-batches, a stop, and the best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skrnn.exceptions import DivergenceError
+from skrnn.networks import NetworkSpec, initial_weights
+from skrnn.objectives import Objective
+from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
+from skrnn.training._schedule import rate_factor
+
+if TYPE_CHECKING:
+    from skrnn.training._torch_learner import TorchLearner as Learner
+
+__all__ = ["train"]
+
+_EVALUATION_ROWS = 256
+
+
+def train(
+    spec: NetworkSpec,
+    objective: Objective,
+    data: TrainingSet,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    *,
+    validation: TrainingSet | None = None,
+    start: TrainingResult | None = None,
+    observer: Observer | None = None,
+) -> TrainingResult:
+    """Minimise the objective.
+
+    Parameters
+    ----------
+    validation : TrainingSet, optional
+        Rows whose loss decides on the stop and on the epoch whose weights are returned; None: the training loss decides
+        on the stop and the last weights are returned.
+    start : TrainingResult, optional
+        Go on from these weights, optimizer state and curves. None: fresh weights.
+    observer : Observer, optional
+        Told when an epoch begins and ends; it may stop the training.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss, the gradient or a weight is no longer finite.
+    """
+    from skrnn.training._torch_learner import TorchLearner
+
+    if start is None:
+        start = TrainingResult(initial_weights(spec, rng), {})
+    with _private_torch(spec, config, rng):
+        learner = TorchLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
+        curve = list(start.loss_curve)
+        validation_curve = None if validation is None else list(start.validation_loss_curve or [])
+        watch = _Watch(config, keep_best=validation is not None)
+        for epoch in range(config.max_iter):
+            if observer is not None:
+                observer.epoch_begins()
+            curve.append(_run_epoch(learner, data, config, rng, epoch, watch.rate))
+            if validation is not None and validation_curve is not None:
+                validation_curve.append(_mean_loss(learner, validation))
+            stop = watch.look((validation_curve or curve)[-1], learner)
+            if observer is not None:
+                stop |= observer.epoch_ends(Progress(list(curve), validation_curve, learner.weights))
+            if stop:
+                break
+        weights, optimizer_state = watch.best or (learner.weights(), learner.optimizer_state())
+    return TrainingResult(weights, optimizer_state, curve, validation_curve, watch.best_loss)
+
+
+class _Watch:
+    """Follows the loss that decides: the best epoch, the stop, the plateau."""
+
+    def __init__(self, config: TrainingConfig, keep_best: bool):
+        self.config, self.keep_best = config, keep_best
+        self.best_loss, self.reference = np.inf, np.inf
+        self.without_improvement = 0
+        self.rate = config.learning_rate
+        self.best: tuple[dict[str, Any], dict[str, Any]] | None = None
+
+    def look(self, loss: float, learner: Learner) -> bool:
+        """Take note of an epoch's loss (NaN is no improvement); True: stop."""
+        if loss < self.best_loss:
+            self.best_loss = loss
+            if self.keep_best:
+                self.best = learner.weights(), learner.optimizer_state()
+        if loss < self.reference - self.config.tol:
+            self.reference, self.without_improvement = loss, 0
+        else:
+            self.without_improvement += 1
+        patience = self.config.n_iter_no_change
+        if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
+            self.rate /= 2
+        return self.without_improvement >= patience
+
+
+def _run_epoch(
+    learner: Learner, data: TrainingSet, config: TrainingConfig, rng: np.random.Generator, epoch: int, rate: float
+) -> float:
+    """Every row once; the mean loss on the way."""
+    n = len(data.weights)
+    order = rng.permutation(n) if config.shuffle else np.arange(n)
+    starts = range(0, n, config.batch_size)
+    total = 0.0
+    for number, begin in enumerate(starts):
+        rows = order[begin : begin + config.batch_size]
+        progress = (epoch + number / len(starts)) / config.max_iter
+        factor = rate_factor(config.learning_rate_schedule, progress)
+        loss, norm = learner.step(data.mini_batch(rows), data.weights[rows], rate * factor)
+        if not (np.isfinite(loss) and np.isfinite(norm)):
+            raise _divergence("loss" if not np.isfinite(loss) else "gradient", loss, norm, epoch, number, rate)
+        total += loss * len(rows)
+    if not learner.weights_are_finite():
+        raise _divergence("weights", np.nan, norm, epoch, len(starts) - 1, rate)
+    return total / n
+
+
+def _divergence(what: str, loss: float, norm: float, epoch: int, batch: int, rate: float) -> DivergenceError:
+    value = loss if what == "loss" else norm if what == "gradient" else np.nan
+    return DivergenceError(
+        f"Training {what} became {value} at epoch {epoch + 1}, batch {batch + 1} (learning_rate={rate:g}, "
+        f"|gradient| {norm:.1e}). Scale X and y, lower learning_rate, or set max_grad_norm."
+    )
+
+
+def _mean_loss(learner: Learner, data: TrainingSet) -> float:
+    """Weighted mean loss of all rows."""
+    total = 0.0
+    for begin in range(0, len(data.weights), _EVALUATION_ROWS):
+        rows = np.arange(begin, min(begin + _EVALUATION_ROWS, len(data.weights)))
+        total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
+    return total / float(data.weights.sum())
+
+
+@contextmanager
+def _private_torch(spec: NetworkSpec, config: TrainingConfig, rng: np.random.Generator) -> Iterator[None]:
+    """torch with gradients on and pinned threads; a module of the user's own also gets random numbers of its own."""
+    import torch
+
+    from skrnn.networks import pinned_threads, private_torch_random
+
+    with ExitStack() as stack:
+        stack.enter_context(pinned_threads(config.n_threads))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if callable(spec.cell):
+            stack.enter_context(private_torch_random(int(rng.integers(1 << 31))))
+        yield

@@ -1,0 +1,129 @@
+"""One network in training, on autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.networks import NetworkSpec, forward
+from skrnn.objectives import MiniBatch, Objective
+from skrnn.training._config import TrainingConfig
+
+__all__ = ["TorchLearner"]
+
+
+class TorchLearner:
+    """Weights and optimizer state as torch tensors, changed by `step`.
+
+    All weights are views of one flat tensor and their gradients views of another, so that the optimizer, the norm of
+    the gradient and the weight decay are single operations.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        objective: Objective,
+        weights: Mapping[str, NDArray[np.float32]],
+        optimizer_state: Mapping[str, NDArray[Any]],
+        config: TrainingConfig,
+        rng: np.random.Generator,
+    ):
+        self.spec, self.objective, self.config, self.rng = spec, objective, config, rng
+        self.cell = spec.make_cell()
+        device = torch.device(config.device)
+        values = [np.ravel(value) for value in weights.values()]
+        self.flat = torch.from_numpy(np.concatenate(values, dtype=np.float32)).to(device)
+        self.flat.grad = torch.zeros_like(self.flat)
+        self.parameters: dict[str, Tensor] = {}
+        start = 0
+        for name, value in weights.items():
+            span = slice(start, start + value.size)
+            parameter = self.flat.detach()[span].view(value.shape).requires_grad_()
+            parameter.grad = self.flat.grad[span].view(value.shape)
+            self.parameters[name] = parameter
+            start += value.size
+        self.optimizer = _make_optimizer(config.optimizer, self.flat)
+        self._load(optimizer_state)
+
+    def step(self, batch: MiniBatch, weights: NDArray[np.float64], rate: float) -> tuple[float, float]:
+        """One update; the mini-batch's loss and the norm of its gradient before clipping.
+
+        The loss is sum(w_i * l_i) / B with the weights w of the B rows.
+        """
+        assert self.flat.grad is not None
+        self.flat.grad.zero_()
+        outputs = self._outputs(batch, training=True)
+        losses, gradient = self.objective.loss(outputs.detach().cpu().numpy(), batch)
+        share = (weights / len(weights)).astype(np.float32)
+        gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
+        loss = float(losses @ share)
+        outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
+        norm = float(torch.linalg.vector_norm(self.flat.grad))
+        if np.isfinite(loss) and np.isfinite(norm):
+            self._update(norm, rate)
+        return loss, norm
+
+    def _update(self, norm: float, rate: float) -> None:
+        assert self.flat.grad is not None
+        bound = self.config.max_grad_norm
+        if bound is not None and norm > bound:
+            self.flat.grad.mul_(bound / norm)
+        if self.config.weight_decay:
+            self.flat.mul_(1 - rate * self.config.weight_decay)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+
+    def losses(self, batch: MiniBatch) -> NDArray[np.floating[Any]]:
+        """The loss of each row (B,), without dropout."""
+        with torch.no_grad():
+            outputs = self._outputs(batch, training=False)
+        return self.objective.loss(outputs.cpu().numpy(), batch)[0]
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """A copy of the weights."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.parameters.items()}
+
+    def weights_are_finite(self) -> bool:
+        return bool(self.flat.isfinite().all())
+
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        """A copy of the optimizer's running averages and step count."""
+        state = self.optimizer.state[self.flat]
+        return {name: value.cpu().numpy().copy() for name, value in state.items() if isinstance(value, Tensor)}
+
+    def _load(self, optimizer_state: Mapping[str, NDArray[Any]]) -> None:
+        for name, value in optimizer_state.items():
+            device = "cpu" if name == "step" and self.config.device == "cpu" else self.flat.device
+            self.optimizer.state[self.flat][name] = torch.tensor(value, device=device)
+
+    def _outputs(self, batch: MiniBatch, training: bool) -> Tensor:
+        drop = training and self.spec.dropout > 0
+        x = torch.from_numpy(batch.inputs).to(self.flat.device)
+        return forward(
+            self.spec,
+            self.cell,
+            self.parameters,
+            x,
+            batch.lengths,
+            draw_mask=self._draw_mask if drop else None,
+            bptt_steps=self.config.bptt_steps,
+        ).outputs
+
+    def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
+        keep = 1 - self.spec.dropout
+        mask = (self.rng.random(shape, dtype=np.float32) < keep) / np.float32(keep)
+        return torch.from_numpy(mask).to(self.flat.device)
+
+
+def _make_optimizer(name: str, flat: Tensor) -> torch.optim.Optimizer:
+    """torch's optimizers, all without weight decay of their own: it is decoupled (Loshchilov & Hutter, ICLR 2019)."""
+    if name == "sgd":
+        return torch.optim.SGD([flat], momentum=0.9, nesterov=True)
+    if name == "rmsprop":
+        return torch.optim.RMSprop([flat])
+    return torch.optim.Adam([flat], fused=flat.device.type in ("cpu", "cuda"))

@@ -1,0 +1,173 @@
+"""Any scikit-learn transformer, on the features of every time step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_consistent_length, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.sequences import SequenceBatch, check_estimator_X, is_ragged, refuse_frame
+
+__all__ = ["StepwiseTransformer"]
+
+_ADVICE = "Pass a flat 2D X with features_per_step"
+
+
+def _gives_table(estimator: Any) -> bool:
+    """Whether the output is 2-D: only then do its columns have names. Before fit nobody knows."""
+    return getattr(estimator, "_input_kind", "flat") == "flat"
+
+
+class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
+
+    All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays as 3-D
+    arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not shown to it.
+
+    Parameters
+    ----------
+    transformer : transformer, default=None
+        Fitted as a clone. None: `StandardScaler`.
+    features_per_step : int or "all", default=1
+        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+
+    Attributes
+    ----------
+    transformer_ : transformer
+        The fitted clone.
+    n_features_in_ : int
+        Columns of a 2-D X; features per time step of any other X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a data frame or a list of data frames with string columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import StepwiseTransformer
+    >>> X = np.random.default_rng(0).normal(5.0, 2.0, size=(20, 7, 3))
+    >>> Z = StepwiseTransformer().fit_transform(X)
+    >>> Z.shape, bool(np.allclose(Z.mean(axis=(0, 1)), 0))
+    ((20, 7, 3), True)
+    """
+
+    def __init__(self, transformer: Any = None, *, features_per_step: int | Literal["all"] = 1):
+        self.transformer = transformer
+        self.features_per_step = features_per_step
+
+    def fit(self, X: Any, y: Any = None) -> StepwiseTransformer:
+        """Fit the transformer to the steps of X.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in any form that the estimators take.
+        y : array-like of shape (n_samples,), default=None
+            Passed on, repeated for each step of its sequence.
+
+        Returns
+        -------
+        self : StepwiseTransformer
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not usable, or the transformer refuses its steps.
+        """
+        batch = check_estimator_X(self, X, reset=True, dtype=np.float64)
+        if y is not None:
+            check_consistent_length(batch.starts, y)
+            y = np.repeat(np.asarray(y), batch.lengths, axis=0)
+        transformer = StandardScaler() if self.transformer is None else clone(self.transformer)
+        self.transformer_ = transformer.fit(_table(batch), y)
+        self._n_features_out = self._apply(batch.take(np.arange(1))).shape[1] * int(_steps_per_row(batch, self))
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Transform each step of X.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in the form and with the features that `fit` saw.
+
+        Returns
+        -------
+        Z : array or list of arrays
+            (n_samples, n_timesteps, n_new), (n_samples, n_timesteps * n_new), or a list of (n_timesteps_i, n_new) arrays.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        check_is_fitted(self)
+        if not _gives_table(self):
+            own = getattr(self, "_sklearn_output_config", {})
+            refuse_frame(self, str(own.get("transform", get_config()["transform_output"])), _ADVICE)
+        batch = check_estimator_X(self, X, reset=False, dtype=np.float64)
+        values = self._apply(batch)
+        if is_ragged(X):
+            return np.split(values, np.cumsum(batch.lengths)[:-1])
+        width = int(batch.spans[0])
+        out = np.full((batch.n_samples, width, values.shape[1]), np.nan)
+        steps = np.arange(width) - batch.leading[:, None]
+        out[(steps >= 0) & (steps < batch.lengths[:, None])] = values
+        out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
+        return out.reshape(len(out), -1) if self._input_kind == "flat" else out
+
+    @available_if(_gives_table)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the columns of a flat output: the class name in lower case and a number.
+
+        Parameters
+        ----------
+        input_features : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+    def _apply(self, batch: SequenceBatch) -> NDArray[Any]:
+        """The transformed steps of all sequences, one after the other; (n_steps, n_new)."""
+        values = self.transformer_.transform(_table(batch))
+        values = values.toarray() if issparse(values) else np.asarray(values)
+        if len(values) != batch.lengths.sum():
+            raise ValueError(
+                f"{type(self.transformer_).__name__} turned {batch.lengths.sum()} steps into {len(values)} rows; it must "
+                "keep their number."
+            )
+        return values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(StandardScaler() if self.transformer is None else self.transformer)
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _table(batch: SequenceBatch) -> NDArray[Any]:
+    """The real steps of all sequences, one after the other; (n_steps, n_features)."""
+    positions, padding = batch.positions()
+    return batch.steps[positions.ravel() if padding is None else positions[~padding]]
+
+
+def _steps_per_row(batch: SequenceBatch, estimator: StepwiseTransformer) -> int:
+    return int(batch.spans[0]) if estimator._input_kind == "flat" else 1
+
+
+StepwiseTransformer.__module__ = "skrnn"  # the name that users import and pickles hold
