@@ -18,9 +18,7 @@ LOADERS = [getattr(datasets, name) for name in datasets.__all__]
 # loader, length of the series, default window, first and last value, name of the series
 UNIVARIATE = [
     pytest.param(datasets.load_sine_wave, 500, 10, 0.0, np.sin(50.0), "sine", id="sine"),
-    pytest.param(
-        datasets.load_airline_passengers, 144, 12, 112.0, 432.0, "passengers", id="airline"
-    ),
+    pytest.param(datasets.load_airline_passengers, 144, 12, 112.0, 432.0, "passengers", id="airline"),
     pytest.param(datasets.load_sunspots, 2820, 24, 58.0, 33.4, "sunspots", id="sunspots"),
 ]
 univariate = pytest.mark.parametrize("loader, n_points, window, first, last, name", UNIVARIATE)
@@ -120,9 +118,7 @@ for name in datasets.__all__:
     else:
         raise AssertionError(f"{name}: no ImportError")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -161,9 +157,7 @@ def test_univariate_frames_are_indexed_by_the_target(loader, n_points, window, f
     assert_array_equal(bunch.data, plain.data)
     assert bunch.data.index.equals(bunch.series.index[window:])
     pd.testing.assert_series_equal(bunch.target, bunch.series[window:])
-    pd.testing.assert_series_equal(
-        bunch.data["lag_1"], bunch.series.shift(1)[window:], check_names=False
-    )
+    pd.testing.assert_series_equal(bunch.data["lag_1"], bunch.series.shift(1)[window:], check_names=False)
 
 
 def test_time_axes():
@@ -275,9 +269,7 @@ def test_bikes_known_rows():
     bunch = datasets.load_bike_sharing()
     assert bunch.data.shape == (17379, 11)
     assert bunch.target.shape == (17379,)
-    expected = (
-        "season month weekday hour holiday workingday weather temp feel_temp humidity windspeed"
-    )
+    expected = "season month weekday hour holiday workingday weather temp feel_temp humidity windspeed"
     assert bunch.feature_names == expected.split()
     assert bunch.data[0].tolist() == [1, 1, 6, 0, 0, 0, 1, 0.24, 0.2879, 0.81, 0.0]
     assert bunch.data[-1].tolist() == [1, 12, 1, 23, 0, 1, 1, 0.26, 0.2727, 0.65, 0.1343]

@@ -29,9 +29,7 @@ _REAL_FEATURES = {
 _FEATURES = {**_INTEGER_FEATURES, **_REAL_FEATURES}
 
 
-def load_bike_sharing(
-    *, return_X_y: bool = False, as_frame: bool = False
-) -> Bunch | tuple[Any, Any]:
+def load_bike_sharing(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
     """Load the bike rentals of 2011 and 2012 in Washington, D.C. (regression, by the hour).
 
     The target is the number of bikes rented in an hour. The features are the calendar, which
@@ -102,16 +100,11 @@ def load_bike_sharing(
     """
     columns = read_csv(_FILENAME)
     feature_names = list(_FEATURES)
-    data: Any = np.column_stack(
-        [np.array(columns[name], dtype=np.float64) for name in _FEATURES.values()]
-    )
+    data: Any = np.column_stack([np.array(columns[name], dtype=np.float64) for name in _FEATURES.values()])
     target: Any = np.array(columns["cnt"], dtype=np.float64)
     if as_frame:
         pd = import_pandas()
-        hours = [
-            f"{day}T{int(hour):02}:00"
-            for day, hour in zip(columns["dteday"], columns["hr"], strict=True)
-        ]
+        hours = [f"{day}T{int(hour):02}:00" for day, hour in zip(columns["dteday"], columns["hr"], strict=True)]
         time = pd.DatetimeIndex(hours, name="time")
         data = pd.DataFrame(data, index=time, columns=feature_names)
         data = data.astype(dict.fromkeys(_INTEGER_FEATURES, np.int64))

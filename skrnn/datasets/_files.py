@@ -41,8 +41,7 @@ def import_pandas() -> ModuleType:
         import pandas
     except ImportError as error:
         raise ImportError(
-            "as_frame=True needs pandas, which is not installed: "
-            "run `pip install pandas` or use as_frame=False."
+            "as_frame=True needs pandas, which is not installed: run `pip install pandas` or use as_frame=False."
         ) from error
     return pandas
 

@@ -148,9 +148,7 @@ def load_airline_passengers(
     )
 
 
-def load_sunspots(
-    *, window: int = 24, return_X_y: bool = False, as_frame: bool = False
-) -> Bunch | tuple[Any, Any]:
+def load_sunspots(*, window: int = 24, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
     """Load the sunspot numbers of 1749 to 1983, cut into windows (forecasting, monthly).
 
     Monthly means of the relative sunspot number: 2,820 values. It rises and falls with a cycle
@@ -212,9 +210,7 @@ def load_sunspots(
     )
 
 
-def _load_monthly(
-    loader: Callable[..., Any], filename: str, **options: Any
-) -> Bunch | tuple[Any, Any]:
+def _load_monthly(loader: Callable[..., Any], filename: str, **options: Any) -> Bunch | tuple[Any, Any]:
     """Read a file of two columns, month and value, and cut its series into windows."""
     months, values = read_csv(filename).values()
     series = np.array(values, dtype=np.float64)

@@ -114,7 +114,5 @@ def _to_frames(sequences: list[np.ndarray], speakers: np.ndarray) -> tuple[Any, 
         names=["sequence", "time_step"],
     )
     data = pd.DataFrame(np.concatenate(sequences), index=rows, columns=_FEATURE_NAMES)
-    target = pd.Series(
-        speakers, index=pd.RangeIndex(len(sequences), name="sequence"), name="speaker"
-    )
+    target = pd.Series(speakers, index=pd.RangeIndex(len(sequences), name="sequence"), name="speaker")
     return data, target

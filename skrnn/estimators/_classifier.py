@@ -228,9 +228,34 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        batch, chunks = self._run(X)
-        outputs = np.concatenate([values for values, _ in chunks])
-        return self._make_objective(batch.n_features).decode(outputs)
+        outputs = self._outputs(X)
+        return self._make_objective(self.n_features_in_).decode(outputs)
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Confidence scores: the network's outputs before they become probabilities.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict_proba`.
+
+        Returns
+        -------
+        scores : float64 array of shape (n_samples, n_classes)
+            Log-probabilities up to a constant per row. With two classes, the log-odds of ``classes_[1]``, (n_samples,); with
+            several labels per sequence, the log-odds of each label.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        outputs = self._outputs(X)
+        if self._target_form == "multiclass" and outputs.shape[1] == 2:
+            return outputs[:, 1] - outputs[:, 0]
+        return outputs
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the class of each sequence.
@@ -295,6 +320,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         if self._target_form == "multilabel":
             return MultilabelCrossEntropy()
         return CrossEntropy(len(self.classes_))
+
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
+        """The head's outputs (n_samples, n_outputs)."""
+        return np.concatenate([values for values, _ in self._run(X)[1]])
 
     def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | float:
         if self.class_weight is None:

@@ -30,7 +30,9 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
 class EpochObserver:
     """Tells scikit-learn's callbacks of each epoch, and prints the loss if the estimator is verbose."""
 
-    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any, prepared: Callable[[Any], Any]):
+    def __init__(
+        self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any, prepared: Callable[[Any], Any]
+    ):
         self.estimator = estimator
         self.context = context
         self.prepared = prepared

@@ -7,8 +7,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from joblib import effective_n_jobs
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils._param_validation import StrOptions as Options
 
 from skrnn.networks import NetworkSpec, parameter_shapes

@@ -129,7 +129,9 @@ def _check_spec(values: dict[str, Any]) -> NetworkSpec:
 
 
 def _check_arrays(label: str, arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
-    _require(set(arrays) == set(shapes), f"{label} has the names {sorted(arrays)}, the parameters need {sorted(shapes)}")
+    _require(
+        set(arrays) == set(shapes), f"{label} has the names {sorted(arrays)}, the parameters need {sorted(shapes)}"
+    )
     for name, shape in shapes.items():
         found = np.shape(arrays[name])
         _require(found == shape, f"{label}[{name!r}] has shape {found}, the parameters need {shape}")

@@ -270,7 +270,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             if is_ragged(X):
                 return [row.astype(dtype) for row in rows]
             return self._stack(rows, batch).astype(dtype)
-        parts = [values if self.pooling == "last" else _pool(values, lengths, self.pooling) for values, lengths in chunks]
+        parts = [
+            values if self.pooling == "last" else _pool(values, lengths, self.pooling) for values, lengths in chunks
+        ]
         return np.concatenate(parts).astype(dtype, copy=False)
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:

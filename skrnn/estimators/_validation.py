@@ -12,9 +12,10 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skrnn.sequences import SequenceBatch, check_estimator_X
 
-__all__ = ["check_labels", "check_numbers", "check_weights", "check_X", "require_y"]
+__all__ = ["check_X", "check_labels", "check_numbers", "check_weights", "require_y"]
 
 Doubles = NDArray[np.float64]
+
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> SequenceBatch:
     """Validate X; with ``reset`` remember its features, else compare with those of ``fit``."""

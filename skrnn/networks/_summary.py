@@ -34,14 +34,21 @@ class NetworkSummary:
     def __str__(self) -> str:
         head = ("layer", "output shape", "weights", "parameters")
         rows = [
-            (row.layer, row.output_shape, ", ".join(f"{n} {s}" for n, s in row.weights.items()), f"{row.n_parameters:,}")
+            (
+                row.layer,
+                row.output_shape,
+                ", ".join(f"{n} {s}" for n, s in row.weights.items()),
+                f"{row.n_parameters:,}",
+            )
             for row in self.layers
         ]
         rows.append(("total", "", "", f"{self.n_parameters:,}"))
         widths = [max(len(row[i]) for row in [head, *rows]) for i in range(4)]
 
         def line(row: tuple[str, ...]) -> str:
-            return "  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])])
+            return "  ".join(
+                [*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])]
+            )
 
         return "\n".join([line(head), "  ".join("-" * width for width in widths), *map(line, rows)])
 

@@ -75,9 +75,7 @@ class SequenceBatch:
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
         size = len(self.steps) + 1
-        change = np.bincount(self.starts, weights, size) - np.bincount(
-            self.starts + self.lengths, weights, size
-        )
+        change = np.bincount(self.starts, weights, size) - np.bincount(self.starts + self.lengths, weights, size)
         return np.cumsum(change)[:-1]
 
     def missing_features(self) -> NDArray[np.bool_]:

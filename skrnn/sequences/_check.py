@@ -48,7 +48,9 @@ def open_container(X: Any, name: str) -> Any:
         raise TypeError(f"{name} takes a list of sequences, each an array with one or two dimensions.")
     if issparse(X):
         check_array(X, input_name="X", estimator=name)  # raises scikit-learn's own TypeError
-    ndim = X.ndim if hasattr(X, "ndim") else np.ndim(X)
+    if not hasattr(X, "ndim"):
+        X = np.asarray(X, dtype=object if isinstance(X, (list, tuple)) and _has_text(X) else None)
+    ndim = X.ndim
     if ndim not in (2, 3):
         raise ValueError(
             f"Expected 2D or 3D array, got {ndim}D array instead. Axes are (n_samples, n_timesteps, n_features). "
@@ -102,7 +104,7 @@ def check_sequences(
         array = _numeric(X, name, dtype)
         folded = _fold(array, features_per_step, name) if array.ndim == 2 else array
         batch = _from_array(folded, name, dtype)
-    _refuse_infinity(batch, feature_names, folded=not isinstance(X, list) and np.ndim(X) == 2)
+    _refuse_infinity(batch, feature_names, folded=not isinstance(X, list) and X.ndim == 2)
     return SequenceBatch.from_spans(batch.steps, batch.starts, batch.spans)
 
 
@@ -167,7 +169,9 @@ def _numeric(X: Any, name: str, dtype: Dtype) -> NDArray[Any]:
     """A numeric NumPy array with the values of X; 2-D or 3-D; overlapping windows stay a view."""
     _refuse_dates(X, name)
     if isinstance(X, np.ndarray) and X.dtype.kind in "SUV":
-        raise ValueError(f"X has dtype {X.dtype}. {name} needs numbers: encode text before (OrdinalEncoder, OneHotEncoder).")
+        raise ValueError(
+            f"X has dtype {X.dtype}. {name} needs numbers: encode text before (OrdinalEncoder, OneHotEncoder)."
+        )
     is_number = isinstance(X, np.ndarray) and X.dtype.kind in "fiub" and not np.ma.isMaskedArray(X)
     if is_number and X.dtype.itemsize <= 8 and X.size and X.dtype.isnative:
         return X  # check_array would copy a view of overlapping windows
@@ -215,7 +219,7 @@ def _refuse_infinity(batch: SequenceBatch, feature_names: Any, folded: bool) -> 
 
 def _has_text(X: Sequence[Any]) -> bool:
     """Whether nested lists hold strings, which NumPy would turn every number into."""
-    return any(isinstance(value, str) for row in X for value in row)
+    return any(isinstance(value, str) for row in X if isinstance(row, (list, tuple)) for value in row)
 
 
 def _detached(X: Any) -> Any:

@@ -25,7 +25,7 @@ def check_estimator_X(
     """
     name = type(estimator).__name__
     X = open_container(X, name)
-    flat = not isinstance(X, list) and np.ndim(X) == 2
+    flat = not isinstance(X, list) and X.ndim == 2
     kind = "flat" if flat else "steps"
     if not reset and kind != estimator._input_kind:
         forms = ["a 2D table", "3D arrays or lists of sequences"]
@@ -49,9 +49,9 @@ def check_estimator_X(
 
 def _check_columns(estimator: Any, X: Any, reset: bool) -> None:
     """Names and number of the columns of a flat X."""
-    if np.shape(X)[1] == 0:
+    if X.shape[1] == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={np.shape(X)}) while a minimum of 1 is required by "
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by "
             f"{type(estimator).__name__}."
         )
     validate_data(estimator, X, reset=reset, skip_check_array=True)
