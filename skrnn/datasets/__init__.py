@@ -1,8 +1,8 @@
 """Small data sets for examples and tests; all of them load without a network connection."""
 
-from ._bikes import load_bike_sharing
-from ._univariate import load_airline_passengers, load_sine_wave, load_sunspots
-from ._vowels import load_japanese_vowels
+from skrnn.datasets._bikes import load_bike_sharing
+from skrnn.datasets._univariate import load_airline_passengers, load_sine_wave, load_sunspots
+from skrnn.datasets._vowels import load_japanese_vowels
 
 __all__ = [
     "load_airline_passengers",

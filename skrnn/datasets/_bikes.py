@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._files import import_pandas, make_result, read_csv
+from skrnn.datasets._files import import_pandas, make_result, read_csv
 
 _FILENAME = "bike_sharing_hour.csv.gz"
 # Name of each feature here: name of its column in the file.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
 
-from ._files import import_pandas, make_result, read_csv
+from skrnn.datasets._files import import_pandas, make_result, read_csv
 
 
 def load_sine_wave(

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.estimators import _parameters, _state
-from skrnn.estimators._data import FitData, prepare
-from skrnn.estimators._fitting import EpochObserver, all_or_nothing
+from skrnn.estimators._data import prepare
+from skrnn.estimators._fitted import attributes, check_same_spec, make_spec, previous_result, remember, scalings
+from skrnn.estimators._fitting import EpochObserver, all_or_nothing, private_generator
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, check_combinations, n_threads, training_config
+from skrnn.estimators._state import ArrayState, forget
 from skrnn.estimators._validation import check_weights, check_X
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, summarize
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
-from skrnn.training import Progress, TrainingResult, predict_outputs, train
+from skrnn.training import predict_outputs, train
 
 __all__ = ["BaseRNN"]
 
 
-class BaseRNN(_state.ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. Subclasses say what y is and what the outputs mean."""
 
-    _parameter_constraints: dict[str, list[Any]] = _parameters.SHARED_CONSTRAINTS
+    _parameter_constraints: dict[str, list[Any]] = SHARED_CONSTRAINTS
 
     @all_or_nothing
     @with_callbacks
@@ -62,35 +62,34 @@ class BaseRNN(_state.ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         """
         goes_on = self.warm_start and hasattr(self, "weights_")
         if not goes_on:
-            _state.forget(self)
+            forget(self)
         return self._fit(X, y, sample_weight, self.max_iter, goes_on)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, max_iter: int, goes_on: bool) -> Any:
         self._validate_params()
-        _parameters.check_combinations(self)
+        check_combinations(self)
         context = self._init_callback_context(max_subtasks=max_iter)
-        observer = EpochObserver(self, context, X, y, sample_weight, self._fitted_by)
+        observer = EpochObserver(self, context, X, y, sample_weight)
         observer.fit_begins()
-        start = self._previous_result() if goes_on else None
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4)
-        rng = np.random.default_rng([*seed, len(start.loss_curve) if start else 0])
+        start = previous_result(self) if goes_on else None
+        rng = private_generator(self.random_state, len(start.loss_curve) if start else 0)
 
         batch = check_X(self, X, reset=not goes_on)
         targets = self._check_targets(y, batch.n_samples, reset=not goes_on)
         weights = check_weights(sample_weight, batch.n_samples)
-        data = prepare(self, batch, targets, weights, self._scalings() if goes_on else None)
-        spec = self._make_spec(data)
-        device = resolve_device(self.device, spec)
-        if not goes_on:
-            self._remember(data, spec)
-        elif asdict(spec) != self._spec:
-            raise ValueError(f"{type(self).__name__} cannot go on training: {_state.difference(self._spec, spec)}.")
+        data = prepare(self, batch, targets, weights, scalings(self) if goes_on else None)
+        spec = make_spec(self, data)
+        if goes_on:
+            check_same_spec(self, spec)
+        else:
+            remember(self, data, spec)
 
-        config = _parameters.training_config(self, max_iter, device)
+        device = resolve_device(self.device, spec)
+        config = training_config(self, max_iter, device)
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
-        vars(self).update(self._attributes(result))
+        vars(self).update(attributes(self, result))
         observer.fit_ends()
         return self
 
@@ -116,64 +115,15 @@ class BaseRNN(_state.ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         """A factor on the weight of each row."""
         return 1.0
 
-    def _make_spec(self, data: FitData) -> NetworkSpec:
-        n_targets = 0 if data.training.targets is None else data.training.targets.shape[1]
-        spec = NetworkSpec(
-            input_size=data.inputs.input_size,
-            output_size=data.objective.n_outputs(n_targets),
-            cell=self.cell,
-            hidden_size=int(self.hidden_size),
-            num_layers=int(self.num_layers),
-            nonlinearity=self.nonlinearity,
-            bidirectional=bool(self.bidirectional),
-            dropout=float(self.dropout),
-            segment=self.segment,
-            segment_stride=self.segment_stride,
-            readout=data.objective.readout,
-        )
-        _parameters.check_size(spec, type(self).__name__)
-        return spec
-
-    def _remember(self, data: FitData, spec: NetworkSpec) -> None:
-        """Everything but the weights that a fitted estimator is made of."""
-        self._spec = asdict(spec)
-        self._input_scaling = vars(data.inputs).copy()
-        self._target_scaling = None if data.outputs is None else vars(data.outputs).copy()
-        self.n_outputs_ = 0 if data.training.targets is None else data.training.targets.shape[1]
-
-    def _attributes(self, result: TrainingResult) -> dict[str, Any]:
-        return {
-            "weights_": dict(result.weights),
-            "_optimizer_state": {self.optimizer: dict(result.optimizer_state)},
-            "loss_curve_": result.loss_curve,
-            "loss_": result.loss_curve[-1],
-            "validation_loss_curve_": result.validation_loss_curve,
-            "best_loss_": float(result.best_loss),
-            "n_iter_": len(result.loss_curve),
-        }
-
-    def _fitted_by(self, progress: Progress) -> dict[str, Any]:
-        """The attributes of the estimator as if the training had ended with this epoch."""
-        curve, validation_curve, weights = progress
-        return self._attributes(TrainingResult(weights(), {}, curve, validation_curve, min(validation_curve or curve)))
-
-    def _previous_result(self) -> TrainingResult:
-        state = self._optimizer_state.get(self.optimizer, {})
-        return TrainingResult(self.weights_, state, self.loss_curve_, self.validation_loss_curve_)
-
-    def _scalings(self) -> tuple[InputScaling, TargetScaling | None]:
-        outputs = None if self._target_scaling is None else TargetScaling(**self._target_scaling)
-        return InputScaling(**self._input_scaling), outputs
-
     def _run(
         self, X: Any, want: Literal["outputs", "last", "states"] = "outputs"
     ) -> tuple[SequenceBatch, Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]]:
         """Validated X, and what the network makes of it, chunk by chunk."""
         check_is_fitted(self)
         batch = check_X(self, X, reset=False)
-        spec, inputs = NetworkSpec(**self._spec), self._scalings()[0]
+        spec, inputs = NetworkSpec(**self._spec), scalings(self)[0]
         device = resolve_device(self.device, spec)
-        threads = _parameters.n_threads(self)
+        threads = n_threads(self)
         return batch, predict_outputs(spec, self.weights_, inputs, batch, want=want, device=device, n_threads=threads)
 
     @property

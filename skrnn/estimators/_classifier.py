@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,30 +46,31 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
     segment_stride : int, default=None
-        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last step.
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
+        step.
     scaling : {"standard", "window", "last"} or None, default="standard"
         "standard": each input feature has mean 0 and standard deviation 1 over the training set. "last"
         also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
         for series whose level drifts. None: the data as they are.
     class_weight : dict, "balanced" or None, default=None
-        Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class frequencies. Not
-        for several labels per sequence.
+        Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
+        frequencies. Not for several labels per sequence.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
     learning_rate : float, default=0.01
         Step size; above 0. Smaller is slower and steadier.
     learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
-        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved after
-        ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
     weight_decay : float, default=0.0
         Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
     max_grad_norm : float or None, default=1.0
-        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML 2013).
-        None: no bound.
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
+        2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many steps
-        (segments). None: through the whole sequence.
+        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
+        steps (segments). None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -77,8 +78,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
-        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class,, stop when their loss no longer improves, and
-        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last weights stay.
+        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when their
+        loss no longer improves, and restore the weights of the best epoch. Without it the training loss decides
+        when to stop, and the last weights stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -141,7 +143,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     1.0
     """
 
-    _parameter_constraints = {**SHARED_CONSTRAINTS, "class_weight": [dict, Options({"balanced"}), None]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SHARED_CONSTRAINTS,
+        "class_weight": [dict, Options({"balanced"}), None],
+    }
 
     def __init__(
         self,
@@ -219,7 +224,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Returns
         -------
         probabilities : float64 array of shape (n_samples, n_classes)
-            In the order of ``classes_``; rows sum to 1. With several labels per sequence, the probability of each label.
+            In the order of ``classes_``; rows sum to 1. With several labels per sequence, the probability of each
+            label.
 
         Raises
         ------
@@ -242,8 +248,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Returns
         -------
         scores : float64 array of shape (n_samples, n_classes)
-            Log-probabilities up to a constant per row. With two classes, the log-odds of ``classes_[1]``, (n_samples,); with
-            several labels per sequence, the log-odds of each label.
+            Log-probabilities up to a constant per row. With two classes, the log-odds of ``classes_[1]``,
+            (n_samples,); with several labels per sequence, the log-odds of each label.
 
         Raises
         ------

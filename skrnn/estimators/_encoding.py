@@ -26,8 +26,8 @@ def encode_labels(
     if classes is None:
         if len(found) < 2:
             raise ValueError(
-                f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains only "
-                f"one class: {found[0]}"
+                f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains "
+                f"only one class: {found[0]}"
             )
         return codes.astype(np.float64)[:, None], found, False
     new = np.setdiff1d(found, classes)

@@ -1,4 +1,4 @@
-"""What surrounds a fit: all or nothing, and scikit-learn's callbacks."""
+"""What surrounds a fit: all or nothing, private randomness, and scikit-learn's callbacks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from skrnn.training import Progress
+import numpy as np
+from sklearn.utils import check_random_state
 
-__all__ = ["EpochObserver", "all_or_nothing"]
+from skrnn.estimators._fitted import attributes
+from skrnn.training import Progress, TrainingResult
+
+__all__ = ["EpochObserver", "all_or_nothing", "private_generator"]
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,12 +34,9 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
 class EpochObserver:
     """Tells scikit-learn's callbacks of each epoch, and prints the loss if the estimator is verbose."""
 
-    def __init__(
-        self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any, prepared: Callable[[Any], Any]
-    ):
+    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any):
         self.estimator = estimator
         self.context = context
-        self.prepared = prepared
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.data = {"X": X, "y": y, "metadata": metadata}
         self.has_callbacks = bool(getattr(estimator, "_skl_callbacks", None))
@@ -63,6 +64,19 @@ class EpochObserver:
             self.epoch.call_on_fit_task_end(
                 estimator=self.estimator,
                 **self.data,
-                reconstruction_attributes=lambda: self.prepared(progress),
+                reconstruction_attributes=lambda: _fitted_by(self.estimator, progress),
             )
         )
+
+
+def _fitted_by(estimator: Any, progress: Progress) -> dict[str, Any]:
+    """The attributes of the estimator as if the training had ended with this epoch."""
+    curve, validation_curve, weights = progress
+    result = TrainingResult(weights(), {}, curve, validation_curve, min(validation_curve or curve))
+    return attributes(estimator, result)
+
+
+def private_generator(random_state: Any, n_epochs: int) -> np.random.Generator:
+    """The generator of a fit that begins after so many epochs; nothing else draws from it."""
+    words = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
+    return np.random.default_rng([*words, n_epochs])

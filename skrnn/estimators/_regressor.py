@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import objectives
 from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._fitted import scalings
 from skrnn.estimators._fitting import all_or_nothing
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
 from skrnn.estimators._validation import check_numbers
@@ -56,14 +57,17 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
     segment_stride : int, default=None
-        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last step.
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
+        step.
     scaling : {"standard", "window", "last"} or None, default="standard"
         "standard": each input feature and each target has mean 0 and standard deviation 1 over the training set. "last"
-        also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation; both are undone in the prediction, whose targets must then be in the units of the features (target k in those of feature k modulo the number of features, or all of the first one):
-        for series whose level drifts. None: the data as they are.
+        also takes the last value of each sequence off it, "window" its mean and, by division, its standard
+        deviation; both are undone in the prediction, whose targets must then be in the units of the features
+        (target k in those of feature k modulo the number of features, or all of the first one): for series whose
+        level drifts. None: the data as they are.
     loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
-        What is minimised, as a mean over the targets, in units of the scaled target. "huber" turns linear at 1.35 standard
-        deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0.
+        What is minimised, as a mean over the targets, in units of the scaled target. "huber" turns linear at 1.35
+        standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
@@ -72,16 +76,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     learning_rate : float, default=0.01
         Step size; above 0. Smaller is slower and steadier.
     learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
-        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved after
-        ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
     weight_decay : float, default=0.0
         Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
     max_grad_norm : float or None, default=1.0
-        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML 2013).
-        None: no bound.
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
+        2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many steps
-        (segments). None: through the whole sequence.
+        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
+        steps (segments). None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -90,7 +94,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
         Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer improves, and
-        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last weights stay.
+        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last
+        weights stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -149,7 +154,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "loss": [Options({*_LOSSES, "quantile"})],
         "quantile": [Real, "array-like"],
@@ -243,7 +248,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             If X is not usable; the message says where and what to do.
         """
         batch, chunks = self._run(X)
-        inputs, scaling = self._scalings()
+        inputs, scaling = scalings(self)
         assert scaling is not None
         outputs = np.concatenate([values for values, _ in chunks])
         decoded = self._make_objective(batch.n_features).decode(outputs)

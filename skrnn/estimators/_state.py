@@ -1,12 +1,12 @@
 """The fitted state as plain data, and the gate through which it comes back.
 
-A pickle, a joblib or a skops file is a state of NumPy arrays and builtins. `__setstate__` is the security boundary: skops
-trusts a class with any attributes, so names, types, bounds and shapes are checked here before anything is built.
-"""
+A pickle, a joblib or a skops file is a state of NumPy arrays and builtins. `__setstate__` is the security boundary:
+skops trusts a class with any attributes, so names, types, bounds and shapes are checked here before anything is
+built."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from skrnn.objectives import TargetScaling
 from skrnn.sequences import InputScaling
 from skrnn.version import __version__
 
-__all__ = ["ArrayState", "difference", "forget"]
+__all__ = ["ArrayState", "forget"]
 
 FORMAT = 1
 
@@ -76,13 +76,6 @@ def forget(estimator: Any) -> None:
     """Drop everything that an earlier fit left on the estimator."""
     for name in _FITTED:
         vars(estimator).pop(name, None)
-
-
-def difference(fitted: dict[str, Any], spec: NetworkSpec) -> str:
-    """In words, where a spec differs from the fitted one."""
-    now = asdict(spec)
-    words = [f"{name} is {now[name]!r}, was {fitted[name]!r}" for name in now if now[name] != fitted[name]]
-    return "; ".join(words) + " in the first fit"
 
 
 def _require(condition: bool, complaint: str) -> None:

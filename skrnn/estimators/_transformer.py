@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,34 +66,35 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
     segment_stride : int, default=None
-        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last step.
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
+        step.
     scaling : {"standard", "window", "last"} or None, default="standard"
-        "standard": each input feature (and a numeric y) has mean 0 and standard deviation 1 over the training set. "last"
-        also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
-        for series whose level drifts. None: the data as they are.
+        "standard": each input feature (and a numeric y) has mean 0 and standard deviation 1 over the training set.
+        "last" also takes the last value of each sequence off it, "window" its mean and, by division, its standard
+        deviation: for series whose level drifts. None: the data as they are.
     objective : {"auto", "forecast", "reconstruct", "regression", "classification"}, default="auto"
         What the states are learnt for. Without labels: "forecast", the next time step at every step; "reconstruct", the
         whole sequence from its last state by a decoder. With labels: "regression" and "classification" of y. "auto":
         by y if it is given (classification if scikit-learn's `type_of_target` calls it discrete), else "forecast".
     pooling : {"last", "mean", "max"} or None, default="last"
-        How the states of a sequence become one row of features: each direction's last state, or the mean or maximum over
-        the steps. None: every step's state.
+        How the states of a sequence become one row of features: each direction's last state, or the mean or maximum
+        over the steps. None: every step's state.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
     learning_rate : float, default=0.01
         Step size; above 0. Smaller is slower and steadier.
     learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
-        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved after
-        ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
     weight_decay : float, default=0.0
         Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
     max_grad_norm : float or None, default=1.0
-        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML 2013).
-        None: no bound.
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
+        2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many steps
-        (segments). None: through the whole sequence.
+        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
+        steps (segments). None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -101,8 +102,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
-        Whether to hold out the last ``validation_fraction`` of the rows (of each class), stop when their loss no longer improves, and
-        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last weights stay.
+        Whether to hold out the last ``validation_fraction`` of the rows (of each class), stop when their loss no
+        longer improves, and restore the weights of the best epoch. Without it the training loss decides when to
+        stop, and the last weights stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -165,7 +167,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
         "pooling": [Options({"last", "mean", "max"}), None],
@@ -358,8 +360,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self._target_form == "forecast" and (batch.lengths <= (self.segment or 1)).all():
             raise ValueError(
                 f"{type(self).__name__} learns from the next time step, but no sequence has more than "
-                f"{self.segment or 1} time step(s) (n_features={self.n_features_in_}). Pass longer sequences or y, or set "
-                "objective='reconstruct'."
+                f"{self.segment or 1} time step(s) (n_features={self.n_features_in_}). Pass longer sequences or y, or "
+                "set objective='reconstruct'."
             )
         if self._target_form != "regression":
             return None

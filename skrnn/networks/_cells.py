@@ -20,6 +20,8 @@ Floats = NDArray[np.floating[Any]]
 class Cell(ABC):
     """One recurrent layer in one direction, with ``hidden_size`` features in its state."""
 
+    training = False  # what a module of the user's own is told, for a dropout inside it
+
     def __init__(self, hidden_size: int):
         self.hidden_size = hidden_size
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class Forward:
 def forward(
     spec: NetworkSpec,
     cell: Cell,
-    weights: dict[str, Tensor],
+    weights: Mapping[str, Tensor],
     x: Tensor,
     lengths: NDArray[np.intp],
     *,
@@ -77,7 +77,9 @@ def forward(
     return Forward(x, last, lengths, outputs)
 
 
-def _cell_weights(cell: Cell, weights: dict[str, Tensor], prefix: str, suffix: str, size: int) -> dict[str, Tensor]:
+def _cell_weights(
+    cell: Cell, weights: Mapping[str, Tensor], prefix: str, suffix: str, size: int
+) -> dict[str, Tensor]:
     """The weights of one layer and direction under the cell's own names."""
     return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
 
@@ -87,7 +89,7 @@ def _unroll(cell: Cell, parameters: dict[str, Tensor], x: Tensor, bptt_steps: in
     if bptt_steps is None or bptt_steps >= x.shape[1]:
         return cell.run(parameters, x, None)[0]
     outs, state = [], None
-    for part in x.split(bptt_steps, dim=1):
+    for part in torch.split(x, bptt_steps, dim=1):
         out, state = cell.run(parameters, part, _detach(state))
         outs.append(out)
     return torch.cat(outs, dim=1)
@@ -119,7 +121,7 @@ def _last_states(x: Tensor, ends: Tensor | None, hidden_size: int) -> Tensor:
 
 
 def _project_segments(
-    spec: NetworkSpec, weights: dict[str, Tensor], x: Tensor, lengths: NDArray[np.intp]
+    spec: NetworkSpec, weights: Mapping[str, Tensor], x: Tensor, lengths: NDArray[np.intp]
 ) -> tuple[Tensor, NDArray[np.intp]]:
     """One vector per segment of steps: a strided convolution and a rectifier (SegRNN, Lin et al. 2023, section 3.2).
 

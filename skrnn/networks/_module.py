@@ -44,16 +44,16 @@ class SequenceModule(torch.nn.Module):
         self.head = torch.nn.Linear(read, spec.output_size)
 
     def _recurrence(self, prefix: str, size: int, num_layers: int, bidirectional: bool) -> torch.nn.Module:
-        spec = self.spec
-        if isinstance(self.cell, ModuleCell):
+        spec, cell = self.spec, self.cell
+        if isinstance(cell, ModuleCell):
             sizes = [(suffix[1:], n) for p, suffix, n in spec.cell_sizes() if p == prefix]
             with torch.device("cpu"):
-                return torch.nn.ModuleDict({name: spec.make_cell().module(n) for name, n in sizes})
+                return torch.nn.ModuleDict({name: cell.fresh().module(n) for name, n in sizes})
         options: dict[str, Any] = {"batch_first": True, "num_layers": num_layers, "bidirectional": bidirectional}
         if spec.cell == "rnn":
             return torch.nn.RNN(size, spec.hidden_size, nonlinearity=spec.nonlinearity, **options)
-        kinds = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
-        return kinds[str(spec.cell)](size, spec.hidden_size, **options)
+        kind = torch.nn.GRU if spec.cell == "gru" else torch.nn.LSTM
+        return kind(size, spec.hidden_size, **options)
 
     def forward(self, x: Tensor, lengths: Any = None) -> Tensor:
         """Outputs (n_samples, n_outputs), or one per time step; lengths None: all steps are real."""
@@ -64,5 +64,6 @@ class SequenceModule(torch.nn.Module):
         def draw_mask(shape: tuple[int, ...]) -> Tensor:
             return torch.nn.functional.dropout(torch.ones(shape, device=x.device, dtype=x.dtype), drop)
 
+        self.cell.training = self.training
         run = forward(self.spec, self.cell, weights, x, lengths, draw_mask=draw_mask if drop else None)
         return run.outputs

@@ -43,6 +43,10 @@ class ModuleCell(Cell):
         self.seed = seed
         self._modules: dict[int, torch.nn.Module] = {}
 
+    def fresh(self) -> ModuleCell:
+        """The same cell without the modules made so far."""
+        return ModuleCell(self.hidden_size, self.maker, self.seed)
+
     def module(self, input_size: int) -> torch.nn.Module:
         """The module for that input size, made once."""
         if input_size not in self._modules:
@@ -80,7 +84,7 @@ class ModuleCell(Cell):
         return {name: value.detach().numpy().copy() for name, value in parameters}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        module = self.module(x.shape[2]).to(x.device, x.dtype).train(torch.is_grad_enabled())
+        module = self.module(x.shape[2]).to(x.device, x.dtype).train(self.training)
         out, state = torch.func.functional_call(module, weights, (x, state))
         return out, state
 

@@ -107,25 +107,26 @@ def _run_epoch(
     n = len(data.weights)
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = range(0, n, config.batch_size)
-    total = 0.0
+    total, largest = 0.0, 0.0
     for number, begin in enumerate(starts):
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
         factor = rate_factor(config.learning_rate_schedule, progress)
         loss, norm = learner.step(data.mini_batch(rows), data.weights[rows], rate * factor)
+        largest = max(largest, norm)  # NaN is not larger
         if not (np.isfinite(loss) and np.isfinite(norm)):
-            raise _divergence("loss" if not np.isfinite(loss) else "gradient", loss, norm, epoch, number, rate)
+            what = "gradient" if np.isfinite(loss) else "loss"
+            raise _divergence(what, norm if np.isfinite(loss) else loss, largest, epoch, number, rate)
         total += loss * len(rows)
     if not learner.weights_are_finite():
-        raise _divergence("weights", np.nan, norm, epoch, len(starts) - 1, rate)
+        raise _divergence("weights", np.nan, largest, epoch, len(starts) - 1, rate)
     return total / n
 
 
-def _divergence(what: str, loss: float, norm: float, epoch: int, batch: int, rate: float) -> DivergenceError:
-    value = loss if what == "loss" else norm if what == "gradient" else np.nan
+def _divergence(what: str, value: float, largest: float, epoch: int, batch: int, rate: float) -> DivergenceError:
     return DivergenceError(
-        f"Training {what} became {value} at epoch {epoch + 1}, batch {batch + 1} (learning_rate={rate:g}, "
-        f"|gradient| {norm:.1e}). Scale X and y, lower learning_rate, or set max_grad_norm."
+        f"Training {what} became {value} at epoch {epoch + 1}, batch {batch + 1} (learning_rate={rate}, largest "
+        f"|gradient| {largest:.1e}). Scale X and y, lower learning_rate, or set max_grad_norm."
     )
 
 

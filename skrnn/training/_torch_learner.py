@@ -47,6 +47,7 @@ class TorchLearner:
             parameter.grad = self.flat.grad[span].view(value.shape)
             self.parameters[name] = parameter
             start += value.size
+        self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
         self._load(optimizer_state)
 
@@ -58,12 +59,12 @@ class TorchLearner:
         assert self.flat.grad is not None
         self.flat.grad.zero_()
         outputs = self._outputs(batch, training=True)
-        losses, gradient = self.objective.loss(outputs.detach().cpu().numpy(), batch)
+        losses, gradient = self._loss(outputs.detach(), batch)
         share = (weights / len(weights)).astype(np.float32)
         gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
         loss = float(losses @ share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
-        norm = float(torch.linalg.vector_norm(self.flat.grad))
+        norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
         if np.isfinite(loss) and np.isfinite(norm):
             self._update(norm, rate)
         return loss, norm
@@ -82,7 +83,7 @@ class TorchLearner:
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
             outputs = self._outputs(batch, training=False)
-        return self.objective.loss(outputs.cpu().numpy(), batch)[0]
+        return self._loss(outputs, batch)[0]
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the weights."""
@@ -103,6 +104,7 @@ class TorchLearner:
 
     def _outputs(self, batch: MiniBatch, training: bool) -> Tensor:
         drop = training and self.spec.dropout > 0
+        self.cell.training = training
         x = torch.from_numpy(batch.inputs).to(self.flat.device)
         return forward(
             self.spec,
@@ -113,6 +115,10 @@ class TorchLearner:
             draw_mask=self._draw_mask if drop else None,
             bptt_steps=self.config.bptt_steps,
         ).outputs
+
+    def _loss(self, outputs: Tensor, batch: MiniBatch) -> tuple[NDArray[Any], NDArray[Any]]:
+        with np.errstate(over="ignore", invalid="ignore"):  # the loop reports what is not finite
+            return self.objective.loss(outputs.cpu().numpy(), batch)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
         keep = 1 - self.spec.dropout

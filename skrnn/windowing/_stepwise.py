@@ -29,8 +29,9 @@ def _gives_table(estimator: Any) -> bool:
 class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
-    All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays as 3-D
-    arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not shown to it.
+    All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
+    as 3-D arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not
+    shown to it.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         Returns
         -------
         Z : array or list of arrays
-            (n_samples, n_timesteps, n_new), (n_samples, n_timesteps * n_new), or a list of (n_timesteps_i, n_new) arrays.
+            (n_samples, n_timesteps, n_new), (n_samples, n_timesteps * n_new), or a list of (n_timesteps_i, n_new)
+            arrays.
 
         Raises
         ------
@@ -146,8 +148,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         values = values.toarray() if issparse(values) else np.asarray(values)
         if len(values) != batch.lengths.sum():
             raise ValueError(
-                f"{type(self.transformer_).__name__} turned {batch.lengths.sum()} steps into {len(values)} rows; it must "
-                "keep their number."
+                f"{type(self.transformer_).__name__} turned {batch.lengths.sum()} steps into {len(values)} rows; it "
+                "must keep their number."
             )
         return values
 

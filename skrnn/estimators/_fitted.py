@@ -1,0 +1,81 @@
+"""What a fitted estimator remembers, and the values that it is made from and turned back into."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from skrnn.estimators._data import FitData
+from skrnn.estimators._parameters import check_size
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import TargetScaling
+from skrnn.sequences import InputScaling
+from skrnn.training import TrainingResult
+
+__all__ = ["attributes", "check_same_spec", "make_spec", "previous_result", "remember", "scalings"]
+
+
+def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
+    """The network that the parameters and the data ask for."""
+    n_targets = 0 if data.training.targets is None else data.training.targets.shape[1]
+    spec = NetworkSpec(
+        input_size=data.inputs.input_size,
+        output_size=data.objective.n_outputs(n_targets),
+        cell=estimator.cell,
+        hidden_size=int(estimator.hidden_size),
+        num_layers=int(estimator.num_layers),
+        nonlinearity=estimator.nonlinearity,
+        bidirectional=bool(estimator.bidirectional),
+        dropout=float(estimator.dropout),
+        segment=None if estimator.segment is None else int(estimator.segment),
+        segment_stride=None if estimator.segment_stride is None else int(estimator.segment_stride),
+        readout=data.objective.readout,
+    )
+    check_size(spec, type(estimator).__name__)
+    return spec
+
+
+def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
+    """Going on with the weights of another network is refused."""
+    now, fitted = asdict(spec), estimator._spec
+    words = [
+        f"{name} is {now[name]!r}, was {fitted[name]!r} in the first fit" for name in now if now[name] != fitted[name]
+    ]
+    if words:
+        raise ValueError(
+            f"{type(estimator).__name__} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a "
+            "clone."
+        )
+
+
+def remember(estimator: Any, data: FitData, spec: NetworkSpec) -> None:
+    """Set everything but the weights that a fitted estimator is made of."""
+    estimator._spec = asdict(spec)
+    estimator._input_scaling = vars(data.inputs).copy()
+    estimator._target_scaling = None if data.outputs is None else vars(data.outputs).copy()
+    estimator.n_outputs_ = 0 if data.training.targets is None else data.training.targets.shape[1]
+
+
+def attributes(estimator: Any, result: TrainingResult) -> dict[str, Any]:
+    """What a training leaves on the estimator."""
+    return {
+        "weights_": dict(result.weights),
+        "_optimizer_state": {estimator.optimizer: dict(result.optimizer_state)},
+        "loss_curve_": result.loss_curve,
+        "loss_": result.loss_curve[-1],
+        "validation_loss_curve_": result.validation_loss_curve,
+        "best_loss_": float(result.best_loss),
+        "n_iter_": len(result.loss_curve),
+    }
+
+
+def previous_result(estimator: Any) -> TrainingResult:
+    """The training that a fitted estimator comes from, to go on with; another optimizer starts afresh."""
+    state = estimator._optimizer_state.get(estimator.optimizer, {})
+    return TrainingResult(estimator.weights_, state, estimator.loss_curve_, estimator.validation_loss_curve_)
+
+
+def scalings(estimator: Any) -> tuple[InputScaling, TargetScaling | None]:
+    """The scalings of a fitted estimator."""
+    outputs = estimator._target_scaling
+    return InputScaling(**estimator._input_scaling), None if outputs is None else TargetScaling(**outputs)

@@ -1,0 +1,71 @@
+"""scikit-learn's whole check suite: no failure, no expected failure, no skip."""
+
+from itertools import product
+
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import check_estimator
+from stepwise_editions import EDITIONS
+
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer, StepwiseTransformer
+
+ESTIMATORS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer]
+ARCHITECTURES = [
+    {"cell": cell, "num_layers": layers, "bidirectional": both}
+    for cell, layers, both in product(("rnn", "gru", "lstm"), (1, 2), (False, True))
+]
+
+
+def check_everything(estimator):
+    """All checks run and pass; none is skipped, warned away or expected to fail."""
+    results = check_estimator(estimator, on_skip=None, on_fail=None)
+    assert len(results) > 40
+    bad = {r["check_name"]: (r["status"], r["exception"]) for r in results if r["status"] != "passed"}
+    assert not bad
+    tags = get_tags(estimator)
+    assert tags.input_tags.two_d_array
+    assert tags.input_tags.three_d_array
+    assert not tags.non_deterministic
+    assert not tags.no_validation
+    assert not tags._skip_test
+    assert not any(part and part.poor_score for part in (tags.classifier_tags, tags.regressor_tags))
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_defaults_pass_every_check(Estimator):
+    check_everything(Estimator())
+
+
+@pytest.mark.parametrize("Edition", EDITIONS)
+def test_defaults_pass_every_check_on_three_dimensional_data(Edition):
+    check_everything(Edition())
+
+
+@pytest.mark.parametrize("transformer", [None, MinMaxScaler(), SimpleImputer(), PCA(n_components=1)], ids=str)
+def test_stepwise_transformer_passes_every_check(transformer):
+    check_everything(StepwiseTransformer(transformer))
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "parameters"),
+    [
+        (RNNRegressor, {"loss": "huber", "bidirectional": True}),
+        (RNNRegressor, {"features_per_step": "all", "optimizer": "rmsprop", "learning_rate": 3e-3}),
+        (RNNClassifier, {"class_weight": "balanced", "dropout": 0.1}),
+        (RNNClassifier, {"features_per_step": "all", "cell": "rnn"}),
+        (RNNSequenceTransformer, {"pooling": "mean", "objective": "reconstruct"}),
+        (RNNSequenceTransformer, {"pooling": "max", "bidirectional": True}),
+    ],
+)
+def test_other_parameters_pass_every_check(Estimator, parameters):
+    check_everything(Estimator(**parameters))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.values())))
+@pytest.mark.parametrize("Estimator", ESTIMATORS + EDITIONS)
+def test_every_architecture_passes_every_check(Estimator, architecture):
+    check_everything(Estimator(**architecture))

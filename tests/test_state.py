@@ -1,0 +1,184 @@
+"""The fitted state: plain data, the same predictions after every way of storing it, and a gate against bad state."""
+
+import copy
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30, 5, 2))
+y = X[:, :, 0].sum(axis=1)
+SMALL = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+MODELS = {
+    "regressor": RNNRegressor(cell="lstm", bidirectional=True, num_layers=2, **SMALL),
+    "quantiles": RNNRegressor(loss="quantile", quantile=[0.1, 0.9], segment=2, **SMALL),
+    "classifier": RNNClassifier(cell="rnn", early_stopping=True, **SMALL),
+    "labels": RNNClassifier(**SMALL),
+    "forecast": RNNSequenceTransformer(objective="forecast", **SMALL),
+    "reconstruct": RNNSequenceTransformer(objective="reconstruct", pooling=None, **SMALL),
+}
+
+
+def fitted(name):
+    targets = {
+        "classifier": np.where(y > 0, "up", "down"),
+        "labels": np.stack([y > 0, X[:, 0, 1] > 0], axis=1).astype(int),
+    }
+    return clone(MODELS[name]).fit(X, targets.get(name, y))
+
+
+def output(model):
+    names = ("predict_proba", "predict", "transform")
+    return getattr(model, next(name for name in names if hasattr(model, name)))(X)
+
+
+def through_joblib(model, folder):
+    joblib.dump(model, folder / "model.joblib")
+    return joblib.load(folder / "model.joblib", mmap_mode="r")
+
+
+def through_skops(model, folder):
+    data = skops.io.dumps(model)
+    unknown = skops.io.get_untrusted_types(data=data)
+    assert unknown == [f"skrnn.{type(model).__name__}"]
+    return skops.io.loads(data, trusted=unknown)
+
+
+WAYS = {
+    "pickle": lambda model, folder: pickle.loads(pickle.dumps(model)),
+    "old pickle": lambda model, folder: pickle.loads(pickle.dumps(model, protocol=2)),
+    "joblib": through_joblib,
+    "skops": through_skops,
+    "deepcopy": lambda model, folder: copy.deepcopy(model),
+    "copy": lambda model, folder: copy.copy(model),
+    "refit of a clone": lambda model, folder: fitted(next(n for n, m in MODELS.items() if same_parameters(m, model))),
+}
+
+
+def same_parameters(one, other):
+    return type(one) is type(other) and repr(one.get_params()) == repr(other.get_params())
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["regressor", "quantiles", "classifier", "forecast", "reconstruct"])
+def test_every_way_of_storing_gives_the_same_bits(name, way, tmp_path):
+    model = fitted(name)
+    again = WAYS[way](model, tmp_path)
+    np.testing.assert_array_equal(output(again), output(model))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_state_is_numpy_and_builtins(name):
+    def walk(value, place):
+        kind = type(value)
+        assert kind.__module__ in ("builtins", "numpy"), f"{place}: {kind}"
+        if isinstance(value, dict):
+            for key, item in value.items():
+                walk(item, f"{place}.{key}")
+        elif isinstance(value, (list, tuple)):
+            for i, item in enumerate(value):
+                walk(item, f"{place}[{i}]")
+
+    walk(fitted(name).__getstate__(), name)
+
+
+def test_pickle_holds_no_torch_and_loads_without_it():
+    data = pickle.dumps(fitted("regressor"))
+    assert b"torch" not in data
+    modules = []
+
+    class Spy(pickle.Unpickler):
+        def find_class(self, module, name):
+            modules.append(module.split(".")[0])
+            return super().find_class(module, name)
+
+    Spy(io.BytesIO(data)).load()
+    assert set(modules) <= {"skrnn", "numpy"}
+
+
+def test_weights_load_into_torch():
+    model = fitted("regressor")
+    lstm = torch.nn.LSTM(2, 4, num_layers=2, bidirectional=True, batch_first=True)
+    own = {name.removeprefix("rnn."): torch.tensor(w) for name, w in model.weights_.items() if name.startswith("rnn.")}
+    lstm.load_state_dict(own)
+    assert all(w.dtype == np.float32 for w in model.weights_.values())
+    assert model.n_parameters_ == sum(p.numel() for p in model.network_.parameters())
+
+
+def broken(name, change):
+    state = copy.deepcopy(fitted(name).__getstate__())
+    change(state)
+    return state
+
+
+HARM = {
+    "another shape": (lambda s: s["weights_"].update({"rnn.weight_hh_l0": np.zeros((24, 8), "f4")}), "has shape"),
+    "another dtype": (lambda s: s["weights_"].update({"head.bias": np.zeros(2)}), "not finite float32"),
+    "nan weight": (lambda s: s["weights_"]["head.bias"].fill(np.nan), "not finite float32"),
+    "missing weight": (lambda s: s["weights_"].pop("head.bias"), "has the names"),
+    "extra weight": (lambda s: s["weights_"].update(extra=np.zeros(1, "f4")), "has the names"),
+    "shadowed method": (lambda s: s.update(predict=print), "unknown attributes predict"),
+    "unknown attribute": (lambda s: s.update(evil_=1), "unknown attributes evil_"),
+    "bad parameter": (lambda s: s.update(hidden_size=0), "hidden_size"),
+    "parameter of another type": (lambda s: s.update(cell=["gru"]), "cell"),
+    "missing parameter": (lambda s: s.pop("cell"), "missing parameters cell"),
+    "newer format": (lambda s: s.update(_format=99), "newer skrnn"),
+    "no format": (lambda s: s.pop("_format"), "format None"),
+    "absurd size": (lambda s: s["_spec"].update(hidden_size=2**30), "has shape"),
+    "negative size": (lambda s: s["_spec"].update(num_layers=-1), "positive int"),
+    "many layers": (lambda s: s["_spec"].update(num_layers=2**30), "1024 layers"),
+    "unknown cell": (lambda s: s["_spec"].update(cell="transformer"), "unknown cell"),
+    "wrong scaling": (lambda s: s["_input_scaling"].update(mean=np.zeros(7)), "_input_scaling"),
+    "weights of another type": (lambda s: s.update(weights_=[1, 2]), "weights_ is a list"),
+    "moments of another type": (lambda s: s["_optimizer_state"].update(adam={"step": print}), "_optimizer_state"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_bad_state_is_refused(harm):
+    change, message = HARM[harm]
+    state = broken("classifier", change)
+    model = RNNClassifier.__new__(RNNClassifier)
+    with pytest.raises(ValueError, match=message):
+        model.__setstate__(state)
+    assert not vars(model)
+
+
+def test_good_state_is_accepted():
+    model = RNNClassifier.__new__(RNNClassifier)
+    model.__setstate__(broken("classifier", lambda state: None))
+    assert model.predict(X).shape == (30,)
+
+
+def test_unfitted_estimators_survive_every_way(tmp_path):
+    for way in ("pickle", "joblib", "deepcopy"):
+        again = WAYS[way](RNNRegressor(hidden_size=0), tmp_path)  # parameters are checked in fit, not before
+        with pytest.raises(NotFittedError):
+            again.predict(X)
+
+
+def test_summary_counts_what_was_trained():
+    model = fitted("regressor")
+    summary = model.summary()
+    assert summary.n_parameters == model.n_parameters_
+    assert str(summary).splitlines()[0].split() == ["layer", "output", "shape", "weights", "parameters"]
+    assert {name: w.shape for name, w in model.weights_.items()} == {
+        name: shape for layer in summary.layers for name, shape in layer.weights.items()
+    }
+    with pytest.raises(NotFittedError):
+        RNNRegressor().summary()
+
+
+def test_html_shows_the_size_of_a_fitted_net():
+    html = fitted("regressor")._repr_html_()
+    assert "n_parameters_" in html
+    assert str(fitted("regressor").n_parameters_) in html
