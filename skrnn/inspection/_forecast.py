@@ -67,8 +67,8 @@ class ForecastDisplay:
         self.figure_ = self.ax_.figure
         times = getattr(self.y_true, "index", np.arange(len(self.y_true))) if self.index is None else self.index
         times = times.to_timestamp() if hasattr(times, "to_timestamp") else times
-        (truth,) = self.ax_.plot(times, np.asarray(self.y_true), color="0.25", linewidth=1.2, label="truth")
-        (forecast,) = self.ax_.plot(times, np.asarray(self.y_pred), color="tab:orange", linewidth=1.2, label=name)
+        (truth,) = self.ax_.plot(times, np.asarray(self.y_true), color="0.65", linewidth=2.5, label="truth")
+        (forecast,) = self.ax_.plot(times, np.asarray(self.y_pred), color="tab:orange", linewidth=1.1, label=name)
         self.lines_ = [truth, forecast]
         self.ax_.legend(frameon=False)
         self.ax_.set_ylabel(getattr(self.y_true, "name", None) or "value")
