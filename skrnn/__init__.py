@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer
     from skrnn.exceptions import DivergenceError
     from skrnn.inspection import ForecastDisplay
-    from skrnn.windowing import StepwiseTransformer
+    from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "DivergenceError",
@@ -21,8 +21,10 @@ __all__ = [
     "RNNClassifier",
     "RNNRegressor",
     "RNNSequenceTransformer",
+    "SlidingWindow",
     "StepwiseTransformer",
     "__version__",
+    "make_windows",
 ]
 
 _HOME = {
@@ -31,7 +33,9 @@ _HOME = {
     "RNNClassifier": "estimators",
     "RNNRegressor": "estimators",
     "RNNSequenceTransformer": "estimators",
+    "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",
+    "make_windows": "windowing",
 }
 
 

@@ -27,7 +27,7 @@ MAY_USE = {
 FORBIDDEN = {
     "torch": {"sequences", "objectives", "estimators", "windowing", "inspection", "datasets"},
     "sklearn": {"networks", "training", "objectives"},
-    "pandas": set(MAY_USE) - {"datasets"},
+    "pandas": set(MAY_USE) - {"datasets", "windowing"},
     "matplotlib": set(MAY_USE) - {"inspection"},
 }
 

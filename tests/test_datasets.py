@@ -21,7 +21,7 @@ UNIVARIATE = [
     pytest.param(datasets.load_airline_passengers, 144, 12, 112.0, 432.0, "passengers", id="airline"),
     pytest.param(datasets.load_sunspots, 2820, 24, 58.0, 33.4, "sunspots", id="sunspots"),
 ]
-univariate = pytest.mark.parametrize("loader, n_points, window, first, last, name", UNIVARIATE)
+univariate = pytest.mark.parametrize(("loader", "n_points", "window", "first", "last", "name"), UNIVARIATE)
 every_loader = pytest.mark.parametrize("loader", LOADERS, ids=datasets.__all__)
 
 
@@ -33,7 +33,8 @@ def test_bunch_has_the_common_keys(loader):
     bunch = loader()
     assert {"data", "target", "frame", "feature_names", "DESCR", "filename"} <= set(bunch)
     assert bunch.frame is None
-    assert "Source:" in bunch.DESCR and "Licence:" in bunch.DESCR
+    assert "Source:" in bunch.DESCR
+    assert "Licence:" in bunch.DESCR
     if bunch.filename is not None:
         assert files("skrnn.datasets").joinpath("data", bunch.filename).is_file()
     pickle.loads(pickle.dumps(bunch))
@@ -130,7 +131,8 @@ def test_windows_and_targets_are_aligned(loader, n_points, window, first, last, 
     bunch = loader()
     series = bunch.series
     assert series.shape == (n_points,)
-    assert series[0] == first and series[-1] == pytest.approx(last)
+    assert series[0] == first
+    assert series[-1] == pytest.approx(last)
     assert bunch.data.shape == (n_points - window, window)
     assert bunch.target.shape == (n_points - window,)
     assert bunch.feature_names == [f"lag_{window - i}" for i in range(window)]
@@ -220,14 +222,17 @@ def test_vowels_official_parts():
     assert train.target.dtype == np.int64
 
     lengths = [len(sequence) for sequence in train.data]
-    assert lengths[:2] == [20, 26] and lengths[-1] == 9
+    assert lengths[:2] == [20, 26]
+    assert lengths[-1] == 9
     assert (min(lengths), max(lengths), sum(lengths)) == (7, 26, 4274)
     lengths = [len(sequence) for sequence in test.data]
-    assert lengths[:2] == [19, 17] and lengths[-1] == 11
+    assert lengths[:2] == [19, 17]
+    assert lengths[-1] == 11
     assert (min(lengths), max(lengths), sum(lengths)) == (7, 29, 5687)
 
     for sequence in train.data + test.data:
-        assert sequence.shape[1] == 12 and sequence.dtype == np.float32
+        assert sequence.shape[1] == 12
+        assert sequence.dtype == np.float32
     assert train.data[0][0, :2] == pytest.approx([1.860936, -0.207383])
     assert train.data[-1][-1, -1] == pytest.approx(0.173642)
     assert test.data[0][0, 0] == pytest.approx(1.635533)
@@ -280,8 +285,10 @@ def test_bikes_known_rows():
 def test_bikes_time_index_and_missing_hours():
     frame = datasets.load_bike_sharing(as_frame=True).frame
     time = frame.index
-    assert isinstance(time, pd.DatetimeIndex) and time.name == "time"
-    assert time.is_monotonic_increasing and time.is_unique
+    assert isinstance(time, pd.DatetimeIndex)
+    assert time.name == "time"
+    assert time.is_monotonic_increasing
+    assert time.is_unique
     complete = pd.date_range("2011-01-01 00:00", "2012-12-31 23:00", freq="h")
     assert (time[0], time[-1]) == (complete[0], complete[-1])
     assert len(complete.difference(time)) == 165

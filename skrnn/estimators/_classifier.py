@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.
     num_layers : int, default=1
-        Recurrent layers, each reading the states of the one below; at least 1.
+        Recurrent layers, each reading the states of the one below; 1 to 1024.
     nonlinearity : {"tanh", "relu"}, default="tanh"
         Of the "rnn" cell only.
     bidirectional : bool, default=False
@@ -54,7 +55,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         for series whose level drifts. None: the data as they are.
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
-        frequencies. Not for several labels per sequence.
+        frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -334,15 +335,24 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | float:
         if self.class_weight is None:
             return 1.0
-        if self._target_form == "multilabel":
-            raise ValueError("class_weight is not for several labels per sequence; use sample_weight.")
-        codes = targets[:, 0].astype(np.intp)
         if isinstance(self.class_weight, dict):
-            return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])[codes]
-        present = np.unique(codes)
-        factors = np.zeros(len(self.classes_))
-        factors[present] = compute_class_weight("balanced", classes=present, y=codes, sample_weight=weights)
-        return factors[codes]
+            return self._weights_by_dict(targets)
+        factors = np.ones(len(targets))
+        for column in targets.T.astype(np.intp):  # several labels: their factors multiply, as in scikit-learn
+            present, codes = np.unique(column, return_inverse=True)
+            factors *= compute_class_weight("balanced", classes=present, y=column, sample_weight=weights)[codes]
+        return factors
+
+    def _weights_by_dict(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._target_form == "multilabel":
+            raise ValueError("A dict of class_weight is not for several labels per sequence; use sample_weight.")
+        for label, weight in self.class_weight.items():
+            if not isinstance(weight, Real) or not 0 <= weight < np.finfo(np.float32).max:
+                raise ValueError(
+                    f"class_weight[{label!r}] is {weight!r}; weights of classes are finite numbers, not negative."
+                )
+        codes = targets[:, 0].astype(np.intp)
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])[codes]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -52,6 +52,10 @@ def prepare(
 
     def make_set(batch: SequenceBatch, targets: Doubles | None, weights: Doubles) -> TrainingSet:
         weights = weights * estimator._class_weights(targets, weights)
+        if not weights.any():
+            raise ValueError(
+                "class_weight leaves no sequence with a weight above 0. Give some class a positive weight."
+            )
         weights = weights * (len(weights) / weights.sum())
         gain = None
         if outputs is not None:

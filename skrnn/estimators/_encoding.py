@@ -23,12 +23,12 @@ def encode_labels(
             raise ValueError(f"y has {len(found)} labels; {type(estimator).__name__} was fitted with {len(classes)}.")
         return y.astype(np.float64), found, True
     found, codes = np.unique(y, return_inverse=True)
+    if len(found if classes is None else classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {found[0]}"
+        )
     if classes is None:
-        if len(found) < 2:
-            raise ValueError(
-                f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains "
-                f"only one class: {found[0]}"
-            )
         return codes.astype(np.float64)[:, None], found, False
     new = np.setdiff1d(found, classes)
     if len(new):

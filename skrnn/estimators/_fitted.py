@@ -32,6 +32,11 @@ def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
         readout=data.objective.readout,
     )
     check_size(spec, type(estimator).__name__)
+    longest = data.training.batch.max_length
+    if spec.segment is not None and spec.segment > longest:
+        raise ValueError(
+            f"segment={spec.segment} is wider than the longest sequence, which has {longest} time step(s). Lower it."
+        )
     return spec
 
 
@@ -43,8 +48,7 @@ def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
     ]
     if words:
         raise ValueError(
-            f"{type(estimator).__name__} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a "
-            "clone."
+            f"{type(estimator).__name__} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone."
         )
 
 

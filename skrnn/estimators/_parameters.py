@@ -14,8 +14,9 @@ from sklearn.utils._param_validation import StrOptions as Options
 from skrnn.networks import NetworkSpec, parameter_shapes
 from skrnn.training import TrainingConfig
 
-__all__ = ["SHARED_CONSTRAINTS", "Options", "check_combinations", "check_size", "training_config"]
+__all__ = ["MAX_LAYERS", "SHARED_CONSTRAINTS", "Options", "check_combinations", "check_size", "training_config"]
 
+MAX_LAYERS = 1024
 _MAX_PARAMETERS = 2**31  # 8 GiB of float32, and the optimizer holds three more of that size
 
 
@@ -30,7 +31,7 @@ def _reals(low: float, high: float | None, closed: str) -> Any:
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "cell": [Options({"rnn", "gru", "lstm"}), callable],
     "hidden_size": [_integers(1)],
-    "num_layers": [_integers(1)],
+    "num_layers": [_Interval(Integral, 1, MAX_LAYERS, closed="both")],
     "nonlinearity": [Options({"tanh", "relu"})],
     "bidirectional": ["boolean"],
     "dropout": [_reals(0, 1, "left")],

@@ -43,7 +43,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.
     num_layers : int, default=1
-        Recurrent layers, each reading the states of the one below; at least 1.
+        Recurrent layers, each reading the states of the one below; 1 to 1024.
     nonlinearity : {"tanh", "relu"}, default="tanh"
         Of the "rnn" cell only.
     bidirectional : bool, default=False

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skrnn.estimators._parameters import MAX_LAYERS
 from skrnn.networks import NetworkSpec, parameter_shapes
 from skrnn.objectives import TargetScaling
 from skrnn.sequences import InputScaling
@@ -117,7 +118,7 @@ def _check_spec(values: dict[str, Any]) -> NetworkSpec:
     _require(isinstance(values["bidirectional"], bool), "_spec['bidirectional'] is not a bool")
     dropout = values["dropout"]
     _require(isinstance(dropout, float) and 0 <= dropout < 1, "_spec['dropout'] is not in [0, 1)")
-    _require(values["num_layers"] <= 1024, "_spec has more than 1024 layers")
+    _require(values["num_layers"] <= MAX_LAYERS, f"_spec has more than {MAX_LAYERS} layers")
     return NetworkSpec(**values)
 
 

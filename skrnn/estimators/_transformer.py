@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn import objectives
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._encoding import encode_labels
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
-from skrnn.estimators._validation import check_numbers
+from skrnn.estimators._validation import check_numbers, is_continuous
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch, is_ragged, refuse_frame
 
@@ -52,7 +51,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.
     num_layers : int, default=1
-        Recurrent layers, each reading the states of the one below; at least 1.
+        Recurrent layers, each reading the states of the one below; 1 to 1024.
     nonlinearity : {"tanh", "relu"}, default="tanh"
         Of the "rnn" cell only.
     bidirectional : bool, default=False
@@ -331,7 +330,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _check_targets(self, y: Any, n_samples: int, reset: bool) -> Doubles | None:
         form = self.objective
         if form == "auto":
-            form = "forecast" if y is None else "regression" if _is_continuous(y) else "classification"
+            form = "forecast" if y is None else "regression" if is_continuous(self, y) else "classification"
         if not reset and form != self._target_form:
             raise ValueError(f"{type(self).__name__} cannot go on with {form}, it was fitted for {self._target_form}.")
         self._target_form = form
@@ -371,10 +370,6 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _is_continuous(y: Any) -> bool:
-    return bool(type_of_target(y, input_name="y").startswith("continuous"))
 
 
 def _pool(states: Doubles, lengths: NDArray[np.intp], pooling: str) -> Doubles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
-from skrnn.sequences import SequenceBatch, check_estimator_X
+from skrnn.sequences import SequenceBatch, as_numbers, check_estimator_X, detached
 
-__all__ = ["check_X", "check_labels", "check_numbers", "check_weights", "require_y"]
+__all__ = ["check_X", "check_labels", "check_numbers", "check_weights", "is_continuous", "require_y"]
 
 Doubles = NDArray[np.float64]
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> SequenceBatch:
@@ -22,6 +25,11 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> SequenceBatch:
     batch = check_estimator_X(estimator, X, reset=reset)
     if reset:
         _refuse_features_without_values(batch, estimator)
+    elif batch.n_features != (fitted := len(estimator._input_scaling["mean"])):
+        raise ValueError(
+            f"features_per_step={estimator.features_per_step} folds X into {batch.n_features} features per step; "
+            f"{type(estimator).__name__} was fitted with {fitted}. Set features_per_step back, or fit again."
+        )
     return batch
 
 
@@ -44,43 +52,104 @@ def require_y(estimator: Any, y: Any) -> None:
 def check_numbers(estimator: Any, y: Any, n_samples: int) -> tuple[Doubles, bool]:
     """Regression targets as (n_samples, k), and whether they were one-dimensional."""
     require_y(estimator, y)
-    y = y.detach().cpu().numpy() if hasattr(y, "detach") else y
-    try:
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=estimator)
-    except ValueError as error:
-        if "could not convert" not in str(error):
-            raise
-        raise ValueError(
-            f"y holds text ({str(error).partition(':')[2].strip()}). {type(estimator).__name__} needs numbers."
-        ) from None
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+    y = _numeric(y, "y", type(estimator).__name__)
+    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=estimator)
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}; one target, or one row of targets, per sequence is expected.")
+    if np.abs(y).max() > _LARGEST:
+        raise ValueError("Input y contains infinity or a value too large for dtype('float32'). Scale y down.")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
     _same_length(n_samples, y)
     return (y[:, None], True) if y.ndim == 1 else (y, False)
+
+
+def is_continuous(estimator: Any, y: Any) -> bool:
+    """Whether y holds measurements rather than classes, in scikit-learn's eyes."""
+    name = type(estimator).__name__
+    y = _plain_dtype(detached(y, name))
+    _refuse_unusable_labels(y, name)
+    return bool(type_of_target(y, input_name="y").startswith("continuous"))
 
 
 def check_labels(estimator: Any, y: Any, n_samples: int) -> tuple[NDArray[Any], bool]:
     """Class labels (n_samples,), or label indicators (n_samples, n_labels) and True."""
     require_y(estimator, y)
-    y = y.detach().cpu().numpy() if hasattr(y, "detach") else y
+    name = type(estimator).__name__
+    y = _plain_dtype(detached(y, name))
+    _refuse_unusable_labels(y, name)
     if type_of_target(y, input_name="y").startswith("multilabel"):
         y = check_array(y, accept_sparse=False, input_name="y", estimator=estimator)
         _same_length(n_samples, y)
         return y, True
     y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y", estimator_name=type(estimator).__name__)
     check_classification_targets(y)
     _same_length(n_samples, y)
     return y, False
 
 
+def _plain_dtype(y: Any) -> Any:
+    """Integers and booleans of pandas' nullable and pyarrow dtypes under NumPy's dtype, which predictions will have."""
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub" and not y.isna().any():
+        return y.to_numpy(dtype)
+    return y
+
+
+def _refuse_unusable_labels(y: Any, name: str) -> None:
+    """Labels that are missing, infinite, masked or complex."""
+    if hasattr(y, "isna"):
+        missing = bool(np.any(y.isna()))
+    elif isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise ValueError(f"y has {np.ma.count_masked(y)} masked labels. {name} needs a label for every sequence.")
+    else:
+        missing = isinstance(y, (list, tuple)) and any(label is None for label in y)
+    try:
+        array = np.asarray(y)
+    except ValueError:
+        return  # rows of different lengths: scikit-learn says what they were
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: y has dtype {array.dtype}.")
+    if kind == "O" and array.ndim:
+        missing |= any(label is None or type(label).__name__ in ("NAType", "NaTType") for label in array.flat)
+        missing |= any(isinstance(label, float) and label != label for label in array.flat)
+    if missing or (kind in "mM" and np.isnat(array).any()):
+        raise ValueError(f"Input y contains NaN. {name} needs a label for every sequence.")
+    types = sorted({type(label).__name__ for label in array.flat}) if kind == "O" else []
+    if "str" in types and len(types) > 1:
+        raise TypeError(f"y mixes labels of types {', '.join(types)}; {name} needs one type, such as y.astype(str).")
+    if kind == "f":
+        assert_all_finite(array, input_name="y", estimator_name=name)
+
+
 def check_weights(sample_weight: Any, n_samples: int) -> Doubles:
-    """Non-negative finite weights (n_samples,); None is 1 for every row."""
+    """Non-negative finite weights (n_samples,), the largest in [0.5, 1); None is 1 for every row."""
     rows = np.empty((n_samples, 1), dtype=np.float64)
+    if isinstance(sample_weight, Number):
+        sample_weight = np.full(n_samples, sample_weight)  # scikit-learn looks for NaN only in arrays
+    elif sample_weight is not None:
+        sample_weight = _numeric(sample_weight, "sample_weight", "fit")
     checked = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-    return np.asarray(checked, dtype=np.float64)
+    _, exponent = np.frexp(checked.max())
+    return np.ldexp(checked, -exponent)  # exact: only the ratios of weights matter, and their sum stays finite
+
+
+def _numeric(values: Any, label: str, name: str) -> Any:
+    """Values as numbers, None and pd.NA as NaN; what scikit-learn refuses in its own words is left to it."""
+    values = detached(values, name)
+    if isinstance(values, (str, bytes)):
+        raise ValueError(f"{label} is text ({values!r}); one number per sequence is expected.")
+    if hasattr(values, "__array__") or isinstance(values, (list, tuple)):
+        try:
+            return as_numbers(values, name, label)
+        except ValueError as error:
+            if "inhomogeneous" not in str(error):
+                raise
+            raise ValueError(
+                f"{label} is a list of rows of different lengths; one row per sequence is expected."
+            ) from None
+    return values
 
 
 def _same_length(n_samples: int, y: NDArray[Any]) -> None:

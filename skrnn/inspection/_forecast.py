@@ -65,7 +65,8 @@ class ForecastDisplay:
             raise ImportError("ForecastDisplay needs matplotlib: pip install 'skrnn[plot]'.") from error
         self.ax_ = pyplot.subplots(figsize=(9, 3.5), layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
-        times = getattr(self.y_true, "index", np.arange(len(self.y_true))) if self.index is None else self.index
+        times = getattr(self.y_true, "index", None) if self.index is None else self.index
+        times = np.arange(len(self.y_true)) if times is None or callable(times) else times  # lists have such a method
         times = times.to_timestamp() if hasattr(times, "to_timestamp") else times
         (truth,) = self.ax_.plot(times, np.asarray(self.y_true), color="0.65", linewidth=2.5, label="truth")
         (forecast,) = self.ax_.plot(times, np.asarray(self.y_pred), color="tab:orange", linewidth=1.1, label=name)

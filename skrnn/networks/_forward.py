@@ -77,9 +77,7 @@ def forward(
     return Forward(x, last, lengths, outputs)
 
 
-def _cell_weights(
-    cell: Cell, weights: Mapping[str, Tensor], prefix: str, suffix: str, size: int
-) -> dict[str, Tensor]:
+def _cell_weights(cell: Cell, weights: Mapping[str, Tensor], prefix: str, suffix: str, size: int) -> dict[str, Tensor]:
     """The weights of one layer and direction under the cell's own names."""
     return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
 

@@ -68,7 +68,12 @@ class ModuleCell(Cell):
                 "instead of the time steps. Make it with batch_first=True."
             )
         parameter = next(module.parameters(), torch.zeros(0))
-        out, _ = module(torch.zeros(2, 3, input_size, dtype=parameter.dtype), None)
+        result = module(torch.zeros(2, 3, input_size, dtype=parameter.dtype), None)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(
+                f"cell={self.maker!r} makes a module that returns a {type(result).__name__}; (out, state) is expected."
+            )
+        out = result[0]
         if tuple(out.shape) != (2, 3, self.hidden_size):
             raise ValueError(
                 f"cell={self.maker!r} makes a module that turns shape (2, 3, {input_size}) into {tuple(out.shape)}; "

@@ -28,12 +28,15 @@ class MiniBatch:
         In the units of the loss.
     gain : array of shape (batch_size, n_targets) or None
         Factor from the network's outputs to the units of the loss, where it differs by sequence.
+    missing : bool array of shape (batch_size, n_timesteps, n_features) or None
+        Which features of the inputs were missing values; None: none, or the objective does not look at them.
     """
 
     inputs: Floats
     lengths: NDArray[np.intp]
     targets: Floats | None = None
     gain: Floats | None = None
+    missing: NDArray[np.bool_] | None = None
 
 
 class Objective(ABC):

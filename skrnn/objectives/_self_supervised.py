@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn.objectives._base import Floats, MiniBatch, Objective, Readout
 from skrnn.sequences import segment_positions
@@ -15,7 +16,7 @@ __all__ = ["Forecast", "Reconstruction"]
 
 @dataclass(frozen=True)
 class _FromInputs(Objective):
-    """Squared error against the inputs' first ``n_features`` columns, a mean over each sequence's real steps."""
+    """Squared error against the inputs' first ``n_features`` columns, a mean over each sequence's known values."""
 
     n_features: int
 
@@ -26,13 +27,19 @@ class _FromInputs(Objective):
         return outputs
 
     def masked_squared_error(
-        self, outputs: Floats, target: Floats, n_steps: np.ndarray[tuple[int], np.dtype[np.intp]]
+        self, outputs: Floats, batch: MiniBatch, steps: NDArray[np.intp], n_steps: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
-        """Loss and gradient over the first ``n_steps`` steps of each sequence; arrays (B, T, F)."""
-        scored = np.arange(outputs.shape[1]) < n_steps[:, None]
-        count = np.maximum(n_steps, 1).astype(outputs.dtype)[:, None, None] * outputs.shape[2]
-        error = np.where(scored[:, :, None], outputs - target, 0) / count
-        return (error * (outputs - target)).sum(axis=(1, 2)), 2 * error
+        """Loss and gradient of outputs (B, T', F) against the inputs at the first ``n_steps`` of ``steps`` (B, T').
+
+        Missing values are not scored.
+        """
+        target = np.take_along_axis(batch.inputs[:, :, : self.n_features], steps[:, :, None], axis=1)
+        scored = np.broadcast_to((np.arange(outputs.shape[1]) < n_steps[:, None])[:, :, None], outputs.shape)
+        if batch.missing is not None:
+            scored = scored & ~np.take_along_axis(batch.missing, steps[:, :, None], axis=1)
+        count = np.maximum(scored.sum(axis=(1, 2), keepdims=True), 1).astype(outputs.dtype)
+        difference = np.where(scored, outputs - target, 0)
+        return (difference**2 / count).sum(axis=(1, 2)), 2 * difference / count
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,8 @@ class Forecast(_FromInputs):
 
     def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         positions, counts = segment_positions(batch.lengths, self.segment, self.segment_stride)
-        following = np.minimum(positions[:, :, -1:] + 1, batch.inputs.shape[1] - 1)  # the last one is not scored
-        values = batch.inputs[:, :, : self.n_features]
-        return self.masked_squared_error(outputs, np.take_along_axis(values, following, axis=1), counts - 1)
+        following = np.minimum(positions[:, :, -1] + 1, batch.inputs.shape[1] - 1)  # the last one is not scored
+        return self.masked_squared_error(outputs, batch, following, counts - 1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,5 @@ class Reconstruction(_FromInputs):
 
     def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         steps = np.arange(outputs.shape[1])
-        newest_first = np.maximum(batch.lengths[:, None] - 1 - steps, 0)[:, :, None]
-        values = batch.inputs[:, :, : self.n_features]
-        target = np.take_along_axis(values, newest_first, axis=1)
-        return self.masked_squared_error(outputs, target, batch.lengths)
+        newest_first = np.maximum(batch.lengths[:, None] - 1 - steps, 0)
+        return self.masked_squared_error(outputs, batch, newest_first, batch.lengths)

@@ -2,8 +2,10 @@
 
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._canonical import CanonicalRows, canonical_rows
-from skrnn.sequences._check import check_sequences, is_ragged, open_container
+from skrnn.sequences._check import check_sequences
+from skrnn.sequences._container import detached, is_ragged, open_container
 from skrnn.sequences._door import check_estimator_X, refuse_frame
+from skrnn.sequences._numbers import as_numbers
 from skrnn.sequences._scaling import InputScaling, batch_chunks
 from skrnn.sequences._segments import segment_positions
 from skrnn.sequences._statistics import mean_and_scale, weighted_mean_and_scale
@@ -12,10 +14,12 @@ __all__ = [
     "CanonicalRows",
     "InputScaling",
     "SequenceBatch",
+    "as_numbers",
     "batch_chunks",
     "canonical_rows",
     "check_estimator_X",
     "check_sequences",
+    "detached",
     "is_ragged",
     "mean_and_scale",
     "open_container",

@@ -78,10 +78,14 @@ class SequenceBatch:
         change = np.bincount(self.starts, weights, size) - np.bincount(self.starts + self.lengths, weights, size)
         return np.cumsum(change)[:-1]
 
+    def missing(self) -> NDArray[np.bool_]:
+        """Which values are missing; (n_samples, max_length, n_features), left-aligned."""
+        return np.isnan(self.steps[self.positions()[0]])
+
     def missing_features(self) -> NDArray[np.bool_]:
         """Which features have a missing value inside some sequence; (n_features,)."""
         used = self.coverage() > 0
-        return np.isnan(self.steps[used]).any(axis=0)
+        return np.asarray(np.isnan(self.steps[used]).any(axis=0))
 
     @classmethod
     def from_spans(cls, steps: Floats, starts: Integers, spans: Integers) -> SequenceBatch:
@@ -92,7 +96,8 @@ class SequenceBatch:
         """
         n_steps = len(steps)
         # A sum shows in one pass, without a table of flags, that no value is NaN (there is no infinity here).
-        anything_missing = bool(np.isnan(steps.sum(dtype=np.longdouble)))
+        with np.errstate(all="ignore"):
+            anything_missing = bool(np.isnan(steps.sum(dtype=np.longdouble)))
         empty = np.isnan(steps).all(axis=1) if anything_missing else np.zeros(0, bool)
         if not empty.any():
             return cls(steps, starts, spans, np.zeros_like(starts), spans)

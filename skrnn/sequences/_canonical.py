@@ -49,6 +49,7 @@ def canonical_rows(
     kept, all_weights = np.flatnonzero(weights > 0), weights
     batch, weights = batch.take(kept), weights[kept]
     content = np.zeros((len(kept), 0)) if targets is None else targets[kept] + 0.0  # -0.0 becomes 0.0
+    content[np.isnan(content)] = np.nan  # one NaN
     keys = _row_hashes(batch, content)
     if (weights == weights[0]).all():
         order = np.argsort(keys, kind="stable")

@@ -1,4 +1,4 @@
-"""The door as an estimator uses it: X is validated and its features are remembered or compared."""
+"""The one door for X, as an estimator uses it: X is validated and its features are remembered or compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _get_feature_names, validate_data
 
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._check import check_sequences, open_container
+from skrnn.sequences._check import check_sequences
+from skrnn.sequences._container import open_container
 
 __all__ = ["check_estimator_X", "refuse_frame"]
 
@@ -25,7 +26,7 @@ def check_estimator_X(
     """
     name = type(estimator).__name__
     X = open_container(X, name)
-    flat = not isinstance(X, list) and X.ndim == 2
+    flat = not isinstance(X, list) and len(X.shape) == 2
     kind = "flat" if flat else "steps"
     if not reset and kind != estimator._input_kind:
         forms = ["a 2D table", "3D arrays or lists of sequences"]
@@ -37,11 +38,12 @@ def check_estimator_X(
         names = getattr(estimator, "feature_names_in_", None)
     else:
         names = _names_of_steps(X) if reset else getattr(estimator, "feature_names_in_", None)
+        _check_names_of_steps(X, names)
     batch = check_sequences(
         X, features_per_step=estimator.features_per_step, name=name, feature_names=names, dtype=dtype
     )
     if not flat:
-        _check_step_features(estimator, X, batch.n_features, names, reset)
+        _check_step_features(estimator, batch.n_features, names, reset)
     if reset:
         estimator._input_kind = kind
     return batch
@@ -49,9 +51,10 @@ def check_estimator_X(
 
 def _check_columns(estimator: Any, X: Any, reset: bool) -> None:
     """Names and number of the columns of a flat X."""
-    if X.shape[1] == 0:
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        what = "feature" if X.shape[0] else "sample"
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by "
+            f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is required by "
             f"{type(estimator).__name__}."
         )
     validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -62,27 +65,32 @@ def _names_of_steps(X: Any) -> NDArray[Any] | None:
     return _get_feature_names(X[0]) if isinstance(X, list) else None
 
 
-def _check_step_features(estimator: Any, X: Any, n_features: int, names: Any, reset: bool) -> None:
-    """Names and number of the features of a time step."""
-    name = type(estimator).__name__
+def _check_names_of_steps(X: Any, names: Any) -> None:
+    """Column names of all frames of a list."""
+    if not isinstance(X, list) or names is None:
+        return
+    for i, item in enumerate(X):
+        found = _get_feature_names(item)
+        if found is not None and list(found) != list(names):
+            raise ValueError(
+                "The feature names should match those that were passed during fit. "
+                f"Sequence {i} has {list(found)}, expected {list(names)} in this order."
+            )
+
+
+def _check_step_features(estimator: Any, n_features: int, names: Any, reset: bool) -> None:
+    """Number of the features of a time step."""
     if reset:
         estimator.n_features_in_ = n_features
         vars(estimator).pop("feature_names_in_", None)
         if names is not None:
             estimator.feature_names_in_ = names
     elif n_features != estimator.n_features_in_:
+        name = type(estimator).__name__
         raise ValueError(
             f"X has {n_features} features, but {name} is expecting {estimator.n_features_in_} features as input: "
             f"got {n_features} features per step; fitted with {estimator.n_features_in_}. {_AXES}"
         )
-    if isinstance(X, list) and names is not None:
-        for i, item in enumerate(X):
-            found = _get_feature_names(item)
-            if found is not None and list(found) != list(names):
-                raise ValueError(
-                    "The feature names should match those that were passed during fit. "
-                    f"Sequence {i} has {list(found)}, expected {list(names)}."
-                )
 
 
 def refuse_frame(estimator: Any, container: str, advice: str) -> None:

@@ -48,6 +48,11 @@ class InputScaling:
     def fit(cls, kind: str | None, batch: SequenceBatch, weights: Doubles) -> InputScaling:
         """Statistics of all steps, each counted with its sequence's weight."""
         mean, scale = mean_and_scale(batch, weights)
+        if np.isnan(mean).any():
+            raise ValueError(
+                f"Input X contains NaN: feature {int(np.isnan(mean).argmax())} has no value in any row to train on "
+                "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
+            )
         return cls(kind, mean, scale, batch.missing_features())
 
     def gather(

@@ -25,6 +25,7 @@ def segment_positions(lengths: Integers, segment: int, stride: int | None) -> tu
     """
     stride = segment if stride is None else stride
     counts = np.maximum(-(-(lengths - segment) // stride), 0) + 1
+    counts = np.minimum(counts, -(-lengths // stride))  # a stride over the first step would reach nothing
     number = np.arange(counts.max())
     ends = lengths[:, None] - (counts[:, None] - 1 - number) * stride  # one past the segment's last step
     positions = ends[:, :, None] - segment + np.arange(segment)

@@ -54,9 +54,13 @@ def weighted_mean_and_scale(values: NDArray[np.floating], weights: Doubles) -> t
 
 
 def mean_and_scale(batch: SequenceBatch, weights: Doubles) -> tuple[Doubles, Doubles]:
-    """Mean and standard deviation of each feature over all steps of all sequences; two (n_features,) arrays."""
-    coverage = np.where(batch.coverage() > 0, batch.coverage(weights), 0.0)
-    return weighted_mean_and_scale(batch.steps, coverage)
+    """Mean and standard deviation of each feature over all steps of all sequences; two (n_features,) arrays.
+
+    Weights count in units of 2**-26 of their mean, at least one: sums of them are then exact, so that what a step
+    weighs is the same for windows that share it and for windows that each have a copy.
+    """
+    units = np.maximum(np.rint(weights * (2.0**26 / weights.mean())), 1.0)
+    return weighted_mean_and_scale(batch.steps, np.asarray(batch.coverage(units), np.float64))
 
 
 def _chunks(n: int) -> list[slice]:

@@ -48,7 +48,9 @@ class TrainingSet:
         """Gather some rows."""
         inputs, lengths = self.scaling.gather(self.batch.take(rows))
         targets = None if self.targets is None else self.targets[rows]
-        return MiniBatch(inputs, lengths, targets, None if self.gain is None else self.gain[rows])
+        gain = None if self.gain is None else self.gain[rows]
+        missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
+        return MiniBatch(inputs, lengths, targets, gain, missing)
 
 
 @dataclass(frozen=True, eq=False)

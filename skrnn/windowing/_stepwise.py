@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
@@ -26,7 +27,7 @@ def _gives_table(estimator: Any) -> bool:
     return getattr(estimator, "_input_kind", "flat") == "flat"
 
 
-class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
     All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
@@ -63,6 +64,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.transformer = transformer
         self.features_per_step = features_per_step
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> StepwiseTransformer:
         """Fit the transformer to the steps of X.
 
@@ -82,13 +84,17 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         ValueError, TypeError
             If X is not usable, or the transformer refuses its steps.
         """
+        context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
         batch = check_estimator_X(self, X, reset=True, dtype=np.float64)
         if y is not None:
             check_consistent_length(batch.starts, y)
             y = np.repeat(np.asarray(y), batch.lengths, axis=0)
-        transformer = StandardScaler() if self.transformer is None else clone(self.transformer)
-        self.transformer_ = transformer.fit(_table(batch), y)
-        self._n_features_out = self._apply(batch.take(np.arange(1))).shape[1] * int(_steps_per_row(batch, self))
+        transformer = self._template()
+        table, shown = self._table(batch)
+        self.transformer_ = clone(transformer).fit(table[shown], None if y is None else y[shown])
+        steps_per_row = int(batch.spans[0]) if self._input_kind == "flat" else 1
+        self._n_features_out = self._apply(table[shown][:1]).shape[1] * steps_per_row
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
     def transform(self, X: Any) -> Any:
@@ -117,13 +123,15 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             own = getattr(self, "_sklearn_output_config", {})
             refuse_frame(self, str(own.get("transform", get_config()["transform_output"])), _ADVICE)
         batch = check_estimator_X(self, X, reset=False, dtype=np.float64)
-        values = self._apply(batch)
+        table, shown = self._table(batch)
+        values = self._apply(table[shown])
+        whole = np.full((len(table), values.shape[1]), np.nan)
+        whole[shown] = values
+        out = np.full((batch.n_samples, int(batch.spans.max()), values.shape[1]), np.nan)
+        steps = np.arange(out.shape[1]) - batch.leading[:, None]
+        out[(steps >= 0) & (steps < batch.lengths[:, None])] = whole
         if is_ragged(X):
-            return np.split(values, np.cumsum(batch.lengths)[:-1])
-        width = int(batch.spans[0])
-        out = np.full((batch.n_samples, width, values.shape[1]), np.nan)
-        steps = np.arange(width) - batch.leading[:, None]
-        out[(steps >= 0) & (steps < batch.lengths[:, None])] = values
+            return [row[:span] for row, span in zip(out, batch.spans, strict=True)]
         out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
         return out.reshape(len(out), -1) if self._input_kind == "flat" else out
 
@@ -142,34 +150,33 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         return super().get_feature_names_out(input_features)
 
-    def _apply(self, batch: SequenceBatch) -> NDArray[Any]:
-        """The transformed steps of all sequences, one after the other; (n_steps, n_new)."""
-        values = self.transformer_.transform(_table(batch))
+    def _template(self) -> Any:
+        return StandardScaler() if self.transformer is None else self.transformer
+
+    def _table(self, batch: SequenceBatch) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The real steps of all sequences, one after the other, and which of them the transformer can take."""
+        positions, padding = batch.positions()
+        table = batch.steps[positions.ravel() if padding is None else positions[~padding]]
+        takes_nan = get_tags(self._template()).input_tags.allow_nan
+        return table, np.ones(len(table), dtype=bool) if takes_nan else ~np.isnan(table).any(axis=1)
+
+    def _apply(self, table: NDArray[Any]) -> NDArray[Any]:
+        """The transformed rows (n_steps, n_new)."""
+        values = self.transformer_.transform(table)
         values = values.toarray() if issparse(values) else np.asarray(values)
-        if len(values) != batch.lengths.sum():
+        if len(values) != len(table):
             raise ValueError(
-                f"{type(self.transformer_).__name__} turned {batch.lengths.sum()} steps into {len(values)} rows; it "
-                "must keep their number."
+                f"{type(self.transformer_).__name__} turned {len(table)} steps into {len(values)} rows; it must keep "
+                "their number."
             )
         return values
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(StandardScaler() if self.transformer is None else self.transformer)
-        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _table(batch: SequenceBatch) -> NDArray[Any]:
-    """The real steps of all sequences, one after the other; (n_steps, n_features)."""
-    positions, padding = batch.positions()
-    return batch.steps[positions.ravel() if padding is None else positions[~padding]]
-
-
-def _steps_per_row(batch: SequenceBatch, estimator: StepwiseTransformer) -> int:
-    return int(batch.spans[0]) if estimator._input_kind == "flat" else 1
 
 
 StepwiseTransformer.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -1,0 +1,103 @@
+"""What holds X: an array, a data frame, a tensor, a list of sequences; or something that is none of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+
+__all__ = ["detached", "is_ragged", "open_container"]
+
+
+def is_ragged(X: Any) -> bool:
+    """Whether X is a list (or object array, or pandas Series) of sequences rather than one array."""
+    X = _listed(X)
+    if isinstance(X, np.ndarray):
+        return X.dtype == object and X.ndim == 1 and len(X) > 0 and _is_sequence(X[0])
+    if isinstance(X, (list, tuple)) and len(X) > 0:
+        if any(_is_array(item) for item in X):
+            return True
+        if all(isinstance(item, (list, tuple)) for item in X):
+            try:
+                np.asarray(X)
+            except ValueError:  # not all of one shape
+                return True
+    return False
+
+
+def open_container(X: Any, name: str) -> Any:
+    """X as an array, a data frame or a list of sequences, with what can never be sequences refused."""
+    if any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__):
+        raise TypeError(
+            f"{name} takes arrays, data frames or lists of sequences, got a {type(X).__name__}. Pass the data "
+            "itself, for example np.stack([sample for sample, _ in dataset])."
+        )
+    X = detached(_listed(X), name)
+    if is_ragged(X):
+        return [detached(item, name) for item in X]
+    if issparse(X):
+        check_array(X, input_name="X", estimator=name)  # raises scikit-learn's own TypeError
+    if not hasattr(X, "shape"):
+        X = _as_array(X, name)
+    n_axes = len(X.shape)
+    if n_axes not in (2, 3):
+        raise ValueError(
+            f"Expected 2D or 3D array, got {n_axes}D array instead (shape={tuple(X.shape)}). Axes are (n_samples, "
+            "n_timesteps, n_features). Reshape your data: X.reshape(-1, 1) if each row is one sequence of one step, "
+            "X.reshape(1, -1) if X is one sequence; a list of arrays holds sequences of different lengths."
+        )
+    return X
+
+
+def detached(X: Any, name: str) -> Any:
+    """A torch tensor as an array; anything else as it is."""
+    if not any(base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(X).__mro__):
+        return X
+    try:
+        tensor = X.detach().cpu()
+        if tensor.is_floating_point() and tensor.element_size() < 4:
+            tensor = tensor.float()  # bfloat16 and smaller, which NumPy does not have
+        return tensor.numpy()
+    except (TypeError, RuntimeError, NotImplementedError):
+        raise TypeError(
+            f"{name} takes dense tensors with values, got one of layout {X.layout} and dtype {X.dtype} on device "
+            f"{X.device}. Convert it to a NumPy array first."
+        ) from None
+
+
+def _listed(X: Any) -> Any:
+    """A pandas Series of sequences as a list; anything else as it is."""
+    is_series = type(X).__module__.startswith("pandas") and type(X).__name__ == "Series"
+    return list(X) if is_series and X.dtype == object else X
+
+
+def _as_array(X: Any, name: str) -> Any:
+    """A nested list, or anything else that NumPy takes, as an array."""
+    if isinstance(X, (list, tuple)):
+        if len(X) == 0:
+            raise ValueError(f"Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by {name}.")
+        X = [detached(item, name) for item in X]
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise ValueError(
+            f"{name} takes a list of sequences, each of shape (n_timesteps, n_features) or (n_timesteps,); the items "
+            "of this list are of different kinds."
+        ) from None
+    if array.ndim == 0 and array.dtype.kind not in "fiubc":
+        got = "None" if X is None else f"a {type(X).__name__}"
+        raise TypeError(f"{name} takes arrays, data frames or lists of sequences, got {got}.")
+    # NumPy turns the numbers beside a text into text: objects keep them apart
+    return np.asarray(X, dtype=object) if array.dtype.kind in "SU" else array
+
+
+def _is_array(item: Any) -> bool:
+    """Whether an item of a list is a sequence by itself: an array, frame, series or tensor."""
+    shape = getattr(item, "shape", None)
+    return hasattr(item, "__array__") if shape is None else len(shape) > 0
+
+
+def _is_sequence(item: Any) -> bool:
+    return _is_array(item) or isinstance(item, (list, tuple))

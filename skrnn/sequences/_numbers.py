@@ -1,0 +1,97 @@
+"""Values become numbers, or an error that names the one which is none."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+__all__ = ["as_numbers"]
+
+
+def as_numbers(X: Any, name: str, label: str = "X") -> NDArray[Any]:
+    """The values of X as an array of real numbers; an array of numbers is not copied.
+
+    ``label`` says in messages what X is. None and ``pd.NA`` become NaN.
+    """
+    columns = _columns(X)
+    for column, dtype in columns:
+        _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
+    if issparse(X):
+        raise TypeError(f"{label} is sparse, but {name} needs dense data. Use .toarray().")
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            f"{label} has {int(np.ma.getmaskarray(X).sum())} masked values. {name} does not read masks: "
+            f"{label if label.isidentifier() else 'sequence'}.filled(np.nan) turns them into missing values."
+        )
+    array = np.asarray(X)
+    _refuse_date(label, array.dtype, name)
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ValueError(
+            f"Complex data not supported: {label} has dtype {array.dtype}. {name} needs real numbers, such as its "
+            ".real and .imag side by side, or np.abs of it."
+        )
+    if kind == "V":
+        raise ValueError(
+            f"{label} has dtype {array.dtype}, a structured array. {name} needs a plain array of numbers: "
+            "numpy.lib.recfunctions.structured_to_unstructured makes one."
+        )
+    if kind in "fiub":
+        return array
+    numbers = np.empty(array.shape)
+    for index, value in np.ndenumerate(array):
+        numbers[index] = _number(value, name, label, index, [column for column, _ in columns])
+    return numbers
+
+
+def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: list[Any]) -> float:
+    """One object as a float."""
+    if value is None or type(value).__name__ == "NAType":
+        return np.nan
+    place = f"row {index[0]}, column {columns[index[1]]!r}" if columns else f"index {', '.join(map(str, index))}"
+    if isinstance(value, (str, bytes)):
+        text = value.item() if isinstance(value, np.generic) else value
+        raise ValueError(
+            f"{label} holds text ({text!r} at {place}). {name} needs numbers: encode it before (OrdinalEncoder, "
+            "OneHotEncoder), or convert digits with astype(float)."
+        )
+    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)):
+        raise ValueError(
+            f"{label} holds an object of type {type(value).__name__} ({value} at {place}). {name} needs "
+            "numbers: make it the index or encode it."
+        )
+    if isinstance(value, (complex, np.complexfloating)):
+        raise ValueError(f"Complex data not supported: {label} holds {value} at {place}. {name} needs real numbers.")
+    if getattr(value, "ndim", 0) > 0 or isinstance(value, (list, tuple)):
+        raise ValueError(
+            f"{label} holds an object of type {type(value).__name__} at {place}, where one number is expected. "
+            "Sequences with several features are arrays of shape (n_timesteps, n_features)."
+        )
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{label} holds an object of type {type(value).__name__} at {place}. {name} needs numbers: "
+            "float()'s argument must be a string or a real number."
+        ) from None
+
+
+def _columns(X: Any) -> list[tuple[Any, Any]]:
+    """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        return list(zip(X.columns, X.dtypes, strict=True))
+    if hasattr(X, "column_names") and hasattr(X, "schema"):
+        return list(zip(X.column_names, X.schema.types, strict=True))
+    return []
+
+
+def _refuse_date(label: str, dtype: Any, name: str) -> None:
+    is_date = getattr(dtype, "kind", "O") in "mM"
+    if is_date or str(dtype).lower().startswith(("date", "duration", "time", "period")):
+        raise ValueError(f"{label} has dtype {dtype}. {name} needs numbers: make it the index or encode it.")

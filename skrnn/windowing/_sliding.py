@@ -1,0 +1,254 @@
+"""Windows inside a Pipeline: a row becomes the window that ends at it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrnn.sequences import refuse_frame
+from skrnn.windowing._index import Step, TimeRows, read_index
+from skrnn.windowing._windows import check_positive, windows_of
+
+__all__ = ["SlidingWindow"]
+
+_ADVICE = "Set flatten=True for a table of lags"
+
+
+def _is_flat(estimator: Any) -> bool:
+    return bool(estimator.flatten)
+
+
+class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
+    """Turn the rows of a series into windows: row i becomes the rows up to and including row i.
+
+    The number of rows stays, so that ``y[i]`` remains the target of row i and the transformer fits into a Pipeline.
+    Early rows hold the steps that exist, and NaN for those that do not. With a pandas index, windows never cross a
+    gap in time or another series, and rows that directly continue those of `fit` see their tail: a test fold of
+    `TimeSeriesSplit` gets full windows, and nothing else does.
+
+    Parameters
+    ----------
+    window : int, default=10
+        Steps in a window; at least 1.
+    dilation : int, default=1
+        Rows from one step of a window to the next; at least 1.
+    flatten : bool, default=False
+        Whether to return a table of lags (n_rows, window * n_features), named ``temp_lag3`` … ``temp_lag0``, for
+        any model; step by step, so that an estimator with ``features_per_step=n_features`` reads it as a sequence.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of the series.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a data frame with string columns.
+
+    Notes
+    -----
+    A window depends on its neighbouring rows, so the rows must be in the order of time: cross-validate with
+    `TimeSeriesSplit`, never with shuffled folds. Without an index nobody knows what continues what: rows of plain
+    arrays get no context unless `transform` is given it.
+
+    For one series without gaps the windows are a view: they take the memory of the series, not ``window`` times as
+    much.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import SlidingWindow
+    >>> SlidingWindow(window=3, flatten=True).fit_transform(np.array([[1.0], [2.0], [3.0], [4.0]]))
+    array([[nan, nan,  1.],
+           [nan,  1.,  2.],
+           [ 1.,  2.,  3.],
+           [ 2.,  3.,  4.]])
+    """
+
+    def __init__(self, window: int = 10, *, dilation: int = 1, flatten: bool = False):
+        self.window = window
+        self.dilation = dilation
+        self.flatten = flatten
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> SlidingWindow:
+        """Remember the last rows of each series.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_rows, n_features)
+            One series, or with a (series, time) MultiIndex several, oldest row first.
+        y : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        self : SlidingWindow
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the index is not usable.
+        """
+        context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
+        check_positive("window", self.window)
+        check_positive("dilation", self.dilation)
+        values = self._check(X, reset=True)
+        rows = read_index(X)
+        self._kind, self._step = rows.kind, (rows.step.unit, rows.step.size)
+        self._tails = {}
+        for code, key in enumerate(rows.keys):
+            mine = np.flatnonzero(rows.codes == code)
+            run = _run_lengths(rows.positions[mine], rows.step.size)[-1]
+            tail = mine[-min(run, self._reach) :] if self._reach else mine[:0]
+            self._tails[key] = (values[tail], int(rows.positions[mine[-1]]))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return self
+
+    def transform(self, X: Any, *, context: Any = None) -> Any:
+        """Windows that end at the rows of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_rows, n_features)
+            Rows in the order of time, with the same kind of index as in `fit`.
+        context : array-like of shape (n_context, n_features), default=None
+            For plain arrays: the rows right before X.
+
+        Returns
+        -------
+        windows : array of shape (n_rows, window, n_features), or (n_rows, window * n_features)
+            Row i is the window that ends at row i, oldest step first; NaN where there is no step.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or its index is of another kind than in `fit`.
+        """
+        check_is_fitted(self, "_tails")
+        if not self.flatten:
+            own = getattr(self, "_sklearn_output_config", {})
+            refuse_frame(self, str(own.get("transform", get_config()["transform_output"])), _ADVICE)
+        values = self._check(X, reset=False)
+        rows = read_index(X, (self._kind, Step(*self._step)))
+        if context is not None and rows.kind != "no index":
+            raise ValueError(
+                "context is for plain arrays; a pandas index says by itself which rows continue those of fit."
+            )
+        table, ends, reach = self._with_context(values, rows, context)
+        windows = self._view_or_gather(table, ends, reach)
+        return windows.reshape(len(windows), -1) if self.flatten else windows
+
+    def _with_context(
+        self, values: NDArray[Any], rows: TimeRows, context: Any
+    ) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+        """All series behind what precedes them; where each row of X is in that, and how far it may look back."""
+        parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
+        for code, key in enumerate(rows.keys):
+            mine = np.flatnonzero(rows.codes == code)
+            before = values[:0] if context is None else self._check(context, reset=False)
+            if rows.kind != "no index" and key in self._tails:
+                tail, last = self._tails[key]
+                before = tail if rows.positions[mine[0]] - last == rows.step.size else before
+            run = _run_lengths(rows.positions[mine], rows.step.size)
+            first_run = run == np.arange(len(run)) + 1
+            reaches[mine] = np.where(first_run, run + len(before), run)
+            ends[mine] = size + len(before) + np.arange(len(mine))
+            parts += [before, values[mine]]
+            size += len(before) + len(mine)
+        alone = reaches <= min(self._reach, 1)
+        if len(values) > 2 * self._reach + 2 and alone[self._reach :].mean() > 0.5:
+            warnings.warn(
+                "Most rows do not follow the row before them, so that their windows are nearly empty. Were the rows "
+                "shuffled? Use TimeSeriesSplit instead of a shuffled KFold.",
+                stacklevel=3,
+            )
+        return np.concatenate(parts), ends, reaches
+
+    def _view_or_gather(self, table: NDArray[Any], ends: NDArray[np.intp], reach: NDArray[np.intp]) -> NDArray[Any]:
+        """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""
+        n_before = len(table) - len(ends)
+        if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
+            head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan)
+            padded = np.concatenate([head, table[max(n_before - self._reach, 0) :]])
+            return windows_of(padded, self._reach + 1)[:, :: self.dilation]
+        back = np.arange(self._reach, -1, -self.dilation)
+        windows = table[np.maximum(ends[:, None] - back, 0)]
+        windows[back >= reach[:, None]] = np.nan
+        return windows
+
+    def set_output(self, *, transform: str | None = None) -> Any:
+        """Choose the container of the lag table.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            None leaves it as it is.
+
+        Returns
+        -------
+        self : SlidingWindow
+
+        Raises
+        ------
+        ValueError
+            If a data frame is asked for without ``flatten``: the output is 3-D.
+        """
+        if _is_flat(self):
+            return super().set_output(transform=transform)
+        refuse_frame(self, transform or "default", _ADVICE)
+        return self
+
+    @property
+    def _reach(self) -> int:
+        """Rows before the newest that a window looks back."""
+        return int((self.window - 1) * self.dilation)
+
+    def _check(self, X: Any, reset: bool) -> NDArray[Any]:
+        options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
+        X = X.to_frame() if hasattr(X, "to_frame") and not hasattr(X, "columns") else X
+        return np.asarray(validate_data(self, X, reset=reset, **options))
+
+    @available_if(_is_flat)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the lags, oldest first: ``temp_lag3``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns; None: those of `fit`, or x0, x1, ….
+
+        Returns
+        -------
+        names : ndarray of str, of shape (window * n_features,)
+        """
+        check_is_fitted(self, "_tails")
+        names = getattr(self, "feature_names_in_", input_features)
+        names = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
+        lags = range(self._reach, -1, -self.dilation)
+        return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _run_lengths(positions: NDArray[np.int64], step: int) -> NDArray[np.intp]:
+    """How many rows, itself included, lead up to each row without a gap."""
+    numbers = np.arange(len(positions))
+    broken = np.diff(positions, prepend=positions[:1] - step) != step
+    return numbers - np.maximum.accumulate(np.where(broken, numbers, 0)) + 1
+
+
+SlidingWindow.__module__ = "skrnn"  # the name that users import and pickles hold

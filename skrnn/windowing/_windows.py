@@ -1,0 +1,91 @@
+"""Windows of a series and the values that follow them, as views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+__all__ = ["check_positive", "make_windows", "windows_of"]
+
+
+def make_windows(
+    series: Any, window: int, horizon: int = 1, *, target: int | Sequence[int] | None = None, stride: int = 1
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Cut a series into windows and the values that follow each of them.
+
+    Parameters
+    ----------
+    series : array-like of shape (n_rows,) or (n_rows, n_features)
+        One series, oldest row first. NaN marks missing values.
+    window : int
+        Rows in a window; at least 1.
+    horizon : int, default=1
+        Values to predict after each window; at least 1.
+    target : int or sequence of int, default=None
+        Columns to predict; None: all.
+    stride : int, default=1
+        Rows from one window to the next; at least 1.
+
+    Returns
+    -------
+    X : array of shape (n_windows, window) or (n_windows, window, n_features)
+        ``X[i]`` holds the rows ``i * stride`` to ``i * stride + window - 1``: a read-only view of the series, not a
+        copy. There are ``(n_rows - window - horizon) // stride + 1`` windows.
+    y : array of shape (n_windows,), or (n_windows, horizon * n_targets)
+        ``y[i]`` holds the ``horizon`` rows that follow ``X[i]``, one after the other, each with its targets; a
+        read-only view too.
+
+    Raises
+    ------
+    ValueError
+        If the series is too short for one window and its horizon, or a number is below 1.
+    IndexError
+        If a target is not a column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import make_windows
+    >>> X, y = make_windows(np.arange(6.0), window=3)
+    >>> X.tolist(), y.tolist()
+    ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])
+    """
+    for name, value in (("window", window), ("horizon", horizon), ("stride", stride)):
+        check_positive(name, value)
+    series = check_array(series, ensure_2d=False, ensure_all_finite="allow-nan", input_name="series")
+    if series.ndim > 2:
+        raise ValueError(f"series has shape {series.shape}; (n_rows,) or (n_rows, n_features) is expected.")
+    n_windows = (len(series) - window - horizon) // stride + 1
+    if len(series) < window + horizon:
+        raise ValueError(
+            f"The series has {len(series)} rows; window={window} and horizon={horizon} need at least "
+            f"{window + horizon}. Use a smaller window, a smaller horizon, or a longer series."
+        )
+    columns = series.reshape(len(series), -1)
+    future = np.ascontiguousarray(columns if target is None else columns[:, np.atleast_1d(target)])
+    X = windows_of(columns, window, stride, n_windows)
+    y = windows_of(future[window:], horizon, stride, n_windows)
+    # The rows of y lie one after the other, so each window of them is one flat row.
+    y = as_strided(y, (n_windows, horizon * y.shape[2]), (y.strides[0], y.itemsize), writeable=False)
+    return (X[:, :, 0] if series.ndim == 1 else X), (y[:, 0] if y.shape[1] == 1 else y)
+
+
+def windows_of(columns: NDArray[Any], window: int, stride: int = 1, n_windows: int | None = None) -> NDArray[Any]:
+    """A read-only view (n_windows, window, n_features) of the windows of ``columns`` (n_rows, n_features)."""
+    if n_windows is None:
+        n_windows = (len(columns) - window) // stride + 1
+    by_row, by_column = columns.strides
+    shape = (n_windows, window, columns.shape[1])
+    return as_strided(columns, shape, (stride * by_row, by_row, by_column), writeable=False)
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse anything but an integer of at least 1."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an int of at least 1. Got {value!r} instead.")

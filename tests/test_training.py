@@ -1,0 +1,205 @@
+"""The loop: stops, the best epoch, going on, divergence and interrupts."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import GridSearchCV
+
+from skrnn import DivergenceError, RNNClassifier, RNNRegressor
+from skrnn.training._torch_learner import TorchLearner
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5))
+    return X, X[:, -2:].sum(axis=1) + rng.normal(scale=0.5, size=60)
+
+
+def make(**options):
+    return RNNRegressor(**{"hidden_size": 6, "random_state": 0, "max_iter": 5, **options})
+
+
+def state_of(model):
+    """Everything that a fit may touch, as bytes."""
+    return {name: pickle.dumps(value) for name, value in vars(model).items()}
+
+
+def same_weights(a, b):
+    return all(np.array_equal(value, b.weights_[name]) for name, value in a.weights_.items())
+
+
+def scaled_error(model, X, y):
+    """Mean squared error in the units of the loss."""
+    return np.mean(((model.predict(X) - y) / model._target_scaling["scale"][0]) ** 2)
+
+
+def test_early_stopping_restores_the_best_epoch(data):
+    """The weights are those of the smallest validation loss, not those of the last epoch."""
+    X, y = data
+    model = make(early_stopping=True, validation_fraction=0.25, max_iter=300, n_iter_no_change=8, learning_rate=0.05)
+    model.fit(X, y)
+    curve = model.validation_loss_curve_
+    assert len(curve) == len(model.loss_curve_) == model.n_iter_ < 300
+    assert model.best_loss_ == min(curve) < 0.95 * curve[-1]
+    assert scaled_error(model, X[45:], y[45:]) == pytest.approx(min(curve), rel=1e-5)
+    best = int(np.argmin(curve)) + 1
+    again = make(early_stopping=True, validation_fraction=0.25, max_iter=best, n_iter_no_change=8, learning_rate=0.05)
+    assert same_weights(again.fit(X, y), model)
+    plain = make(max_iter=3).fit(X, y)
+    assert plain.validation_loss_curve_ is None
+    assert plain.best_loss_ == min(plain.loss_curve_)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_stop_on_convergence(early_stopping, data):
+    """The stop comes n_iter_no_change epochs after the last improvement by more than tol."""
+    model = make(max_iter=500, n_iter_no_change=4, tol=0.01, early_stopping=early_stopping).fit(*data)
+    curve = model.validation_loss_curve_ if early_stopping else model.loss_curve_
+    reference, last = np.inf, 0
+    for epoch, loss in enumerate(curve):
+        if loss < reference - 0.01:
+            reference, last = loss, epoch
+        assert epoch - last <= 4
+    assert len(curve) - 1 - last == 4
+    assert make(max_iter=30, n_iter_no_change=30, tol=0.01).fit(*data).n_iter_ == 30
+
+
+def fake_losses(monkeypatch, losses):
+    """Give the learner's validation rows these losses, one per epoch."""
+    remaining = iter(losses)
+    monkeypatch.setattr(TorchLearner, "losses", lambda self, batch: np.full(len(batch.lengths), next(remaining)))
+
+
+def test_nan_is_never_an_improvement(monkeypatch, data):
+    fake_losses(monkeypatch, [3.0, np.nan, 2.0, np.nan, np.inf, 2.5])
+    model = make(early_stopping=True, max_iter=6).fit(*data)
+    np.testing.assert_array_equal(model.validation_loss_curve_, [3, np.nan, 2, np.nan, np.inf, 2.5])
+    assert model.best_loss_ == 2
+    fake_losses(monkeypatch, [3.0, np.nan, 2.0])
+    assert same_weights(make(early_stopping=True, max_iter=3).fit(*data), model)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_warm_start_goes_on(optimizer, data):
+    """Without shuffling, twice 3 epochs are 6 epochs bit for bit: weights, curve and the optimizer's state."""
+    options = {"optimizer": optimizer, "shuffle": False, "learning_rate": 0.01, "bidirectional": True}
+    whole = make(max_iter=6, **options).fit(*data)
+    parts = make(max_iter=3, warm_start=True, **options).fit(*data)
+    first = parts.weights_
+    parts.fit(*data)
+    assert same_weights(whole, parts)
+    assert whole.loss_curve_ == parts.loss_curve_
+    assert parts.n_iter_ == 6
+    states = [model._optimizer_state[optimizer] for model in (whole, parts)]
+    assert states[0]
+    assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())
+    forgetful = make(max_iter=3, warm_start=True, **options).fit(*data)
+    assert all(np.array_equal(value, first[name]) for name, value in forgetful.weights_.items())
+    forgetful._optimizer_state = {}
+    assert not same_weights(forgetful.fit(*data), whole)  # the control: weights alone are not enough
+
+
+def test_warm_start_after_a_pickle(data):
+    options = {"shuffle": False, "max_iter": 3, "warm_start": True}
+    direct, stored = make(**options).fit(*data), make(**options).fit(*data)
+    stored = pickle.loads(pickle.dumps(stored))
+    assert same_weights(direct.fit(*data), stored.fit(*data))
+
+
+def test_a_new_fit_starts_afresh(data):
+    model = make(max_iter=3).fit(*data)
+    before = dict(model.weights_)
+    model.fit(*data)
+    assert all(np.array_equal(value, before[name]) for name, value in model.weights_.items())
+    assert model.n_iter_ == 3
+
+
+def test_shuffling_is_of_rows_and_private(data):
+    """Shuffles differ from epoch to epoch and by seed; no global generator is read or moved."""
+    np.random.seed(3)
+    torch.manual_seed(3)
+    before = np.random.get_state()[1].copy(), torch.random.get_rng_state()
+    first = make(dropout=0.3).fit(*data)
+    assert np.array_equal(np.random.get_state()[1], before[0])
+    assert torch.equal(torch.random.get_rng_state(), before[1])
+    np.random.seed(4)
+    torch.manual_seed(4)
+    assert same_weights(make(dropout=0.3).fit(*data), first)
+    assert not same_weights(make(dropout=0.3, shuffle=False).fit(*data), first)
+    assert not same_weights(make(dropout=0.3, random_state=1).fit(*data), first)
+    assert not same_weights(make().fit(*data), first)
+
+
+DIVERGENT = {"optimizer": "sgd", "learning_rate": 1e30, "max_grad_norm": None, "scaling": None}
+
+
+def test_divergence_is_an_error_that_helps(data):
+    message = (
+        r"^Training (loss|gradient|weights) became (nan|inf) at epoch 1, batch 2 \(learning_rate=1e\+30, "
+        r"largest \|gradient\| \d\.\de[+-]\d\d\)\. Scale X and y, lower learning_rate, or set max_grad_norm\.$"
+    )
+    model = make(**DIVERGENT)
+    with pytest.raises(DivergenceError, match=message):
+        model.fit(*data)
+    assert state_of(model) == state_of(make(**DIVERGENT))
+    assert issubclass(DivergenceError, ValueError)
+    with pytest.raises(DivergenceError, match="Training loss became inf at epoch 1, batch 1 "):
+        make(scaling=None).fit(data[0], data[1] * 1e25)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_search_goes_on_after_divergence(data):
+    search = GridSearchCV(make(**DIVERGENT, batch_size=8), {"learning_rate": [1e30, 0.01]}, cv=2, error_score=np.nan)
+    with pytest.warns(FitFailedWarning, match="2 fits failed out of a total of 4"):
+        search.fit(*data)
+    assert np.isnan(search.cv_results_["mean_test_score"][0])
+    assert search.best_params_ == {"learning_rate": 0.01}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("kind", ["fit", "warm", "partial"])
+def test_interrupt_leaves_the_estimator_as_it_was(error, fitted, kind, monkeypatch, data):
+    X, y = data
+    labels = np.where(y > 0, "up", "down")
+    model = RNNClassifier(hidden_size=4, max_iter=3, batch_size=8, random_state=0, warm_start=kind == "warm")
+    if fitted:
+        model.fit(X, labels)
+    before, n_threads = state_of(model), torch.get_num_threads()
+    plain, calls = TorchLearner.step, []
+
+    def step(self, *arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            raise error
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(TorchLearner, "step", step)
+    with pytest.raises(error):
+        model.partial_fit(X, labels, classes=["down", "up"]) if kind == "partial" else model.fit(X, labels)
+    assert len(calls) == 6
+    assert state_of(model) == before
+    assert torch.get_num_threads() == n_threads
+    assert torch.is_grad_enabled()
+    if fitted:
+        monkeypatch.undo()
+        assert set(model.predict(X)) <= {"up", "down"}
+
+
+def test_grad_mode_and_default_dtype_do_not_matter(data):
+    expected = make(max_iter=2).fit(*data)
+    with torch.no_grad():
+        assert same_weights(make(max_iter=2).fit(*data), expected)
+        assert not torch.is_grad_enabled()
+    with torch.inference_mode():
+        assert same_weights(make(max_iter=2).fit(*data), expected)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert same_weights(make(max_iter=2).fit(*data), expected)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

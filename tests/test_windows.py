@@ -1,0 +1,271 @@
+"""Windows equal a brute-force loop, share memory with their series, and never cross a gap, a series or a split."""
+
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skrnn import RNNRegressor, SlidingWindow, make_windows
+
+SMALL = st.integers(1, 5)
+
+
+@given(n=st.integers(2, 40), window=SMALL, horizon=SMALL, stride=SMALL, features=st.integers(0, 3))
+@settings(max_examples=150, deadline=None)
+def test_make_windows_equals_a_loop(n, window, horizon, stride, features):
+    series = np.arange(n * max(features, 1), dtype=float).reshape((n, features) if features else (n,))
+    if n < window + horizon:
+        with pytest.raises(ValueError, match=f"has {n} rows; window={window} and horizon={horizon} need at least"):
+            make_windows(series, window, horizon)
+        return
+    X, y = make_windows(series, window, horizon, stride=stride)
+    starts = range(0, n - window - horizon + 1, stride)
+    np.testing.assert_array_equal(X, [series[i : i + window] for i in starts])
+    future = np.array([series[i + window : i + window + horizon].ravel() for i in starts])
+    np.testing.assert_array_equal(y, future[:, 0] if future.shape[1] == 1 else future)
+    assert np.shares_memory(X, series)
+    assert not X.flags.writeable
+
+
+@pytest.mark.parametrize("target", [0, 2, [1], [0, 2]])
+def test_targets_are_columns(target):
+    series = np.arange(30.0).reshape(10, 3)
+    X, y = make_windows(series, 4, 2, target=target)
+    columns = np.atleast_1d(target)
+    expected = np.array([series[i + 4 : i + 6, columns].ravel() for i in range(5)])
+    np.testing.assert_array_equal(y, expected)
+    assert X.shape == (5, 4, 3)
+
+
+@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": 0}, {"stride": -1}, {"window": True}])
+def test_numbers_are_checked(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an int of at least 1"):
+        make_windows(np.arange(9.0), **{"window": 2, **bad})
+
+
+def test_millions_of_windows_cost_nothing():
+    series = np.random.default_rng(0).normal(size=10_000_000)
+    tracemalloc.start()
+    X, y = make_windows(series, 1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert X.shape == (9_999_000, 1000)
+    assert len(y) == len(X)
+    assert peak < 1e6
+
+
+def brute_force(values, series, times, window, dilation, step=1):
+    """Row by row: walk back in time within the series as long as the rows exist."""
+    place = {(s, t): i for i, (s, t) in enumerate(zip(series, times, strict=True))}
+    out = np.full((len(values), window, values.shape[1]), np.nan)
+    for i, (s, t) in enumerate(zip(series, times, strict=True)):
+        for back in range((window - 1) * dilation + 1):
+            if (s, t - back * step) not in place:
+                break
+            if back % dilation == 0:
+                out[i, window - 1 - back // dilation] = values[place[s, t - back * step]]
+    return out
+
+
+@given(
+    window=SMALL,
+    dilation=st.integers(1, 3),
+    keep=st.lists(st.booleans(), min_size=3, max_size=40),
+    n_series=st.integers(1, 3),
+    kind=st.sampled_from(["integer", "datetime", "period", "zone"]),
+    flatten=st.booleans(),
+    interleave=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_sliding_windows_equal_brute_force(window, dilation, keep, n_series, kind, flatten, interleave):
+    times = np.flatnonzero(keep)
+    pairs = [(s, t) for s in range(n_series) for t in times]
+    if interleave:
+        pairs.sort(key=lambda pair: pair[1])
+    if not pairs or np.all(np.diff(times) != 1):
+        return  # nothing says what a step is
+    if np.bincount(np.diff(times)).argmax() != 1:
+        return
+    series, stamps = (np.array(part) for part in zip(*pairs, strict=True))
+    start = pd.Timestamp("2024-03-30 20:00", tz="Europe/Berlin" if kind == "zone" else None)  # clocks change
+    index = {
+        "integer": lambda: pd.Index(stamps),
+        "datetime": lambda: start + pd.to_timedelta(stamps, unit="h"),
+        "zone": lambda: start + pd.to_timedelta(stamps, unit="h"),
+        "period": lambda: pd.PeriodIndex.from_ordinals(stamps, freq="M"),
+    }[kind]()
+    if n_series > 1:
+        index = pd.MultiIndex.from_arrays([series, index])
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(len(stamps), 2)), index=index, columns=["a", "b"])
+    expected = brute_force(frame.to_numpy(), series, stamps, window, dilation)
+    slide = SlidingWindow(window, dilation=dilation, flatten=flatten)
+    found = slide.fit_transform(frame)
+    np.testing.assert_array_equal(found, expected.reshape(len(frame), -1) if flatten else expected)
+    np.testing.assert_array_equal(slide.transform(frame), found)
+
+
+INDEXES = {
+    "hours": pd.date_range("2024-01-01", periods=60, freq="h"),
+    "clock change": pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin"),
+    "days over a clock change": pd.date_range("2024-10-01", periods=60, freq="D", tz="Europe/Berlin"),
+    "business days": pd.bdate_range("2024-01-01", periods=60),
+    "month ends": pd.date_range("2020-01-31", periods=60, freq="ME"),
+    "quarters": pd.period_range("2000Q1", periods=60, freq="Q"),
+    "weeks": pd.date_range("2020-01-01", periods=60, freq="W-WED"),
+    "every fifth number": pd.RangeIndex(0, 300, 5),
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_rows_that_continue_see_the_tail_and_others_do_not(index):
+    frame = pd.DataFrame({"v": np.arange(60.0)}, index=index)
+    slide = SlidingWindow(5).fit(frame[:40])
+    whole = SlidingWindow(5).fit_transform(frame)
+    np.testing.assert_array_equal(slide.transform(frame[40:]), whole[40:])
+    np.testing.assert_array_equal(slide.transform(frame[:40]), whole[:40])
+    after_a_gap = slide.transform(frame[42:])
+    assert np.isnan(after_a_gap[0, :-1]).all()
+    np.testing.assert_array_equal(after_a_gap[4:], whole[46:])
+
+
+def test_panels_see_their_own_tail():
+    index = pd.MultiIndex.from_product([["x", "y"], range(10)])
+    frame = pd.DataFrame({"v": np.arange(20.0)}, index=index)
+    train, test = frame[[time < 6 for _, time in index]], frame[[time >= 6 for _, time in index]]
+    found = SlidingWindow(3).fit(train).transform(test)
+    np.testing.assert_array_equal(
+        found[:, :, 0],
+        [[4, 5, 6], [5, 6, 7], [6, 7, 8], [7, 8, 9], [14, 15, 16], [15, 16, 17], [16, 17, 18], [17, 18, 19]],
+    )
+
+
+def test_plain_arrays_get_context_only_when_it_is_given():
+    values = np.arange(10.0)[:, None]
+    slide = SlidingWindow(3).fit(values[:6])
+    assert np.isnan(slide.transform(values[6:])[0, :2]).all()
+    np.testing.assert_array_equal(slide.transform(values[6:], context=values[:6])[0, :, 0], [4, 5, 6])
+
+
+def test_windows_of_one_series_are_a_view():
+    frame = pd.DataFrame({"v": np.arange(100_000.0)})
+    tracemalloc.start()
+    windows = SlidingWindow(1000).fit_transform(frame)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert windows.shape == (100_000, 1000, 1)
+    assert peak < 20e6  # materialised: 800 MB
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (
+            pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"]),
+            ValueError,
+            "1 duplicated timestamps, first 2024-01-01",
+        ),
+        (pd.to_datetime(["2024-01-02", "2024-01-01", "2024-01-03"]), ValueError, r"not sorted.*sort_index\(\)"),
+        (pd.to_datetime(["2024-01-01", None, "2024-01-03"]), ValueError, "1 missing times"),
+        (pd.Index(["a", "b", "c"]), TypeError, "DatetimeIndex, a PeriodIndex or whole numbers"),
+        (pd.Index([0.5, 1.5, 2.5]), TypeError, "DatetimeIndex"),
+        (pd.MultiIndex.from_tuples([("u", 1), ("u", 1), ("v", 1)]), ValueError, "of series 'u' has 1 duplicated"),
+    ],
+)
+def test_bad_indexes_are_named(index, error, message):
+    with pytest.raises(error, match=message):
+        SlidingWindow(2).fit(pd.DataFrame({"v": range(3)}, index=index))
+
+
+def test_index_kinds_must_agree():
+    slide = SlidingWindow(2).fit(pd.DataFrame({"v": range(9)}, index=pd.date_range("2024", periods=9)))
+    with pytest.raises(TypeError, match="have whole numbers in their index; they had datetimes in fit"):
+        slide.transform(pd.DataFrame({"v": range(3)}))
+
+
+def test_lags_have_names_and_frames():
+    frame = pd.DataFrame({"temp": range(5), "wind": range(5)}, index=pd.date_range("2024", periods=5))
+    table = SlidingWindow(2, dilation=2, flatten=True).set_output(transform="pandas").fit_transform(frame)
+    assert list(table) == ["temp_lag2", "wind_lag2", "temp_lag0", "wind_lag0"]
+    assert table.index.equals(frame.index)
+    with pytest.raises(ValueError, match="flatten=True"):
+        SlidingWindow(2).set_output(transform="pandas").fit(frame).transform(frame)
+
+
+def series_frame(n=200):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=n)
+    values = np.zeros(n)
+    for t in range(3, n):
+        values[t] = 0.6 * values[t - 1] - 0.4 * values[t - 2] + 0.5 * values[t - 3] + 0.3 * noise[t]
+    frame = pd.DataFrame({"value": values[:-1]}, index=pd.date_range("2024-01-01", periods=n - 1, freq="h"))
+    return frame, values[1:]
+
+
+NET = RNNRegressor(hidden_size=4, max_iter=3, random_state=0)
+
+
+def test_every_row_of_a_test_fold_gets_a_full_window():
+    X, y = series_frame()
+    seen = []
+
+    class Spy(LinearRegression):
+        def fit(self, X, y):
+            return super().fit(np.nan_to_num(X), y)
+
+        def predict(self, X):
+            seen.append(np.isnan(X).sum())
+            return super().predict(np.nan_to_num(X))
+
+    cross_val_score(make_pipeline(SlidingWindow(8, flatten=True), Spy()), X, y, cv=TimeSeriesSplit(5))
+    assert seen == [0] * 5
+
+
+def test_searches_and_predictions_in_a_pipeline():
+    X, y = series_frame()
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), SlidingWindow(4), NET)
+    assert len(cross_val_score(pipeline, X, y, cv=TimeSeriesSplit(3))) == 3
+    search = GridSearchCV(pipeline, {"slidingwindow__window": [2, 6]}, cv=TimeSeriesSplit(3)).fit(X, y)
+    assert search.predict(X[-5:]).shape == (5,)
+    assert cross_val_predict(pipeline, X, y, cv=KFold(3)).shape == y.shape
+
+
+@pytest.mark.parametrize("what", ["column", "target", "both"])
+def test_a_secret_of_the_test_rows_changes_no_bit_of_the_weights(what):
+    X, y = series_frame()
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), SlidingWindow(6), NET)
+    train, test = list(TimeSeriesSplit(3).split(X))[1]
+
+    def weights(X, y):
+        fitted = clone(pipeline).fit(X.iloc[train], y[train])
+        fitted.predict(X.iloc[test])
+        return np.concatenate([w.ravel() for w in fitted[-1].weights_.values()])
+
+    secret_X, secret_y = X.copy(), y.copy()
+    if what != "target":
+        secret_X.iloc[test] = 1e6
+    if what != "column":
+        secret_y[test] = 1e6
+    np.testing.assert_array_equal(weights(X, y), weights(secret_X, secret_y))
+    planted = X.copy()  # the control: a secret in the training rows does change them
+    planted.iloc[train[-1]] = 1e6
+    assert not np.array_equal(weights(X, y), weights(planted, y))
+
+
+def test_shuffled_rows_are_refused_or_warned_of():
+    X, y = series_frame()
+    pipeline = make_pipeline(SlidingWindow(4, flatten=True), LinearRegression())
+    shuffled = X.sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match="not sorted"):
+        pipeline.fit(shuffled, y)
+    every_third = X.iloc[::3].set_axis(pd.RangeIndex(0, 3 * len(X.iloc[::3]), 3))
+    slide = SlidingWindow(4).fit(X.reset_index(drop=True))
+    with pytest.warns(UserWarning, match="TimeSeriesSplit instead of a shuffled KFold"):
+        slide.transform(every_third)
