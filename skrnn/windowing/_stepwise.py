@@ -32,7 +32,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
 
     All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
     as 3-D arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not
-    shown to it.
+    shown to it; neither are steps with missing values if it takes none, which come out missing.
 
     Parameters
     ----------
