@@ -38,6 +38,7 @@ def padded(X, where, width=8):
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_is_the_unpadded_list_bit_for_bit(kind, parameters, where):
     X, y = ragged(), target(kind)
+    parameters = {**parameters, **({"target_feature": 0} if kind == "regressor" else {})}
     expected = make(kind, **parameters).fit(X, y)
     found = make(kind, **parameters).fit(padded(X, where), y)
     assert_same_fit(found, expected)
@@ -77,10 +78,12 @@ def test_missing_values_inside_make_an_indicator_and_finite_outputs(kind, scalin
     X[2, 2, 1] = X[5, 3, 1] = X[7, 1:4, 1] = np.nan
     X[3, 2] = np.nan
     X[4, 0, 0] = np.nan
-    estimator = make(kind, scaling=scaling).fit(X, y)
+    parameters = {"scaling": scaling, **({"target_feature": 0} if kind == "regressor" else {})}
+    estimator = make(kind, **parameters).fit(X, y)
     assert estimator.weights_["rnn.weight_ih_l0"].shape[1] == 6, "all three features were missing somewhere"
     X[3, 2] = X[4, 0, 0] = 0.5
-    estimator = make(kind, scaling=scaling).fit(X, y)
+    parameters = {"scaling": scaling, **({"target_feature": 0} if kind == "regressor" else {})}
+    estimator = make(kind, **parameters).fit(X, y)
     assert estimator.weights_["rnn.weight_ih_l0"].shape[1] == 4, "only feature 1 was"
     assert all(np.isfinite(value).all() for value in estimator.weights_.values())
     later = X.copy()

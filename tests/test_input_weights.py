@@ -14,7 +14,10 @@ CASES = {
         for loss in ("squared_error", "absolute_error", "huber", "poisson", "quantile")
     },
     "regressor quantiles": ("regressor", {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]}),
-    **{f"regressor {scaling}": ("regressor", {"scaling": scaling}) for scaling in ("last", "window", None)},
+    **{
+        f"regressor {scaling}": ("regressor", {"scaling": scaling, "target_feature": 0})
+        for scaling in ("last", "window", None)
+    },
     "regressor lstm": ("regressor", {"cell": "lstm", "bidirectional": True, "dropout": 0.3, "segment": 2}),
     "regressor full batch": ("regressor", {"batch_size": 1000, "optimizer": "sgd"}),
     "classifier": ("classifier", {}),

@@ -71,7 +71,7 @@ def test_sudden_shift_of_the_level(scaling):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 8, 2)).cumsum(axis=1)
     y = np.c_[X[:, -1], 2 * X[:, -1] - X[:, -2]]  # two steps ahead: (1, a), (1, b), (2, a), (2, b)
-    model = fit(X[:200], y[:200], scaling=scaling, hidden_size=8, max_iter=60)
+    model = fit(X[:200], y[:200], scaling=scaling, target_feature=[0, 1], hidden_size=8, max_iter=60)
     control = fit(X[:200], y[:200], scaling="standard", hidden_size=8, max_iter=60)
     shift = 1000 * X[:200].std() * np.array([1.0, -1.0])
     moved, y_moved = X[200:] + shift, y[200:] + np.tile(shift, 2)
@@ -80,6 +80,23 @@ def test_sudden_shift_of_the_level(scaling):
     error = np.abs(model.predict(moved) - y_moved).mean()
     assert error < 1.5 * np.abs(y[200:] - np.tile(X[200:, -1], 2)).mean()
     assert np.abs(control.predict(moved) - y_moved).mean() > 100 * error
+
+
+@pytest.mark.parametrize("scaling", ["last", "window"])
+def test_target_feature_says_whose_future_the_targets_are(scaling):
+    X = np.random.default_rng(0).normal(size=(60, 5, 3)).cumsum(axis=1)
+    X[:, :, 2] += 1e4
+    y = X[:, -1, 2] + X[:, -1, 0]
+    right = fit(X, y, scaling=scaling, target_feature=2, max_iter=30)
+    wrong = fit(X, y, scaling=scaling, target_feature=0, max_iter=30)  # the control
+    X[:, :, 2] += 1e4
+    assert np.abs(right.predict(X) - y - 1e4).mean() < 10
+    assert np.abs(wrong.predict(X) - y - 1e4).mean() > 5e3
+    with pytest.raises(ValueError, match="X has 3 features per step. Say with target_feature"):
+        fit(X, y, scaling=scaling)
+    for bad in (3, -1, [], [0, 5], [0.5]):
+        with pytest.raises(ValueError, match="'target_feature' parameter of RNNRegressor must be a feature's number"):
+            fit(X, y, scaling=scaling, target_feature=bad)
 
 
 def test_window_scaling_also_scales():
@@ -104,7 +121,7 @@ def test_constant_feature_target_and_series(loss, scaling):
     X[3] = 2.0
     X[4] = 0.0
     for y in [np.full(30, 4.0), np.abs(rng.normal(size=30)), np.zeros(30)]:
-        model = fit(X, y, loss=loss, scaling=scaling, max_iter=2)
+        model = fit(X, y, loss=loss, scaling=scaling, target_feature=1, max_iter=2)
         for shift in (0.0, 1e3):
             assert np.isfinite(model.predict(X + shift)).all()
         if scaling == "standard" and np.ptp(y) == 0 and loss != "poisson":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -62,9 +62,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     scaling : {"standard", "window", "last"} or None, default="standard"
         "standard": each input feature and each target has mean 0 and standard deviation 1 over the training set. "last"
         also takes the last value of each sequence off it, "window" its mean and, by division, its standard
-        deviation; both are undone in the prediction, whose targets must then be in the units of the features
-        (target k in those of feature k modulo the number of features, or all of the first one): for series whose
+        deviation; both are undone in the prediction, whose targets must then be the futures of a feature (see
+        ``target_feature``): for series whose
         level drifts. None: the data as they are.
+    target_feature : int, list of int or None, default=None
+        With ``scaling="last"`` or ``"window"``: the feature whose future each target is. A list is taken in turn: with
+        [0, 2] the targets are features 0 and 2 one step ahead, features 0 and 2 two steps ahead, …. None: the only one.
     loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
         What is minimised, as a mean over the targets, in units of the scaled target. "huber" turns linear at 1.35
         standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0.
@@ -156,6 +159,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "target_feature": [Integral, list, None],
         "loss": [Options({*_LOSSES, "quantile"})],
         "quantile": [Real, "array-like"],
     }
@@ -173,6 +177,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         segment: int | None = None,
         segment_stride: int | None = None,
         scaling: str | None = "standard",
+        target_feature: Any = None,
         loss: str = "squared_error",
         quantile: Any = 0.5,
         optimizer: str = "adam",
@@ -205,6 +210,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self.segment = segment
         self.segment_stride = segment_stride
         self.scaling = scaling
+        self.target_feature = target_feature
         self.loss = loss
         self.quantile = quantile
         self.optimizer = optimizer
@@ -333,7 +339,27 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
     ) -> TargetScaling:
         kind = "mean" if self.loss == "poisson" and self.scaling is not None else self.scaling
-        return TargetScaling.fit(kind, targets, weights, inputs, batch)
+        features = self._features_of_targets(batch.n_features) if kind in ("last", "window") else None
+        return TargetScaling.fit(kind, targets, weights, inputs, batch, features)
+
+    def _features_of_targets(self, n_features: int) -> NDArray[np.intp]:
+        """Numbers of the features whose futures the targets are, in turn."""
+        if self.target_feature is None and n_features > 1:
+            raise InvalidParameterError(
+                f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {n_features} "
+                "features per step. Say with target_feature whose future the targets are: a number, or a list of numbers."
+            )
+        features = np.atleast_1d(np.asarray(0 if self.target_feature is None else self.target_feature))
+        if (
+            not features.size
+            or features.dtype.kind not in "iu"
+            or not ((features >= 0) & (features < n_features)).all()
+        ):
+            raise InvalidParameterError(
+                f"The 'target_feature' parameter of {type(self).__name__} must be a feature's number from 0 to "
+                f"{n_features - 1}, or a list of such. Got {self.target_feature!r} instead."
+            )
+        return features.astype(np.intp)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -136,7 +136,7 @@ def _check_scaling(values: dict[str, Any], label: str, form: Any) -> dict[str, A
     kinds = (None, "standard", "last", "window", "mean")
     _require(values["kind"] in kinds, f"{label} has an unknown kind")
     for name in set(values) - {"kind"}:
-        kind = "b1" if name == "indicators" else "f8"
+        kind = {"indicators": "b1", "feature": "i8"}.get(name, "f8")
         good = _is_array(values[name], kind) and values[name].ndim == 1 and len(values[name]) == len(values["mean"])
         _require(good and bool(np.isfinite(values[name]).all()), f"{label}[{name!r}] is not a finite array")
     return values

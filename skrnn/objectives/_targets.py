@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,36 +18,49 @@ Doubles = NDArray[np.float64]
 class TargetScaling:
     """The map  y = level + mean + scale * gain * output.
 
-    ``level`` (and, for ``kind="window"``, ``gain``) differ by sequence: target k lies on the level of input
-    feature k mod n_features if the number of targets is a multiple of n_features, else all lie on feature 0.
+    With ``kind="last"`` or ``"window"``, ``level`` (and, for "window", ``gain``) are those of the input feature whose
+    future the target is.
 
     Attributes
     ----------
     kind : {"standard", "last", "window", "mean"} or None
         The scaling of the inputs that is undone here; "mean" only divides by the mean, for a log link.
     mean, scale : float64 arrays of shape (n_targets,)
+    feature : integer array of shape (n_targets,)
+        Whose level each target lies on; only read for "last" and "window".
     """
 
     kind: str | None
     mean: Doubles
     scale: Doubles
+    feature: NDArray[np.intp]
 
     @classmethod
     def fit(
-        cls, kind: str | None, y: Doubles, weights: Doubles, inputs: InputScaling, batch: SequenceBatch
+        cls,
+        kind: str | None,
+        y: Doubles,
+        weights: Doubles,
+        inputs: InputScaling,
+        batch: SequenceBatch,
+        features: NDArray[np.intp] | None = None,
     ) -> TargetScaling:
-        """Statistics of y (n_samples, n_targets), each row counted with its weight."""
+        """Statistics of y (n_samples, n_targets), each row counted with its weight.
+
+        ``features`` are those whose futures the targets are, taken in turn; None: the first.
+        """
         n_targets = y.shape[1]
-        blank = cls(kind, np.zeros(n_targets), np.ones(n_targets))
+        features = np.resize(np.zeros(1, np.intp) if features is None else features, n_targets)
+        blank = cls(kind, np.zeros(n_targets), np.ones(n_targets), features)
         if kind is None:
             return blank
         level, _ = blank._level_and_gain(inputs, batch)
         mean, scale = weighted_mean_and_scale(y - level, weights)
         if kind == "mean":
-            return cls(kind, blank.mean, np.where(mean > 0, mean, 1.0))
+            return replace(blank, scale=np.where(mean > 0, mean, 1.0))
         if kind == "window":  # the sequence's own mean is the centre
-            return cls(kind, blank.mean, scale)
-        return cls(kind, mean, scale)
+            return replace(blank, scale=scale)
+        return replace(blank, mean=mean, scale=scale)
 
     def encode(
         self, y: Doubles, inputs: InputScaling, batch: SequenceBatch
@@ -68,11 +81,8 @@ class TargetScaling:
 
     def _level_and_gain(self, inputs: InputScaling, batch: SequenceBatch) -> tuple[Doubles, Doubles | None]:
         """Level and gain of each target, (n_samples or 1, n_targets)."""
-        n_targets = len(self.mean)
         if self.kind not in ("last", "window"):
-            return np.zeros((1, n_targets)), None
+            return np.zeros((1, len(self.mean))), None
         level, spread = inputs.level_and_spread(batch)
-        n_features = level.shape[1]
-        feature = np.arange(n_targets) % n_features if n_targets % n_features == 0 else np.zeros(n_targets, int)
-        gain = spread[:, feature] / self.scale if self.kind == "window" else None
-        return level[:, feature], gain
+        gain = spread[:, self.feature] / self.scale if self.kind == "window" else None
+        return level[:, self.feature], gain
