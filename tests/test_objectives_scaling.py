@@ -92,7 +92,7 @@ def test_target_feature_says_whose_future_the_targets_are(scaling):
     X[:, :, 2] += 1e4
     assert np.abs(right.predict(X) - y - 1e4).mean() < 10
     assert np.abs(wrong.predict(X) - y - 1e4).mean() > 5e3
-    with pytest.raises(ValueError, match="X has 3 features per step. Say with target_feature"):
+    with pytest.raises(ValueError, match=r"X has 3 features per step\. Say with target_feature"):
         fit(X, y, scaling=scaling)
     for bad in (3, -1, [], [0, 5], [0.5]):
         with pytest.raises(ValueError, match="'target_feature' parameter of RNNRegressor must be a feature's number"):

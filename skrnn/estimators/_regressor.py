@@ -347,14 +347,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         if self.target_feature is None and n_features > 1:
             raise InvalidParameterError(
                 f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {n_features} "
-                "features per step. Say with target_feature whose future the targets are: a number, or a list of numbers."
+                "features per step. Say with target_feature whose future the targets are: a number, or a list of them."
             )
         features = np.atleast_1d(np.asarray(0 if self.target_feature is None else self.target_feature))
-        if (
-            not features.size
-            or features.dtype.kind not in "iu"
-            or not ((features >= 0) & (features < n_features)).all()
-        ):
+        numbers = features.dtype.kind in "iu" and features.size > 0
+        if not numbers or features.min() < 0 or features.max() >= n_features:
             raise InvalidParameterError(
                 f"The 'target_feature' parameter of {type(self).__name__} must be a feature's number from 0 to "
                 f"{n_features - 1}, or a list of such. Got {self.target_feature!r} instead."
