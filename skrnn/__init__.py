@@ -12,6 +12,7 @@ from skrnn.version import __version__
 if TYPE_CHECKING:
     from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer
     from skrnn.exceptions import DivergenceError
+    from skrnn.forecasting import WindowForecaster, backtest
     from skrnn.inspection import ForecastDisplay
     from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
 
@@ -23,7 +24,9 @@ __all__ = [
     "RNNSequenceTransformer",
     "SlidingWindow",
     "StepwiseTransformer",
+    "WindowForecaster",
     "__version__",
+    "backtest",
     "make_windows",
 ]
 
@@ -35,6 +38,8 @@ _HOME = {
     "RNNSequenceTransformer": "estimators",
     "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",
+    "WindowForecaster": "forecasting",
+    "backtest": "forecasting",
     "make_windows": "windowing",
 }
 

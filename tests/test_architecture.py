@@ -19,15 +19,16 @@ MAY_USE = {
     "training": {"sequences", "objectives", "networks"},
     "estimators": {"sequences", "objectives", "networks", "training"},
     "windowing": {"sequences"},
+    "forecasting": {"windowing", "estimators"},  # the estimators only as the default, when one is asked for
     "inspection": {"sequences"},
     "datasets": set(),
     "exceptions": set(),
     "version": set(),
 }
 FORBIDDEN = {
-    "torch": {"sequences", "objectives", "estimators", "windowing", "inspection", "datasets"},
+    "torch": {"sequences", "objectives", "estimators", "windowing", "forecasting", "inspection", "datasets"},
     "sklearn": {"networks", "training", "objectives"},
-    "pandas": set(MAY_USE) - {"datasets", "windowing"},
+    "pandas": set(MAY_USE) - {"datasets", "windowing", "forecasting"},
     "matplotlib": set(MAY_USE) - {"inspection"},
 }
 

@@ -1,0 +1,6 @@
+"""A wing beside the floors: forecasts of pandas series with any regressor. No torch."""
+
+from skrnn.forecasting._backtest import BacktestResult, backtest
+from skrnn.forecasting._forecaster import WindowForecaster
+
+__all__ = ["BacktestResult", "WindowForecaster", "backtest"]

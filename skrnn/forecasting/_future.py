@@ -1,0 +1,59 @@
+"""The known future of covariates, aligned with the times to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skrnn.forecasting._panel import Panel
+
+__all__ = ["future_values"]
+
+_SHOWN = 5
+
+
+def future_values(
+    panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int
+) -> dict[Any, NDArray[np.float64]]:
+    """Values of ``columns`` at the ``n_steps`` times after each series, by its key; nothing without such columns.
+
+    The first ``n_needed`` times must be there; after them NaN stands for what is not given.
+
+    Raises
+    ------
+    ValueError
+        If rows, columns or values of the times needed are missing: with the times, by series.
+    """
+    if not columns:
+        if future is not None:
+            raise ValueError("future is given, but no column has that role: name them in the future parameter.")
+        return {}
+    if future is None:
+        raise ValueError(f"forecast needs the future of {list(columns)}: pass future=, a frame on the times to come.")
+    absent = [column for column in columns if column not in future.columns]
+    if absent:
+        raise ValueError(f"future lacks the columns {absent}.")
+    table = future[list(columns)].astype("float64")
+    found, gaps = {}, []
+    for history in panel.histories:
+        times = panel.future_times(history, n_steps)
+        index = times if history.key is None else _with_key(history.key, times, table.index)
+        values = table.reindex(index).to_numpy()
+        missing = times[:n_needed][np.isnan(values[:n_needed]).any(axis=1)]
+        if len(missing):
+            shown = ", ".join(str(time) for time in missing[:_SHOWN])
+            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            gaps.append(f"{'' if history.key is None else f'series {history.key!r}: '}{shown}{more}")
+        found[history.key] = values
+    if gaps:
+        raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
+    return found
+
+
+def _with_key(key: Any, times: pd.Index, like: pd.Index) -> pd.MultiIndex:
+    parts = list(key) if isinstance(key, tuple) else [key]
+    return pd.MultiIndex.from_arrays([*([part] * len(times) for part in parts), times], names=like.names)

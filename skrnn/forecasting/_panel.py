@@ -1,0 +1,166 @@
+"""Series, frames and panels as one thing: named series of rows in time, and the times that come after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skrnn.windowing import Step, read_index
+
+__all__ = ["History", "Panel", "as_frame", "extend", "read_panel"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """One series: its times, and a table with a row for each of them, oldest first.
+
+    ``starts`` are the rows at which a run of neighbouring rows begins; ``positions`` are those of `read_index`.
+    """
+
+    key: Any
+    times: pd.Index
+    values: Doubles
+    positions: NDArray[np.int64]
+    starts: NDArray[np.intp]
+
+    def runs(self) -> list[slice]:
+        """The rows of each run without a gap."""
+        return [slice(a, b) for a, b in zip(self.starts, [*self.starts[1:], len(self.times)], strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Series with the same columns and the same step of time.
+
+    ``layout`` says what the data were: "series", "frame" or "panel"; ``named`` whether a series had a name;
+    ``names`` are those of the levels of the index.
+    """
+
+    layout: str
+    named: bool
+    names: list[Any]
+    columns: list[Any]
+    kind: str
+    step: Step
+    offset: Any
+    histories: list[History]
+
+    def future_times(self, history: History, n_steps: int) -> pd.Index:
+        """The next times after the end of a series."""
+        last = history.times[-1:]
+        if self.offset is None:
+            times = last.repeat(n_steps) + self.step.size * np.arange(1, n_steps + 1)
+        else:
+            times = pd.date_range(last[0], periods=n_steps + 1, freq=self.offset, unit=last.unit)[1:]
+        return times.rename(history.times.name)
+
+
+def read_panel(data: Any, like: Panel | None = None) -> Panel:
+    """Validate a Series, a DataFrame, or a DataFrame with a (series, time) MultiIndex.
+
+    Parameters
+    ----------
+    data : Series or DataFrame
+        Numeric; NaN marks missing values. The index is one of those of `SlidingWindow`.
+    like : Panel, optional
+        The panel of an earlier call, whose kind of index and step are kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not a frame, a column is not numeric, or the index has no order or no step.
+    """
+    if not isinstance(data, (pd.Series, pd.DataFrame)):
+        raise TypeError(
+            f"A pandas Series or DataFrame with a time index is needed, got a {type(data).__name__}. For arrays use "
+            "make_windows and an estimator."
+        )
+    layout = "panel" if data.index.nlevels > 1 else "series" if isinstance(data, pd.Series) else "frame"
+    if len(data) == 0:
+        raise ValueError(f"The data are empty (shape={data.shape}).")
+    rows = read_index(data, None if like is None else (like.kind, like.step))
+    frame = data.to_frame() if isinstance(data, pd.Series) else data
+    values = _numbers(frame)
+    times = frame.index.get_level_values(-1)
+    histories = []
+    for code, key in enumerate(rows.keys):
+        mine = np.flatnonzero(rows.codes == code)
+        positions = rows.positions[mine]
+        starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 2 * rows.step.size) != rows.step.size)
+        histories.append(History(key, times[mine], values[mine], positions, starts))
+    offset = _offset(times, rows.step) if like is None else like.offset
+    named = not isinstance(data, pd.Series) or data.name is not None
+    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.step, offset, histories)
+
+
+def extend(panel: Panel, new: Panel) -> Panel:
+    """The panel with the rows of another behind those of its own."""
+    if list(new.columns) != list(panel.columns) and not (panel.layout == new.layout == "series"):
+        raise ValueError(f"The data have the columns {new.columns}; those of fit were {panel.columns}.")
+    histories = {history.key: history for history in panel.histories}
+    for added in new.histories:
+        old = histories.get(added.key)
+        if old is None:
+            histories[added.key] = added
+            continue
+        if added.positions[0] <= old.positions[-1]:
+            where = "" if added.key is None else f" of series {added.key!r}"
+            raise ValueError(
+                f"The rows{where} begin at {added.times[0]}, not after the end of the history at {old.times[-1]}. Pass "
+                "only newer rows."
+            )
+        joined = added.positions[0] - old.positions[-1] == panel.step.size
+        starts = added.starts[1:] if joined else added.starts
+        histories[added.key] = History(
+            added.key,
+            old.times.append(added.times),
+            np.concatenate([old.values, added.values]),
+            np.concatenate([old.positions, added.positions]),
+            np.concatenate([old.starts, starts + len(old.times)]),
+        )
+    return replace(panel, histories=list(histories.values()))
+
+
+def as_frame(panel: Panel, parts: list[Doubles], columns: Any) -> Any:
+    """Values that follow each series (n_steps, n_columns) on their times, in the layout of the data."""
+    pieces = []
+    for history, values in zip(panel.histories, parts, strict=True):
+        times = panel.future_times(history, len(values))
+        if panel.layout == "panel":
+            keys = list(history.key) if isinstance(history.key, tuple) else [history.key]
+            times = pd.MultiIndex.from_arrays([*([key] * len(times) for key in keys), times], names=panel.names)
+        pieces.append(pd.DataFrame(values, index=times, columns=columns))
+    frame = pd.concat(pieces)
+    one_series = panel.layout == "series" and len(frame.columns) == 1
+    return frame.iloc[:, 0].rename(panel.columns[0] if panel.named else None) if one_series else frame
+
+
+def _numbers(frame: pd.DataFrame) -> Doubles:
+    for column, dtype in frame.dtypes.items():
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+            raise ValueError(f"Column {column!r} has dtype {dtype}. Forecasts need numbers: drop, encode or index it.")
+    values = frame.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    if np.isinf(values).any():
+        row, place = (int(index[0]) for index in np.nonzero(np.isinf(values)))
+        raise ValueError(f"Column {frame.columns[place]!r} contains infinity, first at {frame.index[row]}.")
+    return values
+
+
+def _offset(times: pd.Index, step: Step) -> Any:
+    """The pandas offset of a step of a DatetimeIndex; None for other indexes."""
+    if not isinstance(times, pd.DatetimeIndex):
+        return None
+    if step.unit == "nanosecond":
+        return pd.Timedelta(step.size, unit="ns")
+    if step.unit == "business day":
+        return pd.offsets.BusinessDay(step.size)
+    if step.unit == "day":
+        return pd.DateOffset(days=step.size)
+    at_end = bool(times.is_month_end.all() and not times.is_month_start.all())
+    return pd.offsets.MonthEnd(step.size) if at_end else pd.offsets.MonthBegin(step.size)

@@ -1,0 +1,305 @@
+"""Forecasts of series, frames and panels: samples, times, transformations, covariates, searches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from skrnn import RNNRegressor, WindowForecaster
+from skrnn.forecasting._transform import TRANSFORMS, apply, invert
+
+NET = RNNRegressor(hidden_size=4, max_iter=3, random_state=0)
+
+
+class Recorder(RegressorMixin, BaseEstimator):
+    """Keeps what it is fitted on, and predicts the newest value of the first column of each window."""
+
+    def fit(self, X, y):
+        self.X_, self.y_ = np.array(X), np.array(y)
+        return self
+
+    def predict(self, X):
+        self.seen_ = np.array(X)
+        return np.zeros((len(X), *self.y_.shape[1:]))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def series(n=60, freq="MS", name="v", seed=0):
+    rng = np.random.default_rng(seed)
+    index = pd.date_range("2020-01-01", periods=n, freq=freq)
+    season = np.sin(np.arange(n) * 2 * np.pi / 12)
+    return pd.Series(10 + 0.1 * np.arange(n) + season + 0.05 * rng.normal(size=n), index=index, name=name)
+
+
+def panel(n=40, freq="D"):
+    times = pd.date_range("2024-01-01", periods=n, freq=freq)
+    index = pd.MultiIndex.from_product([["a", "b"], times], names=["id", "time"])
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"y": rng.normal(size=2 * n).cumsum() + 50, "x": rng.normal(size=2 * n)}, index=index)
+    return frame.assign(size=np.repeat([1.0, 2.0], n), z=rng.normal(size=2 * n))
+
+
+@pytest.mark.parametrize("level", ["last", "mean", None])
+def test_samples_are_windows_with_their_level_taken_off(level):
+    v = series()
+    model = WindowForecaster(Recorder(), window=5, horizon=3, level=level).fit(v)
+    scale = np.abs(v).mean()
+    values = v.to_numpy() / scale
+    for i in range(len(v) - 7):
+        window, after = values[i : i + 5], values[i + 5 : i + 8]
+        base = {"last": window[-1], "mean": window.mean(), None: 0.0}[level]
+        np.testing.assert_allclose(model.estimator_.X_[i, :, 0], window - base, atol=1e-12)
+        np.testing.assert_allclose(model.estimator_.y_[i], after - base, atol=1e-12)
+    assert model.n_samples_ == len(v) - 7
+    expected = {"last": v.iloc[-1], "mean": v[-5:].mean(), None: 0.0}[level]  # the recorder adds nothing to the level
+    np.testing.assert_allclose(model.forecast(), expected)
+
+
+def test_windows_cross_neither_gaps_nor_series():
+    frame = panel(20)[["y"]].drop(pd.IndexSlice[("a", pd.Timestamp("2024-01-10"))])
+    model = WindowForecaster(Recorder(), window=4, horizon=2, level=None).fit(frame)
+    assert model.n_samples_ == (9 - 5) + (10 - 5) + (20 - 5)
+    sizes = frame["y"].abs().groupby("id").mean()
+    allowed = {tuple(np.round(run / sizes[key], 9)) for key in "ab" for run in runs_of(frame.loc[key]["y"], 6)}
+    found = np.c_[model.estimator_.X_[:, :, 0], model.estimator_.y_]
+    assert {tuple(np.round(row, 9)) for row in found} == allowed
+
+
+def runs_of(values, width):
+    for i in range(len(values) - width + 1):
+        part = values.iloc[i : i + width]
+        if part.index[-1] - part.index[0] == pd.Timedelta(width - 1, unit="D"):
+            yield part.to_numpy()
+
+
+def test_covariates_and_calendar_come_a_horizon_ahead():
+    frame = panel(30)
+    train = frame[frame.index.get_level_values(1) < "2024-01-25"]
+    roles = {"target": "y", "past": ["z"], "future": ["x"], "static": ["size"], "calendar": ["day_of_week"]}
+    model = WindowForecaster(Recorder(), window=6, horizon=4, **roles).fit(train)
+    a = frame.loc["a"]
+    X = model.estimator_.X_[0]  # the window of days 1 to 6
+    np.testing.assert_allclose(X[:, 1], a["z"][:6])
+    np.testing.assert_allclose(X[:, 2], 1.0)
+    days = a.index[4:10].day_of_week * 2 * np.pi / 7
+    np.testing.assert_allclose(X[:, 3:5], np.c_[np.sin(days), np.cos(days)], atol=1e-12)
+    np.testing.assert_allclose(X[:, 5], a["x"][4:10])
+    model.forecast(4, future=frame[["x"]])
+    np.testing.assert_allclose(model.estimator_.seen_[0, :, 5], frame.loc["b"]["x"][22:28])
+    assert not np.isnan(model.estimator_.seen_).any()
+
+
+INDEXES = {
+    "hours over a clock change": pd.date_range("2024-10-25", periods=60, freq="h", tz="Europe/Berlin"),
+    "days over a clock change": pd.date_range("2024-09-10", periods=60, freq="D", tz="Europe/Berlin"),
+    "month ends": pd.date_range("2020-01-31", periods=60, freq="ME"),
+    "month starts": pd.date_range("2020-01-01", periods=60, freq="MS"),
+    "quarters": pd.date_range("2004-01-01", periods=60, freq="QS"),
+    "business days": pd.date_range("2024-01-01", periods=60, freq="B"),
+    "weeks": pd.date_range("2024-01-01", periods=60, freq="W-MON"),
+    "periods": pd.period_range("2020-01", periods=60, freq="M"),
+    "numbers": pd.RangeIndex(0, 300, 5),
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_forecasts_stand_on_the_times_that_follow(index):
+    values = pd.Series(np.arange(60.0), index=index, name="v")
+    forecast = WindowForecaster(LinearRegression(), window=3, horizon=4).fit(values[:50]).forecast(10)
+    assert forecast.index.equals(index[50:])
+    assert forecast.index.dtype == index.dtype
+    assert forecast.name == "v"
+    np.testing.assert_allclose(forecast, np.arange(50.0, 60.0), atol=1e-6)
+
+
+@given(
+    names=st.lists(st.sampled_from(TRANSFORMS), max_size=3),
+    season=st.integers(1, 6),
+    steps=st.integers(1, 9),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=200, deadline=None)
+def test_transformations_are_inverted_exactly(names, season, steps, seed):
+    values = np.random.default_rng(seed).uniform(1, 100, size=(40 + steps, 2))
+    try:
+        whole = apply(values, names, season, "it")
+    except ValueError:  # logarithms and roots of differences
+        assert {"log", "log1p", "sqrt"} & set(names)
+        return
+    if "sqrt" in names and any("difference" in name for name in names[: names.index("sqrt")]):
+        return
+    back = invert(whole[40:], values[:40], names, season)
+    np.testing.assert_allclose(back, values[40:], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "transform", [None, "log", "difference", ["log", "seasonal_difference"], ["log", "difference"]]
+)
+def test_a_pure_trend_and_season_is_continued(transform):
+    t = np.arange(96)
+    index = pd.period_range("2000-01", periods=96, freq="M")
+    values = pd.Series(np.exp(0.01 * t + 0.2 * np.sin(t * np.pi / 6)), index=index)
+    model = WindowForecaster(Ridge(1e-8), window=24, horizon=6, transform=transform, season=12).fit(values[:72])
+    assert abs(model.forecast(24) / values[72:] - 1).max() < (0.05 if transform is None else 1e-3)
+
+
+def test_recursive_is_one_step_fed_back():
+    v = series()
+    model = WindowForecaster(Ridge(0.1), window=6, horizon=4, strategy="recursive").fit(v)
+    one = WindowForecaster(Ridge(0.1), window=6, horizon=1).fit(v)
+    expected = []
+    for _ in range(4):
+        expected.append(one.forecast().iloc[0])
+        one.update(one.forecast())
+    np.testing.assert_allclose(model.forecast(4), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "estimator", [None, Ridge(), HistGradientBoostingRegressor(max_iter=20, min_samples_leaf=2)], ids=str
+)
+def test_every_step_sees_the_newest_value(estimator):
+    v = series()
+    if estimator is None:
+        estimator = RNNRegressor(max_iter=20, random_state=0)
+    model = WindowForecaster(estimator, window=6, horizon=5).fit(v[:-1])
+    moved = clone(model).fit(v[:-1])
+    newest = v[-1:]
+    before, after = model.update(newest).forecast(), moved.update(newest + 0.5).forecast()
+    assert (np.abs(after - before) > 1e-3).all()
+
+
+def test_update_moves_the_history_without_learning():
+    v = series()
+    model = WindowForecaster(Ridge(), window=6, horizon=2).fit(v[:40])
+    coefficients = model.estimator_.coef_.copy()
+    forecast = model.update(v[40:50]).forecast()
+    np.testing.assert_array_equal(model.estimator_.coef_, coefficients)
+    assert forecast.index[0] == v.index[50]
+    with pytest.raises(ValueError, match=r"begin at 2023-01.*, not after the end of the history at 2024-02"):
+        model.update(v[36:45])
+    np.testing.assert_array_equal(model.forecast(), forecast)
+
+
+def test_new_series_may_come_after_fit():
+    frame = panel(30)[["y"]]
+    model = WindowForecaster(Ridge(), window=5, horizon=2).fit(frame.loc[["a"]])
+    forecast = model.update(frame.loc[["b"]]).forecast()
+    assert list(forecast.index.get_level_values("id").unique()) == ["a", "b"]
+    assert forecast.index.names == ["id", "time"]
+
+
+def test_missing_future_rows_are_named_by_series_and_time():
+    frame = panel(30)
+    train = frame[frame.index.get_level_values(1) < "2024-01-25"]
+    model = WindowForecaster(Ridge(), window=6, horizon=3, target="y", future=["x"], past=["z"], static=["size"]).fit(
+        train
+    )
+    with pytest.raises(ValueError, match=r"forecast needs the future of \['x'\]"):
+        model.forecast()
+    partial = frame[["x"]].drop([("a", pd.Timestamp("2024-01-26")), ("b", pd.Timestamp("2024-01-27"))])
+    with pytest.raises(ValueError, match=r"series 'a': 2024-01-26 00:00:00; series 'b': 2024-01-27 00:00:00"):
+        model.forecast(future=partial)
+    assert len(model.forecast(future=frame[["x"]])) == 6
+    shorter = frame[["x"]][frame.index.get_level_values(1) < "2024-01-27"]
+    with pytest.raises(ValueError, match="series 'a': 2024-01-27 00:00:00"):
+        model.forecast(2, future=shorter)  # Ridge takes no missing values
+    net = clone(model).set_params(estimator=NET).fit(train)
+    assert np.isfinite(net.forecast(2, future=shorter)).all(axis=None)
+
+
+BAD = {
+    "column without a role": ({"target": "y"}, r"Columns \['x', 'size', 'z'\] have no role"),
+    "unknown column": ({"target": "y", "past": ["q"]}, r"Columns \['q'\] are not in the data"),
+    "two roles": ({"past": ["x"], "future": ["x"]}, "Columns x have more than one role"),
+    "nothing to forecast": ({"past": ["y", "x", "size", "z"]}, "No column is left"),
+    "window": ({"window": 0}, "'window' parameter of WindowForecaster must be an int of at least 1"),
+    "strategy": ({"strategy": "multi"}, "'strategy' parameter"),
+    "calendar": ({"calendar": ["moon"]}, "calendar='moon' is not known; choose from minute"),
+    "transform": ({"transform": "boxcox"}, "transform='boxcox' is not known"),
+    "season": ({"transform": "seasonal_difference"}, "needs season"),
+    "calibration": ({"calibration": 1.5}, r"calibration must be None or in \(0, 1\)"),
+    "short window": ({"window": 2, "horizon": 4, "calendar": ["month"]}, "window=2 is shorter than horizon=4"),
+    "short series": ({"window": 50}, "Series 'a' has 40 rows; window=50 and horizon=1 need at least 51"),
+    "negative": ({"transform": "log"}, "transform='log' needs values above 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_parameters_say_what_to_do(case):
+    parameters, message = BAD[case]
+    model = WindowForecaster(Ridge(), **{"window": 4, **parameters})
+    with pytest.raises(ValueError, match=message):
+        model.fit(panel())
+    with pytest.raises(NotFittedError):
+        model.forecast()
+
+
+def test_bad_data_say_what_to_do():
+    with pytest.raises(TypeError, match="pandas Series or DataFrame"):
+        WindowForecaster().fit(np.arange(50.0))
+    with pytest.raises(ValueError, match="Column 'name' has dtype"):
+        WindowForecaster().fit(series().to_frame().assign(name="a"))
+    with pytest.raises(ValueError, match="Column 'v' contains infinity, first at 2020-03-01"):
+        WindowForecaster().fit(series().replace(series().iloc[2], np.inf))
+    with pytest.raises(ValueError, match="not sorted"):
+        WindowForecaster().fit(series()[::-1])
+
+
+def test_score_is_r2_of_all_forecasts_in_the_rows():
+    v = series(80)
+    model = WindowForecaster(Ridge(0.1), window=6, horizon=3, transform="log").fit(v[:50])
+    truths, forecasts = [], []
+    moving = clone(model).fit(v[:50])
+    for cutoff in range(50, 78):
+        forecasts.append(moving.forecast())
+        truths.append(v[cutoff : cutoff + 3])
+        moving.update(v[cutoff : cutoff + 1])
+    assert model.score(v[50:]) == pytest.approx(r2_score(np.array(truths), np.array(forecasts)))
+
+
+def test_searches_see_frames():
+    v = series(80).to_frame()
+    grid = {"window": [6, 12], "estimator__alpha": [0.1, 1e3], "transform": [None, "log"]}
+    search = GridSearchCV(WindowForecaster(Ridge(), horizon=3), grid, cv=TimeSeriesSplit(3)).fit(v)
+    assert search.best_params_["estimator__alpha"] == 0.1
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.forecast().shape == (3, 1)
+    again = clone(search.best_estimator_)
+    assert again.get_params()["window"] == search.best_params_["window"]
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), NET], ids=["ridge", "net"])
+def test_a_secret_of_the_test_rows_changes_nothing(estimator):
+    v = series(80).to_frame()
+    secret = v.copy()
+    secret.iloc[60:] = 1e6
+    split = [(np.arange(60), np.arange(60, 80))]
+    fits = [
+        GridSearchCV(WindowForecaster(estimator, window=6), {"horizon": [2]}, cv=split, refit=False) for _ in range(2)
+    ]
+    forecasts = [WindowForecaster(estimator, window=6, horizon=3).fit(data[:60]).forecast() for data in (v, secret)]
+    pd.testing.assert_frame_equal(*forecasts)
+    scores = [
+        search.fit(data).cv_results_["mean_test_score"][0] for search, data in zip(fits, (v, secret), strict=True)
+    ]
+    assert scores[0] != scores[1]  # the control: the secret is seen where it may be
+
+
+def test_frames_with_several_targets():
+    frame = pd.concat([series(name="u"), 3 * series(name="w", seed=1)], axis=1)
+    forecast = WindowForecaster(Ridge(0.1), window=12, horizon=4).fit(frame[:-4]).forecast()
+    assert list(forecast) == ["u", "w"]
+    assert abs(forecast / frame[-4:] - 1).max().max() < 0.05

@@ -1,0 +1,127 @@
+"""Intervals and backtests: coverage is measured, scores follow their formulas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+from skrnn import WindowForecaster, backtest
+from skrnn.datasets import load_airline_passengers
+
+
+def noise(n=1200, seed=0):
+    rng = np.random.default_rng(seed)
+    values = np.zeros(n)
+    for t in range(1, n):
+        values[t] = 0.8 * values[t - 1] + rng.normal()
+    return pd.Series(values, index=pd.date_range("2024", periods=n, freq="h"), name="v")
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_intervals_cover_what_they_say(coverage):
+    model = WindowForecaster(Ridge(), window=5, horizon=4, calibration=0.3)
+    result = backtest(model, noise(), initial=700, step=1, coverage=coverage)
+    found = result.scores()["coverage"].loc["forecast"]
+    assert abs(found - coverage) < 0.05
+    by_step = result.scores("step")["coverage"].xs("forecast", level="model")
+    assert (abs(by_step - coverage) < 0.08).all()
+    width = (result.frame["upper"] - result.frame["lower"]).groupby(result.frame["step"]).mean()
+    assert width[4] > width[1]  # what is further away is less certain
+
+
+def test_interval_is_the_conformal_quantile_of_absolute_errors():
+    v = noise(200)
+    model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.25).fit(v)
+    intervals = model.forecast_interval(coverage=0.8)
+    pd.testing.assert_series_equal(intervals["forecast"], model.forecast(), check_names=False)
+    errors = model.calibration_errors_[:, :, 0]
+    rank = int(np.ceil((len(errors) + 1) * 0.8))
+    scale = np.abs(v).mean()
+    half = np.sort(errors, axis=0)[rank - 1] * scale
+    np.testing.assert_allclose(intervals["upper"] - intervals["forecast"], half)
+    np.testing.assert_allclose(intervals["forecast"] - intervals["lower"], half)
+
+
+def test_calibration_errors_are_out_of_sample():
+    v = noise(200)
+    model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.25).fit(v)
+    n = 200 - 6
+    cut = n - int(np.ceil(0.25 * n))
+    older = WindowForecaster(Ridge(), window=5, horizon=2).fit(v[: cut + 5])  # no horizon reaches the calibration part
+    assert older.n_samples_ == cut - 1
+    assert len(model.calibration_errors_) == n - cut
+
+
+def test_intervals_need_calibration_and_stay_within_the_horizon():
+    v = noise(100)
+    with pytest.raises(ValueError, match="set calibration"):
+        WindowForecaster(Ridge(), window=5).fit(v).forecast_interval()
+    model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.2).fit(v)
+    with pytest.raises(ValueError, match=r"reach 2 step\(s\).*got steps=3"):
+        model.forecast_interval(3)
+    with pytest.raises(ValueError, match=r"coverage must be in \(0, 1\)"):
+        model.forecast_interval(coverage=90)
+    assert np.isinf(model.forecast_interval(coverage=0.999)["upper"]).all()
+
+
+def test_intervals_are_transformed_back_with_the_forecast():
+    passengers = load_airline_passengers(as_frame=True).series
+    model = WindowForecaster(Ridge(0.1), window=24, horizon=6, transform="log", calibration=0.3).fit(passengers)
+    intervals = model.forecast_interval()
+    up, down = intervals["upper"] / intervals["forecast"], intervals["forecast"] / intervals["lower"]
+    np.testing.assert_allclose(up, down)
+    assert (up > 1).all()
+
+
+def test_backtest_is_fit_forecast_move_on():
+    v = noise(60)
+    model = WindowForecaster(Ridge(), window=4, horizon=3)
+    frame = backtest(model, v, initial=40, step=5, refit=True, season=2).frame
+    cutoffs = [v.index[i] for i in (39, 44, 49, 54)]
+    assert list(frame["cutoff"].unique()) == cutoffs
+    for cutoff in cutoffs:
+        part = frame[frame["cutoff"] == cutoff]
+        seen = v[:cutoff]
+        np.testing.assert_allclose(
+            part["forecast"], WindowForecaster(Ridge(), window=4, horizon=3).fit(seen).forecast()
+        )
+        np.testing.assert_array_equal(part["truth"], v[len(seen) : len(seen) + 3])
+        np.testing.assert_array_equal(part["seasonal_naive"], seen.iloc[[-2, -1, -2]])
+        assert part["naive_error"].iloc[0] == pytest.approx(np.abs(seen.to_numpy()[2:] - seen.to_numpy()[:-2]).mean())
+    kept = backtest(model, v, initial=40, step=5, season=2).frame
+    first = model.fit(v[:40]).estimator_
+    moved = WindowForecaster(Ridge(), window=4, horizon=3).fit(v[:40]).update(v[40:45])
+    np.testing.assert_array_equal(moved.estimator_.coef_, first.coef_)
+    np.testing.assert_allclose(kept["forecast"][3:6], moved.forecast())
+
+
+def test_scores_follow_their_formulas():
+    v = noise(60)
+    result = backtest(WindowForecaster(Ridge(), window=4, horizon=3), v, initial=40, season=1)
+    frame, scores = result.frame, result.scores().loc["forecast"]
+    error = frame["truth"] - frame["forecast"]
+    assert scores["MAE"] == pytest.approx(error.abs().mean())
+    assert scores["RMSE"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert scores["MASE"] == pytest.approx((error.abs() / frame["naive_error"]).mean())
+    smape = 200 * (error.abs() / (frame["truth"].abs() + frame["forecast"].abs())).mean()
+    assert scores["sMAPE"] == pytest.approx(smape)
+    assert set(result.scores("step").index.get_level_values("step")) == {1, 2, 3}
+
+
+def test_backtest_of_a_panel_with_covariates():
+    times = pd.date_range("2024-01-01", periods=50, freq="D")
+    index = pd.MultiIndex.from_product([["a", "b"], times], names=["id", "time"])
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=100)}, index=index)
+    frame["y"] = 5 * frame["x"] + 0.1 * rng.normal(size=100)
+    with_x = WindowForecaster(Ridge(0.1), window=4, horizon=2, target="y", future=["x"], level=None)
+    without = WindowForecaster(Ridge(0.1), window=4, horizon=2, level=None)
+    good = backtest(with_x, frame, initial=30, step=2).scores("series")
+    bad = backtest(without, frame[["y"]], initial=30, step=2).scores("series")
+    assert list(good.index.get_level_values("series").unique()) == ["a", "b"]
+    assert (good["MAE"].xs("forecast", level="model") < 0.2 * bad["MAE"].xs("forecast", level="model")).all()
+
+
+def test_backtest_needs_enough_times():
+    with pytest.raises(ValueError, match="60 times; initial=59 and horizon=3 need at least 62"):
+        backtest(WindowForecaster(Ridge(), window=4, horizon=3), noise(60), initial=59)
