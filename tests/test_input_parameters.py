@@ -42,7 +42,11 @@ WRONG = {
     "engine": ["jax", None],
 }
 OWN = {
-    "regressor": {"loss": ["mse", None], "quantile": [0, 1, 1.5, [], [0.1, 2.0], "a", np.nan]},
+    "regressor": {
+        "loss": ["mse", None],
+        "quantile": [0, 1, 1.5, [], [0.1, 2.0], "a", np.nan],
+        "target_feature": ["a", 1.5],
+    },
     "classifier": {"class_weight": ["other", 3]},
     "transformer": {"objective": ["other", None], "pooling": ["sum", 3]},
 }
@@ -78,7 +82,7 @@ def test_the_words_of_a_message():
 COMBINATIONS = [
     ({"segment_stride": 2}, "segment_stride of RNN.* needs segment"),
     ({"nonlinearity": "relu"}, "nonlinearity='relu' of RNN.* is for cell='rnn'"),
-    ({"n_jobs": 0}, "n_jobs of RNN.* must not be 0"),
+    ({"n_jobs": 0}, "n_jobs must not be 0"),
 ]
 
 

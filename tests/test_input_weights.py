@@ -157,7 +157,7 @@ def test_early_stopping_keeps_equal_rows_on_one_side(kind):
     parameters = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 4, "n_iter_no_change": 3}
     expected = make(kind, **parameters).fit(X[:20], None if y is None else y[:20])
     copies = np.r_[np.arange(20), np.arange(20)[::-1]]
-    with pytest.raises(ValueError, match="leaves no rows to validate on"):
+    with pytest.raises(ValueError, match="needs different rows to train and to validate on"):
         make(kind, **parameters).fit(X[copies], None if y is None else y[copies])
     assert len(expected.validation_loss_curve_) == expected.n_iter_
 

@@ -34,13 +34,15 @@ def test_sine_wave():
 PREDICT = """
 import resource
 import numpy as np
-from skrnn import RNNRegressor
+from skrnn import RNNRegressor, RNNSequenceTransformer
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20_000, 100, 4))  # 64 MB
 model = RNNRegressor(hidden_size=32, max_iter=1, random_state=0).fit(X[:200], X[:200, -1, 0])
+features = RNNSequenceTransformer(hidden_size=32, max_iter=1, random_state=0).fit(X[:200])
 model.predict(X[:100])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 model.predict(X)
+features.transform(X)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 

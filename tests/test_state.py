@@ -139,6 +139,13 @@ HARM = {
     "unknown cell": (lambda s: s["_spec"].update(cell="transformer"), "unknown cell"),
     "wrong scaling": (lambda s: s["_input_scaling"].update(mean=np.zeros(7)), "_input_scaling"),
     "weights of another type": (lambda s: s.update(weights_=[1, 2]), "weights_ is a list"),
+    "scale of zero": (lambda s: s["_input_scaling"]["scale"].fill(0.0), "not above 0"),
+    "readout of another task": (lambda s: s["_spec"].update(readout="steps"), "not that of a classification"),
+    "classes of another shape": (lambda s: s.update(classes_=np.zeros((2, 2))), "one entry for each output"),
+    "too few classes": (lambda s: s.update(classes_=s["classes_"][:1]), "one entry for each output"),
+    "no target form": (lambda s: s.pop("_target_form"), "missing attributes _target_form"),
+    "unknown target form": (lambda s: s.update(_target_form="zzz"), "not that of a classification"),
+    "missing moments": (lambda s: s["_optimizer_state"]["adam"].pop("exp_avg_sq"), "has the names"),
     "moments of another type": (lambda s: s["_optimizer_state"].update(adam={"step": print}), "_optimizer_state"),
 }
 
@@ -151,6 +158,25 @@ def test_bad_state_is_refused(harm):
     with pytest.raises(ValueError, match=message):
         model.__setstate__(state)
     assert not vars(model)
+
+
+REGRESSION_HARM = {
+    "long target scaling": lambda s: s["_target_scaling"].update(
+        {name: np.ones(3, value.dtype) for name, value in s["_target_scaling"].items() if name != "kind"}
+    ),
+    "unknown feature": lambda s: s["_target_scaling"].update(feature=np.array([9])),
+    "no target scaling": lambda s: s.update(_target_scaling=None),
+    "unknown loss": lambda s: s["_fitted_loss"].update(loss="zzz"),
+    "more levels than outputs": lambda s: s["_fitted_loss"].update(levels=[0.1, 0.5, 0.9]),
+    "readout of another task": lambda s: s["_spec"].update(readout="steps"),
+}
+
+
+@pytest.mark.parametrize("harm", REGRESSION_HARM)
+def test_bad_state_of_a_regressor_is_refused(harm):
+    state = broken("quantiles", REGRESSION_HARM[harm])
+    with pytest.raises(ValueError, match="State does not fit"):
+        RNNRegressor.__new__(RNNRegressor).__setstate__(state)
 
 
 def test_good_state_is_accepted():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators._data import prepare
@@ -81,6 +82,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         spec = make_spec(self, data)
         if goes_on:
             check_same_spec(self, spec)
+            self._spec = vars(spec).copy()
         else:
             remember(self, data, spec)
 
@@ -95,6 +97,12 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
 
     @with_callbacks
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        self._validate_params()
+        if self.learning_rate_schedule is not None:
+            raise InvalidParameterError(
+                f"learning_rate_schedule={self.learning_rate_schedule!r} needs to know the end of the training, which "
+                "partial_fit does not have. Use None, and set learning_rate between the calls."
+            )
         return self._fit(X, y, sample_weight, 1, goes_on=hasattr(self, "weights_"))
 
     @abstractmethod

@@ -70,8 +70,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
-        steps (segments). None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
+        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -109,7 +109,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for.
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
+        where `predict` takes and gives the user's units.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -353,6 +354,11 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
                 )
         codes = targets[:, 0].astype(np.intp)
         return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])[codes]
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        good = "classes_" in state and state["_target_form"] in ("multiclass", "multilabel")
+        if not good or state["_spec"]["readout"] != "last" or state["_target_scaling"] is not None:
+            raise ValueError("State does not fit: it is not that of a classification.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

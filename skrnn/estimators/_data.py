@@ -54,7 +54,8 @@ def prepare(
         weights = weights * estimator._class_weights(targets, weights)
         if not weights.any():
             raise ValueError(
-                "class_weight leaves no sequence with a weight above 0. Give some class a positive weight."
+                "class_weight leaves no sequence of the training or of the validation part with a weight above 0. Give "
+                "more classes a positive weight."
             )
         weights = weights * (len(weights) / weights.sum())
         gain = None
@@ -86,6 +87,9 @@ def _tail(
     for rows in groups:
         before, total = np.cumsum(weights[rows]) - weights[rows], weights[rows].sum()
         held_out[rows] = before >= (1 - fraction - 1e-9) * total
+        counted = rows[weights[rows] > 0]
+        if len(counted) > 1 and not held_out[counted].any():
+            held_out[counted[-1]] = True  # little data: at least one row
     canonical = canonical_rows(batch, targets, weights)
     first = np.full(len(canonical.rows), len(weights))
     counted = weights > 0
@@ -94,8 +98,8 @@ def _tail(
     part = held_out[counted]
     if part.all() or not part.any():
         raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction} leaves no rows to "
-            f"{'train' if part.all() else 'validate'} on (n_samples={len(weights)}). Give {name} more data, or set "
-            "early_stopping=False."
+            f"early_stopping=True needs different rows to train and to validate on, and n_samples={len(weights)} with "
+            f"validation_fraction={fraction} leaves none of one kind. Give {name} more data, change "
+            "validation_fraction, or set early_stopping=False."
         )
     return held_out

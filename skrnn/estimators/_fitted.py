@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from skrnn.estimators._data import FitData
 from skrnn.estimators._parameters import check_size
-from skrnn.networks import NetworkSpec
+from skrnn.networks import NetworkSpec, parameter_shapes
 from skrnn.objectives import TargetScaling
 from skrnn.sequences import InputScaling
 from skrnn.training import TrainingResult
@@ -41,11 +40,15 @@ def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
 
 
 def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
-    """Going on with the weights of another network is refused."""
-    now, fitted = asdict(spec), estimator._spec
-    words = [
-        f"{name} is {now[name]!r}, was {fitted[name]!r} in the first fit" for name in now if now[name] != fitted[name]
-    ]
+    """Going on with the weights of another network is refused; another dropout, or another copy of a maker, is not."""
+    now, fitted = vars(spec), estimator._spec
+    free = {"dropout", "cell"} if callable(spec.cell) and callable(fitted["cell"]) else {"dropout"}
+    changed = [name for name in now if now[name] != fitted[name] and name not in free]
+    words = [f"{name} is {now[name]!r}, was {fitted[name]!r} in the first fit" for name in changed]
+    if estimator.scaling != (kind := estimator._input_scaling["kind"]):
+        words.append(f"scaling is {estimator.scaling!r}, was {kind!r} in the first fit")
+    if not words and parameter_shapes(spec) != {name: value.shape for name, value in estimator.weights_.items()}:
+        words = ["the weights of cell have other shapes than in the first fit"]
     if words:
         raise ValueError(
             f"{type(estimator).__name__} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone."
@@ -54,7 +57,7 @@ def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
 
 def remember(estimator: Any, data: FitData, spec: NetworkSpec) -> None:
     """Set everything but the weights that a fitted estimator is made of."""
-    estimator._spec = asdict(spec)
+    estimator._spec = vars(spec).copy()
     estimator._input_scaling = vars(data.inputs).copy()
     estimator._target_scaling = None if data.outputs is None else vars(data.outputs).copy()
     estimator.n_outputs_ = 0 if data.training.targets is None else data.training.targets.shape[1]

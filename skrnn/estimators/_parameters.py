@@ -70,8 +70,7 @@ def check_combinations(estimator: Any) -> None:
         raise InvalidParameterError(
             f"nonlinearity={estimator.nonlinearity!r} of {name} is for cell='rnn'; the gates of other cells fix theirs."
         )
-    if estimator.n_jobs == 0:
-        raise InvalidParameterError(f"n_jobs of {name} must not be 0. None is 1 thread, -1 all of the machine's.")
+    n_threads(estimator)
 
 
 def check_size(spec: NetworkSpec, name: str) -> None:
@@ -107,4 +106,6 @@ def training_config(estimator: Any, max_iter: int, device: str) -> TrainingConfi
 
 def n_threads(estimator: Any) -> int:
     """Threads inside one call; None is 1 whatever joblib's context says."""
+    if estimator.n_jobs == 0:
+        raise InvalidParameterError("n_jobs must not be 0. None is 1 thread, -1 all of the machine's.")
     return 1 if estimator.n_jobs is None else int(effective_n_jobs(estimator.n_jobs))

@@ -87,8 +87,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
-        steps (segments). None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
+        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -124,7 +124,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for.
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
+        where `predict` takes and gives the user's units.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -159,7 +160,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
-        "target_feature": [Integral, list, None],
+        "target_feature": [Integral, "array-like", None],
         "loss": [Options({*_LOSSES, "quantile"})],
         "quantile": [Real, "array-like"],
     }
@@ -260,7 +261,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         decoded = self._make_objective(batch.n_features).decode(outputs)
         y = scaling.decode(decoded, inputs, batch)
         y = y[:, 0] if self._target_form == "1d" else y
-        return y[..., 0] if self.loss == "quantile" and isinstance(self.quantile, Real) else y
+        return y[..., 0] if self._fitted_loss["single"] and self._fitted_loss["levels"] else y
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R2; with a list of quantiles, the mean D2 pinball score of the levels.
@@ -279,12 +280,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         score : float
             At most 1.
         """
-        if self.loss != "quantile" or isinstance(self.quantile, Real):
+        predictions = self.predict(X)  # first: it raises NotFittedError
+        if self._fitted_loss["single"]:
             return float(super().score(X, y, sample_weight))
-        predictions = self.predict(X)
         scores = [
             d2_pinball_score(y, predictions[..., i], sample_weight=sample_weight, alpha=level)
-            for i, level in enumerate(self._levels())
+            for i, level in enumerate(self._fitted_loss["levels"])
         ]
         return float(np.mean(scores))
 
@@ -313,36 +314,49 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         targets, one_dimensional = check_numbers(self, y, n_samples)
         if self.loss == "poisson" and (targets < 0).any():
             raise ValueError(f"loss='poisson' needs y >= 0, got {targets.min():g}.")
+        loss = self._loss_of_parameters()
         if reset:
-            self._target_form = "1d" if one_dimensional else "2d"
+            self._target_form, self._fitted_loss = "1d" if one_dimensional else "2d", loss
+        elif loss != self._fitted_loss:
+            raise ValueError(
+                f"{type(self).__name__} cannot go on training with {loss}; the first fit had {self._fitted_loss}. Use "
+                "warm_start=False, or a clone."
+            )
         return targets
 
-    def _levels(self) -> tuple[float, ...]:
+    def _loss_of_parameters(self) -> dict[str, Any]:
+        """The loss, the quantile levels, and whether a target has a single prediction."""
+        if self.loss == "poisson" and self.scaling in ("last", "window"):
+            raise InvalidParameterError(
+                f"loss='poisson' has a log link, in which scaling={self.scaling!r} cannot be undone. Use 'standard'."
+            )
+        if self.loss != "quantile":
+            return {"loss": self.loss, "levels": [], "single": True}
+        return {"loss": self.loss, "levels": self._levels(), "single": isinstance(self.quantile, Real)}
+
+    def _levels(self) -> list[float]:
         levels = np.ravel(np.asarray(self.quantile, dtype=float))
         if not len(levels) or not ((levels > 0) & (levels < 1)).all():
             raise InvalidParameterError(
                 f"The 'quantile' parameter of {type(self).__name__} must be a level, or a list of levels, in (0, 1). "
                 f"Got {self.quantile!r} instead."
             )
-        return tuple(float(level) for level in levels)
+        return [float(level) for level in levels]
 
     def _make_objective(self, n_features: int) -> Objective:
-        if self.loss == "quantile":
-            return objectives.QuantileLoss(self._levels())
-        if self.loss == "poisson" and self.scaling in ("last", "window"):
-            raise InvalidParameterError(
-                f"loss='poisson' has a log link, in which scaling={self.scaling!r} cannot be undone. Use 'standard'."
-            )
-        return _LOSSES[self.loss]()
+        if self._fitted_loss["loss"] == "quantile":
+            return objectives.QuantileLoss(tuple(self._fitted_loss["levels"]))
+        return _LOSSES[self._fitted_loss["loss"]]()
 
     def _fit_target_scaling(
         self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
     ) -> TargetScaling:
         kind = "mean" if self.loss == "poisson" and self.scaling is not None else self.scaling
-        features = self._features_of_targets(batch.n_features) if kind in ("last", "window") else None
+        in_turn = kind in ("last", "window")
+        features = self._features_of_targets(batch.n_features, targets.shape[1]) if in_turn else None
         return TargetScaling.fit(kind, targets, weights, inputs, batch, features)
 
-    def _features_of_targets(self, n_features: int) -> NDArray[np.intp]:
+    def _features_of_targets(self, n_features: int, n_targets: int) -> NDArray[np.intp]:
         """Numbers of the features whose futures the targets are, in turn."""
         if self.target_feature is None and n_features > 1:
             raise InvalidParameterError(
@@ -356,7 +370,24 @@ class RNNRegressor(RegressorMixin, BaseRNN):
                 f"The 'target_feature' parameter of {type(self).__name__} must be a feature's number from 0 to "
                 f"{n_features - 1}, or a list of such. Got {self.target_feature!r} instead."
             )
+        if n_targets % len(features):
+            raise InvalidParameterError(
+                f"target_feature={self.target_feature!r} names {len(features)} features in turn, which do not divide "
+                f"the {n_targets} targets."
+            )
         return features.astype(np.intp)
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        loss = state.get("_fitted_loss", {})
+        levels = loss.get("levels")
+        good = set(loss) == {"loss", "levels", "single"} and loss["loss"] in (*_LOSSES, "quantile")
+        good = good and isinstance(levels, list) and all(isinstance(n, float) and 0 < n < 1 for n in levels)
+        good = good and bool(levels) == (loss["loss"] == "quantile") and isinstance(loss["single"], bool)
+        good = good and state["_target_form"] in ("1d", "2d") and state["_target_scaling"] is not None
+        if not good or state["_spec"]["readout"] != "last":
+            raise ValueError("State does not fit: it is not that of a regression.")
+        if state["_spec"]["output_size"] != state["n_outputs_"] * max(len(levels), 1):
+            raise ValueError("State does not fit: the network has not one output for each target and level.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

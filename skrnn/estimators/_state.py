@@ -32,11 +32,12 @@ _FITTED: dict[str, type | tuple[type, ...]] = {
     "n_features_in_": int,
     "feature_names_in_": np.ndarray,
     "n_outputs_": int,
-    "classes_": (np.ndarray, list),
+    "classes_": np.ndarray,
     "_input_kind": str,
     "_input_scaling": dict,
     "_target_scaling": (dict, type(None)),
     "_target_form": str,
+    "_fitted_loss": dict,
     "_spec": dict,
     "_optimizer_state": dict,
 }
@@ -70,7 +71,11 @@ class ArrayState:
             given = {name: state[name] for name in parameters}
             validate_parameter_constraints(self._parameter_constraints, given, type(self).__name__)  # type: ignore
             _check_fitted(state)
+            self._check_own_state(state)
         vars(self).update(state)
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        """What only the estimator knows of its state: the meaning of its outputs."""
 
 
 def forget(estimator: Any) -> None:
@@ -86,7 +91,16 @@ def _require(condition: bool, complaint: str) -> None:
 
 def _check_fitted(state: dict[str, Any]) -> None:
     """The fitted attributes against each other: the spec, the weights, the scalings."""
-    missing = {"_spec", "_input_scaling", "_input_kind", "n_features_in_", "n_outputs_"} - set(state)
+    needed = {
+        "_spec",
+        "_input_scaling",
+        "_target_scaling",
+        "_target_form",
+        "_input_kind",
+        "n_features_in_",
+        "n_outputs_",
+    }
+    missing = needed - set(state)
     _require(not missing, f"missing attributes {', '.join(sorted(missing))}")
     spec = _check_spec(state["_spec"])
     weights = state["weights_"]
@@ -97,14 +111,39 @@ def _check_fitted(state: dict[str, Any]) -> None:
     inputs = _check_scaling(state["_input_scaling"], "_input_scaling", InputScaling)
     width = len(inputs["mean"]) + int(np.sum(inputs["indicators"]))
     _require(width == spec.input_size, f"the scaling has {width} inputs, the network {spec.input_size}")
-    if state.get("_target_scaling") is not None:
-        _check_scaling(state["_target_scaling"], "_target_scaling", TargetScaling)
+    _require(state["_input_kind"] in ("flat", "steps"), "_input_kind is not known")
+    if state["_target_scaling"] is not None:
+        outputs = _check_scaling(state["_target_scaling"], "_target_scaling", TargetScaling)
+        n_targets, features = len(outputs["mean"]), outputs["feature"]
+        _require(n_targets == state["n_outputs_"], "_target_scaling has another number of targets")
+        _require(
+            bool(((features >= 0) & (features < len(inputs["mean"]))).all()), "_target_scaling has an unknown feature"
+        )
+    size = sum(value.size for value in weights.values())
     for name, moments in state.get("_optimizer_state", {}).items():
-        arrays = isinstance(moments, dict) and all(isinstance(value, np.ndarray) for value in moments.values())
-        _require(arrays, f"_optimizer_state[{name!r}] is not a dict of arrays")
+        _require(isinstance(moments, dict), f"_optimizer_state[{name!r}] is not a dict of arrays")
+        _check_moments(name, moments, size)
     if "classes_" in state:
-        lists = state["classes_"] if isinstance(state["classes_"], list) else [state["classes_"]]
-        _require(all(isinstance(item, np.ndarray) for item in lists), "classes_ does not hold arrays")
+        good = isinstance(state["classes_"], np.ndarray) and state["classes_"].ndim == 1
+        _require(good and len(state["classes_"]) == spec.output_size, "classes_ has not one entry for each output")
+
+
+_MOMENTS = {
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "sgd": {"momentum_buffer"},
+    "rmsprop": {"step", "square_avg"},
+}
+
+
+def _check_moments(name: str, moments: dict[str, Any], size: int) -> None:
+    """An optimizer's running averages: all of them, of the size of the trained weights, or none."""
+    label = f"_optimizer_state[{name!r}]"
+    _require(name in _MOMENTS, f"{label} is of no known optimizer")
+    _require(not moments or set(moments) == _MOMENTS[name], f"{label} has the names {sorted(moments)}")
+    for key, value in moments.items():
+        good = _is_array(value, "f4") and value.size <= max(size, 1) and (key == "step" or value.ndim == 1)
+        _require(good and bool(np.isfinite(value).all()), f"{label}[{key!r}] is not a finite float32 array of its size")
 
 
 def _check_spec(values: dict[str, Any]) -> NetworkSpec:
@@ -139,6 +178,7 @@ def _check_scaling(values: dict[str, Any], label: str, form: Any) -> dict[str, A
         kind = {"indicators": "b1", "feature": "i8"}.get(name, "f8")
         good = _is_array(values[name], kind) and values[name].ndim == 1 and len(values[name]) == len(values["mean"])
         _require(good and bool(np.isfinite(values[name]).all()), f"{label}[{name!r}] is not a finite array")
+    _require(bool((values["scale"] > 0).all()), f"{label} has a scale that is not above 0")
     return values
 
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -25,12 +24,6 @@ Doubles = NDArray[np.float64]
 
 
 _ADVICE = "Set pooling='last', 'mean' or 'max'"
-
-
-def _container(estimator: Any) -> str:
-    """The container that was asked for, on the estimator or globally."""
-    own = getattr(estimator, "_sklearn_output_config", {})
-    return str(own.get("transform", get_config()["transform_output"]))
 
 
 def _gives_table(estimator: Any) -> bool:
@@ -74,7 +67,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     objective : {"auto", "forecast", "reconstruct", "regression", "classification"}, default="auto"
         What the states are learnt for. Without labels: "forecast", the next time step at every step; "reconstruct", the
         whole sequence from its last state by a decoder. With labels: "regression" and "classification" of y. "auto":
-        by y if it is given (classification if scikit-learn's `type_of_target` calls it discrete), else "forecast".
+        by y if it is given (floats are a regression; text, booleans and up to 30 whole numbers classes), else
+        "forecast".
     pooling : {"last", "mean", "max"} or None, default="last"
         How the states of a sequence become one row of features: each direction's last state, or the mean or maximum
         over the steps. None: every step's state.
@@ -92,8 +86,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: no gradient flows further back than to the last multiple of so many
-        steps (segments). None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
+        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -129,7 +123,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for.
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
+        where `predict` takes and gives the user's units.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -250,8 +245,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Returns
         -------
         features : array of shape (n_samples, n_features_out)
-            float32 if X is, else float64; n_features_out is hidden_size times the number of directions. With
-            ``pooling=None``, (n_samples, n_timesteps, n_features_out), NaN where X has padding; a list of
+            float32 if X is a float32 array, else float64; n_features_out is hidden_size times the number of directions.
+            With ``pooling=None``, (n_samples, n_timesteps, n_features_out), NaN where X has padding; a list of
             (n_timesteps_i, n_features_out) arrays if X is a list. With ``segment``, one step per segment.
 
         Raises
@@ -263,7 +258,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         if not _gives_table(self):
-            refuse_frame(self, _container(self), _ADVICE)
+            refuse_frame(self, _ADVICE)
         batch, chunks = self._run(X, "last" if self.pooling == "last" else "states")
         dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         if self.pooling is None:
@@ -271,10 +266,12 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             if is_ragged(X):
                 return [row.astype(dtype) for row in rows]
             return self._stack(rows, batch).astype(dtype)
-        parts = [
-            values if self.pooling == "last" else _pool(values, lengths, self.pooling) for values, lengths in chunks
-        ]
-        return np.concatenate(parts).astype(dtype, copy=False)
+        out, begin = np.empty((batch.n_samples, self._n_features_out), dtype), 0
+        for values, lengths in chunks:  # copied at once: the last states are a view of those of every step
+            pooled = values if self.pooling == "last" else _pool(values, lengths, self.pooling)
+            out[begin : begin + len(pooled)] = pooled
+            begin += len(pooled)
+        return out
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
         """States (n_samples, n_timesteps, H), each at its place in X."""
@@ -320,7 +317,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         if _gives_table(self):
             return super().set_output(transform=transform)
-        refuse_frame(self, transform or "default", _ADVICE)
+        refuse_frame(self, _ADVICE, transform or "default")
         return self
 
     @property
@@ -365,6 +362,14 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self._target_form != "regression":
             return None
         return TargetScaling.fit("standard" if self.scaling else None, targets, weights, inputs, batch)
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        readouts = {"forecast": "steps", "reconstruct": "decoder"}
+        forms = {*readouts, "regression", "classification", "multilabel"}
+        if state["_target_form"] not in forms or state["_spec"]["readout"] != readouts.get(
+            state["_target_form"], "last"
+        ):
+            raise ValueError("State does not fit: it is not that of a known objective.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

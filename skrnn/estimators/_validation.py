@@ -17,6 +17,7 @@ __all__ = ["check_X", "check_labels", "check_numbers", "check_weights", "is_cont
 
 Doubles = NDArray[np.float64]
 
+_MAX_OBVIOUS_CLASSES = 30
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -65,11 +66,21 @@ def check_numbers(estimator: Any, y: Any, n_samples: int) -> tuple[Doubles, bool
 
 
 def is_continuous(estimator: Any, y: Any) -> bool:
-    """Whether y holds measurements rather than classes, in scikit-learn's eyes."""
+    """Whether y holds measurements rather than classes: floats do, whole numbers do not if they are few."""
     name = type(estimator).__name__
     y = _plain_dtype(detached(y, name))
     _refuse_unusable_labels(y, name)
-    return bool(type_of_target(y, input_name="y").startswith("continuous"))
+    array = np.asarray(y)
+    if array.dtype.kind == "f":
+        return True
+    if type_of_target(y, input_name="y") == "multiclass" and array.dtype.kind in "iu":
+        n_values = len(np.unique(array))
+        if n_values > _MAX_OBVIOUS_CLASSES:
+            raise ValueError(
+                f"y has {n_values} different whole numbers, and objective='auto' of {name} cannot tell whether they "
+                "are classes. Set objective to 'regression', 'classification', 'forecast' or 'reconstruct'."
+            )
+    return False
 
 
 def check_labels(estimator: Any, y: Any, n_samples: int) -> tuple[NDArray[Any], bool]:

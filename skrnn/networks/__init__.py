@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from skrnn.networks._device import resolve_device
 from skrnn.networks._run import run_network
-from skrnn.networks._spec import NetworkSpec, initial_weights, parameter_shapes
+from skrnn.networks._spec import NetworkSpec, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks._summary import NetworkSummary, summarize
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "NetworkSummary",
     "SequenceModule",
     "forward",
+    "frozen_names",
     "initial_weights",
     "parameter_shapes",
     "pinned_threads",

@@ -37,6 +37,10 @@ class Cell(ABC):
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Outputs (B, T, H) and the state after the last step; state None is zero."""
 
+    def frozen(self, input_size: int) -> frozenset[str]:
+        """Names of weights that stay as they are in training."""
+        return frozenset()
+
     def full_name(self, prefix: str, name: str, suffix: str) -> str:
         """Name of a weight within the network: torch's."""
         return f"{prefix}{name}{suffix}"

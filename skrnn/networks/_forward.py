@@ -83,11 +83,13 @@ def _cell_weights(cell: Cell, weights: Mapping[str, Tensor], prefix: str, suffix
 
 
 def _unroll(cell: Cell, parameters: dict[str, Tensor], x: Tensor, bptt_steps: int | None) -> Tensor:
-    """All outputs (B, T, H) of a cell; the state is detached every ``bptt_steps`` steps."""
+    """All outputs (B, T, H) of a cell; the state is detached every ``bptt_steps`` steps, counted from the end."""
     if bptt_steps is None or bptt_steps >= x.shape[1]:
         return cell.run(parameters, x, None)[0]
     outs, state = [], None
-    for part in torch.split(x, bptt_steps, dim=1):
+    oldest = x.shape[1] % bptt_steps or bptt_steps  # a shorter block stands where its gradient matters least
+    sizes = [oldest] + [bptt_steps] * ((x.shape[1] - oldest) // bptt_steps)
+    for part in torch.split(x, sizes, dim=1):
         out, state = cell.run(parameters, part, _detach(state))
         outs.append(out)
     return torch.cat(outs, dim=1)

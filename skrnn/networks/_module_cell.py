@@ -33,8 +33,8 @@ class ModuleCell(Cell):
     """``maker(input_size, hidden_size)`` returns a module ``(x, state) -> (out, state)``, batch first.
 
     x is (B, T, input_size), out (B, T, hidden_size); the state is None at the first step, and any tensor or
-    (nested) tuple of tensors after it. The weights are the module's parameters; buffers stay as the maker made
-    them.
+    (nested) tuple of tensors after it. Parameters with ``requires_grad=False`` and buffers stay as the maker made
+    them; buffers that training changes, as batch normalisation has them, are refused.
     """
 
     def __init__(self, hidden_size: int, maker: Callable[[int, int], Any], seed: int):
@@ -73,6 +73,12 @@ class ModuleCell(Cell):
             raise TypeError(
                 f"cell={self.maker!r} makes a module that returns a {type(result).__name__}; (out, state) is expected."
             )
+        changed = _buffers_changed_by_training(module, input_size, parameter.dtype)
+        if changed:
+            raise ValueError(
+                f"cell={self.maker!r} makes a module whose buffers {', '.join(changed)} change in training, and would "
+                "be lost in a prediction. Use layers without running statistics, such as LayerNorm."
+            )
         out = result[0]
         if tuple(out.shape) != (2, 3, self.hidden_size):
             raise ValueError(
@@ -80,13 +86,22 @@ class ModuleCell(Cell):
                 f"(2, 3, {self.hidden_size}) is expected: (n_samples, n_timesteps, hidden_size)."
             )
 
+    def _values(self, input_size: int) -> dict[str, Tensor]:
+        """Parameters, and buffers of numbers: what a random start made must be there again in a prediction."""
+        module = self.module(input_size)
+        numbers = {name: value for name, value in module.named_buffers() if value.is_floating_point()}
+        return {**dict(module.named_parameters()), **numbers}
+
     def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(value.shape) for name, value in self.module(input_size).named_parameters()}
+        return {name: tuple(value.shape) for name, value in self._values(input_size).items()}
 
     def initial(self, input_size: int, rng: np.random.Generator) -> dict[str, Floats]:
         """The module's own initial values, drawn with the cell's seed."""
-        parameters = self.module(input_size).named_parameters()
-        return {name: value.detach().numpy().copy() for name, value in parameters}
+        return {name: value.detach().numpy().copy() for name, value in self._values(input_size).items()}
+
+    def frozen(self, input_size: int) -> frozenset[str]:
+        """Buffers, and parameters that ask for no gradient."""
+        return frozenset(name for name, value in self._values(input_size).items() if not value.requires_grad)
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         module = self.module(x.shape[2]).to(x.device, x.dtype).train(self.training)
@@ -96,3 +111,17 @@ class ModuleCell(Cell):
     def full_name(self, prefix: str, name: str, suffix: str) -> str:
         """The module's own names behind that of the layer: ``rnn.l0.weight``."""
         return f"{prefix}{suffix[1:]}.{name}"
+
+
+def _buffers_changed_by_training(module: torch.nn.Module, input_size: int, dtype: torch.dtype) -> list[str]:
+    """Names of buffers that one pass in training mode changes; the module is left as it was."""
+    before = {name: value.clone() for name, value in module.named_buffers()}
+    if not before:
+        return []
+    mode = module.training
+    module.train()(torch.ones(2, 3, input_size, dtype=dtype), None)
+    module.train(mode)
+    changed = [name for name, value in module.named_buffers() if not torch.equal(value, before[name])]
+    for name, value in module.named_buffers():
+        value.copy_(before[name])
+    return changed

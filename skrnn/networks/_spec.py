@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skrnn.networks._cells import Cell, make_cell
 
-__all__ = ["NetworkSpec", "initial_weights", "parameter_shapes"]
+__all__ = ["NetworkSpec", "frozen_names", "initial_weights", "parameter_shapes"]
 
 Weights = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -70,6 +70,13 @@ class NetworkSpec:
             for direction in self.directions
         ]
         return [*sizes, ("decoder.", "_l0", self.state_size)] if self.readout == "decoder" else sizes
+
+
+def frozen_names(spec: NetworkSpec) -> frozenset[str]:
+    """Names of the weights that are not trained."""
+    cell = spec.make_cell()
+    cells = [(prefix, suffix, cell.frozen(size)) for prefix, suffix, size in spec.cell_sizes()]
+    return frozenset(cell.full_name(prefix, name, suffix) for prefix, suffix, names in cells for name in names)
 
 
 def _projections(spec: NetworkSpec) -> Shapes:

@@ -71,6 +71,7 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
         axis = "n_timesteps" if prefix == "decoder." else steps
         names = [cell.full_name(prefix, name, suffix) for name in cell.shapes(size)]
         add(f"{prefix}{suffix[1:]} ({kind})", f"(n, {axis}, {spec.hidden_size})", names)
-    head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {steps}, {spec.output_size})"
+    axis = "n_timesteps" if spec.readout == "decoder" else steps
+    head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {axis}, {spec.output_size})"
     add("head (Linear)", head_shape, ["head.weight", "head.bias"])
     return NetworkSummary(tuple(layers))

@@ -14,7 +14,8 @@ __all__ = ["pinned_threads"]
 
 class _ThreadPin:
     """torch has one thread count for the whole process: calls that want the same one run side by side, a call that
-    wants another one waits for them. The last to leave restores what was there before the first.
+    wants another one waits for them. The last to leave restores what was there before the first. A call inside a call
+    of the same thread, such as a prediction in a callback of a fit, sets its own count for its own time.
     """
 
     def __init__(self) -> None:
@@ -22,8 +23,14 @@ class _ThreadPin:
         self.active = 0
         self.wanted = 0
         self.before = 0
+        self.mine = threading.local()  # counts that calls around this one, in this thread, want
 
     def enter(self, n_threads: int) -> None:
+        around = self.mine.__dict__.setdefault("around", [])
+        around.append(n_threads)
+        if len(around) > 1:
+            torch.set_num_threads(n_threads)
+            return
         with self.changed:
             while self.active and self.wanted != n_threads:
                 self.changed.wait()
@@ -33,6 +40,11 @@ class _ThreadPin:
             torch.set_num_threads(n_threads)  # OpenMP keeps its own count in every thread
 
     def leave(self) -> None:
+        around = self.mine.around
+        around.pop()
+        if around:
+            torch.set_num_threads(around[-1])
+            return
         with self.changed:
             self.active -= 1
             if not self.active:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.utils.validation import _get_feature_names, validate_data
 
 from skrnn.sequences._batch import SequenceBatch
@@ -25,6 +26,9 @@ def check_estimator_X(
     ``n_features_in_`` counts the columns of a flat 2-D X, and the features of a time step of any other X.
     """
     name = type(estimator).__name__
+    nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
+    if nested and not reset and estimator._input_kind == "steps" and _holds_lists_of_numbers(X):
+        X = [np.asarray(row) for row in X]  # sequences that happen to have one length
     X = open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
     kind = "flat" if flat else "steps"
@@ -47,6 +51,10 @@ def check_estimator_X(
     if reset:
         estimator._input_kind = kind
     return batch
+
+
+def _holds_lists_of_numbers(X: Any) -> bool:
+    return len(X) > 0 and all(isinstance(row, (list, tuple)) and len(row) and np.isscalar(row[0]) for row in X)
 
 
 def _check_columns(estimator: Any, X: Any, reset: bool) -> None:
@@ -93,8 +101,11 @@ def _check_step_features(estimator: Any, n_features: int, names: Any, reset: boo
         )
 
 
-def refuse_frame(estimator: Any, container: str, advice: str) -> None:
-    """A 3-D output cannot be a data frame."""
+def refuse_frame(estimator: Any, advice: str, container: str | None = None) -> None:
+    """A 3-D output cannot be a data frame; None: the container set for the estimator, or for all."""
+    if container is None:
+        own = getattr(estimator, "_sklearn_output_config", {})
+        container = own.get("transform", get_config()["transform_output"])
     if container != "default":
         raise ValueError(
             f"{type(estimator).__name__} gives a 3D output here, which cannot be a {container} frame. {advice}, or "

@@ -107,19 +107,18 @@ def _run_epoch(
     n = len(data.weights)
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = range(0, n, config.batch_size)
-    total, largest = 0.0, 0.0
+    total = 0.0
     for number, begin in enumerate(starts):
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
         factor = rate_factor(config.learning_rate_schedule, progress)
         loss, norm = learner.step(data.mini_batch(rows), data.weights[rows], rate * factor)
-        largest = max(largest, norm)  # NaN is not larger
         if not (np.isfinite(loss) and np.isfinite(norm)):
             what = "gradient" if np.isfinite(loss) else "loss"
-            raise _divergence(what, norm if np.isfinite(loss) else loss, largest, epoch, number, rate)
+            raise _divergence(what, norm if np.isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
         total += loss * len(rows)
     if not learner.weights_are_finite():
-        raise _divergence("weights", np.nan, largest, epoch, len(starts) - 1, rate)
+        raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, rate)
     return total / n
 
 

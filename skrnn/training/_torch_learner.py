@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks import NetworkSpec, forward
+from skrnn.networks import NetworkSpec, forward, frozen_names
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import TrainingConfig
 
@@ -36,17 +36,22 @@ class TorchLearner:
         self.spec, self.objective, self.config, self.rng = spec, objective, config, rng
         self.cell = spec.make_cell()
         device = torch.device(config.device)
-        values = [np.ravel(value) for value in weights.values()]
+        frozen = frozen_names(spec)
+        values = [np.ravel(value) for name, value in weights.items() if name not in frozen]
         self.flat = torch.from_numpy(np.concatenate(values, dtype=np.float32)).to(device)
         self.flat.grad = torch.zeros_like(self.flat)
         self.parameters: dict[str, Tensor] = {}
         start = 0
         for name, value in weights.items():
+            if name in frozen:
+                self.parameters[name] = torch.tensor(value, device=device)
+                continue
             span = slice(start, start + value.size)
             parameter = self.flat.detach()[span].view(value.shape).requires_grad_()
             parameter.grad = self.flat.grad[span].view(value.shape)
             self.parameters[name] = parameter
             start += value.size
+        self.largest_norm = 0.0
         self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
         self._load(optimizer_state)
@@ -65,6 +70,7 @@ class TorchLearner:
         loss = float(losses @ share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
         norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
+        self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         if np.isfinite(loss) and np.isfinite(norm):
             self._update(norm, rate)
         return loss, norm

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
@@ -135,8 +134,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self, "_tails")
         if not self.flatten:
-            own = getattr(self, "_sklearn_output_config", {})
-            refuse_frame(self, str(own.get("transform", get_config()["transform_output"])), _ADVICE)
+            refuse_frame(self, _ADVICE)
         values = self._check(X, reset=False)
         rows = read_index(X, (self._kind, Step(*self._step)))
         if context is not None and rows.kind != "no index":
@@ -204,7 +202,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """
         if _is_flat(self):
             return super().set_output(transform=transform)
-        refuse_frame(self, transform or "default", _ADVICE)
+        refuse_frame(self, _ADVICE, transform or "default")
         return self
 
     @property

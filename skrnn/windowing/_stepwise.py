@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.preprocessing import StandardScaler
@@ -32,7 +31,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
 
     All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
     as 3-D arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not
-    shown to it; neither are steps with missing values if it takes none, which come out missing.
+    shown to it; neither are steps with missing values if it takes none, which come out missing (and at
+    either end of a sequence are then taken for padding).
 
     Parameters
     ----------
@@ -120,8 +120,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         """
         check_is_fitted(self)
         if not _gives_table(self):
-            own = getattr(self, "_sklearn_output_config", {})
-            refuse_frame(self, str(own.get("transform", get_config()["transform_output"])), _ADVICE)
+            refuse_frame(self, _ADVICE)
         batch = check_estimator_X(self, X, reset=False, dtype=np.float64)
         table, shown = self._table(batch)
         values = self._apply(table[shown])
