@@ -5,7 +5,14 @@ import re
 
 import pytest
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer, StepwiseTransformer
+from skrnn import (
+    RNNClassifier,
+    RNNRegressor,
+    RNNSequenceTransformer,
+    SlidingWindow,
+    StepwiseTransformer,
+    WindowForecaster,
+)
 
 NETS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer]
 # Parameters whose description says what is done to the target.
@@ -15,11 +22,12 @@ DIFFERENT = {"scaling", "early_stopping"}
 def described(Estimator):
     """Name of each parameter to its description in the class docstring."""
     section = inspect.getdoc(Estimator).split("Parameters\n----------\n")[1].split("\n\nAttributes\n")[0]
-    parts = re.split(r"^(\w+) : ", section, flags=re.MULTILINE)[1:]
-    return {name: text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    parts = re.split(r"^([\w, ]+) : ", section, flags=re.MULTILINE)[1:]
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return {name: text.strip() for names, text in pairs for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer])
+@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, WindowForecaster])
 def test_every_parameter_is_described_in_order(Estimator):
     assert list(described(Estimator)) == list(inspect.signature(Estimator).parameters)
 
@@ -43,7 +51,7 @@ def test_shared_parameters_are_described_alike(Other):
         assert defaults[0] == defaults[1]
 
 
-@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer])
+@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, WindowForecaster])
 def test_public_methods_say_what_they_return(Estimator):
     for name, method in inspect.getmembers(Estimator, inspect.isfunction):
         if name.startswith("_") or not (method.__module__ or "").startswith("skrnn"):
@@ -51,5 +59,6 @@ def test_public_methods_say_what_they_return(Estimator):
         doc = inspect.getdoc(method)
         assert doc, name
         assert "Returns\n-------" in doc, name
+        assert "Raises\n------" in doc, name
         for parameter in list(inspect.signature(method).parameters)[1:]:
             assert re.search(rf"\b{parameter}\b.* : ", doc), f"{name}: {parameter}"

@@ -311,6 +311,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Returns
         -------
         self : RNNClassifier
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data or a parameter are not usable, or do not continue those of the first call.
+        skrnn.DivergenceError
+            If the loss is no longer finite; the estimator is then as it was before the call.
         """
         _check_partial_fit_first_call(self, classes)
         return self._partial_fit(X, y, sample_weight)

@@ -279,6 +279,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         -------
         score : float
             At most 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X or y is not usable.
         """
         predictions = self.predict(X)  # first: it raises NotFittedError
         if self._fitted_loss["single"]:
@@ -307,6 +314,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Returns
         -------
         self : RNNRegressor
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data or a parameter are not usable, or do not continue those of the first call.
+        skrnn.DivergenceError
+            If the loss is no longer finite; the estimator is then as it was before the call.
         """
         return self._partial_fit(X, y, sample_weight)
 

@@ -295,6 +295,11 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Returns
         -------
         names : ndarray of str, of shape (n_features_out,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
         """
         return super().get_feature_names_out(input_features)
 

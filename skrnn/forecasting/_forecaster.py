@@ -260,6 +260,13 @@ class WindowForecaster(BaseEstimator):
         -------
         score : float
             Mean over steps and targets, at most 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
         new = read_panel(data, self._panel)

@@ -123,6 +123,11 @@ class ForecastDisplay:
         Returns
         -------
         display : ForecastDisplay
+
+        Raises
+        ------
+        ValueError
+            If the lengths differ, or there is more than one target.
         """
         return cls.from_predictions(y, estimator.predict(X), index=index, ax=ax)
 

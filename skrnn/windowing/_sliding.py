@@ -227,6 +227,11 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str, of shape (window * n_features,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
         """
         check_is_fitted(self, "_tails")
         names = getattr(self, "feature_names_in_", input_features)

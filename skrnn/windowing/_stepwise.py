@@ -146,6 +146,11 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         Returns
         -------
         names : ndarray of str
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
         """
         return super().get_feature_names_out(input_features)
 
