@@ -136,7 +136,7 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         panel, estimator = read_panel(data), self._template()
-        setup = make_setup(self, panel.columns, sequences=get_tags(estimator).input_tags.three_d_array)
+        setup = make_setup(self, panel.columns, sequences=_takes_sequences(estimator))
         scales = {history.key: setup.scale(panel, history) for history in panel.histories}
         parts = [setup.samples(panel, history, scales[history.key]) for history in panel.histories]
         _refuse_short(panel, parts, setup)
@@ -312,6 +312,15 @@ class WindowForecaster(BaseEstimator):
     def _scale_of(self, history: History) -> float:
         """The scale of a series in fit; of a new one, its own."""
         return self._scales.get(history.key) or self._setup.scale(self._panel, history)
+
+
+def _takes_sequences(estimator: Any) -> bool:
+    """Whether a regressor takes 3-D windows, by its tags or those of what a Pipeline or meta-estimator hands X to."""
+    if hasattr(estimator, "steps"):
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        return all(_takes_sequences(step) for step in steps)
+    inner = getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
+    return _takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
 
 
 def _check_steps(steps: Any) -> int:
