@@ -125,3 +125,11 @@ def test_backtest_of_a_panel_with_covariates():
 def test_backtest_needs_enough_times():
     with pytest.raises(ValueError, match="60 times; initial=59 and horizon=3 need at least 62"):
         backtest(WindowForecaster(Ridge(), window=4, horizon=3), noise(60), initial=59)
+
+
+def test_backtest_of_series_with_two_names():
+    index = pd.MultiIndex.from_product([["a", "b"], [1, 2], pd.date_range("2024", periods=30)])
+    data = pd.DataFrame({"v": np.arange(120.0)}, index=index)
+    frame = backtest(WindowForecaster(Ridge(1e-9), window=4, horizon=2), data, initial=20, step=4).frame
+    assert set(frame["series"]) == {("a", 1), ("a", 2), ("b", 1), ("b", 2)}
+    np.testing.assert_allclose(frame["forecast"], frame["truth"], rtol=1e-6)

@@ -269,3 +269,11 @@ def test_shuffled_rows_are_refused_or_warned_of():
     slide = SlidingWindow(4).fit(X.reset_index(drop=True))
     with pytest.warns(UserWarning, match="TimeSeriesSplit instead of a shuffled KFold"):
         slide.transform(every_third)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_keep_their_precision(dtype):
+    frame = pd.DataFrame({"v": np.arange(9, dtype=dtype)})
+    slide = SlidingWindow(3).fit(frame[:5])
+    assert slide.transform(frame).dtype == slide.transform(frame[5:]).dtype == dtype
+    assert slide.transform(frame.drop(index=6)).dtype == dtype

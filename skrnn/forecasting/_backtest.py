@@ -146,7 +146,7 @@ def _one_cutoff(
             rows.append(
                 pd.DataFrame(
                     {
-                        "series": key,
+                        "series": [key] * horizon,
                         "target": target,
                         "cutoff": cutoff,
                         "time": index,

@@ -175,7 +175,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""
         n_before = len(table) - len(ends)
         if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
-            head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan)
+            head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan, dtype=table.dtype)
             padded = np.concatenate([head, table[max(n_before - self._reach, 0) :]])
             return windows_of(padded, self._reach + 1)[:, :: self.dilation]
         back = np.arange(self._reach, -1, -self.dilation)
