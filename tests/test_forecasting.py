@@ -111,6 +111,8 @@ INDEXES = {
     "business days": pd.date_range("2024-01-01", periods=60, freq="B"),
     "weeks": pd.date_range("2024-01-01", periods=60, freq="W-MON"),
     "periods": pd.period_range("2020-01", periods=60, freq="M"),
+    "pairs of months": pd.period_range("2020-01", periods=60, freq="2M"),
+    "quarters of an hour": pd.period_range("2024-01-01", periods=60, freq="15min"),
     "numbers": pd.RangeIndex(0, 300, 5),
 }
 

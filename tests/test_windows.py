@@ -177,6 +177,7 @@ def test_windows_of_one_series_are_a_view():
         (pd.Index(["a", "b", "c"]), TypeError, "DatetimeIndex, a PeriodIndex or whole numbers"),
         (pd.Index([0.5, 1.5, 2.5]), TypeError, "DatetimeIndex"),
         (pd.MultiIndex.from_tuples([("u", 1), ("u", 1), ("v", 1)]), ValueError, "of series 'u' has 1 duplicated"),
+        (pd.MultiIndex.from_tuples([("u", 1), (None, 1), ("v", 1)]), ValueError, "1 rows have no series"),
     ],
 )
 def test_bad_indexes_are_named(index, error, message):

@@ -55,7 +55,8 @@ class Panel:
         """The next times after the end of a series."""
         last = history.times[-1:]
         if self.offset is None:
-            times = last.repeat(n_steps) + self.step.size * np.arange(1, n_steps + 1)
+            unit = last.freq.n if isinstance(last, pd.PeriodIndex) else 1  # periods count whole frequencies
+            times = last.repeat(n_steps) + self.step.size // unit * np.arange(1, n_steps + 1)
         else:
             times = pd.date_range(last[0], periods=n_steps + 1, freq=self.offset, unit=last.unit)[1:]
         return times.rename(history.times.name)

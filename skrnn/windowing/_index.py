@@ -90,6 +90,8 @@ def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
 
         codes, found = pd.factorize(index.droplevel(-1))
         keys = list(found)
+        if (codes < 0).any():
+            raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
     for code, key in enumerate(keys):
         _check_order(times[codes == code], key)
     step = _find_step(times, codes, kind) if like is None else like[1]
