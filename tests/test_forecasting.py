@@ -56,15 +56,15 @@ def panel(n=40, freq="D"):
 def test_samples_are_windows_with_their_level_taken_off(level):
     v = series()
     model = WindowForecaster(Recorder(), window=5, horizon=3, level=level).fit(v)
-    scale = np.abs(v).mean()
-    values = v.to_numpy() / scale
+    scale = np.abs(v - v.mean()).mean()
+    values = (v.to_numpy() - v.mean()) / scale
     for i in range(len(v) - 7):
         window, after = values[i : i + 5], values[i + 5 : i + 8]
         base = {"last": window[-1], "mean": window.mean(), None: 0.0}[level]
         np.testing.assert_allclose(model.estimator_.X_[i, :, 0], window - base, atol=1e-12)
         np.testing.assert_allclose(model.estimator_.y_[i], after - base, atol=1e-12)
     assert model.n_samples_ == len(v) - 7
-    expected = {"last": v.iloc[-1], "mean": v[-5:].mean(), None: 0.0}[level]  # the recorder adds nothing to the level
+    expected = {"last": v.iloc[-1], "mean": v[-5:].mean(), None: v.mean()}[level]  # the recorder adds nothing to it
     np.testing.assert_allclose(model.forecast(), expected)
 
 
@@ -72,8 +72,9 @@ def test_windows_cross_neither_gaps_nor_series():
     frame = panel(20)[["y"]].drop(pd.IndexSlice[("a", pd.Timestamp("2024-01-10"))])
     model = WindowForecaster(Recorder(), window=4, horizon=2, level=None).fit(frame)
     assert model.n_samples_ == (9 - 5) + (10 - 5) + (20 - 5)
-    sizes = frame["y"].abs().groupby("id").mean()
-    allowed = {tuple(np.round(run / sizes[key], 9)) for key in "ab" for run in runs_of(frame.loc[key]["y"], 6)}
+    middle = frame["y"] - frame["y"].groupby("id").transform("mean")
+    values = middle / middle.abs().groupby("id").transform("mean")
+    allowed = {tuple(np.round(run, 9)) for key in "ab" for run in runs_of(values.loc[key], 6)}
     found = np.c_[model.estimator_.X_[:, :, 0], model.estimator_.y_]
     assert {tuple(np.round(row, 9)) for row in found} == allowed
 
@@ -98,7 +99,8 @@ def test_covariates_and_calendar_come_a_horizon_ahead():
     np.testing.assert_allclose(X[:, 3:5], np.c_[np.sin(days), np.cos(days)], atol=1e-12)
     np.testing.assert_allclose(X[:, 5], a["x"][4:10])
     model.forecast(4, future=frame[["x"]])
-    np.testing.assert_allclose(model.estimator_.seen_[0, :, 5], frame.loc["b"]["x"][22:28])
+    for number, key in enumerate("ab"):
+        np.testing.assert_allclose(model.estimator_.seen_[number, :, 5], frame.loc[key]["x"][22:28])
     assert not np.isnan(model.estimator_.seen_).any()
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from skrnn.forecasting._forecaster import WindowForecaster
-from skrnn.forecasting._metrics import naive_error, scores_of
+from skrnn.forecasting._metrics import naive_error, scores_of, values_at
+from skrnn.forecasting._panel import History, Panel, read_panel
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -24,8 +25,7 @@ class BacktestResult:
     frame : DataFrame
         A row per series, target, cutoff and step: "series", "target", "cutoff" (the last time seen), "time", "step"
         (from 1), "truth", "forecast", "seasonal_naive", "naive_error" (the in-sample error that MASE divides by), and
-        with a
-        coverage "lower" and "upper".
+        with a coverage "lower" and "upper". A series has rows for the cutoffs at which it has a value and goes on.
     """
 
     frame: pd.DataFrame
@@ -95,7 +95,7 @@ def backtest(
     Raises
     ------
     ValueError
-        If there are not enough times for a single cutoff.
+        If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
     horizon = forecaster.horizon if horizon is None else horizon
     times = data.index.get_level_values(-1)
@@ -106,6 +106,7 @@ def backtest(
             f"The data have {len(moments)} times; initial={initial} and horizon={horizon} need at least "
             f"{max(initial, 1) + horizon}."
         )
+    panel = read_panel(data)
     frames, model, before = [], clone(forecaster), None
     every = int(refit)
     for number, cutoff in enumerate(cutoffs):
@@ -115,67 +116,52 @@ def backtest(
         else:
             model.update(data[seen & (times > before)])
         before = cutoff
-        later = data[(times > cutoff) & (times <= moments[moments.get_loc(cutoff) + horizon])]
-        frames.append(_one_cutoff(model, data[seen], later, cutoff, horizon, season, coverage))
+        live = [history for history in panel.histories if cutoff in history.times[:-1]]
+        if live:
+            frames.append(_one_cutoff(model, panel, live, data[times > cutoff], cutoff, (horizon, season, coverage)))
+    if not frames:
+        raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     return BacktestResult(pd.concat(frames, ignore_index=True))
 
 
 def _one_cutoff(
-    model: WindowForecaster, seen: Any, later: Any, cutoff: Any, horizon: int, season: int, coverage: float | None
+    model: WindowForecaster,
+    panel: Panel,
+    live: list[History],
+    later: Any,
+    cutoff: Any,
+    sizes: tuple[int, int, float | None],
 ) -> pd.DataFrame:
-    """The tidy rows of one cutoff."""
-    roles = model.roles_
-    future = later[list(roles.future)] if roles.future else None
+    """The tidy rows of one cutoff, for the series that go on beyond it."""
+    horizon, season, coverage = sizes
+    target, future = model.roles_.target, later[list(model.roles_.future)] if model.roles_.future else None
+    names = ["forecast"] if coverage is None else ["forecast", "lower", "upper"]
+    model = model.among([history.key for history in live])
     if coverage is None:
-        forecast = _columns(model.forecast(horizon, future=future), roles.target)
-        tables = {"forecast": forecast}
+        table = model.forecast(horizon, future=future)
     else:
-        interval = model.forecast_interval(horizon, coverage=coverage, future=future)
-        if len(roles.target) == 1:
-            tables = {name: interval[[name]].set_axis(list(roles.target), axis=1) for name in interval}
-        else:
-            tables = {name: interval.xs(name, axis=1, level=1) for name in ("forecast", "lower", "upper")}
-    truth = _columns(later, roles.target)
+        table = model.forecast_interval(horizon, coverage=coverage, future=future)
+    values = table.to_numpy().reshape(len(live), horizon, len(target), len(names))
     rows = []
-    for key, history in _by_series(_columns(seen, roles.target)):
-        for target in roles.target:
-            mine = {name: _of_series(table, key)[target] for name, table in tables.items()}
-            index = mine["forecast"].index
-            past = history[target].to_numpy(dtype=float)
-            repeated = past[-season:][np.arange(horizon) % season] if len(past) >= season else np.full(horizon, np.nan)
+    for history, mine in zip(live, values, strict=True):
+        last = history.times.get_loc(cutoff)
+        past, ahead = history.rows(0, last + 1), panel.step.size * np.arange(1, horizon + 1)
+        back = panel.step.size * season * -(-np.arange(1, horizon + 1) // season)  # whole cycles, into what is known
+        for number, column in enumerate(target):
+            place, known = panel.columns.index(column), past.positions[-1] + ahead
             rows.append(
                 pd.DataFrame(
                     {
-                        "series": [key] * horizon,
-                        "target": target,
+                        "series": [history.key] * horizon,
+                        "target": column,
                         "cutoff": cutoff,
-                        "time": index,
+                        "time": panel.future_times(past, horizon),
                         "step": np.arange(1, horizon + 1),
-                        "truth": _of_series(truth, key)[target].reindex(index).to_numpy(dtype=float),
-                        **{name: column.to_numpy() for name, column in mine.items()},
-                        "seasonal_naive": repeated,
-                        "naive_error": naive_error(past, season),
+                        "truth": values_at(history.positions, history.values[:, place], known),
+                        **{name: mine[:, number, i] for i, name in enumerate(names)},
+                        "seasonal_naive": values_at(past.positions, past.values[:, place], known - back),
+                        "naive_error": naive_error(past.positions, past.values[:, place], panel.step.size * season),
                     }
                 )
             )
     return pd.concat(rows, ignore_index=True)
-
-
-def _columns(data: Any, target: tuple[Any, ...]) -> pd.DataFrame:
-    return data.to_frame(target[0]) if isinstance(data, pd.Series) else data[list(target)]
-
-
-def _by_series(frame: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
-    if frame.index.nlevels == 1:
-        return [(None, frame)]
-    levels = list(range(frame.index.nlevels - 1))
-    groups = frame.groupby(level=levels if len(levels) > 1 else 0, sort=False)
-    return [(key, part) for key, part in groups]
-
-
-def _of_series(frame: pd.DataFrame, key: Any) -> pd.DataFrame:
-    """The rows of one series, by time."""
-    if frame.index.nlevels == 1:
-        return frame
-    keys = key if isinstance(key, tuple) else (key,)
-    return frame.xs(keys, level=list(range(frame.index.nlevels - 1)))

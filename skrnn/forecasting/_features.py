@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skrnn.forecasting._panel import History, Panel
 from skrnn.windowing import windows_of
 
-__all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "samples"]
+__all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "samples", "stack", "take_level"]
 
 Doubles = NDArray[np.float64]
 
@@ -42,14 +42,22 @@ class Roles:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Windows X (n, window, n_features), what follows them Y (n, horizon, n_targets), the level taken off both
-    (n, n_targets), and the number of the row at which each window ends.
+    """Windows of one run of rows and what follows them, as views; and which of them can be learnt from.
+
+    Attributes
+    ----------
+    X : view of shape (n, window, n_features)
+    Y : view of shape (n, horizon, n_targets)
+    kept : integer array of shape (n_kept,)
+        Windows without a missing value where there may be none.
+    ends : integer array of shape (n_kept,)
+        Number of the row at which each of them ends.
     """
 
     X: Doubles
     Y: Doubles
-    level: Doubles
-    rows: NDArray[np.intp]
+    kept: NDArray[np.intp]
+    ends: NDArray[np.intp]
 
 
 def feature_table(
@@ -83,54 +91,72 @@ def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
 
 
 def samples(
-    history: History, table: Doubles, n_targets: int, window: int, horizon: int, level: str | None, skip: int = 0
-) -> Samples:
-    """All windows of the runs of a series with their horizons; a horizon with a missing value is left out.
+    table: Doubles, runs: Sequence[slice], n_targets: int, window: int, horizon: int, skip: int, complete: bool
+) -> list[Samples]:
+    """The windows of each run of a table (n_rows, n_features); a horizon with a missing value is left out.
 
-    Windows begin after the first ``skip`` rows of a run, which a difference leaves without a value.
+    Windows begin after the first ``skip`` rows of a run, which a difference leaves without a value. ``complete``: a
+    window with a missing value is left out too.
     """
-    parts = []
-    for run in history.runs():
-        rows, numbers = table[run][skip:], np.arange(len(table))[run][skip:]
+    found = []
+    for run in runs:
+        rows = table[run][skip:]
         count = len(rows) - window - horizon + 1
         if count > 0:
-            X = windows_of(rows, window, 1, count)
             Y = windows_of(np.ascontiguousarray(rows[window:, :n_targets]), horizon, 1, count)
-            known = ~np.isnan(Y).any(axis=(1, 2))
-            parts.append((X[known], Y[known], numbers[window - 1 :][:count][known]))
-    if not parts:
-        empty = np.zeros((0, window, table.shape[1]))
-        return Samples(empty, np.zeros((0, horizon, n_targets)), np.zeros((0, n_targets)), np.zeros(0, np.intp))
-    X, Y, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
-    X, taken = take_level(X, n_targets, level)
-    return Samples(X, Y - taken[:, None], taken, ends)
+            known = _no_missing(rows[window:, :n_targets], horizon, count)
+            if complete:
+                known &= _no_missing(rows, window, count)
+            kept = np.flatnonzero(known)
+            found.append(Samples(windows_of(rows, window, 1, count), Y, kept, run.start + skip + window - 1 + kept))
+    return found
 
 
-def newest_window(
-    history: History, table: Doubles, n_targets: int, window: int, level: str | None
-) -> tuple[Doubles, Doubles]:
-    """The window that ends at the newest row (1, window, n_features), NaN where it would cross a gap, and its level."""
-    run = table[history.runs()[-1]][-window:]
-    X = np.full((1, window, table.shape[1]), np.nan)
-    X[0, window - len(run) :] = run
-    return take_level(X, n_targets, level)
+def stack(parts: Sequence[Samples], shape: tuple[int, int], horizon: int, n_targets: int, level: str | None) -> Any:
+    """All kept windows X (n, *shape) and what follows them Y (n, horizon, n_targets), with the level (n, n_targets)
+    of each window taken off both; the one copy that is made of them.
+    """
+    n = sum(len(part.kept) for part in parts)
+    X, Y = np.empty((n, *shape)), np.empty((n, horizon, n_targets))
+    begin = 0
+    for part in parts:
+        span = slice(begin, begin + len(part.kept))
+        np.take(part.X, part.kept, axis=0, out=X[span])
+        np.take(part.Y, part.kept, axis=0, out=Y[span])
+        begin = span.stop
+    taken = take_level(X, n_targets, level)
+    Y -= taken[:, None]
+    return X, Y, taken
 
 
-def take_level(X: Doubles, n_targets: int, level: str | None) -> tuple[Doubles, Doubles]:
-    """Windows with the level of each target taken off its column, and the levels (n, n_targets).
+def newest_window(table: Doubles, run: slice, window: int) -> Doubles:
+    """The window that ends at the newest row (window, n_features), NaN where it would cross a gap."""
+    rows = table[run][-window:]
+    X = np.full((window, table.shape[1]), np.nan)
+    X[window - len(rows) :] = rows
+    return X
+
+
+def take_level(X: Doubles, n_targets: int, level: str | None) -> Doubles:
+    """Take the level of each target off its column of the windows, in place; the levels (n, n_targets).
 
     The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None).
     """
+    if level is None:
+        return np.zeros((len(X), n_targets))
     targets = X[:, :, :n_targets]
     known = ~np.isnan(targets)
     if level == "last":
         newest = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
         taken = np.take_along_axis(targets, newest[:, None], axis=1)[:, 0]
-    elif level == "mean":
-        taken = np.where(known, targets, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     else:
-        taken = np.zeros((len(X), n_targets))
+        taken = np.where(known, targets, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     taken = np.where(known.any(axis=1), taken, 0.0)
-    X = X.copy()
-    X[:, :, :n_targets] -= taken[:, None]
-    return X, taken
+    targets -= taken[:, None]
+    return taken
+
+
+def _no_missing(rows: Doubles, width: int, count: int) -> NDArray[np.bool_]:
+    """Whether each of ``count`` windows of so many rows is free of NaN."""
+    before = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
+    return np.asarray(before[width : width + count] == before[:count])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,11 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.forecasting._features import Samples
 from skrnn.forecasting._future import future_values
-from skrnn.forecasting._intervals import calibration_errors, conformal_width
-from skrnn.forecasting._panel import History, Panel, as_frame, extend, read_panel
-from skrnn.forecasting._setup import Setup, flat, make_setup
+from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
+from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
+from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
+from skrnn.forecasting._setup import Setup, make_setup
 
 __all__ = ["WindowForecaster"]
 
@@ -60,6 +62,9 @@ class WindowForecaster(BaseEstimator):
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.
+    channel_independent : bool, default=False
+        False: the model sees and forecasts all target columns together. True: each target column is a series of its
+        own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many columns that are alike.
 
     Attributes
     ----------
@@ -70,7 +75,8 @@ class WindowForecaster(BaseEstimator):
     n_samples_ : int
         Windows that the model learnt from.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
-        Sorted absolute errors of the calibration, transformed and scaled as the model sees the targets.
+        Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation; differences
+        are undone before they are measured, logarithms and roots are not.
 
     Examples
     --------
@@ -100,6 +106,7 @@ class WindowForecaster(BaseEstimator):
         season: int | None = None,
         level: str | None = "last",
         calibration: float | None = None,
+        channel_independent: bool = False,
     ):
         self.estimator = estimator
         self.window = window
@@ -114,6 +121,7 @@ class WindowForecaster(BaseEstimator):
         self.season = season
         self.level = level
         self.calibration = calibration
+        self.channel_independent = channel_independent
 
     def fit(self, data: Any, y: Any = None) -> WindowForecaster:
         """Learn from all windows of all series.
@@ -136,21 +144,25 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         panel, estimator = read_panel(data), self._template()
-        setup = make_setup(self, panel.columns, sequences=_takes_sequences(estimator))
-        scales = {history.key: setup.scale(panel, history) for history in panel.histories}
-        parts = [setup.samples(panel, history, scales[history.key]) for history in panel.histories]
-        _refuse_short(panel, parts, setup)
+        setup = make_setup(self, panel.columns, estimator)
+        model = _for_outputs(estimator, setup.horizon * setup.n_targets)
+        inner = setup.panel(panel)
+        views = series_views(setup, inner, inner.histories)
+        _refuse_short(views, setup)
         errors = None
         if self.calibration is not None:
-            errors = calibration_errors(clone(estimator), setup, parts, self.calibration)
-        X, Y = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "Y"))
-        self.estimator_ = estimator.fit(setup.arrange(X), flat(Y))
-        self.n_samples_, self.calibration_errors_ = len(X), errors
-        self._setup, self._panel, self._scales = setup, panel, scales
+            errors = calibration_errors(clone(model), setup, views, self.calibration)
+        self.estimator_, self.n_samples_ = learn(model, setup, views)
+        self.calibration_errors_ = errors
+        self._setup, self._panel = setup, panel
+        self._statistics = {view.history.key: view.statistics for view in views}
         return self
 
     def update(self, data: Any) -> WindowForecaster:
         """Append new rows to the history, without learning from them.
+
+        With ``calibration``, the errors of the forecasts that the rows now settle take the place of the oldest ones, so
+        that intervals follow a drift (Xu & Xie, "Conformal prediction interval for dynamic time-series", ICML 2021).
 
         Parameters
         ----------
@@ -167,7 +179,17 @@ class WindowForecaster(BaseEstimator):
             If the rows do not come after the history, or the index is of another kind.
         """
         check_is_fitted(self, "estimator_")
-        self._panel = extend(self._panel, read_panel(data, self._panel))
+        new = read_panel(data, self._panel)
+        whole = extend(self._panel, new)
+        if self.calibration_errors_ is not None:
+            old = {history.key: len(history.times) for history in self._panel.histories}
+            views = self._views(whole.keep([history.key for history in new.histories if history.key in old]))
+            begins = [old[key] - self._setup.horizon for key in self._wide_keys(views)]
+            settled = [evaluate(self.estimator_, view.rows(b)) for view, b in zip(views, begins, strict=True)]
+            if settled:
+                errors = np.concatenate([self.calibration_errors_, in_time(settled)])
+                self.calibration_errors_ = errors[-len(self.calibration_errors_) :]
+        self._panel = whole
         return self
 
     def forecast(self, steps: int | None = None, *, future: Any = None) -> Any:
@@ -193,13 +215,10 @@ class WindowForecaster(BaseEstimator):
             If rows of ``future`` are missing; the message has their times, by series.
         """
         check_is_fitted(self, "estimator_")
-        steps = _check_steps(self.horizon if steps is None else steps)
-        known = self._known(steps, future)
-        parts = []
-        for history in self._panel.histories:
-            scale, mine = self._scale_of(history), known.get(history.key)
-            parts.append(self._setup.forecast(self.estimator_, self._panel, history, scale, steps, mine))
-        return as_frame(self._panel, parts, self._setup.roles.target)
+        steps, setup = _check_steps(self.horizon if steps is None else steps), self._setup
+        views = self._views(self._panel)
+        parts = forecast(self.estimator_, setup, views, steps, self._known(views, steps, future))
+        return as_frame(self._panel, setup.columns(parts), self._targets)
 
     def forecast_interval(self, steps: int | None = None, *, coverage: float = 0.9, future: Any = None) -> pd.DataFrame:
         """Forecast with an interval around it, by split-conformal prediction for each step of the horizon.
@@ -235,15 +254,14 @@ class WindowForecaster(BaseEstimator):
         setup, width = self._setup, conformal_width(self.calibration_errors_, coverage)
         if steps > len(width):
             raise ValueError(f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={steps}.")
-        known, parts = self._known(steps, future), []
-        for history in self._panel.histories:
-            scale, mine = self._scale_of(history), known.get(history.key)
-            outputs = setup.outputs(self.estimator_, self._panel, history, scale, mine)
-            edges = [outputs, outputs - width, outputs + width]
-            edges = [setup.back(self._panel, history, edge, scale)[:steps] for edge in edges]
-            parts.append(np.stack(edges, axis=2).reshape(steps, -1))
+        views, edges = [view.tail() for view in self._views(self._panel)], []
+        levels = next_outputs(self.estimator_, setup, views, self._known(views, steps, future))
+        for view, middle in zip(views, levels, strict=True):
+            half = width * view.statistics[1]
+            edges.append(np.stack([view.units(edge)[:steps] for edge in (middle, middle - half, middle + half)]))
+        parts = [part.transpose(1, 2, 0).reshape(steps, -1) for part in setup.columns(edges)]
         names = ["forecast", "lower", "upper"]
-        columns = names if len(setup.roles.target) == 1 else pd.MultiIndex.from_product([setup.roles.target, names])
+        columns = names if len(self._targets) == 1 else pd.MultiIndex.from_product([self._targets, names])
         return as_frame(self._panel, parts, columns)
 
     def score(self, data: Any, y: Any = None) -> float:
@@ -271,56 +289,98 @@ class WindowForecaster(BaseEstimator):
         check_is_fitted(self, "estimator_")
         new = read_panel(data, self._panel)
         first = {history.key: history.positions[0] for history in new.histories}
-        whole = extend(self._panel, new)
-        pairs = []
-        for history in whole.histories:
-            if history.key in first:
-                begin = int(np.searchsorted(history.positions, first[history.key])) - 1
-                scale = self._scale_of(history)
-                pairs.append(self._setup.truths_and_forecasts(self.estimator_, whole, history, scale, begin))
-        truths, forecasts = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        before = [
+            history.rows(0, int(np.searchsorted(history.positions, first.get(history.key, 0))))
+            for history in self._panel.histories
+            if history.key in first
+        ]
+        older = replace(self._panel, histories=[history for history in before if len(history.times)])
+        begins = {history.key: len(history.times) - 1 for history in older.histories}
+        views = self._views(extend(older, new), n_rows=self.window)
+        found = [
+            evaluate(self.estimator_, view.rows(begins.get(key, 0)))
+            for view, key in zip(views, self._wide_keys(views), strict=True)
+        ]
+        truths, forecasts = (
+            np.concatenate([part.view.units(getattr(part, name)) for part in found]) for name in ("truths", "forecasts")
+        )
         if not len(truths):
             raise ValueError(
                 f"No row of the data has window={self.window} rows up to it and horizon={self._setup.horizon} after it."
             )
-        return float(r2_score(flat(truths), flat(forecasts)))
+        return float(r2_score(self._setup.flat(truths), self._setup.flat(forecasts)))
 
     @property
     def roles_(self) -> Any:
         """The columns in their roles: ``target``, ``past``, ``future``, ``static``, ``calendar``."""
         check_is_fitted(self, "estimator_")
-        return self._setup.roles
+        return replace(self._setup.roles, target=tuple(self._targets))
+
+    def among(self, series: Sequence[Any]) -> WindowForecaster:
+        """The same forecaster for some of the series of a panel, without learning again.
+
+        Parameters
+        ----------
+        series : list
+            Their names in the index; tuples for an index of more than two levels.
+
+        Returns
+        -------
+        forecaster : WindowForecaster
+            Fitted; it shares its regressor with this one, and has a history of its own.
+
+        Raises
+        ------
+        ValueError
+            If a series is not in the history.
+        """
+        check_is_fitted(self, "estimator_")
+        keys = [history.key for history in self._panel.histories]
+        unknown = [key for key in series if key not in keys]
+        if unknown:
+            raise ValueError(f"Series {unknown[0]!r} is not in the history.")
+        some = copy(self)
+        some._panel = self._panel.keep(series)
+        return some
 
     def _template(self) -> Any:
-        """An unfitted regressor for several outputs."""
-        if self.estimator is None:
-            from skrnn.estimators import RNNRegressor
+        """An unfitted regressor."""
+        if self.estimator is not None:
+            return clone(self.estimator)
+        from skrnn.estimators import RNNRegressor
 
-            return RNNRegressor(learning_rate=3e-3, early_stopping=True, random_state=0)
-        single = (
-            not get_tags(self.estimator).target_tags.multi_output and self.strategy == "direct" and self.horizon > 1
-        )
-        return MultiOutputRegressor(clone(self.estimator)) if single else clone(self.estimator)
+        return RNNRegressor(learning_rate=3e-3, early_stopping=True, random_state=0)
 
-    def _known(self, steps: int, future: Any) -> dict[Any, Doubles]:
-        """The future of the covariates for whole horizons, by series."""
+    def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
+        """The series as the model sees them, with the statistics of fit.
+
+        Those of a series that is new are measured on its first ``n_rows`` (None: on all of it).
+        """
+        inner = self._setup.panel(panel)
+        return series_views(self._setup, inner, inner.histories, self._statistics, n_rows)
+
+    def _wide_keys(self, views: list[SeriesView]) -> list[Any]:
+        """The series of the data that each view belongs to."""
+        return [view.history.key.series if self._setup.channels else view.history.key for view in views]
+
+    def _known(self, views: list[SeriesView], steps: int, future: Any) -> list[Doubles | None]:
+        """The future of the covariates for whole horizons, for each view."""
         horizon = self._setup.horizon
         ahead = -(-steps // horizon) * horizon
-        needed = steps if get_tags(self.estimator_).input_tags.allow_nan else ahead
-        return future_values(self._panel, self._setup.roles.future, future, ahead, needed)
+        needed = ahead if self._setup.complete else steps
+        found = future_values(self._panel, self._setup.roles.future, future, ahead, needed)
+        return [found.get(key) for key in self._wide_keys(views)]
 
-    def _scale_of(self, history: History) -> float:
-        """The scale of a series in fit; of a new one, its own."""
-        return self._scales.get(history.key) or self._setup.scale(self._panel, history)
+    @property
+    def _targets(self) -> list[Any]:
+        """The columns that are forecast."""
+        return list(self._setup.channels or self._setup.roles.target)
 
 
-def _takes_sequences(estimator: Any) -> bool:
-    """Whether a regressor takes 3-D windows, by its tags or those of what a Pipeline or meta-estimator hands X to."""
-    if hasattr(estimator, "steps"):
-        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        return all(_takes_sequences(step) for step in steps)
-    inner = getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
-    return _takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
+def _for_outputs(estimator: Any, n_outputs: int) -> Any:
+    """A regressor for so many outputs: one that has a single output is fitted once for each."""
+    single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
+    return MultiOutputRegressor(estimator) if single else estimator
 
 
 def _check_steps(steps: Any) -> int:
@@ -329,16 +389,17 @@ def _check_steps(steps: Any) -> int:
     return int(steps)
 
 
-def _refuse_short(panel: Panel, parts: list[Samples], setup: Setup) -> None:
+def _refuse_short(views: list[SeriesView], setup: Setup) -> None:
     """An error if no series has a window with its horizon; the longest is named."""
-    if any(len(part.X) for part in parts):
+    if any(len(part.kept) for view in views for part in view.samples()):
         return
-    longest = max(panel.histories, key=lambda history: len(history.times))
-    name = "The series" if longest.key is None else f"Series {longest.key!r}"
-    needed = setup.window + setup.horizon
+    longest = max(views, key=lambda view: len(view.history.times))
+    needed = setup.window + setup.horizon + longest.lag
+    missing = "missing value" if setup.complete else "missing target in their horizon"
     raise ValueError(
-        f"{name} has {len(longest.times)} rows; window={setup.window} and horizon={setup.horizon} need at least "
-        f"{needed} without a gap or a missing target in their horizon. Use a smaller window, or a longer series."
+        f"{longest.history.label} has {len(longest.history.times)} rows; window={setup.window} and "
+        f"horizon={setup.horizon} need at least {needed} without a gap or a {missing}. Use a smaller window, a longer "
+        "series, or a regressor that takes missing values."
     )
 
 

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.forecasting._features import Samples
-from skrnn.forecasting._setup import Setup, flat
+from skrnn.forecasting._series import Evaluation, SeriesView, evaluate, learn, series_views
+from skrnn.forecasting._setup import Setup
 
-__all__ = ["calibration_errors", "conformal_width"]
+__all__ = ["calibration_errors", "conformal_width", "in_time"]
 
 Doubles = NDArray[np.float64]
 
 
-def calibration_errors(model: Any, setup: Setup, parts: list[Samples], share: float) -> Doubles:
-    """Sorted absolute errors (n, horizon, k) on the newest ``share`` of each series' windows, of a model of the rest.
-
-    Windows whose horizon reaches into the calibration part are left out of the training part.
-    """
-    older, newer = [], []
-    for part in parts:
-        n = len(part.X)
-        cut = n - int(np.ceil(share * n))
-        older.append((part.X[: max(cut - setup.horizon + 1, 0)], part.Y[: max(cut - setup.horizon + 1, 0)]))
-        newer.append((part.X[cut:], part.Y[cut:]))
-    X, Y = (np.concatenate([pair[i] for pair in older]) for i in (0, 1))
-    X_new, Y_new = (np.concatenate([pair[i] for pair in newer]) for i in (0, 1))
-    if not len(X) or not len(X_new):
+def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share: float) -> Doubles:
+    """Errors (n, horizon, k) on the newest ``share`` of each series' windows, of a model that never saw these rows."""
+    cuts = {}
+    for view in views:
+        ends = [part.ends for part in view.samples()]
+        rows = np.concatenate(ends) if ends else np.zeros(0, np.intp)
+        if len(rows):
+            cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
+    whole = [view.history for view in views if view.history.key in cuts]
+    older = series_views(setup, views[0].panel, [history.rows(0, cuts[history.key]) for history in whole])
+    model, n_older = learn(model, setup, older)
+    if not n_older:
         raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
-    model.fit(setup.arrange(X), flat(Y))
-    predicted = model.predict(setup.arrange(X_new)).reshape(Y_new.shape)
-    return np.sort(np.abs(predicted - Y_new), axis=0)
+    newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
+    return in_time([evaluate(model, view.rows(cuts[view.history.key] - 1)) for view in newer])
+
+
+def in_time(evaluations: list[Evaluation]) -> Doubles:
+    """Absolute errors (n, horizon, k) of all series, oldest first."""
+    order = np.argsort(np.concatenate([found.positions for found in evaluations]), kind="stable")
+    return np.asarray(np.concatenate([found.errors() for found in evaluations])[order])
 
 
 def conformal_width(errors: Doubles, coverage: float) -> Doubles:
@@ -44,4 +48,4 @@ def conformal_width(errors: Doubles, coverage: float) -> Doubles:
     if not 0 < coverage < 1:
         raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
     rank = int(np.ceil((len(errors) + 1) * coverage))
-    return np.full(errors.shape[1:], np.inf) if rank > len(errors) else errors[rank - 1]
+    return np.full(errors.shape[1:], np.inf) if rank > len(errors) else np.sort(errors, axis=0)[rank - 1]

@@ -7,16 +7,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-__all__ = ["naive_error", "scores_of"]
+__all__ = ["naive_error", "scores_of", "values_at"]
 
 Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
-def naive_error(values: Doubles, season: int) -> float:
-    """Mean absolute error of repeating the value of a season before, in a series (n_rows,): the scale of MASE."""
-    if len(values) <= season:
-        return float("nan")
-    errors = np.abs(values[season:] - values[:-season])
+def values_at(positions: Integers, values: Doubles, wanted: Integers) -> Doubles:
+    """The values (n_rows,) of a series at some positions in time; NaN where it has none."""
+    rows = np.minimum(np.searchsorted(positions, wanted), len(positions) - 1)
+    return np.where(positions[rows] == wanted, values[rows], np.nan)
+
+
+def naive_error(positions: Integers, values: Doubles, distance: int) -> float:
+    """Mean absolute error of repeating the value of a season (``distance``) before: the scale of MASE."""
+    errors = np.abs(values - values_at(positions, values, positions - distance))
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 

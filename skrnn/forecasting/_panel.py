@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.windowing import Step, read_index
+from skrnn.windowing import Step, read_index, times_after
 
-__all__ = ["History", "Panel", "as_frame", "extend", "read_panel"]
+__all__ = ["Channel", "History", "Panel", "as_frame", "by_channel", "extend", "read_panel"]
 
 Doubles = NDArray[np.float64]
+
+
+class Channel(NamedTuple):
+    """The key of a series that is one column of another: the key of that, and the column's name."""
+
+    series: Any
+    column: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +42,39 @@ class History:
         """The rows of each run without a gap."""
         return [slice(a, b) for a, b in zip(self.starts, [*self.starts[1:], len(self.times)], strict=True)]
 
+    def rows(self, first: int, end: int | None = None) -> History:
+        """The rows from ``first`` on, up to ``end`` (None: the last); numbers outside are cut off."""
+        first, end = max(first, 0), len(self.times) if end is None else max(end, 0)
+        starts = np.unique(np.maximum(self.starts[self.starts < end] - first, 0))
+        span = slice(first, end)
+        return History(self.key, self.times[span], self.values[span], self.positions[span], starts)
+
+    def followed_by(self, other: History, step: int) -> History:
+        """With later rows behind its own."""
+        starts = other.starts[1:] if other.positions[0] - self.positions[-1] == step else other.starts
+        return History(
+            self.key,
+            self.times.append(other.times),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.positions, other.positions]),
+            np.concatenate([self.starts, starts + len(self.times)]),
+        )
+
+    @property
+    def label(self) -> str:
+        """Its name in a message."""
+        if isinstance(self.key, Channel):
+            where = "" if self.key.series is None else f" of series {self.key.series!r}"
+            return f"Column {self.key.column!r}{where}"
+        return "The series" if self.key is None else f"Series {self.key!r}"
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Series with the same columns and the same step of time.
 
     ``layout`` says what the data were: "series", "frame" or "panel"; ``named`` whether a series had a name;
-    ``names`` are those of the levels of the index.
+    ``names`` are those of the levels of the index; ``freq`` is the frequency of a DatetimeIndex that had one.
     """
 
     layout: str
@@ -48,18 +83,16 @@ class Panel:
     columns: list[Any]
     kind: str
     step: Step
-    offset: Any
+    freq: Any
     histories: list[History]
 
     def future_times(self, history: History, n_steps: int) -> pd.Index:
         """The next times after the end of a series."""
-        last = history.times[-1:]
-        if self.offset is None:
-            unit = last.freq.n if isinstance(last, pd.PeriodIndex) else 1  # periods count whole frequencies
-            times = last.repeat(n_steps) + self.step.size // unit * np.arange(1, n_steps + 1)
-        else:
-            times = pd.date_range(last[0], periods=n_steps + 1, freq=self.offset, unit=last.unit)[1:]
-        return times.rename(history.times.name)
+        return times_after(history.times[-1:], self.step, n_steps).rename(history.times.name)
+
+    def keep(self, keys: Sequence[Any]) -> Panel:
+        """Only the series with these keys."""
+        return replace(self, histories=[history for history in self.histories if history.key in keys])
 
 
 def read_panel(data: Any, like: Panel | None = None) -> Panel:
@@ -95,9 +128,9 @@ def read_panel(data: Any, like: Panel | None = None) -> Panel:
         positions = rows.positions[mine]
         starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 2 * rows.step.size) != rows.step.size)
         histories.append(History(key, times[mine], values[mine], positions, starts))
-    offset = _offset(times, rows.step) if like is None else like.offset
+    freq = getattr(data.index, "freq", None) if like is None else like.freq
     named = not isinstance(data, pd.Series) or data.name is not None
-    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.step, offset, histories)
+    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.step, freq, histories)
 
 
 def extend(panel: Panel, new: Panel) -> Panel:
@@ -116,15 +149,7 @@ def extend(panel: Panel, new: Panel) -> Panel:
                 f"The rows{where} begin at {added.times[0]}, not after the end of the history at {old.times[-1]}. Pass "
                 "only newer rows."
             )
-        joined = added.positions[0] - old.positions[-1] == panel.step.size
-        starts = added.starts[1:] if joined else added.starts
-        histories[added.key] = History(
-            added.key,
-            old.times.append(added.times),
-            np.concatenate([old.values, added.values]),
-            np.concatenate([old.positions, added.positions]),
-            np.concatenate([old.starts, starts + len(old.times)]),
-        )
+        histories[added.key] = old.followed_by(added, panel.step.size)
     return replace(panel, histories=list(histories.values()))
 
 
@@ -136,10 +161,29 @@ def as_frame(panel: Panel, parts: list[Doubles], columns: Any) -> Any:
         if panel.layout == "panel":
             keys = list(history.key) if isinstance(history.key, tuple) else [history.key]
             times = pd.MultiIndex.from_arrays([*([key] * len(times) for key in keys), times], names=panel.names)
+        elif isinstance(times, pd.DatetimeIndex):
+            with suppress(ValueError):  # the data are not at that frequency
+                times = pd.DatetimeIndex(times, freq=panel.freq)
         pieces.append(pd.DataFrame(values, index=times, columns=columns))
-    frame = pd.concat(pieces)
+    frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces)
     one_series = panel.layout == "series" and len(frame.columns) == 1
     return frame.iloc[:, 0].rename(panel.columns[0] if panel.named else None) if one_series else frame
+
+
+def by_channel(panel: Panel, targets: Sequence[Any], name: str) -> Panel:
+    """Every target column of every series as a series of its own, in a column of that name; covariates stay."""
+    others = [column for column in panel.columns if column not in targets]
+    places = [panel.columns.index(column) for column in others]
+    histories = [
+        replace(
+            history,
+            key=Channel(history.key, target),
+            values=history.values[:, [panel.columns.index(target), *places]],
+        )
+        for history in panel.histories
+        for target in targets
+    ]
+    return replace(panel, columns=[name, *others], histories=histories)
 
 
 def _numbers(frame: pd.DataFrame) -> Doubles:
@@ -151,17 +195,3 @@ def _numbers(frame: pd.DataFrame) -> Doubles:
         row, place = (int(index[0]) for index in np.nonzero(np.isinf(values)))
         raise ValueError(f"Column {frame.columns[place]!r} contains infinity, first at {frame.index[row]}.")
     return values
-
-
-def _offset(times: pd.Index, step: Step) -> Any:
-    """The pandas offset of a step of a DatetimeIndex; None for other indexes."""
-    if not isinstance(times, pd.DatetimeIndex):
-        return None
-    if step.unit == "nanosecond":
-        return pd.Timedelta(step.size, unit="ns")
-    if step.unit == "business day":
-        return pd.offsets.BusinessDay(step.size)
-    if step.unit == "day":
-        return pd.DateOffset(days=step.size)
-    at_end = bool(times.is_month_end.all() and not times.is_month_start.all())
-    return pd.offsets.MonthEnd(step.size) if at_end else pd.offsets.MonthBegin(step.size)

@@ -1,4 +1,7 @@
-"""Transformations of a target, and their exact inverses on what follows."""
+"""Transformations of a target, and their exact inverses on what follows.
+
+The axis of time is the last but one: (…, n_rows, k).
+"""
 
 from __future__ import annotations
 
@@ -7,46 +10,52 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TRANSFORMS", "apply", "invert", "total_lag"]
+__all__ = ["TRANSFORMS", "apply", "invert", "leading_pointwise", "total_lag"]
 
 Doubles = NDArray[np.float64]
 
 TRANSFORMS = ("log", "log1p", "sqrt", "difference", "seasonal_difference")
 _POINTWISE = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1), "sqrt": (np.sqrt, np.square)}
+_BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
 
 
 def apply(values: Doubles, names: Sequence[str], season: int | None, label: str) -> Doubles:
-    """Transform a series (n_rows, k), one transformation after the other; a difference starts with NaN."""
+    """Transform a series, one transformation after the other; a difference starts with NaN."""
     for name in names:
         if name in _POINTWISE:
-            lowest = np.nanmin(values) if values.size else 1.0
-            if lowest < 0 or (name == "log" and lowest == 0):
-                bound = "above 0" if name == "log" else "of at least 0"
-                raise ValueError(f"transform={name!r} needs values {bound}; {label} has {lowest:g}.")
+            lowest = np.nanmin(values) if np.isfinite(values).any() else np.inf
+            bound, reached = _BOUNDS[name]
+            if lowest < bound or (lowest == bound and not reached):
+                words = f"{'of at least' if reached else 'above'} {bound:g}"
+                raise ValueError(f"transform={name!r} needs values {words}; {label} has {lowest:g}.")
             values = _POINTWISE[name][0](values)
         else:
             lag = _lag(name, season)
-            values = np.concatenate([np.full_like(values[:lag], np.nan), values[lag:] - values[:-lag]])
+            head = np.full_like(values[..., :lag, :], np.nan)
+            values = np.concatenate([head, values[..., lag:, :] - values[..., :-lag, :]], axis=-2)
     return values
 
 
 def invert(forecast: Doubles, values: Doubles, names: Sequence[str], season: int | None) -> Doubles:
-    """Undo the transformations on the values (n_steps, k) that follow the untransformed series ``values``."""
-    if not names:
-        return forecast
+    """Undo the transformations on what follows (…, n_steps, k) the untransformed rows ``values`` (…, n_rows, k)."""
     stages = [values]
     for name in names[:-1]:
         stages.append(apply(stages[-1], [name], season, "the series"))
-    for name, before in zip(reversed(names), reversed(stages), strict=True):
+    for name, before in zip(reversed(names), reversed(stages), strict=bool(names)):
         if name in _POINTWISE:
             forecast = _POINTWISE[name][1](np.maximum(forecast, 0) if name == "sqrt" else forecast)
             continue
         lag = _lag(name, season)
-        whole = np.concatenate([before[-lag:], np.empty_like(forecast)])
-        for step in range(len(forecast)):
-            whole[lag + step] = whole[step] + forecast[step]
-        forecast = whole[lag:]
+        whole = np.concatenate([before[..., before.shape[-2] - lag :, :], np.empty_like(forecast)], axis=-2)
+        for step in range(forecast.shape[-2]):
+            whole[..., lag + step, :] = whole[..., step, :] + forecast[..., step, :]
+        forecast = whole[..., lag:, :]
     return forecast
+
+
+def leading_pointwise(names: Sequence[str]) -> int:
+    """How many transformations come before the first difference."""
+    return next((number for number, name in enumerate(names) if name not in _POINTWISE), len(names))
 
 
 def total_lag(names: Sequence[str], season: int | None) -> int:

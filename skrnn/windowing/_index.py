@@ -12,24 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Step", "TimeRows", "read_index"]
+from skrnn.windowing._step import Step, find_step, positions_of
+
+__all__ = ["TimeRows", "read_index"]
 
 Integers = NDArray[np.int64]
-
-_DAY = 86_400 * 10**9  # nanoseconds
-_WEEKEND = 5  # first day of it
-
-
-@dataclass(frozen=True)
-class Step:
-    """The distance of two neighbours: ``size`` units of a kind of time.
-
-    The unit is "row" (no index), "integer", "nanosecond" (absolute time: an hour is an hour when clocks change), "day",
-    "business day" or "month" (of the calendar, in the index's own time zone), or the frequency of a PeriodIndex.
-    """
-
-    unit: str
-    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +26,8 @@ class TimeRows:
     Attributes
     ----------
     kind : str
-        What is in the index: "no index", "whole numbers", "datetimes", "datetimes with time zone" or "periods", with
-        "series, " in front for a panel.
+        What is in the index: "no index", "whole numbers", "datetimes without a time zone", "datetimes in" a zone or
+        "periods of" a frequency, with "series, " in front for a panel.
     step : Step
     keys : list
         The series, in the order in which they first appear; [None] if there is one without a name.
@@ -94,8 +81,8 @@ def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
             raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
     for code, key in enumerate(keys):
         _check_order(times[codes == code], key)
-    step = _find_step(times, codes, kind) if like is None else like[1]
-    return TimeRows(kind, step, keys, codes, _positions(times, step.unit))
+    step = find_step(times, codes) if like is None else like[1]
+    return TimeRows(kind, step, keys, codes, positions_of(times, step))
 
 
 def _kind(index: Any) -> str:
@@ -107,9 +94,9 @@ def _kind_of_times(times: Any) -> str:
     import pandas as pd
 
     if isinstance(times, pd.PeriodIndex):
-        return "periods"
+        return f"periods of {times.freqstr}"
     if isinstance(times, pd.DatetimeIndex):
-        return "datetimes" if times.tz is None else "datetimes with time zone"
+        return "datetimes without a time zone" if times.tz is None else f"datetimes in {times.tz}"
     if pd.api.types.is_integer_dtype(times.dtype):
         return "whole numbers"
     raise TypeError(
@@ -130,47 +117,3 @@ def _check_order(times: Any, key: Any) -> None:
         raise ValueError(
             f"The index{where} is not sorted, so its rows do not follow each other. Call sort_index() first."
         )
-
-
-def _find_step(times: Any, codes: Integers, kind: str) -> Step:
-    """The most common distance within a series, in the largest unit of the calendar that fits every time."""
-    if kind.endswith("whole numbers"):
-        return Step("integer", _most_common(times, codes, "integer"))
-    if kind.endswith("periods"):
-        return Step(times.freqstr, _most_common(times, codes, times.freqstr))
-    nanoseconds = _most_common(times, codes, "nanosecond")
-    if nanoseconds < _DAY:
-        return Step("nanosecond", nanoseconds)
-    if times.is_month_start.all() or times.is_month_end.all():
-        return Step("month", _most_common(times, codes, "month"))
-    days = _most_common(times, codes, "day")
-    if days == 1 and len(times) > _WEEKEND and (times.day_of_week < _WEEKEND).all():
-        return Step("business day", 1)
-    return Step("day", days)
-
-
-def _most_common(times: Any, codes: Integers, unit: str) -> int:
-    """The most common distance of a row from the one before it in its series; 1 if there is none."""
-    order = np.argsort(codes, kind="stable")
-    gaps = np.diff(_positions(times, unit)[order])[codes[order][1:] == codes[order][:-1]]
-    values, counts = np.unique(gaps, return_counts=True)
-    return int(values[counts.argmax()]) if len(values) else 1
-
-
-def _positions(times: Any, unit: str) -> Integers:
-    """Time in whole units, from an origin that is the same for every index."""
-    if unit == "integer":
-        return times.to_numpy().astype(np.int64)
-    if unit == "nanosecond":
-        absolute = times if times.tz is None else times.tz_convert("UTC").tz_localize(None)
-        return np.asarray(absolute.as_unit("ns").asi8)
-    if hasattr(times, "freqstr") and not hasattr(times, "tz"):
-        return np.asarray(times.asfreq(unit).asi8)
-    wall = times if times.tz is None else times.tz_localize(None)
-    if unit == "month":
-        return np.asarray(wall.year * 12 + wall.month, dtype=np.int64)
-    days = wall.normalize().as_unit("ns").asi8 // _DAY
-    if unit == "day":
-        return np.asarray(days)
-    monday = days + 3  # 1970-01-01 was a Thursday
-    return np.asarray(monday // 7 * 5 + np.minimum(monday % 7, _WEEKEND))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn.sequences import refuse_frame
-from skrnn.windowing._index import Step, TimeRows, read_index
+from skrnn.windowing._index import TimeRows, read_index
+from skrnn.windowing._step import Step
 from skrnn.windowing._windows import check_positive, windows_of
 
 __all__ = ["SlidingWindow"]
@@ -100,7 +102,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         check_positive("dilation", self.dilation)
         values = self._check(X, reset=True)
         rows = read_index(X)
-        self._kind, self._step = rows.kind, (rows.step.unit, rows.step.size)
+        self._kind, self._step = rows.kind, astuple(rows.step)
         self._tails = {}
         for code, key in enumerate(rows.keys):
             mine = np.flatnonzero(rows.codes == code)
