@@ -111,6 +111,17 @@ INDEXES = {
     "month starts": pd.date_range("2020-01-01", periods=60, freq="MS"),
     "quarters": pd.date_range("2004-01-01", periods=60, freq="QS"),
     "business days": pd.date_range("2024-01-01", periods=60, freq="B"),
+    "business month ends": pd.date_range("2020-01-31", periods=60, freq="BME"),
+    "business month starts": pd.date_range("2020-01-01", periods=60, freq="BMS"),
+    "the 15th of each month": pd.date_range("2020-01-01", periods=60, freq="MS") + pd.Timedelta(14, unit="D"),
+    "noon of month starts": pd.date_range("2020-01-01 12:00", periods=60, freq="MS"),
+    "years": pd.date_range("1990-12-31", periods=60, freq="YE"),
+    "wall times that are skipped": pd.DatetimeIndex(
+        [pd.Timestamp("2024-02-10 02:30") + pd.Timedelta(i, unit="D") for i in range(60)]
+    ).tz_localize("Europe/Berlin", nonexistent="shift_forward"),
+    "years before nanoseconds": pd.date_range("1500-01-01", periods=60, freq="D", unit="s"),
+    "years after nanoseconds": pd.date_range("2700-01-01", periods=60, freq="h", unit="ms"),
+    "nanoseconds": pd.date_range("2024-01-01", periods=60, freq="5ns", unit="ns"),
     "weeks": pd.date_range("2024-01-01", periods=60, freq="W-MON"),
     "periods": pd.period_range("2020-01", periods=60, freq="M"),
     "pairs of months": pd.period_range("2020-01", periods=60, freq="2M"),
@@ -125,6 +136,7 @@ def test_forecasts_stand_on_the_times_that_follow(index):
     forecast = WindowForecaster(LinearRegression(), window=3, horizon=4).fit(values[:50]).forecast(10)
     assert forecast.index.equals(index[50:])
     assert forecast.index.dtype == index.dtype
+    assert getattr(forecast.index, "freq", None) == getattr(index, "freq", None)
     assert forecast.name == "v"
     np.testing.assert_allclose(forecast, np.arange(50.0, 60.0), atol=1e-6)
 

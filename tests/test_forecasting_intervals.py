@@ -133,3 +133,39 @@ def test_backtest_of_series_with_two_names():
     frame = backtest(WindowForecaster(Ridge(1e-9), window=4, horizon=2), data, initial=20, step=4).frame
     assert set(frame["series"]) == {("a", 1), ("a", 2), ("b", 1), ("b", 2)}
     np.testing.assert_allclose(frame["forecast"], frame["truth"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("transform", ["difference", "seasonal_difference", ["difference", "seasonal_difference"]])
+def test_intervals_of_differenced_series_cover_what_they_say(transform):
+    walk = noise(900).cumsum()
+    model = WindowForecaster(Ridge(), window=6, horizon=6, transform=transform, season=4, calibration=0.3)
+    result = backtest(model, walk, initial=600, step=1, coverage=0.8)
+    by_step = result.scores("step")["coverage"].xs("forecast", level="model")
+    assert (abs(by_step - 0.8) < 0.08).all()
+
+
+def test_settled_forecasts_replace_the_oldest_errors():
+    v = noise(300)
+    model = WindowForecaster(Ridge(), window=5, horizon=3, calibration=0.3).fit(v[:250])
+    before, scale = model.calibration_errors_, np.abs(v[:250] - v[:250].mean()).mean()
+    moving = WindowForecaster(Ridge(), window=5, horizon=3).fit(v[:250])
+    errors = []
+    for end in range(250, 290):
+        errors.append(np.abs(moving.forecast().to_numpy() - v[end : end + 3].to_numpy())[:, None] / scale)
+        moving.update(v[end : end + 1])
+    model.update(v[250:270]).update(v[270:292])
+    after = model.calibration_errors_
+    assert after.shape == before.shape
+    np.testing.assert_allclose(after[-40:], errors)
+    np.testing.assert_array_equal(after[:-42], before[42:])  # two windows before the end of fit were settled, too
+
+
+def test_intervals_follow_a_drift():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=1500) * np.r_[np.ones(1000), np.full(500, 3.0)]
+    v = pd.Series(values, index=pd.RangeIndex(1500), name="v")
+    model = WindowForecaster(Ridge(), window=5, horizon=1, calibration=0.2)
+    frame = backtest(model, v, initial=1000, coverage=0.9).frame
+    inside = frame["truth"].between(frame["lower"], frame["upper"])
+    assert inside[:40].mean() < 0.75
+    assert inside[250:].mean() > 0.85

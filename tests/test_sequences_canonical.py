@@ -44,7 +44,7 @@ def oracle(batch, targets, weights):
 
 
 def assert_canonical(batch, targets, weights):
-    found = canonical_rows(batch, targets, weights)
+    found = canonical_rows(batch, targets, weights, groups=True)
     expected = oracle(batch, targets, weights)
     keys = [content(batch, targets, row) for row in found.rows]
     assert len(set(keys)) == len(keys)
@@ -114,7 +114,7 @@ def test_windows_of_a_series_are_ordered_like_a_copy_of_them(seed, n_steps, wind
     view = sliding_window_view(series, window, axis=0)[::stride].transpose(0, 2, 1)
     weights = rng.integers(1, 4, size=len(view)).astype(float)
     found = [
-        canonical_rows(check_sequences(X, name="Est"), None, weights)
+        canonical_rows(check_sequences(X, name="Est"), None, weights, groups=True)
         for X in (view, view.copy(), list(view.astype(np.float32)))
     ]
     for other in found[1:]:

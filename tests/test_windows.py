@@ -118,6 +118,9 @@ INDEXES = {
     "days over a clock change": pd.date_range("2024-10-01", periods=60, freq="D", tz="Europe/Berlin"),
     "business days": pd.bdate_range("2024-01-01", periods=60),
     "month ends": pd.date_range("2020-01-31", periods=60, freq="ME"),
+    "business month ends": pd.date_range("2020-01-31", periods=60, freq="BME"),
+    "the 20th of each month": pd.date_range("2020-01-01", periods=60, freq="MS") + pd.Timedelta(19, unit="D"),
+    "far years": pd.date_range("9000-01-01", periods=60, freq="D", unit="s"),
     "quarters": pd.period_range("2000Q1", periods=60, freq="Q"),
     "weeks": pd.date_range("2020-01-01", periods=60, freq="W-WED"),
     "every fifth number": pd.RangeIndex(0, 300, 5),
@@ -187,8 +190,26 @@ def test_bad_indexes_are_named(index, error, message):
 
 def test_index_kinds_must_agree():
     slide = SlidingWindow(2).fit(pd.DataFrame({"v": range(9)}, index=pd.date_range("2024", periods=9)))
-    with pytest.raises(TypeError, match="have whole numbers in their index; they had datetimes in fit"):
+    with pytest.raises(TypeError, match="have whole numbers in their index; they had datetimes without a time"):
         slide.transform(pd.DataFrame({"v": range(3)}))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "other", "message"),
+    [
+        (pd.period_range("2024-01", periods=9, freq="M"), pd.period_range("2024", periods=9, freq="Y"), "of Y.*of M"),
+        (
+            pd.date_range("2024", periods=9, freq="h", tz="UTC"),
+            pd.date_range("2024", periods=9, freq="h", tz="Asia/Tokyo"),
+            "in Asia/Tokyo.*in UTC",
+        ),
+    ],
+    ids=["frequencies", "zones"],
+)
+def test_frequencies_and_zones_must_agree(fitted, other, message):
+    slide = SlidingWindow(2).fit(pd.DataFrame({"v": range(9)}, index=fitted))
+    with pytest.raises(TypeError, match=message):
+        slide.transform(pd.DataFrame({"v": range(9)}, index=other))
 
 
 def test_lags_have_names_and_frames():

@@ -79,6 +79,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         targets = self._check_targets(y, batch.n_samples, reset=not goes_on)
         weights = check_weights(sample_weight, batch.n_samples)
         data = prepare(self, batch, targets, weights, scalings(self) if goes_on else None)
+        del batch, targets, weights  # with millions of windows, every array counts
         spec = make_spec(self, data)
         if goes_on:
             check_same_spec(self, spec)
@@ -119,9 +120,9 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         """The scaling of regression targets (n_samples, n_targets); None: targets that are not scaled, as classes."""
         return None
 
-    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | float:
-        """A factor on the weight of each row."""
-        return 1.0
+    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """A factor on the weight of each row; None: 1."""
+        return None
 
     def _run(
         self, X: Any, want: Literal["outputs", "last", "states"] = "outputs"

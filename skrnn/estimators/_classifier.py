@@ -340,9 +340,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         """The head's outputs (n_samples, n_outputs)."""
         return np.concatenate([values for values, _ in self._run(X)[1]])
 
-    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
         if self.class_weight is None:
-            return 1.0
+            return None
         if isinstance(self.class_weight, dict):
             return self._weights_by_dict(targets)
         factors = np.ones(len(targets))

@@ -42,8 +42,9 @@ def prepare(
         held_out = _tail(batch, targets, weights, estimator.validation_fraction, objective, type(estimator).__name__)
         kept = weights * ~held_out
     canonical = canonical_rows(batch, targets, kept)
-    rows, merged = canonical.rows, canonical.weights
-    distinct, distinct_targets = batch.take(rows), None if targets is None else targets[rows]
+    merged, distinct = canonical.weights, batch.take(canonical.rows)
+    distinct_targets = None if targets is None else targets[canonical.rows]
+    del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         inputs = InputScaling.fit(estimator.scaling, distinct, merged)
         outputs = estimator._fit_target_scaling(distinct_targets, merged, inputs, distinct)
@@ -51,13 +52,15 @@ def prepare(
         inputs, outputs = scalings
 
     def make_set(batch: SequenceBatch, targets: Doubles | None, weights: Doubles) -> TrainingSet:
-        weights = weights * estimator._class_weights(targets, weights)
+        factors = estimator._class_weights(targets, weights)
+        weights = weights if factors is None else weights * factors
         if not weights.any():
             raise ValueError(
                 "class_weight leaves no sequence of the training or of the validation part with a weight above 0. Give "
                 "more classes a positive weight."
             )
-        weights = weights * (len(weights) / weights.sum())
+        scale = len(weights) / weights.sum()
+        weights = weights if scale == 1 else weights * scale
         gain = None
         if outputs is not None:
             assert targets is not None
@@ -90,7 +93,8 @@ def _tail(
         counted = rows[weights[rows] > 0]
         if len(counted) > 1 and not held_out[counted].any():
             held_out[counted[-1]] = True  # little data: at least one row
-    canonical = canonical_rows(batch, targets, weights)
+    canonical = canonical_rows(batch, targets, weights, groups=True)
+    assert canonical.group is not None
     first = np.full(len(canonical.rows), len(weights))
     counted = weights > 0
     np.minimum.at(first, canonical.group[counted], np.flatnonzero(counted))

@@ -136,10 +136,12 @@ def _refuse_unusable_labels(y: Any, name: str) -> None:
 
 def check_weights(sample_weight: Any, n_samples: int) -> Doubles:
     """Non-negative finite weights (n_samples,), the largest in [0.5, 1); None is 1 for every row."""
+    if sample_weight is None:
+        return np.broadcast_to(np.float64(0.5), n_samples)  # one number in memory
     rows = np.empty((n_samples, 1), dtype=np.float64)
     if isinstance(sample_weight, Number):
         sample_weight = np.full(n_samples, sample_weight)  # scikit-learn looks for NaN only in arrays
-    elif sample_weight is not None:
+    else:
         sample_weight = _numeric(sample_weight, "sample_weight", "fit")
     checked = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     _, exponent = np.frexp(checked.max())

@@ -25,7 +25,8 @@ class BacktestResult:
     frame : DataFrame
         A row per series, target, cutoff and step: "series", "target", "cutoff" (the last time seen), "time", "step"
         (from 1), "truth", "forecast", "seasonal_naive", "naive_error" (the in-sample error that MASE divides by), and
-        with a coverage "lower" and "upper". A series has rows for the cutoffs at which it has a value and goes on.
+        with a coverage "lower" and "upper". A series has rows for the cutoffs at which it has a value and goes on; a
+        regressor that takes no missing values needs a full window, too.
     """
 
     frame: pd.DataFrame
@@ -116,7 +117,8 @@ def backtest(
         else:
             model.update(data[seen & (times > before)])
         before = cutoff
-        live = [history for history in panel.histories if cutoff in history.times[:-1]]
+        ready = model.ready()
+        live = [history for history in panel.histories if history.key in ready and cutoff in history.times[:-1]]
         if live:
             frames.append(_one_cutoff(model, panel, live, data[times > cutoff], cutoff, (horizon, season, coverage)))
     if not frames:

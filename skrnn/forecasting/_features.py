@@ -17,6 +17,8 @@ __all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "sa
 
 Doubles = NDArray[np.float64]
 
+_CHUNK_WINDOWS = 1024
+
 # Attributes of pandas' indexes, the first value of each and how many there are.
 CALENDAR = {
     "minute": (0, 60),
@@ -120,10 +122,10 @@ def stack(parts: Sequence[Samples], shape: tuple[int, int], horizon: int, n_targ
     X, Y = np.empty((n, *shape)), np.empty((n, horizon, n_targets))
     begin = 0
     for part in parts:
-        span = slice(begin, begin + len(part.kept))
-        np.take(part.X, part.kept, axis=0, out=X[span])
-        np.take(part.Y, part.kept, axis=0, out=Y[span])
-        begin = span.stop
+        for first in range(0, len(part.kept), _CHUNK_WINDOWS):  # taking all at once would copy them twice
+            kept = part.kept[first : first + _CHUNK_WINDOWS]
+            X[begin : begin + len(kept)], Y[begin : begin + len(kept)] = part.X[kept], part.Y[kept]
+            begin += len(kept)
     taken = take_level(X, n_targets, level)
     Y -= taken[:, None]
     return X, Y, taken

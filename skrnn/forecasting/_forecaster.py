@@ -38,7 +38,8 @@ class WindowForecaster(BaseEstimator):
     ----------
     estimator : regressor, default=None
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags. A regressor with a single
-        output is fitted once per step. None: `RNNRegressor` with early stopping and a learning rate of 3e-3.
+        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping
+        and a learning rate of 3e-3.
     window : int, default=24
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
     horizon : int, default=1
@@ -143,7 +144,7 @@ class WindowForecaster(BaseEstimator):
         ValueError, TypeError
             If the data or a parameter are not usable, or every series is too short.
         """
-        panel, estimator = read_panel(data), self._template()
+        panel, estimator = read_panel(data), _template(self.estimator)
         setup = make_setup(self, panel.columns, estimator)
         model = _for_outputs(estimator, setup.horizon * setup.n_targets)
         inner = setup.panel(panel)
@@ -216,7 +217,7 @@ class WindowForecaster(BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         steps, setup = _check_steps(self.horizon if steps is None else steps), self._setup
-        views = self._views(self._panel)
+        views = [view.tail() for view in self._views(self._panel)]
         parts = forecast(self.estimator_, setup, views, steps, self._known(views, steps, future))
         return as_frame(self._panel, setup.columns(parts), self._targets)
 
@@ -343,13 +344,23 @@ class WindowForecaster(BaseEstimator):
         some._panel = self._panel.keep(series)
         return some
 
-    def _template(self) -> Any:
-        """An unfitted regressor."""
-        if self.estimator is not None:
-            return clone(self.estimator)
-        from skrnn.estimators import RNNRegressor
+    def ready(self) -> list[Any]:
+        """Names of the series whose history is enough for a forecast.
 
-        return RNNRegressor(learning_rate=3e-3, early_stopping=True, random_state=0)
+        Returns
+        -------
+        series : list
+            Names in the index (tuples for an index of more than two levels); [None] for data without names.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "estimator_")
+        views = [view.tail() for view in self._views(self._panel)]
+        short = {key for view, key in zip(views, self._wide_keys(views), strict=True) if not view.ready()}
+        return [history.key for history in self._panel.histories if history.key not in short]
 
     def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
         """The series as the model sees them, with the statistics of fit.
@@ -375,6 +386,15 @@ class WindowForecaster(BaseEstimator):
     def _targets(self) -> list[Any]:
         """The columns that are forecast."""
         return list(self._setup.channels or self._setup.roles.target)
+
+
+def _template(estimator: Any) -> Any:
+    """An unfitted regressor: a clone, or the default."""
+    if estimator is not None:
+        return clone(estimator)
+    from skrnn.estimators import RNNRegressor
+
+    return RNNRegressor(hidden_size=64, learning_rate=3e-3, early_stopping=True, random_state=0)
 
 
 def _for_outputs(estimator: Any, n_outputs: int) -> Any:

@@ -67,6 +67,15 @@ class SeriesView:
         sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete)
         return samples(table, self.history.runs(), *sizes)
 
+    def ready(self) -> bool:
+        """Whether the newest window has all that the regressor needs of the past."""
+        if not self.setup.complete:
+            return True
+        roles, width = self.setup.roles, self.setup.window + self.lag
+        places = [self.panel.columns.index(column) for column in (*roles.target, *roles.past, *roles.static)]
+        rows = self.history.values[self.history.runs()[-1]][-width:, places]
+        return len(rows) == width and not np.isnan(rows).any()
+
     def newest(self, known: Doubles | None) -> Doubles:
         """The window that ends at the newest row, (window, n_features); its level is still on."""
         setup = self.setup
@@ -202,7 +211,6 @@ def forecast(
 ) -> list[Doubles]:
     """The next ``steps`` values of every series in the user's units, (steps, k) each; a horizon at a time."""
     blocks: list[list[Doubles]] = [[] for _ in views]
-    views = [view.tail() for view in views]
     for _ in range(-(-steps // setup.horizon)):
         levels = next_outputs(model, setup, views, known)
         for number, (view, mine) in enumerate(zip(views, levels, strict=True)):

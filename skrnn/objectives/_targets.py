@@ -68,7 +68,10 @@ class TargetScaling:
         """Targets in the units of the loss, (n_samples, n_targets), and their gain."""
         level, gain = self._level_and_gain(inputs, batch)
         with np.errstate(over="ignore"):  # too large for float32: training reports it as divergence
-            targets = ((y - level - self.mean) / self.scale).astype(np.float32)
+            scaled = y - level
+            scaled -= self.mean
+            scaled /= self.scale
+            targets = scaled.astype(np.float32)
         return targets, None if gain is None else gain.astype(np.float32)
 
     def decode(self, predictions: Doubles, inputs: InputScaling, batch: SequenceBatch) -> Doubles:

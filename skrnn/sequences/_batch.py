@@ -14,6 +14,8 @@ __all__ = ["SequenceBatch", "steps_under"]
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.intp]
 
+_CHUNK_ROWS = 1 << 18  # rows counted at a time
+
 
 @dataclass(frozen=True, eq=False)
 class SequenceBatch:
@@ -28,7 +30,8 @@ class SequenceBatch:
     steps : float array of shape (n_steps, n_features)
         float32 for networks. NaN is a missing value; steps that belong to no sequence may hold anything.
     starts, lengths : integer arrays of shape (n_samples,)
-        First step of each sequence and how many steps it has (at least 1).
+        First step of each sequence and how many steps it has (at least 1). What is the same for all is one number
+        in memory (a broadcast array), so that millions of windows stay small.
     leading, spans : integer arrays of shape (n_samples,)
         How many steps of padding stood before the sequence in X, and how many steps its row of X had with all
         padding. They tell outputs with one value per step where to go.
@@ -56,10 +59,10 @@ class SequenceBatch:
         """The sequences at ``rows``, in that order; the steps are shared, not copied."""
         return replace(
             self,
-            starts=self.starts[rows],
-            lengths=self.lengths[rows],
-            leading=self.leading[rows],
-            spans=self.spans[rows],
+            starts=_take(self.starts, rows),
+            lengths=_take(self.lengths, rows),
+            leading=_take(self.leading, rows),
+            spans=_take(self.spans, rows),
         )
 
     def positions(self) -> tuple[Integers, NDArray[np.bool_] | None]:
@@ -74,9 +77,13 @@ class SequenceBatch:
 
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
-        size = len(self.steps) + 1
-        change = np.bincount(self.starts, weights, size) - np.bincount(self.starts + self.lengths, weights, size)
-        return np.cumsum(change)[:-1]
+        change = np.zeros(len(self.steps) + 1)
+        for begin in range(0, self.n_samples, _CHUNK_ROWS):
+            rows = slice(begin, begin + _CHUNK_ROWS)
+            weight = 1.0 if weights is None else weights[rows]
+            np.add.at(change, self.starts[rows], weight)
+            np.subtract.at(change, self.starts[rows] + self.lengths[rows], weight)
+        return np.cumsum(change, out=change)[:-1]
 
     def missing(self) -> NDArray[np.bool_]:
         """Which values are missing; (n_samples, max_length, n_features), left-aligned."""
@@ -100,7 +107,7 @@ class SequenceBatch:
             anything_missing = bool(np.isnan(steps.sum(dtype=np.longdouble)))
         empty = np.isnan(steps).all(axis=1) if anything_missing else np.zeros(0, bool)
         if not empty.any():
-            return cls(steps, starts, spans, np.zeros_like(starts), spans)
+            return cls(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans)
         numbers = np.arange(n_steps)
         next_real = np.minimum.accumulate(np.where(empty, n_steps, numbers)[::-1])[::-1]
         last_real = np.maximum.accumulate(np.where(empty, -1, numbers))
@@ -109,6 +116,11 @@ class SequenceBatch:
         nothing = first > last
         first, last = np.where(nothing, ends, first), np.where(nothing, ends, last)
         return cls(steps, first, last - first + 1, first - starts, spans)
+
+
+def _take(values: Integers, rows: Integers) -> Integers:
+    """``values[rows]``; one number in memory stays one."""
+    return np.broadcast_to(values[0], rows.shape) if values.strides == (0,) and len(values) else values[rows]
 
 
 def steps_under(X: NDArray[np.generic]) -> tuple[NDArray[np.generic], int] | None:

@@ -25,50 +25,70 @@ Hashes = NDArray[np.uint64]
 _BASE = 0x9E3779B97F4A7C15 | 1  # odd, so that it has an inverse modulo 2**64
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _CHUNK_VALUES = 1 << 22  # values compared at a time
+_CHUNK_ROWS = 1 << 18  # rows hashed at a time
 
 
 @dataclass(frozen=True)
 class CanonicalRows:
     """Row numbers of the distinct rows, in canonical order, and their merged weights, of mean 1.
 
-    ``group`` (n_samples,) says which distinct row each row equals; -1 for rows of weight 0.
+    ``group`` (n_samples,), if it was asked for, says which distinct row each row equals; -1 for rows of weight 0.
     """
 
     rows: NDArray[np.intp]
     weights: NDArray[np.float64]
-    group: NDArray[np.intp]
+    group: NDArray[np.intp] | None
 
 
 def canonical_rows(
-    batch: SequenceBatch, targets: NDArray[np.float64] | None, weights: NDArray[np.float64]
+    batch: SequenceBatch,
+    targets: NDArray[np.float64] | None,
+    weights: NDArray[np.float64],
+    *,
+    groups: bool = False,
 ) -> CanonicalRows:
     """Drop, merge and order the rows of a training set.
 
     ``targets`` (n_samples, k) count as part of a row's content; ``weights`` (n_samples,) are non-negative.
     """
-    kept, all_weights = np.flatnonzero(weights > 0), weights
-    batch, weights = batch.take(kept), weights[kept]
-    content = np.zeros((len(kept), 0)) if targets is None else targets[kept] + 0.0  # -0.0 becomes 0.0
-    content[np.isnan(content)] = np.nan  # one NaN
+    n_samples, kept = len(weights), None
+    if not (weights > 0).all():
+        kept = np.flatnonzero(weights > 0)
+        batch, weights = batch.take(kept), weights[kept]
+        targets = None if targets is None else targets[kept]
+    content = np.zeros((len(weights), 0)) if targets is None else targets
+    uniform = bool((weights == weights[0]).all())
     keys = _row_hashes(batch, content)
-    if (weights == weights[0]).all():
-        order = np.argsort(keys, kind="stable")
-    else:
-        order = np.lexsort((weights, keys))  # equal rows: weights are added smallest first
-    groups = _groups(batch.take(order), content[order], keys[order])
-    if groups is None:  # two different rows with one hash: order by content instead
+    # Of equal rows the smallest weight is added first.
+    order = np.argsort(keys, kind="stable") if uniform else np.lexsort((weights, keys))
+    keys = keys[order]
+    equal = _equal_neighbours(batch, content, order, keys)
+    if equal is None:  # two different rows with one hash: order by content instead
         order = np.lexsort((weights, *_content_columns(batch, content)))
-        groups = _groups(batch.take(order), content[order], None)
-        assert groups is not None
-    first = np.flatnonzero(np.diff(groups, prepend=-1))
-    merged = np.add.reduceat(weights[order], first)
-    group = np.full(len(all_weights), -1, dtype=np.intp)
-    group[kept[order]] = groups
-    return CanonicalRows(kept[order[first]], merged * (len(merged) / merged.sum()), group)
+        equal = _equal_neighbours(batch, content, order, None)
+        assert equal is not None
+    del keys
+    first = np.flatnonzero(~equal)
+    if uniform and len(first) == len(order):
+        merged = np.broadcast_to(np.float64(1.0), order.shape)
+    else:
+        merged = np.add.reduceat(weights[order], first)
+        merged *= len(merged) / merged.sum()
+    group = None
+    if groups:
+        group = np.full(n_samples, -1, dtype=np.intp)
+        group[order if kept is None else kept[order]] = np.cumsum(~equal) - 1
+    rows = order if len(first) == len(order) else order[first]
+    return CanonicalRows(rows if kept is None else kept[rows], merged, group)
 
 
-def _groups(batch: SequenceBatch, content: NDArray[np.float64], keys: Hashes | None) -> NDArray[np.intp] | None:
-    """Number the runs of equal rows; None if two neighbours share a key and differ in content."""
+def _equal_neighbours(
+    batch: SequenceBatch, content: NDArray[np.float64], order: NDArray[np.intp], keys: Hashes | None
+) -> NDArray[np.bool_] | None:
+    """Whether each row equals the one before it in that order; None if two share a key and differ in content.
+
+    ``keys`` are in that order; None: any two neighbours may be equal.
+    """
     n = batch.n_samples
     candidate = np.ones(n - 1, bool) if keys is None else keys[1:] == keys[:-1]
     equal = np.zeros(n, dtype=bool)
@@ -76,10 +96,8 @@ def _groups(batch: SequenceBatch, content: NDArray[np.float64], keys: Hashes | N
     size = max(1, _CHUNK_VALUES // (batch.max_length * batch.n_features))
     for begin in range(0, len(pairs), size):
         left = pairs[begin : begin + size]
-        equal[left + 1] = _equal_rows(batch, content, left, left + 1)
-    if keys is not None and not equal[pairs + 1].all():
-        return None
-    return np.cumsum(~equal) - 1
+        equal[left + 1] = _equal_rows(batch, content, order[left], order[left + 1])
+    return None if keys is not None and not equal[pairs + 1].all() else equal
 
 
 def _equal_rows(
@@ -105,19 +123,42 @@ def _content_columns(batch: SequenceBatch, content: NDArray[np.float64]) -> list
     if padding is not None:
         values[padding] = 0.0
     flat = _bits(values.reshape(len(values), -1))
-    return [batch.lengths, *content.T, *flat.T]
+    return [batch.lengths, *_clean(content).T, *flat.T]
 
 
 def _row_hashes(batch: SequenceBatch, content: NDArray[np.float64]) -> Hashes:
     """A 64-bit hash of each row's sequence, length and target; (n_samples,)."""
+    hashes = np.empty(batch.n_samples, np.uint64)
     with np.errstate(over="ignore"):
-        per_step = _mix_columns(_bits(batch.steps))
-        powers = _powers(_BASE, len(per_step) + 1)
-        prefix = np.concatenate([np.zeros(1, np.uint64), np.cumsum(per_step * powers[1:], dtype=np.uint64)])
-        polynomial = prefix[batch.starts + batch.lengths] - prefix[batch.starts]
-        polynomial *= _powers(_BASE_INVERSE, len(per_step) + 1)[batch.starts]
-        columns = [polynomial, batch.lengths.astype(np.uint64), *content.view(np.uint64).T]
-        return _mix_columns(np.stack(columns, axis=1))
+        prefix = _step_hashes(batch.steps)
+        prefix *= _powers(_BASE, len(prefix))
+        np.cumsum(prefix, out=prefix)
+        inverse = _powers(_BASE_INVERSE, len(prefix))
+        for rows in _row_chunks(batch.n_samples):
+            starts, lengths = batch.starts[rows], batch.lengths[rows]
+            polynomial = (prefix[starts + lengths] - prefix[starts]) * inverse[starts]
+            targets = _clean(content[rows]).view(np.uint64)
+            hashes[rows] = _mix_columns([polynomial, lengths.astype(np.uint64), *targets.T])
+    return hashes
+
+
+def _step_hashes(steps: NDArray[np.float32]) -> Hashes:
+    """0, and a hash of each step's values; (n_steps + 1,)."""
+    hashes = np.zeros(len(steps) + 1, np.uint64)
+    for rows in _row_chunks(len(steps)):
+        hashes[1:][rows] = _mix_columns(list(_bits(steps[rows]).T))
+    return hashes
+
+
+def _row_chunks(n: int) -> list[slice]:
+    return [slice(begin, begin + _CHUNK_ROWS) for begin in range(0, n, _CHUNK_ROWS)]
+
+
+def _clean(content: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A copy with one zero and one NaN."""
+    content = np.ascontiguousarray(content + 0.0)  # -0.0 becomes 0.0
+    content[np.isnan(content)] = np.nan
+    return content
 
 
 def _bits(values: NDArray[np.float32]) -> NDArray[np.uint32]:
@@ -131,13 +172,13 @@ def _powers(base: int, n: int) -> Hashes:
     """base**0 … base**(n - 1) modulo 2**64."""
     factors = np.full(n, base, dtype=np.uint64)
     factors[0] = 1
-    return np.cumprod(factors, dtype=np.uint64)
+    return np.cumprod(factors, out=factors)
 
 
-def _mix_columns(columns: NDArray[np.unsignedinteger]) -> Hashes:
-    """Hash each row of unsigned integers (n, k) into 64 bits."""
-    state = np.full(len(columns), _BASE, dtype=np.uint64)
-    for column in columns.T:
+def _mix_columns(columns: list[NDArray[np.unsignedinteger]]) -> Hashes:
+    """Hash the unsigned integers that stand in one row of the columns (n,) into 64 bits."""
+    state = np.full(len(columns[0]), _BASE, dtype=np.uint64)
+    for column in columns:
         state = _mix(state ^ column.astype(np.uint64)) * np.uint64(_BASE)
     return _mix(state)
 

@@ -106,8 +106,8 @@ def _from_array(array: NDArray[Any], name: str, dtype: Dtype) -> SequenceBatch:
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
         steps = np.ascontiguousarray(series, dtype=dtype)
     starts = np.arange(n_samples, dtype=np.intp) * stride
-    spans = np.full(n_samples, n_timesteps, dtype=np.intp)
-    return SequenceBatch(steps, starts, spans, np.zeros_like(starts), spans)
+    spans = np.broadcast_to(np.intp(n_timesteps), starts.shape)
+    return SequenceBatch(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans)
 
 
 def _fold(array: NDArray[Any], features_per_step: int | Literal["all"], name: str) -> NDArray[Any]:

@@ -59,7 +59,9 @@ def mean_and_scale(batch: SequenceBatch, weights: Doubles) -> tuple[Doubles, Dou
     Weights count in units of 2**-26 of their mean, at least one: sums of them are then exact, so that what a step
     weighs is the same for windows that share it and for windows that each have a copy.
     """
-    units = np.maximum(np.rint(weights * (2.0**26 / weights.mean())), 1.0)
+    units = None  # all alike: any number of units gives the same, to the bit
+    if (weights != weights[0]).any():
+        units = np.maximum(np.rint(weights * (2.0**26 / weights.mean())), 1.0)
     return weighted_mean_and_scale(batch.steps, np.asarray(batch.coverage(units), np.float64))
 
 
