@@ -228,6 +228,9 @@ def test_missing_future_rows_are_named_by_series_and_time():
     partial = frame[["x"]].drop([("a", pd.Timestamp("2024-01-26")), ("b", pd.Timestamp("2024-01-27"))])
     with pytest.raises(ValueError, match=r"series 'a': 2024-01-26 00:00:00; series 'b': 2024-01-27 00:00:00"):
         model.forecast(future=partial)
+    holes = frame[["x"]].drop([("a", pd.Timestamp(f"2024-01-{day}")) for day in (25, 26, 27, 29, 30)])
+    with pytest.raises(ValueError, match=r"series .a.: 2024-01-25 \S+ to 2024-01-27 \S+, 2024-01-29 \S+ to 2024-01-30"):
+        model.forecast(6, future=holes)
     assert len(model.forecast(future=frame[["x"]])) == 6
     shorter = frame[["x"]][frame.index.get_level_values(1) < "2024-01-27"]
     with pytest.raises(ValueError, match="series 'a': 2024-01-27 00:00:00"):

@@ -7,9 +7,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -217,8 +225,16 @@ def test_lags_have_names_and_frames():
     table = SlidingWindow(2, dilation=2, flatten=True).set_output(transform="pandas").fit_transform(frame)
     assert list(table) == ["temp_lag2", "wind_lag2", "temp_lag0", "wind_lag0"]
     assert table.index.equals(frame.index)
-    with pytest.raises(ValueError, match="flatten=True"):
-        SlidingWindow(2).set_output(transform="pandas").fit(frame).transform(frame)
+    windows = SlidingWindow(2).set_output(transform="pandas").fit(frame)
+    assert isinstance(windows.transform(frame), np.ndarray)
+    with config_context(transform_output="pandas"):
+        assert windows.transform(frame).shape == (5, 2, 2)
+    assert list(clone(windows).set_params(flatten=True).fit_transform(frame)) == [
+        "temp_lag1",
+        "wind_lag1",
+        "temp_lag0",
+        "wind_lag0",
+    ]
 
 
 def series_frame(n=200):
@@ -257,6 +273,28 @@ def test_searches_and_predictions_in_a_pipeline():
     search = GridSearchCV(pipeline, {"slidingwindow__window": [2, 6]}, cv=TimeSeriesSplit(3)).fit(X, y)
     assert search.predict(X[-5:]).shape == (5,)
     assert cross_val_predict(pipeline, X, y, cv=KFold(3)).shape == y.shape
+
+
+class Recorder(RegressorMixin, BaseEstimator):
+    """Counts the windows that it predicts for, and those of them that lack a step."""
+
+    def fit(self, X, y):
+        self.counts_ = None
+        return self
+
+    def predict(self, X):
+        self.counts_ = len(X), int(np.isnan(X).any(axis=(1, 2)).sum())
+        return np.zeros(len(X))
+
+
+def test_every_row_of_a_test_fold_has_a_full_window():
+    X, y = series_frame()
+    pipeline = make_pipeline(StandardScaler(), SlidingWindow(24), Recorder())
+    for output, short in (("pandas", 0), ("default", 23)):  # the control: arrays have no index
+        found = cross_validate(
+            pipeline.set_output(transform=output), X, y, cv=TimeSeriesSplit(3), return_estimator=True
+        )
+        assert [fold[-1].counts_ for fold in found["estimator"]] == [(49, short)] * 3
 
 
 @pytest.mark.parametrize("what", ["column", "target", "both"])

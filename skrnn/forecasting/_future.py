@@ -13,8 +13,6 @@ from skrnn.forecasting._panel import Panel
 
 __all__ = ["future_values"]
 
-_SHOWN = 5
-
 
 def future_values(
     panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int
@@ -43,15 +41,19 @@ def future_values(
         times = panel.future_times(history, n_steps)
         index = times if history.key is None else _with_key(history.key, times, table.index)
         values = table.reindex(index).to_numpy()
-        missing = times[:n_needed][np.isnan(values[:n_needed]).any(axis=1)]
+        missing = np.flatnonzero(np.isnan(values[:n_needed]).any(axis=1))
         if len(missing):
-            shown = ", ".join(str(time) for time in missing[:_SHOWN])
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            gaps.append(f"{'' if history.key is None else f'series {history.key!r}: '}{shown}{more}")
+            gaps.append(f"{'' if history.key is None else f'series {history.key!r}: '}{_ranges(times, missing)}")
         found[history.key] = values
     if gaps:
         raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
     return found
+
+
+def _ranges(times: pd.Index, rows: NDArray[np.intp]) -> str:
+    """The times at these rows in words; neighbours as "first to last"."""
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return ", ".join(f"{times[run[0]]} to {times[run[-1]]}" if len(run) > 1 else str(times[run[0]]) for run in runs)
 
 
 def _with_key(key: Any, times: pd.Index, like: pd.Index) -> pd.MultiIndex:

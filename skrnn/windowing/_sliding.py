@@ -13,14 +13,11 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrnn.sequences import refuse_frame
 from skrnn.windowing._index import TimeRows, read_index
 from skrnn.windowing._step import Step
 from skrnn.windowing._windows import check_positive, windows_of
 
 __all__ = ["SlidingWindow"]
-
-_ADVICE = "Set flatten=True for a table of lags"
 
 
 def _is_flat(estimator: Any) -> bool:
@@ -135,8 +132,6 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If X is not usable, or its index is of another kind than in `fit`.
         """
         check_is_fitted(self, "_tails")
-        if not self.flatten:
-            refuse_frame(self, _ADVICE)
         values = self._check(X, reset=False)
         rows = read_index(X, (self._kind, Step(*self._step)))
         if context is not None and rows.kind != "no index":
@@ -186,7 +181,9 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return windows
 
     def set_output(self, *, transform: str | None = None) -> Any:
-        """Choose the container of the lag table.
+        """Choose the container of the lag table. Without ``flatten``, the windows are 3-D and always an array.
+
+        So ``set_output`` of a whole Pipeline keeps the index in front of the windows, and an array behind them.
 
         Parameters
         ----------
@@ -200,11 +197,12 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a data frame is asked for without ``flatten``: the output is 3-D.
+            In `transform` and `fit_transform`, if scikit-learn does not know the container.
         """
         if _is_flat(self):
             return super().set_output(transform=transform)
-        refuse_frame(self, _ADVICE, transform or "default")
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # where scikit-learn keeps it
         return self
 
     @property
