@@ -68,6 +68,13 @@ def test_a_constant_series_is_continued():
         np.testing.assert_allclose(forecast, 7.1)
 
 
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_the_default_forecaster_takes_a_straight_line(slope):
+    line = pd.Series(5 + slope * np.arange(60.0))
+    forecast = WindowForecaster(window=6, horizon=2).fit(line).forecast(4)
+    np.testing.assert_allclose(forecast, 5 + slope * np.arange(60.0, 64.0), rtol=5e-3)
+
+
 def test_logarithms_share_a_scale_and_other_series_have_their_own():
     index = pd.MultiIndex.from_product([["a", "b"], range(60)])
     values = np.exp(np.r_[SINE[:60], 3 * SINE[:60]])

@@ -82,7 +82,8 @@ def _tail(
 ) -> NDArray[np.bool_]:
     """Which rows validate: the last ``fraction`` of the weight, of each class if there are classes.
 
-    A row that also stands further up, in the training part, is not held out: equal rows stay on one side.
+    A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where all
+    rows are equal, as windows of a straight line are, there is nothing to keep apart.
     """
     strata = objective.strata(targets)
     groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
@@ -98,7 +99,8 @@ def _tail(
     first = np.full(len(canonical.rows), len(weights))
     counted = weights > 0
     np.minimum.at(first, canonical.group[counted], np.flatnonzero(counted))
-    held_out[counted] = held_out[first[canonical.group[counted]]]
+    if len(canonical.rows) > 1:
+        held_out[counted] = held_out[first[canonical.group[counted]]]
     part = held_out[counted]
     if part.all() or not part.any():
         raise ValueError(

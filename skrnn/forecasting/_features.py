@@ -18,6 +18,7 @@ __all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "sa
 Doubles = NDArray[np.float64]
 
 _CHUNK_WINDOWS = 1024
+_DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
 
 # Attributes of pandas' indexes, the first value of each and how many there are.
 CALENDAR = {
@@ -128,6 +129,7 @@ def stack(parts: Sequence[Samples], shape: tuple[int, int], horizon: int, n_targ
             begin += len(kept)
     taken = take_level(X, n_targets, level)
     Y -= taken[:, None]
+    np.round(Y, _DECIMALS, out=Y)
     return X, Y, taken
 
 
