@@ -9,6 +9,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
 from skrnn import DivergenceError, RNNClassifier, RNNRegressor
+from skrnn.training._compiled_learner import CompiledLearner
 from skrnn.training._torch_learner import TorchLearner
 
 
@@ -71,7 +72,7 @@ def test_stop_on_convergence(early_stopping, data):
 def fake_losses(monkeypatch, losses):
     """Give the learner's validation rows these losses, one per epoch."""
     remaining = iter(losses)
-    monkeypatch.setattr(TorchLearner, "losses", lambda self, batch: np.full(len(batch.lengths), next(remaining)))
+    monkeypatch.setattr(CompiledLearner, "losses", lambda self, batch: np.full(len(batch.lengths), next(remaining)))
 
 
 def test_nan_is_never_an_improvement(monkeypatch, data):
@@ -163,14 +164,16 @@ def test_search_goes_on_after_divergence(data):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("kind", ["fit", "warm", "partial"])
-def test_interrupt_leaves_the_estimator_as_it_was(error, fitted, kind, monkeypatch, data):
+@pytest.mark.parametrize("learner", [CompiledLearner, TorchLearner])
+def test_interrupt_leaves_the_estimator_as_it_was(learner, error, fitted, kind, monkeypatch, data):
     X, y = data
     labels = np.where(y > 0, "up", "down")
     model = RNNClassifier(hidden_size=4, max_iter=3, batch_size=8, random_state=0, warm_start=kind == "warm")
+    model.set_params(engine="torch" if learner is TorchLearner else "compiled")
     if fitted:
         model.fit(X, labels)
     before, n_threads = state_of(model), torch.get_num_threads()
-    plain, calls = TorchLearner.step, []
+    plain, calls = learner.step, []
 
     def step(self, *arguments):
         calls.append(1)
@@ -178,7 +181,7 @@ def test_interrupt_leaves_the_estimator_as_it_was(error, fitted, kind, monkeypat
             raise error
         return plain(self, *arguments)
 
-    monkeypatch.setattr(TorchLearner, "step", step)
+    monkeypatch.setattr(learner, "step", step)
     with pytest.raises(error):
         model.partial_fit(X, labels, classes=["down", "up"]) if kind == "partial" else model.fit(X, labels)
     assert len(calls) == 6

@@ -19,7 +19,7 @@ from skrnn.estimators._fitting import EpochObserver, all_or_nothing, private_gen
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, check_combinations, n_threads, training_config
 from skrnn.estimators._state import ArrayState, forget
 from skrnn.estimators._validation import check_weights, check_X
-from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, summarize
+from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import predict_outputs, train
@@ -88,7 +88,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
             remember(self, data, spec)
 
         device = resolve_device(self.device, spec)
-        config = training_config(self, max_iter, device)
+        config = training_config(self, max_iter, device, resolve_engine(self.engine, spec, device))
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
@@ -132,8 +132,8 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         batch = check_X(self, X, reset=False)
         spec, inputs = NetworkSpec(**self._spec), scalings(self)[0]
         device = resolve_device(self.device, spec)
-        threads = n_threads(self)
-        return batch, predict_outputs(spec, self.weights_, inputs, batch, want=want, device=device, n_threads=threads)
+        options = {"device": device, "engine": resolve_engine(self.engine, spec, device), "n_threads": n_threads(self)}
+        return batch, predict_outputs(spec, self.weights_, inputs, batch, want=want, **options)
 
     @property
     def n_parameters_(self) -> int:

@@ -99,8 +99,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is there.
-    engine : {"auto", "torch"}, default="auto"
-        What computes the training; "auto" picks.
+    engine : {"auto", "compiled", "torch"}, default="auto"
+        What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
+        every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
 
     Attributes
     ----------

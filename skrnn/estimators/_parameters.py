@@ -57,7 +57,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
     "n_jobs": [Integral, None],
     "device": [str],
-    "engine": [Options({"auto", "torch"})],
+    "engine": [Options({"auto", "compiled", "torch"})],
 }
 
 
@@ -85,7 +85,7 @@ def check_size(spec: NetworkSpec, name: str) -> None:
         )
 
 
-def training_config(estimator: Any, max_iter: int, device: str) -> TrainingConfig:
+def training_config(estimator: Any, max_iter: int, device: str, engine: str) -> TrainingConfig:
     """The training parameters of an estimator as one value."""
     return TrainingConfig(
         optimizer=estimator.optimizer,
@@ -100,6 +100,7 @@ def training_config(estimator: Any, max_iter: int, device: str) -> TrainingConfi
         n_iter_no_change=int(estimator.n_iter_no_change),
         tol=float(estimator.tol),
         device=device,
+        engine=engine,
         n_threads=n_threads(estimator),
     )
 

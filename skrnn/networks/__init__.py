@@ -1,23 +1,27 @@
 """Floor 2: what is computed. A `NetworkSpec` and named weights, and the torch code that runs them.
 
-Names that need torch are imported when they are asked for (PEP 562): specs, weights and summaries do not load it.
+Names that need torch or numba are imported when they are asked for (PEP 562): specs, weights and summaries load
+neither.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from skrnn.networks._device import resolve_device
+from skrnn.networks._engine import pinned_blas, resolve_engine
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import NetworkSpec, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks._summary import NetworkSummary, summarize
 
 if TYPE_CHECKING:
+    from skrnn.networks._compiled import CompiledNetwork
     from skrnn.networks._forward import forward
     from skrnn.networks._module import SequenceModule
     from skrnn.networks._module_cell import private_torch_random
     from skrnn.networks._threads import pinned_threads
 
 __all__ = [
+    "CompiledNetwork",
     "NetworkSpec",
     "NetworkSummary",
     "SequenceModule",
@@ -25,14 +29,17 @@ __all__ = [
     "frozen_names",
     "initial_weights",
     "parameter_shapes",
+    "pinned_blas",
     "pinned_threads",
     "private_torch_random",
     "resolve_device",
+    "resolve_engine",
     "run_network",
     "summarize",
 ]
 
-_NEEDS_TORCH = {
+_LATE = {
+    "CompiledNetwork": "_compiled",
     "SequenceModule": "_module",
     "forward": "_forward",
     "pinned_threads": "_threads",
@@ -41,6 +48,6 @@ _NEEDS_TORCH = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _NEEDS_TORCH:
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

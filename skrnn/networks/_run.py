@@ -21,6 +21,7 @@ def run_network(
     *,
     want: Literal["outputs", "last", "states"] = "outputs",
     device: str = "cpu",
+    engine: str = "torch",
     n_threads: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Compute in double precision, so that a row's result does not depend on the rows beside it.
@@ -35,6 +36,11 @@ def run_network(
     lengths : integer array of shape (B,)
         Valid steps of ``states``: the sequence's steps, or its segments.
     """
+    if engine == "compiled":
+        from skrnn.networks._run_compiled import CompiledRun
+
+        run = CompiledRun.of(spec, weights, inputs, lengths)
+        return getattr(run, want), run.lengths
     import torch
 
     from skrnn.networks._forward import forward

@@ -26,8 +26,10 @@ class _Pointwise(Objective):
         assert batch.targets is not None
         prediction = outputs if batch.gain is None else outputs * batch.gain
         value, slope = self.pointwise(prediction, batch.targets)
-        slope = slope / outputs.dtype.type(outputs.shape[1])
-        return value.mean(axis=1), slope if batch.gain is None else slope * batch.gain
+        slope = slope if batch.gain is None else slope * batch.gain
+        if outputs.shape[1] == 1:
+            return value[:, 0], slope
+        return value.mean(axis=1), slope / outputs.dtype.type(outputs.shape[1])
 
     def decode(self, outputs: Floats) -> Floats:
         return outputs

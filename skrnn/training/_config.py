@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ from skrnn.objectives import MiniBatch
 from skrnn.sequences import InputScaling, SequenceBatch
 
 __all__ = ["Observer", "Progress", "TrainingConfig", "TrainingResult", "TrainingSet"]
+
+_KEPT_VALUES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class TrainingConfig:
     n_iter_no_change: int = 10
     tol: float = 1e-4
     device: str = "cpu"
+    engine: str = "torch"
     n_threads: int = 1
 
 
@@ -44,13 +48,38 @@ class TrainingSet:
     gain: NDArray[np.float32] | None
     weights: NDArray[np.float64]
 
+    @cached_property
+    def inputs(self) -> NDArray[np.float32] | None:
+        """All inputs (n, T, F), if they are few and all sequences have one length: then they are gathered once."""
+        size = self.batch.n_samples * self.batch.max_length * self.scaling.input_size
+        if size > _KEPT_VALUES or (self.batch.lengths != self.batch.max_length).any():
+            return None
+        return np.asarray(self.scaling.gather(self.batch)[0], np.float32)
+
     def mini_batch(self, rows: NDArray[np.intp]) -> MiniBatch:
         """Gather some rows."""
-        inputs, lengths = self.scaling.gather(self.batch.take(rows))
         targets = None if self.targets is None else self.targets[rows]
         gain = None if self.gain is None else self.gain[rows]
         missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
+        if self.inputs is not None:
+            inputs, lengths = self.inputs[rows], np.broadcast_to(np.intp(self.inputs.shape[1]), rows.shape)
+        else:
+            inputs, lengths = self.scaling.gather(self.batch.take(rows))
         return MiniBatch(inputs, lengths, targets, gain, missing)
+
+    def shares(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """What each row of a mini-batch of B counts in its loss: w_i / B."""
+        n = len(rows)
+        if self.weights.strides != (0,):
+            return (self.weights[rows] / n).astype(np.float32)
+        if n not in self._even_shares:
+            self._even_shares[n] = np.full(n, self.weights[0] / n, np.float32)
+        return self._even_shares[n]
+
+    @cached_property
+    def _even_shares(self) -> dict[int, NDArray[np.float32]]:
+        """Shares by the size of the mini-batch, where all rows weigh the same."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)

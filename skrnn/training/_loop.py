@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skrnn.exceptions import DivergenceError
-from skrnn.networks import NetworkSpec, initial_weights
+from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import Objective
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._schedule import rate_factor
 
 if TYPE_CHECKING:
-    from skrnn.training._torch_learner import TorchLearner as Learner
+    from skrnn.training._compiled_learner import CompiledLearner
+    from skrnn.training._torch_learner import TorchLearner
+
+    Learner = TorchLearner | CompiledLearner
 
 __all__ = ["train"]
 
@@ -50,12 +54,12 @@ def train(
     DivergenceError
         If the loss, the gradient or a weight is no longer finite.
     """
-    from skrnn.training._torch_learner import TorchLearner
-
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
-    with _private_torch(spec, config, rng):
-        learner = TorchLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
+    with ExitStack() as stack:
+        stack.enter_context(pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
+        learner = _make_learner(spec, objective, start, config, rng)
+        stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
         curve = list(start.loss_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
         watch = _Watch(config, keep_best=validation is not None)
@@ -72,6 +76,19 @@ def train(
                 break
         weights, optimizer_state = watch.best or (learner.weights(), learner.optimizer_state())
     return TrainingResult(weights, optimizer_state, curve, validation_curve, watch.best_loss)
+
+
+def _make_learner(
+    spec: NetworkSpec, objective: Objective, start: TrainingResult, config: TrainingConfig, rng: np.random.Generator
+) -> Learner:
+    """The engine's learner, from some weights and optimizer state on."""
+    if config.engine == "compiled":
+        from skrnn.training._compiled_learner import CompiledLearner
+
+        return CompiledLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
+    from skrnn.training._torch_learner import TorchLearner
+
+    return TorchLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
 
 
 class _Watch:
@@ -112,10 +129,10 @@ def _run_epoch(
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
         factor = rate_factor(config.learning_rate_schedule, progress)
-        loss, norm = learner.step(data.mini_batch(rows), data.weights[rows], rate * factor)
-        if not (np.isfinite(loss) and np.isfinite(norm)):
-            what = "gradient" if np.isfinite(loss) else "loss"
-            raise _divergence(what, norm if np.isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
+        loss, norm = learner.step(data.mini_batch(rows), data.shares(rows), rate * factor)
+        if not (isfinite(loss) and isfinite(norm)):
+            what = "gradient" if isfinite(loss) else "loss"
+            raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
         total += loss * len(rows)
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, rate)

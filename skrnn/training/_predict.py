@@ -22,10 +22,11 @@ def predict_outputs(
     *,
     want: Literal["outputs", "last", "states"] = "outputs",
     device: str = "cpu",
+    engine: str = "torch",
     n_threads: int = 1,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
     """Yield what `run_network` returns, chunk by chunk, in the order of the rows."""
     width = spec.input_size + 8 * spec.state_size  # numbers per step that a forward pass holds, about
     for rows in batch_chunks(batch, width):
         inputs, lengths = scaling.gather(batch.take(rows), np.float64)
-        yield run_network(spec, weights, inputs, lengths, want=want, device=device, n_threads=n_threads)
+        yield run_network(spec, weights, inputs, lengths, want=want, device=device, engine=engine, n_threads=n_threads)

@@ -56,16 +56,12 @@ class TorchLearner:
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
         self._load(optimizer_state)
 
-    def step(self, batch: MiniBatch, weights: NDArray[np.float64], rate: float) -> tuple[float, float]:
-        """One update; the mini-batch's loss and the norm of its gradient before clipping.
-
-        The loss is sum(w_i * l_i) / B with the weights w of the B rows.
-        """
+    def step(self, batch: MiniBatch, share: NDArray[np.float32], rate: float) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
         assert self.flat.grad is not None
         self.flat.grad.zero_()
         outputs = self._outputs(batch, training=True)
         losses, gradient = self._loss(outputs.detach(), batch)
-        share = (weights / len(weights)).astype(np.float32)
         gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
         loss = float(losses @ share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
@@ -123,8 +119,7 @@ class TorchLearner:
         ).outputs
 
     def _loss(self, outputs: Tensor, batch: MiniBatch) -> tuple[NDArray[Any], NDArray[Any]]:
-        with np.errstate(over="ignore", invalid="ignore"):  # the loop reports what is not finite
-            return self.objective.loss(outputs.cpu().numpy(), batch)
+        return self.objective.loss(outputs.cpu().numpy(), batch)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
         keep = 1 - self.spec.dropout

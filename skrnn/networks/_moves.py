@@ -1,0 +1,90 @@
+"""Compiled moves of data around the recurrences: into the order of time and back, last states, the linear head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from skrnn.networks._activations import OPTIONS
+from skrnn.networks._kernels import column_sums
+
+__all__ = ["fill", "head", "head_backward", "part", "put_last", "take_last", "turn"]
+
+Array = NDArray[Any]
+
+
+@njit(**OPTIONS)
+def turned(t: int, length: int, reverse: bool) -> int:
+    """The step that stands at t when a sequence is read in a direction; padding stays where it is."""
+    return length - 1 - t if reverse and t < length else t
+
+
+@njit(**OPTIONS)
+def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -> None:
+    """x[:, :, :F] (T, B, F + 1) = source, which is (B, T, F) or (T, B, F), in a direction."""
+    n_steps, n_rows = x.shape[:2]
+    n_features = x.shape[2] - 1
+    for b in range(n_rows):
+        for t in range(n_steps):
+            s = turned(t, lengths[b], reverse)
+            row = source[b, s] if by_row else source[s, b]
+            for j in range(n_features):
+                x[t, b, j] = row[j]
+
+
+@njit(**OPTIONS)
+def turn(out: Array, lengths: Array, reverse: bool, offset: int, joined: Array) -> None:
+    """joined[:, :, offset : offset + H] = out (T, B, H), in the order of time."""
+    n_steps, n_rows, hidden = out.shape
+    for t in range(n_steps):
+        for b in range(n_rows):
+            s = turned(t, lengths[b], reverse)
+            for j in range(hidden):
+                joined[t, b, offset + j] = out[s, b, j]
+
+
+@njit(**OPTIONS)
+def part(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array) -> None:
+    """out (T, B, H) = joined[:, :, offset : offset + H], in a direction."""
+    n_steps, n_rows, hidden = out.shape
+    for t in range(n_steps):
+        for b in range(n_rows):
+            s = turned(t, lengths[b], reverse)
+            for j in range(hidden):
+                out[t, b, j] = joined[s, b, offset + j]
+
+
+@njit(**OPTIONS)
+def take_last(states: Array, lengths: Array, hidden: int, last: Array) -> None:
+    """Each direction's own last state: forward at the last real step, backward at the first; (B, H')."""
+    for b in range(last.shape[0]):
+        for j in range(last.shape[1]):
+            last[b, j] = states[lengths[b] - 1 if j < hidden else 0, b, j]
+
+
+@njit(**OPTIONS)
+def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> None:
+    """Add the gradient of the last states (B, H') where they were taken."""
+    for b in range(d_last.shape[0]):
+        for j in range(d_last.shape[1]):
+            d_states[lengths[b] - 1 if j < hidden else 0, b, j] += d_last[b, j]
+
+
+@njit(**OPTIONS)
+def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
+    """outputs (N, K) = read (N, H) W^T + b."""
+    np.dot(read, weight.T, outputs)
+    for i in range(outputs.shape[0]):
+        for k in range(outputs.shape[1]):
+            outputs[i, k] += bias[k]
+
+
+@njit(**OPTIONS)
+def head_backward(read: Array, gradient: Array, weight: Array, d_weight: Array, d_bias: Array, d_read: Array) -> None:
+    """Gradients of the weights and of what was read, from that of the outputs (N, K)."""
+    np.dot(gradient.T, read, d_weight)
+    column_sums(gradient, d_bias)
+    np.dot(gradient, weight, d_read)

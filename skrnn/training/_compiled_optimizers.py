@@ -1,0 +1,103 @@
+"""Compiled optimizers on one flat vector of weights: the update rules, constants and names of state are torch's.
+
+Every function clips the gradient to norm ``bound`` (0: not at all), decays the weights (decoupled: Loshchilov & Hutter,
+ICLR 2019), and returns the norm before clipping; where that is not finite, nothing changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["STATES", "UPDATES"]
+
+Array = NDArray[Any]
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_SUMS: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
+
+
+@njit(**_SUMS)
+def norm_of(gradient: Array) -> float:
+    """The 2-norm, summed in double precision: squares overflow float32."""
+    total = 0.0
+    for i in range(gradient.size):
+        value = np.float64(gradient[i])
+        total += value * value
+    return np.sqrt(total)
+
+
+@njit(**_OPTIONS)
+def prepare(flat: Array, gradient: Array, rate: float, bound: float, decay: float) -> float:
+    """Clip and decay; the norm."""
+    norm = norm_of(gradient)
+    if np.isfinite(norm):
+        if bound > 0 and norm > bound:
+            factor = np.float32(bound / norm)
+            for i in range(gradient.size):
+                gradient[i] *= factor
+        if decay > 0:
+            factor = np.float32(1 - rate * decay)
+            for i in range(flat.size):
+                flat[i] *= factor
+    return norm
+
+
+@njit(**_OPTIONS)
+def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, settings: tuple[float, ...]) -> float:
+    """Kingma & Ba, "Adam", ICLR 2015, algorithm 1."""
+    rate, bound, decay = settings
+    norm = prepare(flat, gradient, rate, bound, decay)
+    if not np.isfinite(norm):
+        return norm
+    first, second = state
+    b1, b2, one = np.float32(0.9), np.float32(0.999), np.float32(1.0)
+    size = np.float32(rate / (1 - 0.9**step))
+    root, epsilon = np.float32(np.sqrt(1 - 0.999**step)), np.float32(1e-8)
+    for i in range(flat.size):
+        g = gradient[i]
+        first[i] += (g - first[i]) * (one - b1)
+        second[i] = b2 * second[i] + (one - b2) * g * g
+        flat[i] -= size * first[i] / (np.sqrt(second[i]) / root + epsilon)
+    return norm
+
+
+@njit(**_OPTIONS)
+def sgd(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
+    """Nesterov's momentum of 0.9 (Sutskever et al., ICML 2013)."""
+    rate, bound, decay = settings
+    norm = prepare(flat, gradient, rate, bound, decay)
+    if not np.isfinite(norm):
+        return norm
+    momentum, size, buffer = np.float32(0.9), np.float32(rate), state[0]
+    for i in range(flat.size):
+        buffer[i] = momentum * buffer[i] + gradient[i]
+        flat[i] -= size * (gradient[i] + momentum * buffer[i])
+    return norm
+
+
+@njit(**_OPTIONS)
+def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
+    """Tieleman & Hinton, "RMSprop", Coursera lecture 6.5, 2012."""
+    rate, bound, decay = settings
+    norm = prepare(flat, gradient, rate, bound, decay)
+    if not np.isfinite(norm):
+        return norm
+    old, new, size, epsilon = np.float32(0.99), np.float32(0.01), np.float32(rate), np.float32(1e-8)
+    square = state[0]
+    for i in range(flat.size):
+        square[i] = old * square[i] + new * gradient[i] * gradient[i]
+        flat[i] -= size * gradient[i] / (np.sqrt(square[i]) + epsilon)
+    return norm
+
+
+UPDATES = {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}
+STATES = {
+    "adam": ("exp_avg", "exp_avg_sq"),
+    "adamw": ("exp_avg", "exp_avg_sq"),
+    "sgd": ("momentum_buffer",),
+    "rmsprop": ("square_avg",),
+}

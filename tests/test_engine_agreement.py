@@ -1,0 +1,191 @@
+"""The compiled engine computes what torch computes: outputs, every gradient, and the weights after twenty epochs."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.networks import CompiledNetwork, NetworkSpec, forward, initial_weights
+from skrnn.networks import _compiled as compiled
+from skrnn.objectives import SquaredError
+from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.training import TrainingConfig, TrainingSet, train
+
+CELLS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
+FORMS = [
+    {},
+    {"num_layers": 2},
+    {"bidirectional": True},
+    {"num_layers": 3, "bidirectional": True},
+    {"dropout": 0.4},
+    {"num_layers": 2, "bidirectional": True, "dropout": 0.3},
+    {"segment": 3},
+    {"segment": 4, "segment_stride": 2, "bidirectional": True},
+    {"readout": "steps"},
+    {"readout": "steps", "bidirectional": True, "num_layers": 2},
+    {"readout": "decoder"},
+    {"readout": "decoder", "bidirectional": True, "dropout": 0.2},
+]
+TABLE = [
+    pytest.param(cell, form, ragged, block, id=f"{cell[0]}-{cell[1]}-{number}-{'ragged' if ragged else 'even'}-{block}")
+    for (cell, (number, form), ragged, block) in itertools.product(CELLS, enumerate(FORMS), [False, True], [None, 3])
+]
+
+
+def make_spec(cell, form, hidden_size=5):
+    return NetworkSpec(3, 2, cell[0], hidden_size, nonlinearity=cell[1], **form)
+
+
+def random_weights(spec, seed):
+    rng = np.random.default_rng(seed)
+    weights = initial_weights(spec, rng)
+    return {name: (value + 0.2 * rng.normal(size=value.shape)).astype(np.float32) for name, value in weights.items()}
+
+
+def make_inputs(ragged, n_rows=9, n_steps=11, seed=0):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, n_steps + 1, size=n_rows) if ragged else np.full(n_rows, n_steps)
+    lengths[0] = n_steps
+    x = rng.normal(size=(n_rows, n_steps, 3)).astype(np.float32)
+    x[np.arange(n_steps) >= lengths[:, None]] = 0
+    return x, lengths.astype(np.intp)
+
+
+def masks(dropout, seed=1):
+    """Draws of one generator, for either engine."""
+    rng = np.random.default_rng(seed)
+    return lambda shape: ((rng.random(shape) >= dropout) / (1 - dropout)).astype(np.float32)
+
+
+def by_torch(spec, weights, x, lengths, gradient_of, block):
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in weights.items()}
+    draw = masks(spec.dropout)
+    result = forward(
+        spec,
+        spec.make_cell(),
+        tensors,
+        torch.tensor(x),
+        lengths,
+        draw_mask=(lambda shape: torch.from_numpy(draw(shape))) if spec.dropout else None,
+        bptt_steps=block,
+    )
+    outputs = result.outputs.detach().numpy()
+    result.outputs.backward(torch.from_numpy(gradient_of(outputs)))
+    return outputs, {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+
+
+def by_kernels(spec, weights, x, lengths, gradient_of, block):
+    network = CompiledNetwork(spec, weights, block)
+    network.forward(x[:3] + 1, np.minimum(lengths[:3] + 1, x.shape[1]))  # buffers are used again
+    outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
+    network.backward(gradient_of(outputs))
+    return outputs, network.gradients
+
+
+def scored(lengths, readout):
+    """A gradient of the outputs, zero in the padding."""
+
+    def gradient_of(outputs):
+        gradient = np.random.default_rng(2).normal(size=outputs.shape).astype(np.float32)
+        if readout != "last":
+            gradient[np.arange(outputs.shape[1]) >= lengths[:, None]] = 0
+        return gradient
+
+    return gradient_of
+
+
+def largest_difference(found, expected):
+    """Over all arrays, relative to the largest value of each."""
+    return max(np.abs(found[name] - value).max() / max(np.abs(value).max(), 1e-3) for name, value in expected.items())
+
+
+@pytest.mark.parametrize(("cell", "form", "ragged", "block"), TABLE)
+def test_outputs_and_gradients_are_those_of_torch(cell, form, ragged, block):
+    spec = make_spec(cell, form)
+    weights, (x, lengths) = random_weights(spec, 3), make_inputs(ragged)
+    arguments = (spec, weights, x, lengths, scored(lengths, spec.readout), block)
+    expected, gradients = by_torch(*arguments)
+    outputs, found = by_kernels(*arguments)
+    if spec.readout == "steps":
+        real = np.arange(x.shape[1]) < lengths[:, None]
+        expected, outputs = expected[real], outputs[real]
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    assert largest_difference(found, gradients) < 1e-5
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
+    """The control: a derivative that forgets one step of the recurrence."""
+    plain, backward = compiled._CELLS[cell]
+
+    def forgetful(x, weights, gates, h, extra, d_out, *rest):
+        d_out = d_out.copy()
+        d_out[-1] *= 1.001
+        backward(x, weights, gates, h, extra, d_out, *rest)
+
+    monkeypatch.setitem(compiled._CELLS, cell, (plain, forgetful))
+    spec = make_spec((cell, "tanh"), {})
+    weights, (x, lengths) = random_weights(spec, 3), make_inputs(False)
+    arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
+    assert largest_difference(by_kernels(*arguments)[1], by_torch(*arguments)[1]) > 1e-4
+
+
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+@pytest.mark.parametrize("hidden_size", [16, 50, 130, 300])
+def test_wide_layers_agree(cell, hidden_size):
+    """Products are taken in blocks of rows that depend on the width."""
+    spec = make_spec(cell, {}, hidden_size)
+    weights, (x, lengths) = initial_weights(spec, np.random.default_rng(0)), make_inputs(False, n_rows=33, n_steps=4)
+    arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
+    (expected, gradients), (outputs, found) = by_torch(*arguments), by_kernels(*arguments)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
+    assert largest_difference(found, gradients) < 1e-5
+
+
+def training_set(ragged):
+    rng = np.random.default_rng(5)
+    n, width = 40, 11
+    lengths = rng.integers(3, width + 1, size=n) if ragged else np.full(n, width)
+    starts = np.arange(n) * width
+    steps = rng.normal(size=(n * width, 3)).astype(np.float32)
+    batch = SequenceBatch(steps, starts, lengths, np.zeros_like(starts), lengths)
+    scaling = InputScaling(None, np.zeros(3), np.ones(3), np.zeros(3, bool))
+    targets = np.stack([steps[s : s + k].mean(axis=0)[:2] for s, k in zip(starts, lengths, strict=True)])
+    return TrainingSet(batch, scaling, targets.astype(np.float32), None, rng.uniform(0.5, 1.5, size=n))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+@pytest.mark.parametrize("form", [form for form in FORMS if "readout" not in form], ids=str)
+def test_weights_after_twenty_epochs(cell, form):
+    spec, data = make_spec(cell, form), training_set(ragged=bool(len(form) % 2))
+    results = [
+        train(
+            spec,
+            SquaredError(),
+            data,
+            TrainingConfig(engine=engine, max_iter=20, n_iter_no_change=20, batch_size=8, learning_rate=3e-3),
+            np.random.default_rng(0),
+        )
+        for engine in ("compiled", "torch")
+    ]
+    np.testing.assert_allclose(results[0].loss_curve, results[1].loss_curve, rtol=1e-4)
+    for name, value in results[1].weights.items():
+        np.testing.assert_allclose(results[0].weights[name], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_optimizers_are_those_of_torch(optimizer):
+    """Bound, decay and state too: each engine goes on from the other's state."""
+    spec, data, finals = make_spec(("gru", "tanh"), {}), training_set(False), []
+    for engines in itertools.product(["compiled", "torch"], repeat=2):
+        result = None
+        for engine in engines:
+            settings = {"optimizer": optimizer, "max_grad_norm": 0.05, "weight_decay": 0.1, "shuffle": False}
+            config = TrainingConfig(engine=engine, max_iter=3, learning_rate=3e-3, **settings)
+            result = train(spec, SquaredError(), data, config, np.random.default_rng(0), start=result)
+        finals.append(result)
+    for other in finals[1:]:
+        assert set(other.optimizer_state) == set(finals[0].optimizer_state)
+        for name, value in finals[0].weights.items():
+            np.testing.assert_allclose(other.weights[name], value, atol=2e-5)

@@ -1,0 +1,157 @@
+"""Where the compiled engine runs, what it needs, and the bits of its predictions."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+
+CELLS = ["rnn", "gru", "lstm"]
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(37, 9, 2))
+Y = X[:, -3:, 0].sum(axis=1)
+RAGGED = [row[: 1 + i % 9] for i, row in enumerate(X)]
+FORMS = [{}, {"num_layers": 2, "bidirectional": True}, {"segment": 3}, {"hidden_size": 7, "bidirectional": True}]
+
+
+def fresh(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_has_the_same_bits_whatever_is_beside_it(cell, form):
+    for data in (X, RAGGED):
+        rows = data if isinstance(data, np.ndarray) else data[2:]  # segments need three steps
+        model = RNNRegressor(cell=cell, max_iter=2, random_state=0, **form).fit(rows, Y[-len(rows) :])
+        whole = model.predict(rows)
+        for i, row in enumerate(rows):
+            assert model.predict(row[None] if isinstance(data, np.ndarray) else [row])[0] == whole[i]
+        order = RNG.permutation(len(rows))
+        np.testing.assert_array_equal(model.predict([rows[i] for i in order]), whole[order])
+        for size in (2, 3, 4, 5, 6, 7):
+            np.testing.assert_array_equal(model.predict(rows[:size]), whole[:size])
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_predictions_of_the_two_engines_agree(cell, form):
+    model = RNNRegressor(cell=cell, max_iter=2, random_state=0, **form).fit(X, Y)
+    found = model.predict(X)
+    np.testing.assert_allclose(found, model.set_params(engine="torch").predict(X), rtol=1e-10, atol=1e-12)
+    features = RNNSequenceTransformer(cell=cell, pooling=None, max_iter=1, random_state=0, **form).fit(RAGGED[2:])
+    rows = features.transform(RAGGED[2:])
+    for row, other in zip(rows, features.set_params(engine="torch").transform(RAGGED[2:]), strict=True):
+        np.testing.assert_allclose(row, other, rtol=1e-10, atol=1e-12)
+
+
+def test_threads_of_blas_and_torch_do_not_matter():
+    wide = RNNRegressor(hidden_size=200, cell="lstm", max_iter=1, random_state=0)
+    fits = []
+    for count in (1, 2):
+        with threadpool_limits(count, user_api="blas"):
+            torch.set_num_threads(count)
+            fits.append(wide.fit(X, Y).weights_)
+            from threadpoolctl import threadpool_info
+
+            found = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+            assert found == {count}, "the count is as before"
+    torch.set_num_threads(1)
+    for name, value in fits[0].items():
+        np.testing.assert_array_equal(value, fits[1][name])
+
+
+def test_a_compiled_fit_does_not_load_torch():
+    code = (
+        "import sys, numpy as np, skrnn\n"
+        "X = np.random.default_rng(0).normal(size=(30, 6))\n"
+        "skrnn.RNNRegressor(max_iter=2).fit(X, X[:, 0]).predict(X)\n"
+        "skrnn.RNNRegressor(cell='lstm', early_stopping=True, max_iter=2).fit(X, X[:, 0]).predict(X)\n"
+        "skrnn.RNNClassifier(cell='rnn', max_iter=2).fit(X, X[:, 0] > 0).predict_proba(X)\n"
+        "skrnn.RNNSequenceTransformer(max_iter=2).fit(X).transform(X)\n"
+        "print('torch' in sys.modules)\n"
+        "skrnn.RNNRegressor(max_iter=1, engine='torch').fit(X, X[:, 0])\n"
+        "print('torch' in sys.modules)\n"
+    )
+    assert fresh(code).stdout.split() == ["False", "True"]
+
+
+def test_without_numba_torch_trains_and_one_warning_says_so():
+    code = (
+        "import sys, warnings; sys.modules['numba'] = None\n"
+        "import numpy as np, skrnn\n"
+        "X = np.random.default_rng(0).normal(size=(30, 6))\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    for seed in (0, 1):\n"
+        "        model = skrnn.RNNRegressor(max_iter=2, random_state=seed).fit(X, X[:, 0])\n"
+        "        assert np.isfinite(model.predict(X)).all()\n"
+        "print(len(caught), caught[0].message)\n"
+        "try:\n"
+        "    skrnn.RNNRegressor(engine='compiled').fit(X, X[:, 0])\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+    )
+    first, second = fresh(code).stdout.splitlines()
+    assert first.startswith("1 The compiled engine is not there (ModuleNotFoundError: ")
+    assert "Install numba, or set engine='torch'" in first
+    assert second.startswith("engine='compiled' cannot compile its kernels here (ModuleNotFoundError: ")
+
+
+def test_kernels_that_do_not_compile_are_no_end(monkeypatch):
+    from skrnn.networks import _compiled, _engine
+
+    def broken(*arguments):
+        raise RuntimeError("no such target")
+
+    monkeypatch.setitem(_compiled._CELLS, "gru", (broken, broken))
+    for cache in (_engine._trouble, _engine._warn_once):
+        cache.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match=r"not there \(RuntimeError: no such target\)"):
+            model = RNNRegressor(max_iter=1, random_state=0).fit(X, Y)
+        assert np.isfinite(model.predict(X)).all()
+    finally:
+        for cache in (_engine._trouble, _engine._warn_once):
+            cache.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cell": torch.nn.GRU}, "runs the built-in cells on the CPU, not a cell of your own"),
+        ({"device": "cuda", "cell": "gru"}, "device='cuda'"),
+    ],
+)
+def test_what_the_kernels_do_not_serve_is_refused(options, message):
+    if "device" in options and torch.cuda.is_available():
+        message = "not device='cuda'"
+    with pytest.raises(ValueError, match=message):
+        RNNClassifier(engine="compiled", **options).fit(X, Y > 0)
+
+
+def test_auto_trains_cells_of_the_users_own_on_torch():
+    class Echo(torch.nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.map = torch.nn.Linear(input_size, hidden_size)
+
+        def forward(self, x, state=None):
+            return self.map(x), state
+
+    model = RNNRegressor(cell=Echo, max_iter=2, random_state=0).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_interrupted_or_unpickled_fit_goes_on_in_either_engine(cell):
+    half = RNNRegressor(cell=cell, max_iter=3, shuffle=False, warm_start=True, random_state=0, engine="torch").fit(X, Y)
+    whole = RNNRegressor(cell=cell, max_iter=6, shuffle=False, random_state=0).fit(X, Y)
+    half.set_params(engine="compiled").fit(X, Y)
+    np.testing.assert_allclose(half.loss_curve_, whole.loss_curve_, rtol=1e-3)
