@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skrnn.version import __version__
 
 if TYPE_CHECKING:
-    from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+    from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer, Stream
     from skrnn.exceptions import DivergenceError
     from skrnn.forecasting import WindowForecaster, backtest
     from skrnn.inspection import ForecastDisplay
@@ -24,6 +24,7 @@ __all__ = [
     "RNNSequenceTransformer",
     "SlidingWindow",
     "StepwiseTransformer",
+    "Stream",
     "WindowForecaster",
     "__version__",
     "backtest",
@@ -38,6 +39,7 @@ _HOME = {
     "RNNSequenceTransformer": "estimators",
     "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",
+    "Stream": "estimators",
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
     "make_windows": "windowing",

@@ -2,6 +2,7 @@
 
 from skrnn.estimators._classifier import RNNClassifier
 from skrnn.estimators._regressor import RNNRegressor
+from skrnn.estimators._stream import Stream
 from skrnn.estimators._transformer import RNNSequenceTransformer
 
-__all__ = ["RNNClassifier", "RNNRegressor", "RNNSequenceTransformer"]
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNSequenceTransformer", "Stream"]

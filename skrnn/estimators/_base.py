@@ -18,6 +18,7 @@ from skrnn.estimators._fitted import attributes, check_same_spec, make_spec, pre
 from skrnn.estimators._fitting import EpochObserver, all_or_nothing, private_generator
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, check_combinations, n_threads, training_config
 from skrnn.estimators._state import ArrayState, forget
+from skrnn.estimators._stream import Stream
 from skrnn.estimators._validation import check_weights, check_X
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.objectives import Objective, TargetScaling
@@ -31,6 +32,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. Subclasses say what y is and what the outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = SHARED_CONSTRAINTS
+    _stream_methods: tuple[str, ...] = ("predict",)
 
     @all_or_nothing
     @with_callbacks
@@ -134,6 +136,30 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         device = resolve_device(self.device, spec)
         options = {"device": device, "engine": resolve_engine(self.engine, spec, device), "n_threads": n_threads(self)}
         return batch, predict_outputs(spec, self.weights_, inputs, batch, want=want, **options)
+
+    def stream(self, method: str | None = None) -> Stream:
+        """Follow a series step by step: what the network would predict for the steps so far, after each of them.
+
+        Parameters
+        ----------
+        method : {"predict", "predict_proba", "transform"}, default=None
+            What a step returns, among the methods of the estimator; None: `predict`, or `transform` of a transformer.
+
+        Returns
+        -------
+        stream : Stream
+            ``stream.step(x)`` takes the next step and returns the prediction (the features, for a transformer), in
+            constant time and memory; ``stream.state`` can be kept and restored. It starts before the first step.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence.
+        """
+        check_is_fitted(self)
+        return Stream(self, method)
 
     @property
     def n_parameters_(self) -> int:

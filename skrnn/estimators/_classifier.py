@@ -146,6 +146,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     1.0
     """
 
+    _stream_methods = ("predict", "predict_proba")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "class_weight": [dict, Options({"balanced"}), None],
@@ -287,7 +288,14 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        probabilities = self.predict_proba(X)
+        return self._decide(self.predict_proba(X))
+
+    def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[Any]:
+        probabilities = self._make_objective(self.n_features_in_).decode(outputs)
+        return probabilities if method == "predict_proba" else self._decide(probabilities)
+
+    def _decide(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
+        """Labels (n_samples,), or indicators (n_samples, n_labels)."""
         if self._target_form == "multilabel":
             return (probabilities > 0.5).astype(np.int64)
         return self.classes_[probabilities.argmax(axis=1)]

@@ -256,11 +256,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             If X is not usable; the message says where and what to do.
         """
         batch, chunks = self._run(X)
+        return self._decode(np.concatenate([values for values, _ in chunks]), batch)
+
+    def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._decode(outputs, None)
+
+    def _decode(self, outputs: NDArray[np.float64], batch: SequenceBatch | None) -> NDArray[np.float64]:
+        """Predictions from outputs; without the batch where scaling does not depend on it."""
         inputs, scaling = scalings(self)
         assert scaling is not None
-        outputs = np.concatenate([values for values, _ in chunks])
-        decoded = self._make_objective(batch.n_features).decode(outputs)
-        y = scaling.decode(decoded, inputs, batch)
+        y = scaling.decode(self._make_objective(self.n_features_in_).decode(outputs), inputs, batch)
         y = y[:, 0] if self._target_form == "1d" else y
         return y[..., 0] if self._fitted_loss["single"] and self._fitted_loss["levels"] else y
 

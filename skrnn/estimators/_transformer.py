@@ -162,6 +162,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     True
     """
 
+    _stream_methods = ("transform",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
@@ -273,6 +274,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             out[begin : begin + len(pooled)] = pooled
             begin += len(pooled)
         return out
+
+    def _of_stream(self, method: str, outputs: Doubles, state: Doubles) -> Doubles:
+        return state.copy()
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
         """States (n_samples, n_timesteps, H), each at its place in X."""

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from skrnn.networks._forward import forward
     from skrnn.networks._module import SequenceModule
     from skrnn.networks._module_cell import private_torch_random
+    from skrnn.networks._stream import NetworkStream
     from skrnn.networks._threads import pinned_threads
 
 __all__ = [
     "CompiledNetwork",
     "NetworkSpec",
+    "NetworkStream",
     "NetworkSummary",
     "SequenceModule",
     "forward",
@@ -40,6 +42,7 @@ __all__ = [
 
 _LATE = {
     "CompiledNetwork": "_compiled",
+    "NetworkStream": "_stream",
     "SequenceModule": "_module",
     "forward": "_forward",
     "pinned_threads": "_threads",

@@ -1,0 +1,182 @@
+"""Predictions that follow a series step by step, without reading it again."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.estimators._fitted import scalings
+from skrnn.networks import NetworkSpec, NetworkStream
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """A fitted network that is fed one time step after the other: made by ``estimator.stream()``.
+
+    After t steps, `step` has returned what the estimator predicts for the sequence of these t steps, in constant time
+    and memory. The stream keeps the weights with which it was made; it can be pickled.
+
+    Attributes
+    ----------
+    method : str
+        What `step` returns.
+    n_steps : int
+        Steps seen so far.
+    state : dict
+        Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
+        "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun". Assign it
+        to go back to it.
+
+    Examples
+    --------
+    >>> from skrnn import RNNRegressor
+    >>> from skrnn.datasets import load_sine_wave
+    >>> X, y = load_sine_wave(return_X_y=True)
+    >>> model = RNNRegressor(max_iter=2, random_state=0).fit(X, y)
+    >>> stream = model.stream()
+    >>> forecasts = [stream.step(value) for value in X[0]]
+    >>> bool(abs(forecasts[-1] - model.predict(X[:1])[0]) < 1e-9)
+    True
+    """
+
+    def __init__(self, estimator: Any, method: str | None = None):
+        spec, scaling = NetworkSpec(**estimator._spec), scalings(estimator)[0]
+        _refuse(estimator, spec)
+        self.method = method or estimator._stream_methods[0]
+        if self.method not in estimator._stream_methods:
+            raise ValueError(f"method={method!r} does not stream; choose from {', '.join(estimator._stream_methods)}.")
+        self._estimator = copy(estimator)  # a later fit changes the original
+        self._network = NetworkStream(spec, estimator.weights_)
+        self._indicators = np.flatnonzero(scaling.indicators)
+        raw = scaling.kind is None
+        self._mean = np.zeros_like(scaling.mean) if raw else scaling.mean
+        self._scale = np.ones_like(scaling.scale) if raw else scaling.scale
+        self._missing = scaling.mean if raw else np.zeros_like(scaling.mean)  # what stands for a missing value
+        self._x = np.zeros((1, 1, spec.input_size))
+        self.n_steps, self._n_pending, self._begun = 0, 0, False
+
+    def step(self, x: Any) -> Any:
+        """Take one more time step.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_features,), or a number
+            NaN is a missing value, as in ``predict``. A step without any value in it says nothing by itself: it counts
+            once a later step has a value, as in a sequence whose end is padding.
+
+        Returns
+        -------
+        prediction : float, array or label
+            What ``predict`` (``transform`` of a transformer) returns for the sequence so far, without the axis of
+            samples.
+
+        Raises
+        ------
+        ValueError
+            If x has not as many features as in ``fit``, or an infinite value.
+        """
+        with np.errstate(over="ignore"):
+            values = np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+        if values.size != self._mean.size:
+            name = type(self._estimator).__name__
+            raise ValueError(
+                f"x has {values.size} features, but {name} is expecting {self._mean.size} features per step."
+            )
+        missing = None
+        if not np.isfinite(values.sum()):
+            if np.isinf(values).any():
+                raise ValueError(
+                    f"Input x contains infinity or a value too large for dtype('float32'), at step {self.n_steps}."
+                )
+            missing = np.isnan(values)
+        self.n_steps += 1
+        if missing is not None and missing.all():
+            self._n_pending += 1
+            return self._finish(self._network.outputs() if self._begun else self._nothing())
+        if (
+            self._begun
+        ):  # steps without a value between two real ones are missing; in front of the first they are padding
+            for _ in range(self._n_pending):
+                self._advance(values * np.nan, np.ones(values.size, dtype=bool))
+        self._n_pending, self._begun = 0, True
+        return self._finish(self._advance(values, missing))
+
+    def reset(self) -> Stream:
+        """Forget all steps.
+
+        Returns
+        -------
+        self : Stream
+
+        Raises
+        ------
+        None
+        """
+        self._network.states[:] = 0.0
+        self.n_steps, self._n_pending, self._begun = 0, 0, False
+        return self
+
+    @property
+    def state(self) -> dict[str, Any]:
+        states = self._network.states
+        counts = {"n_steps": self.n_steps, "n_pending": self._n_pending, "begun": self._begun}
+        return {"h": states[:, 0].copy(), "c": states[:, 1].copy(), **counts}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        h, c = (np.asarray(state[name], dtype=np.float64) for name in ("h", "c"))
+        expected = self._network.states[:, 0].shape
+        if h.shape != expected or c.shape != expected:
+            raise ValueError(
+                f"State does not fit: h and c have shapes {h.shape} and {c.shape}, the network needs {expected}."
+            )
+        self._network.states[:, 0], self._network.states[:, 1] = h, c
+        self.n_steps, self._n_pending = int(state["n_steps"]), int(state["n_pending"])
+        self._begun = bool(state["begun"])
+
+    def _advance(self, values: NDArray[np.float64], missing: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+        """Outputs (1, K) after a step with these values."""
+        row = self._x[0, 0]
+        scaled = (values - self._mean) / self._scale
+        if missing is None:
+            row[: values.size] = scaled
+            row[values.size :] = 0.0
+        else:
+            row[: values.size] = np.where(missing, self._missing, scaled)
+            row[values.size :] = missing[self._indicators]
+        return self._network.step(self._x)
+
+    def _nothing(self) -> NDArray[np.float64]:
+        """Outputs (1, K) for a sequence without any value: one missing step, which is not kept."""
+        outputs = self._advance(np.full(self._mean.size, np.nan), np.ones(self._mean.size, dtype=bool))
+        self._network.states[:] = 0.0
+        return outputs
+
+    def _finish(self, outputs: NDArray[np.float64]) -> Any:
+        return self._estimator._of_stream(self.method, outputs, self._network.states[-1, :1])[0]
+
+
+def _refuse(estimator: Any, spec: NetworkSpec) -> None:
+    """What cannot be followed step by step: the reason, and what to do."""
+    name = type(estimator).__name__
+    reasons = [
+        (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
+        (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
+        (
+            estimator.scaling in ("last", "window"),
+            f"scaling={estimator.scaling!r} changes the inputs of all steps with every new one",
+            "scaling='standard'",
+        ),
+        (not isinstance(spec.cell, str), "cell is a module of your own", "a built-in cell"),
+        (getattr(estimator, "pooling", "last") != "last", "pooling reads the states of all steps", "pooling='last'"),
+    ]
+    for applies, reason, cure in reasons:
+        if applies:
+            raise ValueError(f"{name} cannot stream: {reason}. Fit with {cure}.")
+
+
+Stream.__module__ = "skrnn"  # the name that pickles hold

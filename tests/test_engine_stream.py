@@ -1,0 +1,143 @@
+"""A stream says after every step what the estimator predicts for the steps so far, and its state can be kept."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+
+CELLS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 12, 2))
+Y = X[:, -3:].sum(axis=(1, 2))
+
+
+def fitted(**options):
+    return RNNRegressor(**{"max_iter": 3, "hidden_size": 6, "random_state": 0, **options}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"num_layers": 3}, {"scaling": None}, {"loss": "quantile", "quantile": [0.1, 0.9]}], ids=str
+)
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+def test_every_step_equals_a_prediction_of_the_steps_so_far(cell, form):
+    model = fitted(cell=cell[0], nonlinearity=cell[1], **form)
+    stream = model.stream()
+    for t in range(12):
+        np.testing.assert_allclose(stream.step(X[0, t]), model.predict(X[:1, : t + 1])[0], rtol=1e-12)
+    assert stream.n_steps == 12
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_ten_thousand_steps(cell):
+    series = np.cumsum(RNG.normal(size=(10_000, 2)), axis=0) * 0.01
+    model = fitted(cell=cell)
+    stream = model.stream()
+    found = [stream.step(row) for row in series]
+    for t in (1, 10, 999, 10_000):
+        assert abs(found[t - 1] - model.predict([series[:t]])[0]) < 1e-6
+
+
+def test_memory_stays_where_it_is():
+    stream = fitted().stream()
+    for row in X[0]:
+        stream.step(row)
+    tracemalloc.start()
+    for _ in range(300):
+        for row in X[0]:
+            stream.step(row)
+    grown = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert grown < 10_000
+
+
+def test_missing_values_and_steps_are_those_of_predict():
+    holes = X.copy()
+    holes[RNG.uniform(size=X.shape) < 0.2] = np.nan
+    model = RNNRegressor(max_iter=3, random_state=0).fit(holes, Y)
+    sequence = holes[0].copy()
+    sequence[[0, 1, 5, 6, 10, 11]] = np.nan
+    stream = model.stream()
+    for t in range(12):
+        found = stream.step(sequence[t])
+        np.testing.assert_allclose(found, model.predict(sequence[None, : t + 1])[0], rtol=1e-12)
+
+
+def test_labels_probabilities_and_features():
+    labels = np.where(Y > 0, "up", "down")
+    model = RNNClassifier(max_iter=3, random_state=0).fit(X, labels)
+    plain, likely = model.stream(), model.stream("predict_proba")
+    for t in range(12):
+        assert plain.step(X[1, t]) == model.predict(X[1:2, : t + 1])[0]
+        np.testing.assert_allclose(likely.step(X[1, t]), model.predict_proba(X[1:2, : t + 1])[0], rtol=1e-12)
+    several = RNNClassifier(max_iter=3, random_state=0).fit(X, X[:, -1] > 0)
+    np.testing.assert_array_equal(several.stream().step(X[0, 0]), several.predict(X[:1, :1])[0])
+    features = RNNSequenceTransformer(max_iter=2, random_state=0).fit(X)
+    stream = features.stream()
+    kept = [stream.step(row) for row in X[0]]
+    np.testing.assert_allclose(kept[-1], features.transform(X[:1])[0], rtol=1e-12)
+    np.testing.assert_allclose(kept[0], features.transform(X[:1, :1])[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_state_is_kept_restored_and_pickled(cell):
+    stream = fitted(cell=cell, num_layers=2).stream()
+    for row in X[0, :5]:
+        stream.step(row)
+    state, twin = stream.state, pickle.loads(pickle.dumps(stream))
+    expected = [stream.step(row) for row in X[0, 5:]]
+    assert [twin.step(row) for row in X[0, 5:]] == expected
+    stream.reset()
+    assert stream.n_steps == 0
+    assert stream.step(X[0, 5]) != expected[0]
+    stream.state = pickle.loads(pickle.dumps(state))
+    assert stream.n_steps == 5
+    assert [stream.step(row) for row in X[0, 5:]] == expected
+    with pytest.raises(ValueError, match=r"State does not fit: h and c have shapes \(2, 3\)"):
+        stream.state = {**state, "h": np.zeros((2, 3))}
+
+
+def test_a_stream_keeps_its_weights_and_the_estimator_keeps_none_of_it():
+    model = fitted()
+    before = model.predict(X)
+    stream, other = model.stream(), model.stream()
+    first = stream.step(X[0, 0])
+    assert set(vars(model)) == set(vars(fitted()))
+    np.testing.assert_array_equal(model.predict(X), before)
+    model.set_params(random_state=1).fit(X, 5 * Y)
+    assert other.step(X[0, 0]) == first
+
+
+REFUSED = {
+    "both ways": ({"bidirectional": True}, "cannot stream: bidirectional=True .* Fit with bidirectional=False"),
+    "segments": ({"segment": 3}, "segments are cut from the newest step"),
+    "last": ({"scaling": "last", "target_feature": 0}, "scaling='last' changes the inputs"),
+    "window": ({"scaling": "window", "target_feature": 0}, "Fit with scaling='standard'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_needs_later_steps_is_refused(case):
+    options, message = REFUSED[case]
+    with pytest.raises(ValueError, match=message):
+        fitted(**options).stream()
+
+
+def test_other_mistakes_are_named():
+    with pytest.raises(NotFittedError):
+        RNNRegressor().stream()
+    with pytest.raises(ValueError, match="method='score' does not stream; choose from predict"):
+        fitted().stream("score")
+    pooled = RNNSequenceTransformer(pooling="mean", max_iter=1).fit(X)
+    with pytest.raises(ValueError, match="pooling reads the states of all steps"):
+        pooled.stream()
+    stream = fitted().stream()
+    with pytest.raises(ValueError, match="x has 3 features, but RNNRegressor is expecting 2"):
+        stream.step([1.0, 2.0, 3.0])
+    for bad in (np.inf, 1e300):
+        with pytest.raises(ValueError, match=r"Input x contains infinity .* at step 0"):
+            stream.step([1.0, bad])
+    assert stream.step([1.0, 2.0]) == fitted().predict(np.array([[[1.0, 2.0]]]))[0]
