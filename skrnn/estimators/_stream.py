@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.estimators._fitted import scalings
-from skrnn.networks import NetworkSpec, NetworkStream
+from skrnn.networks import NetworkSpec
 
 __all__ = ["Stream"]
 
@@ -44,6 +44,8 @@ class Stream:
     """
 
     def __init__(self, estimator: Any, method: str | None = None):
+        from skrnn.networks import NetworkStream  # needs numba
+
         spec, scaling = NetworkSpec(**estimator._spec), scalings(estimator)[0]
         _refuse(estimator, spec)
         self.method = method or estimator._stream_methods[0]
