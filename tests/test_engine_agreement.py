@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
-from skrnn.networks import CompiledNetwork, NetworkSpec, forward, initial_weights
+from skrnn import RNNRegressor
+from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
 from skrnn.networks import _compiled as compiled
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -119,10 +121,10 @@ def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     """The control: a derivative that forgets one step of the recurrence."""
     plain, backward = compiled._CELLS[cell]
 
-    def forgetful(x, weights, gates, h, extra, d_out, *rest):
+    def forgetful(x, weights, saved, d_out, *rest):
         d_out = d_out.copy()
         d_out[-1] *= 1.001
-        backward(x, weights, gates, h, extra, d_out, *rest)
+        backward(x, weights, saved, d_out, *rest)
 
     monkeypatch.setitem(compiled._CELLS, cell, (plain, forgetful))
     spec = make_spec((cell, "tanh"), {})
@@ -189,3 +191,38 @@ def test_optimizers_are_those_of_torch(optimizer):
         assert set(other.optimizer_state) == set(finals[0].optimizer_state)
         for name, value in finals[0].weights.items():
             np.testing.assert_allclose(other.weights[name], value, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"bidirectional": True, "dropout": 0.3}, {"segment": 3}, {"readout": "steps"}], ids=str
+)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_mini_batches_split_among_threads(form, ragged):
+    """The same bits for any number of threads; and the values of torch."""
+    spec = make_spec(("lstm", "tanh"), form, 100)
+    weights, (x, lengths) = initial_weights(spec, np.random.default_rng(0)), make_inputs(ragged, n_rows=100, n_steps=11)
+    arguments = (spec, weights, x, lengths, scored(lengths, spec.readout), None)
+    expected, gradients = by_torch(*arguments)
+    results = []
+    for n_threads in (1, 2, 3):
+        network = ThreadedNetwork(spec, weights, None, n_threads)
+        outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
+        assert len(network.spans) > 1, "the case is large enough to be split"
+        network.backward(arguments[4](outputs))
+        network.close()
+        results.append((outputs, network.gradient))
+        real = np.arange(x.shape[1]) < lengths[:, None] if spec.readout == "steps" else slice(None)
+        np.testing.assert_allclose(outputs[real], expected[real], rtol=1e-5, atol=1e-5)
+        assert largest_difference(network.whole.gradients, gradients) < 1e-5
+    for outputs, gradient in results[1:]:
+        np.testing.assert_array_equal(outputs, results[0][0])
+        np.testing.assert_array_equal(gradient, results[0][1])
+
+
+def test_fits_have_the_same_bits_for_any_number_of_jobs():
+    X = np.random.default_rng(0).normal(size=(200, 20, 3))
+    model = RNNRegressor(cell="lstm", hidden_size=80, batch_size=64, max_iter=2, random_state=0)
+    fits = [clone(model).set_params(n_jobs=n_jobs).fit(X, X[:, 0]) for n_jobs in (1, 2, 3)]
+    for other in fits[1:]:
+        for name, value in fits[0].weights_.items():
+            np.testing.assert_array_equal(other.weights_[name], value)

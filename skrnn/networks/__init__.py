@@ -15,6 +15,7 @@ from skrnn.networks._summary import NetworkSummary, summarize
 
 if TYPE_CHECKING:
     from skrnn.networks._compiled import CompiledNetwork
+    from skrnn.networks._compiled_threads import ThreadedNetwork
     from skrnn.networks._forward import forward
     from skrnn.networks._module import SequenceModule
     from skrnn.networks._module_cell import private_torch_random
@@ -27,6 +28,7 @@ __all__ = [
     "NetworkStream",
     "NetworkSummary",
     "SequenceModule",
+    "ThreadedNetwork",
     "forward",
     "frozen_names",
     "initial_weights",
@@ -42,6 +44,7 @@ __all__ = [
 
 _LATE = {
     "CompiledNetwork": "_compiled",
+    "ThreadedNetwork": "_compiled_threads",
     "NetworkStream": "_stream",
     "SequenceModule": "_module",
     "forward": "_forward",

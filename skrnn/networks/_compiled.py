@@ -13,7 +13,7 @@ from skrnn.networks import _moves as moves
 from skrnn.networks._spec import NetworkSpec
 from skrnn.sequences import segment_positions
 
-__all__ = ["CompiledNetwork"]
+__all__ = ["CompiledNetwork", "DrawMask"]
 
 Floats = NDArray[np.float32]
 DrawMask = Callable[[tuple[int, ...]], Floats]
@@ -66,19 +66,8 @@ class _Layer:
     def backward(self, d_out: Floats, block: int, want_dx: bool) -> Floats:
         """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
         dx = self.dx if want_dx else self.no_dx
-        self.backward_kernel(
-            self.x,
-            self.weights,
-            self.gates,
-            self.h,
-            self.extra,
-            d_out,
-            self.d_gates,
-            dx,
-            self.gradients,
-            block,
-            self.relu,
-        )
+        saved = self.gates, self.h, self.extra
+        self.backward_kernel(self.x, self.weights, saved, d_out, self.d_gates, dx, self.gradients, block, self.relu)
         return dx
 
 
@@ -89,9 +78,17 @@ class CompiledNetwork:
     the rounding of float32.
     """
 
-    def __init__(self, spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]], bptt_steps: int | None = None):
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        weights: Mapping[str, NDArray[np.float32]],
+        bptt_steps: int | None = None,
+        flat: Floats | None = None,
+    ):
         self.spec, self.block = spec, bptt_steps or 0
-        self.flat = np.concatenate([np.ravel(value) for value in weights.values()], dtype=np.float32)
+        if flat is None:
+            flat = np.concatenate([np.ravel(value) for value in weights.values()], dtype=np.float32)
+        self.flat = flat
         self.gradient = np.zeros_like(self.flat)
         self.weights, self.gradients, start = {}, {}, 0
         for name, value in weights.items():
@@ -103,6 +100,10 @@ class CompiledNetwork:
         self.decoder = layers.pop() if spec.readout == "decoder" else None
         width = len(spec.directions)
         self.layers = [layers[i : i + width] for i in range(0, len(layers), width)]
+
+    def twin(self) -> CompiledNetwork:
+        """A network on the same weights, with gradients and buffers of its own."""
+        return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
 
     def _layer(self, prefix: str, suffix: str) -> _Layer:
         names = [f"{prefix}{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]

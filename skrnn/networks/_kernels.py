@@ -18,25 +18,30 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from skrnn.networks._activations import OPTIONS, sigmoid, tanh
+from skrnn.networks._primitives import (
+    OPTIONS,
+    add_or_set,
+    column_sums,
+    gate_panels,
+    panel_product,
+    product,
+    sigmoid,
+    tanh,
+    transpose,
+)
 
-__all__ = ["gru_backward", "gru_forward", "lstm_backward", "lstm_forward", "vanilla_backward", "vanilla_forward"]
+__all__ = [
+    "OPTIONS",
+    "gru_backward",
+    "gru_forward",
+    "lstm_backward",
+    "lstm_forward",
+    "vanilla_backward",
+    "vanilla_forward",
+]
 
 Array = NDArray[Any]
-
-_SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
-
-
-@njit(**OPTIONS)
-def product(a: Array, w: Array, out: Array) -> None:
-    """out (M, N) = a (M, K) w (K, N), in blocks of rows that are small products where such blocks exist."""
-    n_rows = a.shape[0]
-    block = _SMALL // (w.shape[0] * w.shape[1]) // 8 * 8
-    if block == 0 or block >= n_rows:
-        np.dot(a, w, out)
-    else:
-        for row in range(0, n_rows, block):
-            np.dot(a[row : row + block], w, out[row : row + block])
+Arrays = tuple[Array, ...]
 
 
 @njit(**OPTIONS)
@@ -46,19 +51,9 @@ def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
     n_inputs = x.shape[2]
     w = np.empty((n_inputs, hidden), np.float32)
     for g in range(n_gates):
-        w[: n_inputs - 1] = w_ih[g * hidden : (g + 1) * hidden].T
+        transpose(w_ih[g * hidden : (g + 1) * hidden], w[: n_inputs - 1])
         w[n_inputs - 1] = bias[g]
         product(x.reshape(n_steps * n_rows, n_inputs), w, gates[g].reshape(n_steps * n_rows, hidden))
-
-
-@njit(**OPTIONS)
-def transposed_gates(w_hh: Array) -> Array:
-    """W_g^T (G, H, H) of the recurrent weights (G * H, H): not transposed, a product is half as fast."""
-    hidden = w_hh.shape[1]
-    out = np.empty((w_hh.shape[0] // hidden, hidden, hidden), np.float32)
-    for g in range(out.shape[0]):
-        out[g] = w_hh[g * hidden : (g + 1) * hidden].T
-    return out
 
 
 @njit(**OPTIONS)
@@ -82,21 +77,10 @@ def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Arra
 
 
 @njit(**OPTIONS)
-def add_or_set(part: Array, total: Array, add: bool) -> None:
-    """total += part, or total = part."""
-    if add:
-        for i in range(part.size):
-            total[i] += part[i]
-    else:
-        total[:] = part
-
-
-@njit(**OPTIONS)
-def state_gradient(d_gates: Array, t: int, w_hh: Array, part: Array, carried: Array) -> None:
+def state_gradient(d_gates: Array, t: int, panels: Array, part: Array, carried: Array) -> None:
     """carried (B, H) = sum over gates of d_gates[g, t] W_g: the gradient of the state before step t."""
-    hidden = w_hh.shape[1]
     for g in range(d_gates.shape[0]):
-        product(d_gates[g, t], w_hh[g * hidden : (g + 1) * hidden], part)
+        panel_product(d_gates[g, t], panels[g], part)
         add_or_set(part.reshape(part.size), carried.reshape(carried.size), g > 0)
 
 
@@ -114,17 +98,17 @@ def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
 
 
 @njit(**OPTIONS)
-def vanilla_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, extra: Array, relu: bool) -> None:
+def vanilla_forward(x: Array, weights: Arrays, gates: Array, h: Array, extra: Array, relu: bool) -> None:
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the hyperbolic tangent or the rectifier."""
     w_ih, w_hh, b_ih, b_hh = weights
     input_products(x, w_ih, (b_ih + b_hh).reshape(1, h.shape[2]), gates)
-    w = transposed_gates(w_hh)[0]
+    w = gate_panels(w_hh, True)[0]
     n = h[0].size
     added = np.zeros(h.shape[1:], np.float32)
     h[0] = 0.0
     for t in range(x.shape[0]):
         if t > 0:
-            product(h[t], w, added)
+            panel_product(h[t], w, added)
         g, s, out = gates[0, t].reshape(n), added.reshape(n), h[t + 1].reshape(n)
         if relu:
             for i in range(n):
@@ -137,20 +121,19 @@ def vanilla_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array
 @njit(**OPTIONS)
 def vanilla_backward(
     x: Array,
-    weights: tuple[Array, ...],
-    gates: Array,
-    h: Array,
-    extra: Array,
+    weights: Arrays,
+    tape: Arrays,
     d_out: Array,
     d_gates: Array,
     dx: Array,
-    gradients: tuple[Array, ...],
+    dw: Arrays,
     block: int,
     relu: bool,
 ) -> None:
-    """Gradients from those of the outputs, d_out (T, B, H)."""
-    w_ih, w_hh, _, _ = weights
-    dw_ih, dw_hh, db_ih, db_hh = gradients
+    """Gradients ``dw`` of the weights and ``dx`` of the input, from those of the outputs, d_out (T, B, H)."""
+    w_ih, w = weights[0], gate_panels(weights[1], False)
+    dw_ih, dw_hh, db_ih, db_hh = dw
+    h = tape[1]
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
     carried, part = np.zeros(d_out.shape[1:], np.float32), np.empty(d_out.shape[1:], np.float32)
     for t in range(n_steps - 1, -1, -1):
@@ -164,14 +147,14 @@ def vanilla_backward(
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
         elif t > 0:
-            state_gradient(d_gates, t, w_hh, part, carried)
+            state_gradient(d_gates, t, w, part, carried)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(1, db_ih.size), dx)
     db_hh[:] = db_ih
 
 
 @njit(**OPTIONS)
-def gru_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, extra: Array, relu: bool) -> None:
+def gru_forward(x: Array, weights: Arrays, gates: Array, h: Array, extra: Array, relu: bool) -> None:
     """r, z = s(…), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = n + z (h - n): torch's form of Cho et al., 2014.
 
     Leaves r, z and n in ``gates`` (3, T, B, H), and W_hn h + b_hn in ``extra`` (T, B, H).
@@ -181,7 +164,7 @@ def gru_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, ex
     bias = (b_ih + b_hh).reshape(3, hidden)
     bias[2] = b_ih[2 * hidden :]
     input_products(x, w_ih, bias, gates)
-    w, n = transposed_gates(w_hh), n_rows * hidden
+    w, n = gate_panels(w_hh, True), n_rows * hidden
     added, inner_bias = np.zeros((3, n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
     inner_bias[:] = b_hh[2 * hidden :]
     s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
@@ -190,7 +173,7 @@ def gru_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, ex
     for t in range(x.shape[0]):
         if t > 0:
             for g in range(3):
-                product(h[t], w[g], added[g])
+                panel_product(h[t], w[g], added[g])
         reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
         inner, old, new = extra[t].reshape(n), h[t].reshape(n), h[t + 1].reshape(n)
         for i in range(n):
@@ -208,14 +191,12 @@ def gru_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, ex
 @njit(**OPTIONS)
 def gru_backward(
     x: Array,
-    weights: tuple[Array, ...],
-    gates: Array,
-    h: Array,
-    extra: Array,
+    weights: Arrays,
+    tape: Arrays,
     d_out: Array,
     d_gates: Array,
     dx: Array,
-    gradients: tuple[Array, ...],
+    dw: Arrays,
     block: int,
     relu: bool,
 ) -> None:
@@ -223,8 +204,9 @@ def gru_backward(
 
     ``d_gates`` (4, T, B, H) are those of r, z, W_hn h + b_hn, and the sum inside n.
     """
-    w_ih, w_hh, _, _ = weights
-    dw_ih, dw_hh, db_ih, db_hh = gradients
+    w_ih, w = weights[0], gate_panels(weights[1], False)
+    dw_ih, dw_hh, db_ih, db_hh = dw
+    gates, h, extra = tape
     n_steps, n_rows, hidden = d_out.shape
     n, one = n_rows * hidden, np.float32(1.0)
     carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
@@ -250,7 +232,7 @@ def gru_backward(
             carried[:] = 0.0
             past[:] = 0.0
         elif t > 0:
-            state_gradient(d_gates[:3], t, w_hh, part, carried)
+            state_gradient(d_gates[:3], t, w, part, carried)
     recurrent_gradients(d_gates[:3], h, dw_hh)
     column_sums(d_gates[2].reshape(n_steps * n_rows, hidden), db_hh[2 * hidden :])
     d_gates[2] = d_gates[3]
@@ -259,17 +241,7 @@ def gru_backward(
 
 
 @njit(**OPTIONS)
-def column_sums(rows: Array, total: Array) -> None:
-    """total (N,) = sum of rows (M, N)."""
-    total[:] = 0.0
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        for j in range(row.size):
-            total[j] += row[j]
-
-
-@njit(**OPTIONS)
-def lstm_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, extra: Array, relu: bool) -> None:
+def lstm_forward(x: Array, weights: Arrays, gates: Array, h: Array, extra: Array, relu: bool) -> None:
     """i, f, o = s(…), g = tanh(…), c' = f c + i g, h' = o tanh(c') (Hochreiter & Schmidhuber, 1997; Gers et al., 2000).
 
     Leaves i, f, g and o in ``gates`` (4, T, B, H); ``extra`` (2T + 1, B, H) holds c from before the first step on, then
@@ -278,14 +250,14 @@ def lstm_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, e
     w_ih, w_hh, b_ih, b_hh = weights
     n_steps, (n_rows, hidden) = x.shape[0], h.shape[1:]
     input_products(x, w_ih, (b_ih + b_hh).reshape(4, hidden), gates)
-    w, n = transposed_gates(w_hh), n_rows * hidden
+    w, n = gate_panels(w_hh, True), n_rows * hidden
     added = np.zeros((4, n_rows, hidden), np.float32)
     h[0] = 0.0
     extra[0] = 0.0
     for t in range(n_steps):
         if t > 0:
             for g in range(4):
-                product(h[t], w[g], added[g])
+                panel_product(h[t], w[g], added[g])
         for g in range(4):
             gate, s = gates[g, t].reshape(n), added[g].reshape(n)
             if g == 2:
@@ -309,20 +281,19 @@ def lstm_forward(x: Array, weights: tuple[Array, ...], gates: Array, h: Array, e
 @njit(**OPTIONS)
 def lstm_backward(
     x: Array,
-    weights: tuple[Array, ...],
-    gates: Array,
-    h: Array,
-    extra: Array,
+    weights: Arrays,
+    tape: Arrays,
     d_out: Array,
     d_gates: Array,
     dx: Array,
-    gradients: tuple[Array, ...],
+    dw: Arrays,
     block: int,
     relu: bool,
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
-    w_ih, w_hh, _, _ = weights
-    dw_ih, dw_hh, db_ih, db_hh = gradients
+    w_ih, w = weights[0], gate_panels(weights[1], False)
+    dw_ih, dw_hh, db_ih, db_hh = dw
+    gates, h, extra = tape
     n_steps, n_rows, hidden = d_out.shape
     n, one = n_rows * hidden, np.float32(1.0)
     carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
@@ -351,7 +322,7 @@ def lstm_backward(
             carried[:] = 0.0
             d_memory[:] = 0.0
         elif t > 0:
-            state_gradient(d_gates, t, w_hh, part, carried)
+            state_gradient(d_gates, t, w, part, carried)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(4, hidden), dx)
     db_hh[:] = db_ih

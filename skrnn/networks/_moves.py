@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from skrnn.networks._activations import OPTIONS
-from skrnn.networks._kernels import column_sums
+from skrnn.networks._primitives import OPTIONS, column_sums
 
 __all__ = ["fill", "head", "head_backward", "part", "put_last", "take_last", "turn"]
 

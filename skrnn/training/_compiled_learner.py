@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.networks import CompiledNetwork, NetworkSpec
+from skrnn.networks import NetworkSpec, ThreadedNetwork
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._compiled_optimizers import STATES, UPDATES
 from skrnn.training._config import TrainingConfig
@@ -29,7 +29,7 @@ class CompiledLearner:
         config: TrainingConfig,
         rng: np.random.Generator,
     ):
-        self.network = CompiledNetwork(spec, weights, config.bptt_steps)
+        self.network = ThreadedNetwork(spec, weights, config.bptt_steps, config.n_threads)
         self.objective, self.config, self.rng, self.dropout = objective, config, rng, spec.dropout
         self.update = UPDATES[config.optimizer]
         names = STATES[config.optimizer]
@@ -69,6 +69,10 @@ class CompiledLearner:
         names = STATES[self.config.optimizer]
         counted = {} if self.config.optimizer == "sgd" else {"step": np.array(self.n_steps, np.float32)}
         return {**counted, **{name: value.copy() for name, value in zip(names, self.state, strict=True)}}
+
+    def close(self) -> None:
+        """End the threads."""
+        self.network.close()
 
     def _loss(self, outputs: NDArray[np.float32], batch: MiniBatch) -> tuple[NDArray[Any], NDArray[Any]]:
         return self.objective.loss(outputs, batch)

@@ -55,13 +55,13 @@ def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, 
         return norm
     first, second = state
     b1, b2, one = np.float32(0.9), np.float32(0.999), np.float32(1.0)
-    size = np.float32(rate / (1 - 0.9**step))
-    root, epsilon = np.float32(np.sqrt(1 - 0.999**step)), np.float32(1e-8)
+    root = np.sqrt(1 - 0.999**step)
+    size, epsilon = np.float32(root * rate / (1 - 0.9**step)), np.float32(root * 1e-8)
     for i in range(flat.size):
         g = gradient[i]
         first[i] += (g - first[i]) * (one - b1)
         second[i] = b2 * second[i] + (one - b2) * g * g
-        flat[i] -= size * first[i] / (np.sqrt(second[i]) / root + epsilon)
+        flat[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
     return norm
 
 

@@ -59,6 +59,7 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
         learner = _make_learner(spec, objective, start, config, rng)
+        stack.callback(learner.close)
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
         curve = list(start.loss_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])

@@ -99,6 +99,9 @@ class TorchLearner:
         state = self.optimizer.state[self.flat]
         return {name: value.cpu().numpy().copy() for name, value in state.items() if isinstance(value, Tensor)}
 
+    def close(self) -> None:
+        """Nothing is left to end: torch's threads are pinned outside."""
+
     def _load(self, optimizer_state: Mapping[str, NDArray[Any]]) -> None:
         for name, value in optimizer_state.items():
             device = "cpu" if name == "step" and self.config.device == "cpu" else self.flat.device

@@ -161,8 +161,9 @@ def roofline(rounds: int) -> None:
     data, steps = sine(), 10
     for cell, gates in (("rnn", 1), ("gru", 3), ("lstm", 4)):
         for hidden in HIDDEN:
-            per_step = 2 * BATCH * gates * hidden * (3 * hidden + 2 * 2)  # forward, two backward; input and bias
-            ideal = steps * per_step / peak
+            recurrent = 3 * hidden * (steps - 1)  # forward and twice backward; the first state is zero
+            inputs = 2 * 2 * steps  # forward and backward; a value and the bias
+            ideal = 2 * BATCH * gates * hidden * (recurrent + inputs) / peak
             batches = 20 * -(-len(data[0]) // BATCH)
             real = median(timed(partial(fit_compiled, cell, hidden, 20, data), rounds)) / batches
             print(f"| {cell} {hidden} | {1e6 * ideal:.0f} µs | {1e6 * real:.0f} µs | {ideal / real:.0%} |", flush=True)
@@ -285,7 +286,7 @@ def main() -> None:
                 if arguments.picture:
                     draw(arguments.picture, table)
             elif part == "wide":
-                fits("loop", fit_loop, [(cell, hidden, 3, data) for cell in CELLS for hidden in (256, 512)], rounds)
+                fits("loop", fit_loop, [(cell, hidden, 10, data) for cell in CELLS for hidden in (256, 512)], rounds)
             elif part == "long":
                 cases = [(cell, 64, 3, long_series(steps)) for cell in CELLS for steps in (100, 500)]
                 fits("loop", fit_loop, cases, rounds)

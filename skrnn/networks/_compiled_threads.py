@@ -1,0 +1,99 @@
+"""A network in training whose mini-batches are split by rows, so that threads can share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.networks._compiled import CompiledNetwork, DrawMask
+from skrnn.networks._spec import NetworkSpec
+from skrnn.sequences import segment_positions
+
+__all__ = ["ThreadedNetwork"]
+
+Floats = NDArray[np.float32]
+
+_WORTH_A_PART = 10_000_000  # multiplications of a forward pass for which handing it to a thread pays
+_FEWEST_ROWS, _MOST_PARTS = 32, 8
+
+
+class ThreadedNetwork:
+    """A `CompiledNetwork`, and for large mini-batches several that share its weights, each with a part of the rows.
+
+    How a mini-batch is split depends on its size alone, and the parts' gradients are added in their order: results have
+    the same bits for any number of threads. Small mini-batches, for which threads do not pay, are not split.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        weights: Mapping[str, NDArray[np.float32]],
+        bptt_steps: int | None = None,
+        n_threads: int = 1,
+    ):
+        self.spec = spec
+        self.whole = CompiledNetwork(spec, weights, bptt_steps)
+        self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
+        self.parts: list[CompiledNetwork] = []
+        self.spans: list[slice] = []
+        self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
+
+    def forward(self, inputs: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None = None) -> Floats:
+        """The head's outputs, as of `CompiledNetwork.forward`."""
+        self.spans = self._split(inputs, lengths)
+        if not self.spans:
+            return self.whole.forward(inputs, lengths, draw_mask)
+        while len(self.parts) < len(self.spans):
+            self.parts.append(self.whole.twin())
+        masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths)]
+
+        def run(number: int) -> Floats:
+            rows = self.spans[number]
+            mine = iter(masks)
+            draw = (lambda shape: next(mine)[rows, : shape[1]]) if masks else None
+            return self.parts[number].forward(inputs[rows], lengths[rows], draw)
+
+        return np.concatenate(list(self._map(run, range(len(self.spans)))))
+
+    def backward(self, gradient: Floats) -> None:
+        """Set ``gradient`` from the gradient of the outputs."""
+        if not self.spans:
+            self.whole.backward(gradient)
+            return
+        list(
+            self._map(lambda number: self.parts[number].backward(gradient[self.spans[number]]), range(len(self.spans)))
+        )
+        np.copyto(self.gradient, self.parts[0].gradient)
+        for part in self.parts[1 : len(self.spans)]:
+            self.gradient += part.gradient
+
+    def close(self) -> None:
+        """End the threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+    def _map(self, function: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
+        return map(function, numbers) if self.pool is None else self.pool.map(function, numbers)
+
+    def _split(self, inputs: Floats, lengths: NDArray[np.intp]) -> list[slice]:
+        """The rows of each part; none if the mini-batch stays whole."""
+        n_rows, n_steps = inputs.shape[:2]
+        weights = self.flat.size - self.weights["head.weight"].size
+        n_parts = min(n_steps * n_rows * weights // _WORTH_A_PART, n_rows // _FEWEST_ROWS, _MOST_PARTS)
+        shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
+        if n_parts < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
+            return []
+        edges = np.linspace(0, n_rows, n_parts + 1).astype(int)
+        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+    def _mask_shapes(self, inputs: Floats, lengths: NDArray[np.intp]) -> list[tuple[int, ...]]:
+        """Of the dropout masks of all layers, as they are drawn for the whole mini-batch."""
+        n_steps = inputs.shape[1]
+        if self.spec.segment is not None:
+            n_steps = segment_positions(lengths, self.spec.segment, self.spec.segment_stride)[0].shape[1]
+        return [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers
