@@ -28,7 +28,7 @@ TEST_DAYS = 8 * HORIZON
 def load_panel():
     """A row per part of the day and day, sorted by part, then by day."""
     hours = load_bike_sharing(as_frame=True).frame.astype(float).asfreq("h")
-    hours["count"] = hours["count"].fillna(0)  # the 165 hours without a row are those in which nobody rented a bike
+    hours["count"] = hours["count"].fillna(0)  # most of the 165 hours without a row are nights without a rental
     days_off = hours[["holiday", "workingday"]].resample("D").max()
     frames = {}
     for part, (begin, end) in PARTS.items():

@@ -225,6 +225,9 @@ def test_missing_future_rows_are_named_by_series_and_time():
     )
     with pytest.raises(ValueError, match=r"forecast needs the future of \['x'\]"):
         model.forecast()
+    with pytest.raises(TypeError, match=r"future must be a DataFrame with the columns \['x'\].* got a ndarray"):
+        model.forecast(future=np.zeros((3, 1)))
+    assert model.forecast(future=frame["x"]).equals(model.forecast(future=frame[["x"]]))
     partial = frame[["x"]].drop([("a", pd.Timestamp("2024-01-26")), ("b", pd.Timestamp("2024-01-27"))])
     with pytest.raises(ValueError, match=r"series 'a': 2024-01-26 00:00:00; series 'b': 2024-01-27 00:00:00"):
         model.forecast(future=partial)

@@ -61,7 +61,8 @@ def test_intervals_need_calibration_and_stay_within_the_horizon():
         model.forecast_interval(3)
     with pytest.raises(ValueError, match=r"coverage must be in \(0, 1\)"):
         model.forecast_interval(coverage=90)
-    assert np.isinf(model.forecast_interval(coverage=0.999)["upper"]).all()
+    with pytest.warns(UserWarning, match=r"coverage=0.999 needs at least 999 errors to measure, and there are 19"):
+        assert np.isinf(model.forecast_interval(coverage=0.999)["upper"]).all()
 
 
 def test_intervals_are_transformed_back_with_the_forecast():
@@ -125,6 +126,21 @@ def test_backtest_of_a_panel_with_covariates():
 def test_backtest_needs_enough_times():
     with pytest.raises(ValueError, match="60 times; initial=59 and horizon=3 need at least 62"):
         backtest(WindowForecaster(Ridge(), window=4, horizon=3), noise(60), initial=59)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"step": 0}, {"initial": 0}, {"initial": 0.5}, {"horizon": -1}, {"season": 0}], ids=str
+)
+def test_backtest_names_the_number_that_is_wrong(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an int of at least 1"):
+        backtest(WindowForecaster(Ridge(), window=4), noise(60), **{"initial": 40, **bad})
+
+
+def test_scores_of_a_single_series_have_its_row():
+    result = backtest(WindowForecaster(Ridge(), window=4), noise(60), initial=40)
+    assert result.scores("series")["MAE"].tolist() == result.scores()["MAE"].tolist()
+    with pytest.raises(ValueError, match="by='bogus' is not a column of the frame, which has"):
+        result.scores("bogus")
 
 
 def test_backtest_of_series_with_two_names():

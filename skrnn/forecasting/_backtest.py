@@ -12,6 +12,7 @@ from sklearn.base import clone
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
 from skrnn.forecasting._panel import History, Panel, read_panel
+from skrnn.windowing import check_positive
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -43,8 +44,17 @@ class BacktestResult:
         -------
         scores : DataFrame
             "coverage" is the share of true values inside the interval; NaN without one.
+
+        Raises
+        ------
+        ValueError
+            If ``by`` is not a column of the frame.
         """
-        groups = [("", self.frame)] if by is None else list(self.frame.groupby(by, sort=True))
+        names = [] if by is None else [by] if isinstance(by, str) else list(by)
+        unknown = [name for name in names if name not in self.frame.columns]
+        if unknown:
+            raise ValueError(f"by={unknown[0]!r} is not a column of the frame, which has {list(self.frame.columns)}.")
+        groups = list(self.frame.groupby(names, sort=True, dropna=False)) if names else [("", self.frame)]
         rows = {}
         for key, part in groups:
             for column in ("forecast", "seasonal_naive"):
@@ -52,8 +62,8 @@ class BacktestResult:
                 inside = part["truth"].between(part["lower"], part["upper"]) if "lower" in part else None
                 row["coverage"] = float(inside.mean()) if inside is not None and column == "forecast" else np.nan
                 rows[(*(key if isinstance(key, tuple) else (key,)), column)] = row
-        names = [""] if by is None else [by] if isinstance(by, str) else by
-        table = pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(rows, names=[*names, "model"]))
+        index = pd.MultiIndex.from_tuples(rows, names=[*(names or [""]), "model"])
+        table = pd.DataFrame(list(rows.values()), index)
         return table.droplevel(0) if by is None else table
 
 
@@ -99,15 +109,17 @@ def backtest(
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
     horizon = forecaster.horizon if horizon is None else horizon
+    for name, value in (("initial", initial), ("horizon", horizon), ("step", step), ("season", season)):
+        check_positive(name, value)
+    panel = read_panel(data)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()
     cutoffs = moments[initial - 1 : len(moments) - horizon : step]
-    if initial < 1 or not len(cutoffs):
+    if not len(cutoffs):
         raise ValueError(
             f"The data have {len(moments)} times; initial={initial} and horizon={horizon} need at least "
-            f"{max(initial, 1) + horizon}."
+            f"{initial + horizon}."
         )
-    panel = read_panel(data)
     frames, model, before = [], clone(forecaster), None
     every = int(refit)
     for number, cutoff in enumerate(cutoffs):

@@ -32,6 +32,13 @@ def future_values(
         return {}
     if future is None:
         raise ValueError(f"forecast needs the future of {list(columns)}: pass future=, a frame on the times to come.")
+    if isinstance(future, pd.Series) and len(columns) == 1:
+        future = future.to_frame(columns[0])
+    if not isinstance(future, pd.DataFrame):
+        raise TypeError(
+            f"future must be a DataFrame with the columns {list(columns)} on the times to come, got a "
+            f"{type(future).__name__}."
+        )
     absent = [column for column in columns if column not in future.columns]
     if absent:
         raise ValueError(f"future lacks the columns {absent}.")

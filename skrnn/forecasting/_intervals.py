@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -48,4 +49,11 @@ def conformal_width(errors: Doubles, coverage: float) -> Doubles:
     if not 0 < coverage < 1:
         raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
     rank = int(np.ceil((len(errors) + 1) * coverage))
+    if rank > len(errors):
+        needed = int(np.ceil(coverage / (1 - coverage)))
+        warnings.warn(
+            f"coverage={coverage} needs at least {needed} errors to measure, and there are {len(errors)}: the intervals "
+            "are infinite. Raise calibration, or lower coverage.",
+            stacklevel=3,
+        )
     return np.full(errors.shape[1:], np.inf) if rank > len(errors) else np.sort(errors, axis=0)[rank - 1]
