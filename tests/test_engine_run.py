@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
+from sklearn.base import clone
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+from skrnn.training._compiled_learner import CompiledLearner
 
 CELLS = ["rnn", "gru", "lstm"]
 RNG = np.random.default_rng(0)
@@ -58,13 +61,29 @@ def test_threads_of_blas_and_torch_do_not_matter():
         with threadpool_limits(count, user_api="blas"):
             torch.set_num_threads(count)
             fits.append(wide.fit(X, Y).weights_)
-            from threadpoolctl import threadpool_info
-
             found = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
             assert found == {count}, "the count is as before"
     torch.set_num_threads(1)
     for name, value in fits[0].items():
         np.testing.assert_array_equal(value, fits[1][name])
+
+
+def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
+    """The first thread that sets a count is not the only one that can."""
+    counts, plain = set(), CompiledLearner.step
+
+    def step(self, *arguments):
+        counts.add(tuple(info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"))
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(CompiledLearner, "step", step)
+    model = RNNRegressor(max_iter=2, batch_size=20, random_state=0)
+    with threadpool_limits(2, user_api="blas"):
+        model.fit(X, Y)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda seed: clone(model).set_params(random_state=seed).fit(X, Y), range(4)))
+        assert {count for group in counts for count in group} == {1}
+        assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {2}
 
 
 def test_a_compiled_fit_does_not_load_torch():

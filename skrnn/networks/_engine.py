@@ -77,9 +77,8 @@ class _BlasPin:
         with self.lock:
             if self.active == 0:
                 self.before = [(library, library.get_num_threads()) for library in _blas_libraries()]
-                for library, count in self.before:
-                    if count != 1:
-                        library.set_num_threads(1)
+                for library, _ in self.before:
+                    _set_threads(library, 1)
             self.active += 1
 
     def leave(self) -> None:
@@ -87,8 +86,18 @@ class _BlasPin:
             self.active -= 1
             if self.active == 0:
                 for library, count in self.before:
-                    if count != 1:
-                        library.set_num_threads(count)
+                    _set_threads(library, count)
+
+
+def _set_threads(library: Any, count: int) -> None:
+    """Set the thread count of a library, from any thread.
+
+    threadpoolctl lets the first thread that sets a count set it alone, until it is told that nobody does.
+    """
+    release = getattr(library, "clear_controlling_thread", None)
+    for action in (release, lambda force: library.set_num_threads(count), release):
+        if action is not None:
+            action(force=True)
 
 
 @lru_cache

@@ -14,14 +14,16 @@ __all__ = ["fill", "head", "head_backward", "part", "put_last", "take_last", "tu
 
 Array = NDArray[Any]
 
+_SHORT: dict[str, Any] = {**OPTIONS, "nogil": False}  # so short that handing the lock over would cost more
 
-@njit(**OPTIONS)
+
+@njit(**_SHORT)
 def turned(t: int, length: int, reverse: bool) -> int:
     """The step that stands at t when a sequence is read in a direction; padding stays where it is."""
     return length - 1 - t if reverse and t < length else t
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -> None:
     """x[:, :, :F] (T, B, F + 1) = source, which is (B, T, F) or (T, B, F), in a direction."""
     n_steps, n_rows = x.shape[:2]
@@ -34,7 +36,7 @@ def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -
                 x[t, b, j] = row[j]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def turn(out: Array, lengths: Array, reverse: bool, offset: int, joined: Array) -> None:
     """joined[:, :, offset : offset + H] = out (T, B, H), in the order of time."""
     n_steps, n_rows, hidden = out.shape
@@ -45,7 +47,7 @@ def turn(out: Array, lengths: Array, reverse: bool, offset: int, joined: Array) 
                 joined[t, b, offset + j] = out[s, b, j]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def part(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array) -> None:
     """out (T, B, H) = joined[:, :, offset : offset + H], in a direction."""
     n_steps, n_rows, hidden = out.shape
@@ -56,7 +58,7 @@ def part(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array) 
                 out[t, b, j] = joined[s, b, offset + j]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def take_last(states: Array, lengths: Array, hidden: int, last: Array) -> None:
     """Each direction's own last state: forward at the last real step, backward at the first; (B, H')."""
     for b in range(last.shape[0]):
@@ -64,7 +66,7 @@ def take_last(states: Array, lengths: Array, hidden: int, last: Array) -> None:
             last[b, j] = states[lengths[b] - 1 if j < hidden else 0, b, j]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> None:
     """Add the gradient of the last states (B, H') where they were taken."""
     for b in range(d_last.shape[0]):
@@ -72,7 +74,7 @@ def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> Non
             d_states[lengths[b] - 1 if j < hidden else 0, b, j] += d_last[b, j]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
     """outputs (N, K) = read (N, H) W^T + b."""
     np.dot(read, weight.T, outputs)
@@ -81,7 +83,7 @@ def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
             outputs[i, k] += bias[k]
 
 
-@njit(**OPTIONS)
+@njit(**_SHORT)
 def head_backward(read: Array, gradient: Array, weight: Array, d_weight: Array, d_bias: Array, d_read: Array) -> None:
     """Gradients of the weights and of what was read, from that of the outputs (N, K)."""
     np.dot(gradient.T, read, d_weight)
