@@ -62,10 +62,15 @@ class TrainingSet:
         gain = None if self.gain is None else self.gain[rows]
         missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
         if self.inputs is not None:
-            inputs, lengths = self.inputs[rows], np.broadcast_to(np.intp(self.inputs.shape[1]), rows.shape)
+            inputs, lengths = self.inputs[rows], self._even_lengths[: len(rows)]
         else:
             inputs, lengths = self.scaling.gather(self.batch.take(rows))
         return MiniBatch(inputs, lengths, targets, gain, missing)
+
+    @cached_property
+    def _even_lengths(self) -> NDArray[np.intp]:
+        """The length of every row, where all have the same."""
+        return np.broadcast_to(np.intp(self.batch.max_length), self.batch.n_samples)
 
     def shares(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """What each row of a mini-batch of B counts in its loss: w_i / B."""

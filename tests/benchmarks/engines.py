@@ -188,7 +188,7 @@ def search() -> None:
     }
     print("\n| search | peer | peer, median | compiled, median | ratio (rounds) | best score, skorch | best score |")
     print("|---|---|---|---|---|---|---|")
-    found = side_by_side(work, 1)
+    found = side_by_side(work, 2)
     compare("12 candidates x 5 folds, n_jobs=2", "skorch", found["ours"], found["theirs"])
 
 
