@@ -7,8 +7,9 @@ neither.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
-from skrnn.networks._engine import pinned_blas, resolve_engine
+from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import NetworkSpec, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks._summary import NetworkSummary, summarize
