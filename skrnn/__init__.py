@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from skrnn.version import __version__
 
 if TYPE_CHECKING:
-    from skrnn.estimators import RNNClassifier, RNNRegressor, RNNSequenceTransformer, Stream
+    from skrnn.estimators import (
+        RNNClassifier,
+        RNNLanguageModel,
+        RNNRegressor,
+        RNNSeq2Seq,
+        RNNSequenceTransformer,
+        Stream,
+    )
     from skrnn.exceptions import DivergenceError
     from skrnn.forecasting import WindowForecaster, backtest
     from skrnn.inspection import ForecastDisplay
@@ -20,7 +27,9 @@ __all__ = [
     "DivergenceError",
     "ForecastDisplay",
     "RNNClassifier",
+    "RNNLanguageModel",
     "RNNRegressor",
+    "RNNSeq2Seq",
     "RNNSequenceTransformer",
     "SlidingWindow",
     "StepwiseTransformer",
@@ -35,7 +44,9 @@ _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
     "RNNClassifier": "estimators",
+    "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",
+    "RNNSeq2Seq": "estimators",
     "RNNSequenceTransformer": "estimators",
     "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",

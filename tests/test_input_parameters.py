@@ -17,6 +17,7 @@ WRONG = {
     "nonlinearity": ["sigmoid", None],
     "bidirectional": ["yes", 2],
     "dropout": [1.0, -0.1, np.nan, "a"],
+    "embedding_dim": [0, 1.5, "a"],
     "features_per_step": [0, -2, "some", 1.5, None],
     "segment": [0, 1.5, "a"],
     "segment_stride": [0, 1.5],
@@ -46,8 +47,14 @@ OWN = {
         "loss": ["mse", None],
         "quantile": [0, 1, 1.5, [], [0.1, 2.0], "a", np.nan],
         "target_feature": ["a", 1.5],
+        "return_sequences": ["yes", 2],
     },
-    "classifier": {"class_weight": ["other", 3]},
+    "classifier": {
+        "class_weight": ["other", 3],
+        "loss": ["ce", None],
+        "beam_width": [0, 1.5],
+        "return_sequences": ["yes", 2],
+    },
     "transformer": {"objective": ["other", None], "pooling": ["sum", 3]},
 }
 ALL = [(kind, name, value) for kind in KINDS for name, values in {**WRONG, **OWN[kind]}.items() for value in values]

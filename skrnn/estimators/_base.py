@@ -18,8 +18,9 @@ from skrnn.estimators._fitted import attributes, check_same_spec, make_spec, pre
 from skrnn.estimators._fitting import EpochObserver, all_or_nothing, private_generator
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, check_combinations, n_threads, training_config
 from skrnn.estimators._state import ArrayState, forget
+from skrnn.estimators._steps import check_row_weights
 from skrnn.estimators._stream import Stream
-from skrnn.estimators._validation import check_weights, check_X
+from skrnn.estimators._validation import check_X
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -32,6 +33,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. Subclasses say what y is and what the outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = SHARED_CONSTRAINTS
+    _carries_state = False  # from one chunk of a long sequence to the next, in training
     _stream_methods: tuple[str, ...] = ("predict",)
 
     @all_or_nothing
@@ -47,9 +49,11 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
             (n_timesteps_i, n_features) or (n_timesteps_i,). Oldest step first. Steps before the first or after the last
             real one that are NaN in every feature are padding, any other NaN is a missing value.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets, one (row) per sequence.
+            Targets, one (row) per sequence. With ``return_sequences=True``, one (row) per time step: (n_samples,
+            n_timesteps), (n_samples, n_timesteps, n_targets), or a list of such arrays; NaN or None: no target here.
         sample_weight : array-like of shape (n_samples,) or float, default=None
-            Weights of the sequences, not negative. A weight of 2 is the row twice, a weight of 0 the row left out.
+            Weights of the sequences, not negative. A weight of 2 is the row twice, a weight of 0 the row left out. With
+            ``return_sequences=True`` also of the single time steps, in the form of y.
 
         Returns
         -------
@@ -78,8 +82,9 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         rng = private_generator(self.random_state, len(start.loss_curve) if start else 0)
 
         batch = check_X(self, X, reset=not goes_on)
-        targets = self._check_targets(y, batch.n_samples, reset=not goes_on)
-        weights = check_weights(sample_weight, batch.n_samples)
+        targets = self._check_targets(y, batch, reset=not goes_on)
+        by_step = getattr(self, "return_sequences", False)
+        targets, weights = check_row_weights(sample_weight, batch, targets, by_step=by_step)
         data = prepare(self, batch, targets, weights, scalings(self) if goes_on else None)
         del batch, targets, weights  # with millions of windows, every array counts
         spec = make_spec(self, data)
@@ -90,7 +95,9 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
             remember(self, data, spec)
 
         device = resolve_device(self.device, spec)
-        config = training_config(self, max_iter, device, resolve_engine(self.engine, spec, device))
+        carries = self._carries_state and self.bptt_steps is not None
+        engine = resolve_engine(self.engine, spec, device, carries=carries)
+        config = training_config(self, max_iter, device, engine, carries=carries)
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
@@ -109,8 +116,8 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         return self._fit(X, y, sample_weight, 1, goes_on=hasattr(self, "weights_"))
 
     @abstractmethod
-    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> NDArray[np.float64] | None:
-        """y as numbers (n_samples, n_targets), or None if the objective needs no labels."""
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch | None:
+        """y as numbers (n_samples, n_targets), as sequences of them with a last column of weights, or None."""
 
     @abstractmethod
     def _make_objective(self, n_features: int) -> Objective:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._encoding import encode_labels
+from skrnn.estimators._encoding import class_factors, encode_labels
 from skrnn.estimators._fitting import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
-from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
+from skrnn.estimators._steps import all_outputs, encode_step_labels, flat_labels, flat_weights, steps_as_given
+from skrnn.estimators._tokens import exact_matches
+from skrnn.estimators._unaligned import encode_unaligned, labels_of_steps
+from skrnn.objectives import CrossEntropy, EveryStep, MultilabelCrossEntropy, Objective
+from skrnn.sequences import SequenceBatch
+from skrnn.training import UnalignedLabels
 
 __all__ = ["RNNClassifier"]
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):
-    """Classification of sequences: one class, or several labels, per sequence. Minimises the cross-entropy.
+    """Classification of sequences: one class, or several labels, per sequence or per time step.
+
+    Minimises the cross-entropy.
 
     Parameters
     ----------
@@ -40,6 +46,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Whether to read each sequence backwards too. The features of both directions are concatenated.
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
+    embedding_dim : int, default=None
+        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
+        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
+        rare ones are sometimes read as unknown. None: X holds numbers.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
         Other forms of X have their own features and do not use it.
@@ -49,10 +59,17 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
         step.
+    return_sequences : bool, default=False
+        Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
         "standard": each input feature has mean 0 and standard deviation 1 over the training set. "last"
         also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
         for series whose level drifts. None: the data as they are.
+    loss : {"log_loss", "ctc"}, default="log_loss"
+        "log_loss", the cross-entropy. "ctc", connectionist temporal classification (Graves et al., ICML 2006): y is a
+        list of label sequences (lists, or strings), shorter than those of X and not aligned with their time steps.
+    beam_width : int, default=1
+        With ``loss="ctc"``: hypotheses that `predict` follows; 1 takes the best label of each step.
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
@@ -123,7 +140,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     validation_loss_curve_ : list of float or None
         Loss on the validation part after each epoch; None without ``early_stopping``.
     n_outputs_ : int
-        Targets per sequence (0 if there are none).
+        Targets per sequence (per time step, with ``return_sequences``).
+    categories_ : list of ndarray
+        Of each feature, sorted; only with ``embedding_dim``.
     n_features_in_ : int
         Columns of a 2-D X; features per time step of any other X.
     feature_names_in_ : ndarray of str
@@ -149,6 +168,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     _stream_methods = ("predict", "predict_proba")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "return_sequences": ["boolean"],
+        "loss": [Options({"log_loss", "ctc"})],
+        "beam_width": [integers(1)],
         "class_weight": [dict, Options({"balanced"}), None],
     }
 
@@ -161,10 +183,14 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         nonlinearity: str = "tanh",
         bidirectional: bool = False,
         dropout: float = 0.0,
+        embedding_dim: int | None = None,
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
+        return_sequences: bool = False,
         scaling: str | None = "standard",
+        loss: str = "log_loss",
+        beam_width: int = 1,
         class_weight: Any = None,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
@@ -192,10 +218,14 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         self.nonlinearity = nonlinearity
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.embedding_dim = embedding_dim
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
+        self.return_sequences = return_sequences
         self.scaling = scaling
+        self.loss = loss
+        self.beam_width = beam_width
         self.class_weight = class_weight
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -229,7 +259,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         -------
         probabilities : float64 array of shape (n_samples, n_classes)
             In the order of ``classes_``; rows sum to 1. With several labels per sequence, the probability of each
-            label.
+            label. With ``loss="ctc"``, of the blank and then of each label, at every time step. With
+            ``return_sequences``, (n_samples, n_timesteps, n_classes), NaN where X has padding, or a list of
+            (n_timesteps_i, n_classes) arrays if X is a list.
 
         Raises
         ------
@@ -238,8 +270,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        outputs = self._outputs(X)
-        return self._make_objective(self.n_features_in_).decode(outputs)
+        batch, outputs = all_outputs(self, X)
+        return steps_as_given(self, self._probabilities(outputs), X, batch)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Confidence scores: the network's outputs before they become probabilities.
@@ -253,7 +285,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         -------
         scores : float64 array of shape (n_samples, n_classes)
             Log-probabilities up to a constant per row. With two classes, the log-odds of ``classes_[1]``,
-            (n_samples,); with several labels per sequence, the log-odds of each label.
+            (n_samples,); with several labels per sequence, the log-odds of each label. With ``return_sequences``, per
+            time step as in `predict_proba`.
 
         Raises
         ------
@@ -262,10 +295,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        outputs = self._outputs(X)
-        if self._target_form == "multiclass" and outputs.shape[1] == 2:
-            return outputs[:, 1] - outputs[:, 0]
-        return outputs
+        batch, outputs = all_outputs(self, X)
+        if self._target_form.startswith("multiclass") and outputs.shape[1] == 2:
+            outputs = outputs[:, 1] - outputs[:, 0]
+        return steps_as_given(self, outputs, X, batch)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the class of each sequence.
@@ -279,7 +312,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         -------
         y : array of shape (n_samples,)
             The most probable class. With several labels per sequence, an indicator matrix (n_samples, n_labels) of the
-            labels whose probability is above 0.5.
+            labels whose probability is above 0.5. With ``return_sequences``, a class per time step: (n_samples,
+            n_timesteps), None (NaN, if the classes are floats) where X has padding, or a list if X is a list. With
+            ``loss="ctc"``, a list of n_samples lists of labels, or strings.
 
         Raises
         ------
@@ -288,15 +323,59 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        return self._decide(self.predict_proba(X))
+        batch, outputs = all_outputs(self, X)
+        probabilities = self._probabilities(outputs)
+        if self._target_form.startswith("ctc"):
+            return labels_of_steps(self, probabilities, batch)
+        return steps_as_given(self, self._decide(probabilities), X, batch)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The part of the sequences, or of the time steps with a label, whose class is predicted right.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+        y : array-like of shape (n_samples,)
+            True classes, as in `fit`; time steps without one are not scored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the sequences, or with ``return_sequences`` of the time steps.
+
+        Returns
+        -------
+        score : float
+            The accuracy, from 0 to 1. With several labels, all of them have to be right; with ``loss="ctc"``, the whole
+            sequence of labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X or y is not usable.
+        """
+        check_is_fitted(self)
+        if self._target_form.startswith("ctc"):
+            return float(np.average(exact_matches(self, y, self.predict(X)), weights=sample_weight))
+        if self._spec["readout"] != "steps":
+            return float(super().score(X, y, sample_weight))
+        batch, outputs = all_outputs(self, X)
+        labels, missing, _ = flat_labels(self, y, batch)
+        weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
+        found = self._decide(self._probabilities(outputs))[~missing]
+        right = np.asarray(found == labels[~missing])
+        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))
 
     def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[Any]:
-        probabilities = self._make_objective(self.n_features_in_).decode(outputs)
+        probabilities = self._probabilities(outputs)
         return probabilities if method == "predict_proba" else self._decide(probabilities)
+
+    def _probabilities(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._make_objective(self.n_features_in_).decode(outputs)
 
     def _decide(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
         """Labels (n_samples,), or indicators (n_samples, n_labels)."""
-        if self._target_form == "multilabel":
+        if self._target_form.startswith("multilabel"):
             return (probabilities > 0.5).astype(np.int64)
         return self.classes_[probabilities.argmax(axis=1)]
 
@@ -331,49 +410,39 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         _check_partial_fit_first_call(self, classes)
         return self._partial_fit(X, y, sample_weight)
 
-    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> NDArray[np.float64]:
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch:
         known = getattr(self, "classes_", None)  # of an earlier fit, or of the first partial_fit
-        targets, classes, multilabel = encode_labels(self, y, n_samples, known)
-        form = "multilabel" if multilabel else "multiclass"
+        targets: Any
+        multilabel = False
+        if self.loss == "ctc":
+            targets, classes, form = encode_unaligned(self, y, batch, known)
+        elif self.return_sequences:
+            targets, classes, multilabel = encode_step_labels(self, y, batch, known)
+        else:
+            targets, classes, multilabel = encode_labels(self, y, batch.n_samples, known)
+        if self.loss != "ctc":
+            form = ("multilabel" if multilabel else "multiclass") + (" steps" if self.return_sequences else "")
         if not reset and form != self._target_form:
             raise ValueError(f"y is {form}, {type(self).__name__} was fitted on {self._target_form} targets.")
         self.classes_, self._target_form = classes, form
         return targets
 
     def _make_objective(self, n_features: int) -> Objective:
-        if self._target_form == "multilabel":
-            return MultilabelCrossEntropy()
-        return CrossEntropy(len(self.classes_))
-
-    def _outputs(self, X: Any) -> NDArray[np.float64]:
-        """The head's outputs (n_samples, n_outputs)."""
-        return np.concatenate([values for values, _ in self._run(X)[1]])
+        if self._target_form.startswith("ctc"):
+            return UnalignedLabels(len(self.classes_))
+        multilabel = self._target_form.startswith("multilabel")
+        objective = MultilabelCrossEntropy() if multilabel else CrossEntropy(len(self.classes_))
+        return EveryStep(objective) if self._target_form.endswith("steps") else objective
 
     def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        if self.class_weight is None:
-            return None
-        if isinstance(self.class_weight, dict):
-            return self._weights_by_dict(targets)
-        factors = np.ones(len(targets))
-        for column in targets.T.astype(np.intp):  # several labels: their factors multiply, as in scikit-learn
-            present, codes = np.unique(column, return_inverse=True)
-            factors *= compute_class_weight("balanced", classes=present, y=column, sample_weight=weights)[codes]
-        return factors
-
-    def _weights_by_dict(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._target_form == "multilabel":
-            raise ValueError("A dict of class_weight is not for several labels per sequence; use sample_weight.")
-        for label, weight in self.class_weight.items():
-            if not isinstance(weight, Real) or not 0 <= weight < np.finfo(np.float32).max:
-                raise ValueError(
-                    f"class_weight[{label!r}] is {weight!r}; weights of classes are finite numbers, not negative."
-                )
-        codes = targets[:, 0].astype(np.intp)
-        return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[codes])[codes]
+        return class_factors(self, targets, weights)
 
     def _check_own_state(self, state: dict[str, Any]) -> None:
-        good = "classes_" in state and state["_target_form"] in ("multiclass", "multilabel")
-        if not good or state["_spec"]["readout"] != "last" or state["_target_scaling"] is not None:
+        form = str(state["_target_form"])
+        forms = ("multiclass", "multilabel", "ctc strings", "ctc lists")
+        good = "classes_" in state and form.removesuffix(" steps") in forms
+        readout = "steps" if form.endswith("steps") or form.startswith("ctc") else "last"
+        if not good or state["_spec"]["readout"] != readout or state["_target_scaling"] is not None:
             raise ValueError("State does not fit: it is not that of a classification.")
 
     def __sklearn_tags__(self) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn.estimators._validation import check_labels
 
-__all__ = ["encode_labels"]
+__all__ = ["class_factors", "encode_labels"]
 
 
 def encode_labels(
@@ -34,3 +36,29 @@ def encode_labels(
     if len(new):
         raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {new}.")
     return np.searchsorted(classes, y).astype(np.float64)[:, None], classes, False
+
+
+def class_factors(estimator: Any, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """What ``class_weight`` makes of each row of targets (n, 1), or (n, n_labels); None: nothing."""
+    if estimator.class_weight is None:
+        return None
+    multilabel = estimator._target_form.startswith("multilabel")
+    if isinstance(estimator.class_weight, dict):
+        return _factors_by_dict(estimator, targets, multilabel)
+    factors = np.ones(len(targets))
+    for column in targets.T.astype(np.intp):  # several labels: their factors multiply, as in scikit-learn
+        present, codes = np.unique(column, return_inverse=True)
+        factors *= compute_class_weight("balanced", classes=present, y=column, sample_weight=weights)[codes]
+    return factors
+
+
+def _factors_by_dict(estimator: Any, targets: NDArray[np.float64], multilabel: bool) -> NDArray[np.float64]:
+    if multilabel:
+        raise ValueError("A dict of class_weight is not for several labels per sequence; use sample_weight.")
+    for label, weight in estimator.class_weight.items():
+        if not isinstance(weight, Real) or not 0 <= weight < np.finfo(np.float32).max:
+            raise ValueError(
+                f"class_weight[{label!r}] is {weight!r}; weights of classes are finite numbers, not negative."
+            )
+    codes, classes = targets[:, 0].astype(np.intp), estimator.classes_
+    return compute_class_weight(estimator.class_weight, classes=classes, y=classes[codes])[codes]

@@ -16,10 +16,9 @@ __all__ = ["attributes", "check_same_spec", "make_spec", "previous_result", "rem
 
 def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
     """The network that the parameters and the data ask for."""
-    n_targets = 0 if data.training.targets is None else data.training.targets.shape[1]
     spec = NetworkSpec(
         input_size=data.inputs.input_size,
-        output_size=data.objective.n_outputs(n_targets),
+        output_size=data.objective.n_outputs(data.training.n_targets),
         cell=estimator.cell,
         hidden_size=int(estimator.hidden_size),
         num_layers=int(estimator.num_layers),
@@ -29,6 +28,10 @@ def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
         segment=None if estimator.segment is None else int(estimator.segment),
         segment_stride=None if estimator.segment_stride is None else int(estimator.segment_stride),
         readout=data.objective.readout,
+        vocabulary=_vocabulary(estimator),
+        attention=getattr(estimator, "attention", None),
+        target_embedding_dim=int(getattr(estimator, "target_embedding_dim", 0)),
+        embedding_dim=0 if estimator.embedding_dim is None else int(estimator.embedding_dim),
     )
     check_size(spec, type(estimator).__name__)
     longest = data.training.batch.max_length
@@ -39,13 +42,18 @@ def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
     return spec
 
 
+def _vocabulary(estimator: Any) -> tuple[int, ...]:
+    """Rows of the embedding of each feature: one for each category, and one for what is none of them."""
+    return () if estimator.embedding_dim is None else tuple(len(values) + 1 for values in estimator.categories_)
+
+
 def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
     """Going on with the weights of another network is refused; another dropout, or another copy of a maker, is not."""
     now, fitted = vars(spec), estimator._spec
     free = {"dropout", "cell"} if callable(spec.cell) and callable(fitted["cell"]) else {"dropout"}
     changed = [name for name in now if now[name] != fitted[name] and name not in free]
     words = [f"{name} is {now[name]!r}, was {fitted[name]!r} in the first fit" for name in changed]
-    if estimator.scaling != (kind := estimator._input_scaling["kind"]):
+    if estimator.embedding_dim is None and estimator.scaling != (kind := estimator._input_scaling["kind"]):
         words.append(f"scaling is {estimator.scaling!r}, was {kind!r} in the first fit")
     if not words and parameter_shapes(spec) != {name: value.shape for name, value in estimator.weights_.items()}:
         words = ["the weights of cell have other shapes than in the first fit"]
@@ -60,7 +68,7 @@ def remember(estimator: Any, data: FitData, spec: NetworkSpec) -> None:
     estimator._spec = vars(spec).copy()
     estimator._input_scaling = vars(data.inputs).copy()
     estimator._target_scaling = None if data.outputs is None else vars(data.outputs).copy()
-    estimator.n_outputs_ = 0 if data.training.targets is None else data.training.targets.shape[1]
+    estimator.n_outputs_ = data.training.n_targets
 
 
 def attributes(estimator: Any, result: TrainingResult) -> dict[str, Any]:

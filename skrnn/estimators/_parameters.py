@@ -14,13 +14,23 @@ from sklearn.utils._param_validation import StrOptions as Options
 from skrnn.networks import NetworkSpec, parameter_shapes
 from skrnn.training import TrainingConfig
 
-__all__ = ["MAX_LAYERS", "SHARED_CONSTRAINTS", "Options", "check_combinations", "check_size", "training_config"]
+__all__ = [
+    "MAX_LAYERS",
+    "SHARED_CONSTRAINTS",
+    "Options",
+    "check_combinations",
+    "check_size",
+    "integers",
+    "n_threads",
+    "training_config",
+]
 
 MAX_LAYERS = 1024
 _MAX_PARAMETERS = 2**31  # 8 GiB of float32, and the optimizer holds three more of that size
 
 
-def _integers(low: int) -> Any:
+def integers(low: int) -> Any:
+    """A constraint: an int that is at least ``low``."""
     return _Interval(Integral, low, None, closed="left")
 
 
@@ -30,27 +40,28 @@ def _reals(low: float, high: float | None, closed: str) -> Any:
 
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "cell": [Options({"rnn", "gru", "lstm"}), callable],
-    "hidden_size": [_integers(1)],
+    "hidden_size": [integers(1)],
     "num_layers": [_Interval(Integral, 1, MAX_LAYERS, closed="both")],
     "nonlinearity": [Options({"tanh", "relu"})],
     "bidirectional": ["boolean"],
     "dropout": [_reals(0, 1, "left")],
-    "features_per_step": [_integers(1), Options({"all"})],
-    "segment": [_integers(1), None],
-    "segment_stride": [_integers(1), None],
+    "embedding_dim": [integers(1), None],
+    "features_per_step": [integers(1), Options({"all"})],
+    "segment": [integers(1), None],
+    "segment_stride": [integers(1), None],
     "scaling": [Options({"standard", "window", "last"}), None],
     "optimizer": [Options({"adam", "adamw", "sgd", "rmsprop"})],
     "learning_rate": [_reals(0, None, "neither")],
     "learning_rate_schedule": [Options({"cosine", "one_cycle", "plateau"}), None],
     "weight_decay": [_reals(0, None, "left")],
     "max_grad_norm": [_reals(0, None, "neither"), None],
-    "bptt_steps": [_integers(1), None],
-    "batch_size": [_integers(1)],
-    "max_iter": [_integers(1)],
+    "bptt_steps": [integers(1), None],
+    "batch_size": [integers(1)],
+    "max_iter": [integers(1)],
     "shuffle": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [_reals(0, 1, "neither")],
-    "n_iter_no_change": [_integers(1)],
+    "n_iter_no_change": [integers(1)],
     "tol": [_reals(0, None, "left")],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
@@ -70,6 +81,16 @@ def check_combinations(estimator: Any) -> None:
         raise InvalidParameterError(
             f"nonlinearity={estimator.nonlinearity!r} of {name} is for cell='rnn'; the gates of other cells fix theirs."
         )
+    if estimator.embedding_dim is not None and estimator.scaling in ("window", "last"):
+        raise InvalidParameterError(
+            f"scaling={estimator.scaling!r} of {name} needs numbers, and with embedding_dim X holds categories. Use "
+            "'standard'."
+        )
+    if getattr(estimator, "return_sequences", False) and estimator.segment is not None:
+        raise InvalidParameterError(
+            f"segment of {name} makes one step of several, and return_sequences=True needs one output for each. Use "
+            "segment=None."
+        )
     n_threads(estimator)
 
 
@@ -85,15 +106,20 @@ def check_size(spec: NetworkSpec, name: str) -> None:
         )
 
 
-def training_config(estimator: Any, max_iter: int, device: str, engine: str) -> TrainingConfig:
-    """The training parameters of an estimator as one value."""
+def training_config(estimator: Any, max_iter: int, device: str, engine: str, *, carries: bool) -> TrainingConfig:
+    """The training parameters of an estimator as one value.
+
+    ``carries``: the state is carried over the boundaries that ``bptt_steps`` makes, and there is an update at each.
+    """
     return TrainingConfig(
         optimizer=estimator.optimizer,
         learning_rate=float(estimator.learning_rate),
         learning_rate_schedule=estimator.learning_rate_schedule,
         weight_decay=float(estimator.weight_decay),
         max_grad_norm=estimator.max_grad_norm,
-        bptt_steps=estimator.bptt_steps,
+        bptt_steps=None if carries else estimator.bptt_steps,
+        chunk_steps=estimator.bptt_steps if carries else None,
+        scheduled_sampling=float(getattr(estimator, "scheduled_sampling", 0.0)),
         batch_size=int(estimator.batch_size),
         max_iter=int(max_iter),
         shuffle=bool(estimator.shuffle),

@@ -8,14 +8,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
-from sklearn.metrics import d2_pinball_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn import objectives
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import scalings
 from skrnn.estimators._fitting import all_or_nothing
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
+from skrnn.estimators._steps import all_outputs, flat_numbers, flat_weights, steps_as_given, targets_of_steps
 from skrnn.estimators._validation import check_numbers
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -31,7 +33,7 @@ _LOSSES = {
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
-    """Regression on sequences: one target, or one vector of targets, per sequence.
+    """Regression on sequences: one target, or one vector of targets, per sequence or per time step.
 
     Parameters
     ----------
@@ -50,6 +52,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Whether to read each sequence backwards too. The features of both directions are concatenated.
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
+    embedding_dim : int, default=None
+        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
+        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
+        rare ones are sometimes read as unknown. None: X holds numbers.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
         Other forms of X have their own features and do not use it.
@@ -59,6 +65,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
         step.
+    return_sequences : bool, default=False
+        Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
         "standard": each input feature and each target has mean 0 and standard deviation 1 over the training set. "last"
         also takes the last value of each sequence off it, "window" its mean and, by division, its standard
@@ -138,7 +146,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     validation_loss_curve_ : list of float or None
         Loss on the validation part after each epoch; None without ``early_stopping``.
     n_outputs_ : int
-        Targets per sequence (0 if there are none).
+        Targets per sequence (per time step, with ``return_sequences``).
+    categories_ : list of ndarray
+        Of each feature, sorted; only with ``embedding_dim``.
     n_features_in_ : int
         Columns of a 2-D X; features per time step of any other X.
     feature_names_in_ : ndarray of str
@@ -161,6 +171,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "return_sequences": ["boolean"],
         "target_feature": [Integral, "array-like", None],
         "loss": [Options({*_LOSSES, "quantile"})],
         "quantile": [Real, "array-like"],
@@ -175,9 +186,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         nonlinearity: str = "tanh",
         bidirectional: bool = False,
         dropout: float = 0.0,
+        embedding_dim: int | None = None,
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
+        return_sequences: bool = False,
         scaling: str | None = "standard",
         target_feature: Any = None,
         loss: str = "squared_error",
@@ -208,9 +221,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self.nonlinearity = nonlinearity
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.embedding_dim = embedding_dim
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
+        self.return_sequences = return_sequences
         self.scaling = scaling
         self.target_feature = target_feature
         self.loss = loss
@@ -246,7 +261,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Returns
         -------
         y : float64 array of shape (n_samples,) or (n_samples, n_targets)
-            As y was in `fit`. With a list of quantiles there is one more axis, of their number, at the end.
+            As y was in `fit`. With ``return_sequences``, one (row) per time step: (n_samples, n_timesteps), NaN where
+            X has padding, or a list if X is a list. With a list of quantiles, one more axis of their number at the end.
 
         Raises
         ------
@@ -255,8 +271,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        batch, chunks = self._run(X)
-        return self._decode(np.concatenate([values for values, _ in chunks]), batch)
+        batch, outputs = all_outputs(self, X)
+        return steps_as_given(self, self._decode(outputs, batch), X, batch)
 
     def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._decode(outputs, None)
@@ -266,7 +282,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         inputs, scaling = scalings(self)
         assert scaling is not None
         y = scaling.decode(self._make_objective(self.n_features_in_).decode(outputs), inputs, batch)
-        y = y[:, 0] if self._target_form == "1d" else y
+        y = y[:, 0] if self._target_form in ("1d", "1d steps") else y
         return y[..., 0] if self._fitted_loss["single"] and self._fitted_loss["levels"] else y
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -277,9 +293,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         X : array-like, data frame or list of arrays
             Sequences, as in `predict`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            True targets.
+            True targets, as in `fit`; time steps without one are not scored.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the sequences.
+            Weights of the sequences, or with ``return_sequences`` of the time steps.
 
         Returns
         -------
@@ -293,9 +309,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError, TypeError
             If X or y is not usable.
         """
-        predictions = self.predict(X)  # first: it raises NotFittedError
+        check_is_fitted(self)
+        if self._spec["readout"] == "steps":
+            y, predictions, sample_weight = self._labelled_steps(X, y, sample_weight)
+        else:
+            predictions = self.predict(X)
         if self._fitted_loss["single"]:
-            return float(super().score(X, y, sample_weight))
+            return float(r2_score(y, predictions, sample_weight=sample_weight))
         scores = [
             d2_pinball_score(y, predictions[..., i], sample_weight=sample_weight, alpha=level)
             for i, level in enumerate(self._fitted_loss["levels"])
@@ -330,47 +350,67 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> NDArray[np.float64]:
-        targets, one_dimensional = check_numbers(self, y, n_samples)
-        if self.loss == "poisson" and (targets < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0, got {targets.min():g}.")
+    def _labelled_steps(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Targets, predictions and weights of the time steps that have a target."""
+        batch, outputs = all_outputs(self, X)
+        values, missing, _ = flat_numbers(self, y, batch)
+        weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
+        predictions = self._decode(outputs, batch)[~missing]
+        values = values[:, 0] if self._target_form == "1d steps" else values
+        return values[~missing], predictions, weights
+
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch:
+        targets: Any
+        if self.return_sequences:
+            values, missing, one_dimensional = flat_numbers(self, y, batch)
+            targets, values = targets_of_steps(values, missing, batch), values[~missing]
+        else:
+            targets, one_dimensional = check_numbers(self, y, batch.n_samples)
+            values = targets
+        if self.loss == "poisson" and (values < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0, got {values.min():g}.")
         loss = self._loss_of_parameters()
+        form = ("1d" if one_dimensional else "2d") + (" steps" if self.return_sequences else "")
         if reset:
-            self._target_form, self._fitted_loss = "1d" if one_dimensional else "2d", loss
-        elif loss != self._fitted_loss:
+            self._target_form, self._fitted_loss = form, loss
+        elif self._target_form.endswith("steps") != self.return_sequences or loss != self._fitted_loss:
             raise ValueError(
-                f"{type(self).__name__} cannot go on training with {loss}; the first fit had {self._fitted_loss}. Use "
+                f"{type(self).__name__} cannot go on training with {loss} and return_sequences="
+                f"{self.return_sequences}; the first fit had {self._fitted_loss}, or the other return_sequences. Use "
                 "warm_start=False, or a clone."
             )
         return targets
 
     def _loss_of_parameters(self) -> dict[str, Any]:
         """The loss, the quantile levels, and whether a target has a single prediction."""
+        if self.return_sequences and self.scaling in ("last", "window"):
+            raise InvalidParameterError(
+                f"scaling={self.scaling!r} takes off a level that is known at the end of a sequence only, and "
+                "return_sequences=True gives a prediction at every step. Use 'standard'."
+            )
         if self.loss == "poisson" and self.scaling in ("last", "window"):
             raise InvalidParameterError(
                 f"loss='poisson' has a log link, in which scaling={self.scaling!r} cannot be undone. Use 'standard'."
             )
         if self.loss != "quantile":
             return {"loss": self.loss, "levels": [], "single": True}
-        return {"loss": self.loss, "levels": self._levels(), "single": isinstance(self.quantile, Real)}
-
-    def _levels(self) -> list[float]:
-        levels = np.ravel(np.asarray(self.quantile, dtype=float))
-        if not len(levels) or not ((levels > 0) & (levels < 1)).all():
-            raise InvalidParameterError(
-                f"The 'quantile' parameter of {type(self).__name__} must be a level, or a list of levels, in (0, 1). "
-                f"Got {self.quantile!r} instead."
-            )
-        return [float(level) for level in levels]
+        return {"loss": self.loss, "levels": _levels(self), "single": isinstance(self.quantile, Real)}
 
     def _make_objective(self, n_features: int) -> Objective:
+        objective: Objective
         if self._fitted_loss["loss"] == "quantile":
-            return objectives.QuantileLoss(tuple(self._fitted_loss["levels"]))
-        return _LOSSES[self._fitted_loss["loss"]]()
+            objective = objectives.QuantileLoss(tuple(self._fitted_loss["levels"]))
+        else:
+            objective = _LOSSES[self._fitted_loss["loss"]]()
+        return objectives.EveryStep(objective) if self._target_form.endswith("steps") else objective
 
     def _fit_target_scaling(
         self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
     ) -> TargetScaling:
+        if isinstance(targets, SequenceBatch):
+            steps = targets.steps[targets.flat_positions()]
+            weights = np.repeat(weights, targets.lengths) * steps[:, -1]
+            targets, weights = steps[weights > 0, :-1], weights[weights > 0]
         kind = "mean" if self.loss == "poisson" and self.scaling is not None else self.scaling
         in_turn = kind in ("last", "window")
         features = self._features_of_targets(batch.n_features, targets.shape[1]) if in_turn else None
@@ -403,8 +443,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         good = set(loss) == {"loss", "levels", "single"} and loss["loss"] in (*_LOSSES, "quantile")
         good = good and isinstance(levels, list) and all(isinstance(n, float) and 0 < n < 1 for n in levels)
         good = good and bool(levels) == (loss["loss"] == "quantile") and isinstance(loss["single"], bool)
-        good = good and state["_target_form"] in ("1d", "2d") and state["_target_scaling"] is not None
-        if not good or state["_spec"]["readout"] != "last":
+        form = str(state["_target_form"])
+        good = good and form.removesuffix(" steps") in ("1d", "2d") and state["_target_scaling"] is not None
+        if not good or state["_spec"]["readout"] != ("steps" if form.endswith("steps") else "last"):
             raise ValueError("State does not fit: it is not that of a regression.")
         if state["_spec"]["output_size"] != state["n_outputs_"] * max(len(levels), 1):
             raise ValueError("State does not fit: the network has not one output for each target and level.")
@@ -413,6 +454,17 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _levels(estimator: Any) -> list[float]:
+    """The quantile levels as a list."""
+    levels = np.ravel(np.asarray(estimator.quantile, dtype=float))
+    if not len(levels) or not ((levels > 0) & (levels < 1)).all():
+        raise InvalidParameterError(
+            f"The 'quantile' parameter of {type(estimator).__name__} must be a level, or a list of levels, in (0, 1). "
+            f"Got {estimator.quantile!r} instead."
+        )
+    return [float(level) for level in levels]
 
 
 RNNRegressor.__module__ = "skrnn"  # the name that users import and pickles hold

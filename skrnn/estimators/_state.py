@@ -33,6 +33,9 @@ _FITTED: dict[str, type | tuple[type, ...]] = {
     "feature_names_in_": np.ndarray,
     "n_outputs_": int,
     "classes_": np.ndarray,
+    "categories_": list,
+    "tokens_": np.ndarray,
+    "_longest_target": int,
     "_input_kind": str,
     "_input_scaling": dict,
     "_target_scaling": (dict, type(None)),
@@ -112,6 +115,7 @@ def _check_fitted(state: dict[str, Any]) -> None:
     width = len(inputs["mean"]) + int(np.sum(inputs["indicators"]))
     _require(width == spec.input_size, f"the scaling has {width} inputs, the network {spec.input_size}")
     _require(state["_input_kind"] in ("flat", "steps"), "_input_kind is not known")
+    _check_categories(state.get("categories_", []), spec.vocabulary)
     if state["_target_scaling"] is not None:
         outputs = _check_scaling(state["_target_scaling"], "_target_scaling", TargetScaling)
         n_targets, features = len(outputs["mean"]), outputs["feature"]
@@ -125,7 +129,18 @@ def _check_fitted(state: dict[str, Any]) -> None:
         _check_moments(name, moments, size)
     if "classes_" in state:
         good = isinstance(state["classes_"], np.ndarray) and state["classes_"].ndim == 1
-        _require(good and len(state["classes_"]) == spec.output_size, "classes_ has not one entry for each output")
+        blank = str(state["_target_form"]).startswith("ctc")
+        _require(
+            good and len(state["classes_"]) + blank == spec.output_size, "classes_ has not one entry for each output"
+        )
+
+
+def _check_categories(categories: list[Any], vocabulary: tuple[int, ...]) -> None:
+    """The categories of each feature: sorted integers or strings, one less than its embedding has rows."""
+    sizes = tuple(len(values) + 1 for values in categories if isinstance(values, np.ndarray) and values.ndim == 1)
+    _require(sizes == vocabulary, "categories_ do not fit the embeddings")
+    for values in categories:
+        _require(values.dtype.kind in "iU" and bool((values[1:] > values[:-1]).all()), "categories_ are not sorted")
 
 
 _MOMENTS = {
@@ -152,7 +167,16 @@ def _check_spec(values: dict[str, Any]) -> NetworkSpec:
     sizes += [values[name] for name in ("segment", "segment_stride") if values[name] is not None]
     _require(all(isinstance(n, int) and 1 <= n < 2**31 for n in sizes), "_spec has a size that is not a positive int")
     _require(values["cell"] in ("rnn", "gru", "lstm") or callable(values["cell"]), "_spec has an unknown cell")
-    _require(values["readout"] in ("last", "steps", "decoder"), "_spec has an unknown readout")
+    _require(values["readout"] in ("last", "steps", "decoder", "tokens"), "_spec has an unknown readout")
+    _require(values["attention"] in (None, "luong"), "_spec has an unknown attention")
+    size = values["target_embedding_dim"]
+    _require(type(size) is int and 0 <= size < 2**31, "_spec['target_embedding_dim'] is not a size")
+    vocabulary, width = values["vocabulary"], values["embedding_dim"]
+    sizes = [width, *vocabulary] if isinstance(vocabulary, tuple) else [None]
+    _require(
+        all(type(n) is int and 0 <= n < 2**31 for n in sizes), "_spec has a vocabulary that is not a tuple of sizes"
+    )
+    _require(not vocabulary or (width > 0 and len(vocabulary) == values["input_size"]), "_spec has unfit embeddings")
     _require(values["nonlinearity"] in ("tanh", "relu"), "_spec has an unknown nonlinearity")
     _require(isinstance(values["bidirectional"], bool), "_spec['bidirectional'] is not a bool")
     dropout = values["dropout"]

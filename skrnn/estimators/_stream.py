@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrnn.estimators._fitted import scalings
 from skrnn.networks import NetworkSpec
+from skrnn.sequences import check_categories
 
 __all__ = ["Stream"]
 
@@ -81,8 +82,7 @@ class Stream:
         ValueError
             If x has not as many features as in ``fit``, or an infinite value.
         """
-        with np.errstate(over="ignore"):
-            values = np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+        values = self._values(x)
         if values.size != self._mean.size:
             name = type(self._estimator).__name__
             raise ValueError(
@@ -106,6 +106,15 @@ class Stream:
                 self._advance(values * np.nan, np.ones(values.size, dtype=bool))
         self._n_pending, self._begun = 0, True
         return self._finish(self._advance(values, missing))
+
+    def _values(self, x: Any) -> NDArray[np.float64]:
+        """The features of a step as numbers, or as category numbers."""
+        if self._estimator.embedding_dim is None:
+            with np.errstate(over="ignore"):
+                return np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+        row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
+        name, known = type(self._estimator).__name__, self._estimator.categories_
+        return check_categories([np.asarray(row, dtype=object)], known, name=name)[0].steps[0].astype(np.float64)
 
     def reset(self) -> Stream:
         """Forget all steps.
@@ -166,6 +175,8 @@ def _refuse(estimator: Any, spec: NetworkSpec) -> None:
     """What cannot be followed step by step: the reason, and what to do."""
     name = type(estimator).__name__
     reasons = [
+        (estimator._target_form.startswith("ctc"), "loss='ctc' reads labels off all steps", "another loss"),
+        (spec.readout == "tokens", "its decoder begins after the last step", "an estimator with one output per step"),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
         (

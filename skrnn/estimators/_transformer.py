@@ -51,6 +51,10 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Whether to read each sequence backwards too. The features of both directions are concatenated.
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
+    embedding_dim : int, default=None
+        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
+        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
+        rare ones are sometimes read as unknown. None: X holds numbers.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
         Other forms of X have their own features and do not use it.
@@ -138,6 +142,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Loss on the validation part after each epoch; None without ``early_stopping``.
     n_outputs_ : int
         Targets per sequence (0 if there are none).
+    categories_ : list of ndarray
+        Of each feature, sorted; only with ``embedding_dim``.
     n_features_in_ : int
         Columns of a 2-D X; features per time step of any other X.
     feature_names_in_ : ndarray of str
@@ -178,6 +184,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         nonlinearity: str = "tanh",
         bidirectional: bool = False,
         dropout: float = 0.0,
+        embedding_dim: int | None = None,
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
@@ -210,6 +217,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.nonlinearity = nonlinearity
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.embedding_dim = embedding_dim
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
@@ -334,22 +342,29 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _n_features_out(self) -> int:
         return int(self._spec["hidden_size"]) * (2 if self._spec["bidirectional"] else 1)
 
-    def _check_targets(self, y: Any, n_samples: int, reset: bool) -> Doubles | None:
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> Doubles | None:
         form = self.objective
         if form == "auto":
             form = "forecast" if y is None else "regression" if is_continuous(self, y) else "classification"
         if not reset and form != self._target_form:
             raise ValueError(f"{type(self).__name__} cannot go on with {form}, it was fitted for {self._target_form}.")
         self._target_form = form
+        if self.embedding_dim is not None and (form == "reconstruct" or (form == "forecast" and self.segment)):
+            raise ValueError(
+                f"objective={form!r} of {type(self).__name__} learns to predict numbers, and with embedding_dim X "
+                "holds categories. Pass y, or use objective='forecast' without segment."
+            )
         if form == "regression":
-            return check_numbers(self, y, n_samples)[0]
+            return check_numbers(self, y, batch.n_samples)[0]
         if form != "classification":
             return None
-        targets, self.classes_, multilabel = encode_labels(self, y, n_samples, getattr(self, "classes_", None))
+        targets, self.classes_, multilabel = encode_labels(self, y, batch.n_samples, getattr(self, "classes_", None))
         self._target_form = "multilabel" if multilabel else form
         return targets
 
     def _make_objective(self, n_features: int) -> Objective:
+        if self._target_form == "forecast" and self.embedding_dim is not None:
+            return objectives.EveryStep(objectives.CrossEntropy(len(self.categories_[0]) + 1))
         if self._target_form == "forecast":
             return objectives.Forecast(n_features, self.segment or 1, self.segment_stride)
         if self._target_form == "reconstruct":

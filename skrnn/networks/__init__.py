@@ -17,9 +17,11 @@ from skrnn.networks._summary import NetworkSummary, summarize
 if TYPE_CHECKING:
     from skrnn.networks._compiled import CompiledNetwork
     from skrnn.networks._compiled_threads import ThreadedNetwork
+    from skrnn.networks._ctc import ctc_loss
     from skrnn.networks._forward import forward
     from skrnn.networks._module import SequenceModule
     from skrnn.networks._module_cell import private_torch_random
+    from skrnn.networks._search import Search, attend, search_tokens
     from skrnn.networks._stream import NetworkStream
     from skrnn.networks._threads import pinned_threads
 
@@ -28,8 +30,11 @@ __all__ = [
     "NetworkSpec",
     "NetworkStream",
     "NetworkSummary",
+    "Search",
     "SequenceModule",
     "ThreadedNetwork",
+    "attend",
+    "ctc_loss",
     "forward",
     "frozen_names",
     "initial_weights",
@@ -40,6 +45,7 @@ __all__ = [
     "resolve_device",
     "resolve_engine",
     "run_network",
+    "search_tokens",
     "summarize",
 ]
 
@@ -47,7 +53,11 @@ _LATE = {
     "CompiledNetwork": "_compiled",
     "ThreadedNetwork": "_compiled_threads",
     "NetworkStream": "_stream",
+    "Search": "_search",
     "SequenceModule": "_module",
+    "attend": "_search",
+    "ctc_loss": "_ctc",
+    "search_tokens": "_search",
     "forward": "_forward",
     "pinned_threads": "_threads",
     "private_torch_random": "_module_cell",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skrnn.networks import _kernels as kernels
 from skrnn.networks import _moves as moves
-from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._spec import NetworkSpec, embedding_shapes
 from skrnn.sequences import segment_positions
 
 __all__ = ["CompiledNetwork", "DrawMask"]
@@ -96,6 +96,7 @@ class CompiledNetwork:
             self.weights[name] = self.flat[span].reshape(value.shape)
             self.gradients[name] = self.gradient[span].reshape(value.shape)
             start += value.size
+        self.tables = list(embedding_shapes(spec))
         layers = [self._layer(prefix, suffix) for prefix, suffix, _ in spec.cell_sizes()]
         self.decoder = layers.pop() if spec.readout == "decoder" else None
         width = len(spec.directions)
@@ -114,6 +115,8 @@ class CompiledNetwork:
     def forward(self, inputs: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None = None) -> Floats:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding."""
         self.n_timesteps = inputs.shape[1]
+        if self.tables:
+            inputs = self._embed(inputs, lengths, draw_mask)
         if self.spec.segment is not None:
             inputs, lengths = self._segments(inputs, lengths)
         self.lengths = lengths
@@ -140,7 +143,7 @@ class CompiledNetwork:
             mask = self.masks[number]
             if mask is not None:
                 d_source *= mask
-            wanted = number > 0 or self.spec.segment is not None
+            wanted = number > 0 or self.spec.segment is not None or bool(self.tables)
             directions, parts = self.layers[number], self._parted(d_source, self.layers[number])
             found = [layer.backward(part, self.block, wanted) for layer, part in zip(directions, parts, strict=True)]
             if wanted:
@@ -149,8 +152,24 @@ class CompiledNetwork:
                     backwards = np.empty_like(found[1])
                     moves.turn(found[1], self.lengths, True, 0, backwards)
                     d_source = found[0] + backwards
-        if self.spec.segment is not None:
-            self._segments_backward(d_source)
+        by_row = self.spec.segment is not None
+        if by_row:
+            d_source = self._segments_backward(d_source)
+        if self.tables and self.embedding_mask is not None:
+            mask = self.embedding_mask
+            d_kept = d_source[:, : self.n_timesteps] if by_row else d_source.transpose(1, 0, 2)
+            d_kept *= mask
+        for i, name in enumerate(self.tables):
+            moves.look_up_backward(self.codes, i, self.code_lengths, by_row, d_source, self.gradients[name])
+
+    def _embed(self, codes: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None) -> Floats:
+        """The embeddings (B, T, F * D) of category numbers (B, T, F)."""
+        self.codes, self.code_lengths = codes, lengths
+        x = np.empty((*codes.shape[:2], self.spec.step_size), np.float32)
+        for i, name in enumerate(self.tables):
+            moves.look_up(codes, i, self.weights[name], x)
+        self.embedding_mask = None if draw_mask is None else draw_mask(x.shape)
+        return x if self.embedding_mask is None else x * self.embedding_mask
 
     def _joined(self, outs: list[Floats], directions: list[_Layer]) -> Floats:
         """Outputs of all directions side by side, in the order of time; (T, B, H')."""
@@ -227,16 +246,23 @@ class CompiledNetwork:
         n_rows, n_steps, n_features = inputs.shape
         padded = np.concatenate([inputs, np.zeros((n_rows, 1, n_features), np.float32)], axis=1)
         flat = np.where(positions < 0, n_steps, positions) + (n_steps + 1) * np.arange(n_rows)[:, None, None]
-        self.pieces = padded.reshape(-1, n_features)[flat.ravel()].reshape(n_rows * positions.shape[1], -1)
+        self.places = flat.ravel()
+        self.pieces = padded.reshape(-1, n_features)[self.places].reshape(n_rows * positions.shape[1], -1)
         projected = np.empty((len(self.pieces), self.spec.hidden_size), np.float32)
         moves.head(self.pieces, self.weights["segment.weight"], self.weights["segment.bias"], projected)
         np.maximum(projected, 0, out=projected)
         self.projected = projected.reshape(n_rows, positions.shape[1], -1)
         return self.projected, counts
 
-    def _segments_backward(self, d_source: Floats) -> None:
-        """Gradients of the projection, from that of its outputs (S, B, H)."""
+    def _segments_backward(self, d_source: Floats) -> Floats:
+        """Gradients of the projection, from that of its outputs (S, B, H); of its inputs (B, T + 1, F), if wanted."""
         gradient = np.ascontiguousarray(d_source.transpose(1, 0, 2) * (self.projected > 0))
         gradient = gradient.reshape(-1, gradient.shape[2])
         np.dot(gradient.T, self.pieces, out=self.gradients["segment.weight"])
         np.sum(gradient, axis=0, out=self.gradients["segment.bias"])
+        if not self.tables:
+            return d_source
+        d_inputs = np.zeros((len(self.codes) * (self.n_timesteps + 1), self.spec.step_size), np.float32)
+        d_pieces = gradient @ self.weights["segment.weight"]
+        np.add.at(d_inputs, self.places, d_pieces.reshape(-1, self.spec.step_size))
+        return d_inputs.reshape(len(self.codes), self.n_timesteps + 1, -1)

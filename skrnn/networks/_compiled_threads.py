@@ -83,7 +83,8 @@ class ThreadedNetwork:
     def _split(self, inputs: Floats, lengths: NDArray[np.intp]) -> list[slice]:
         """The rows of each part; none if the mini-batch stays whole."""
         n_rows, n_steps = inputs.shape[:2]
-        weights = self.flat.size - self.weights["head.weight"].size
+        looked_up = sum(self.weights[name].size for name in self.whole.tables)
+        weights = self.flat.size - self.weights["head.weight"].size - looked_up
         n_parts = min(n_steps * n_rows * weights // _WORTH_A_PART, n_rows // _FEWEST_ROWS, _MOST_PARTS)
         shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
         if n_parts < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
@@ -96,4 +97,5 @@ class ThreadedNetwork:
         n_steps = inputs.shape[1]
         if self.spec.segment is not None:
             n_steps = segment_positions(lengths, self.spec.segment, self.spec.segment_stride)[0].shape[1]
-        return [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers
+        embedding = [(*inputs.shape[:2], self.spec.step_size)] if self.whole.tables else []
+        return embedding + [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers

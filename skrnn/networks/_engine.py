@@ -12,19 +12,23 @@ from skrnn.networks._spec import NetworkSpec, initial_weights
 __all__ = ["resolve_engine"]
 
 
-def resolve_engine(engine: str, spec: NetworkSpec, device: str) -> str:
+def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool = False) -> str:
     """ "torch" or "compiled"; "auto" is the kernels wherever they serve: the built-in cells, on the CPU.
+
+    ``carries``: whether the state is carried from one mini-batch to the next.
 
     Raises
     ------
     ValueError
         If "compiled" is asked for a network that the kernels do not serve, or they cannot be compiled.
     """
-    served = isinstance(spec.cell, str) and device == "cpu"
+    served = isinstance(spec.cell, str) and device == "cpu" and spec.readout != "tokens" and not carries
     if engine == "torch" or (engine == "auto" and not served):
         return "torch"
     if not served:
         what = f"device={device!r}" if isinstance(spec.cell, str) else "a cell of your own"
+        what = "a decoder of tokens" if spec.readout == "tokens" else what
+        what = "a training that carries its state from chunk to chunk (bptt_steps)" if carries else what
         raise ValueError(f"engine='compiled' runs the built-in cells on the CPU, not {what}. Set engine='auto'.")
     trouble = _trouble(str(spec.cell))
     if trouble is None:

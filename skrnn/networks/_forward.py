@@ -12,26 +12,44 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skrnn.networks._cells import Cell
-from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._decoder import decode_tokens, start_decoder
+from skrnn.networks._spec import NetworkSpec, cell_weights, embedding_shapes
 from skrnn.sequences import segment_positions
 
-__all__ = ["Forward", "forward"]
+__all__ = ["Encoded", "Forward", "encode", "forward"]
 
 DrawMask = Callable[[tuple[int, ...]], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What the recurrent layers leave behind.
+
+    states (B, T', H') of every step (segment), last (B, H') of each sequence, their number of steps as NumPy and as
+    torch have it (ends None: no padding), and the state of each layer after the last step, padding included.
+    """
+
+    states: Tensor
+    last: Tensor
+    lengths: NDArray[np.intp]
+    ends: Tensor | None
+    carried: list[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Forward:
     """What a forward pass leaves behind.
 
-    states (B, T', H') of every step (segment), last (B, H') of each sequence, their number of steps, and the head's
-    outputs (B, K) or (B, T, K).
+    states (B, T', H') of every step (segment), last (B, H') of each sequence, their number of steps, the head's outputs
+    (B, K) or (B, T, K), the attention (B, L, T') of a decoder of tokens, and the state of each layer at the end.
     """
 
     states: Tensor
     last: Tensor
     lengths: NDArray[np.intp]
     outputs: Tensor
+    attention: Tensor | None = None
+    carried: Any = None
 
 
 def forward(
@@ -41,6 +59,8 @@ def forward(
     x: Tensor,
     lengths: NDArray[np.intp],
     *,
+    tokens: Tensor | None = None,
+    carried: list[Any] | None = None,
     draw_mask: DrawMask | None = None,
     bptt_steps: int | None = None,
 ) -> Forward:
@@ -48,51 +68,89 @@ def forward(
 
     Parameters
     ----------
+    tokens : integer tensor of shape (B, L), optional
+        What a decoder of tokens reads; needed for the readout "tokens".
+    carried : list, optional
+        State of each layer before the first step, as an earlier call left it; no gradient flows into it. None: zero.
     draw_mask : callable, optional
         Draws a dropout mask of the given shape, zeros and 1 / (1 - dropout). None: no dropout.
     bptt_steps : int, optional
         Steps between two detaches of the state: truncated back-propagation through time. None: never.
     """
-    n_timesteps = x.shape[1]
+    run = encode(spec, cell, weights, x, lengths, carried=carried, draw_mask=draw_mask, bptt_steps=bptt_steps)
+    attention = None
+    if spec.readout == "tokens":
+        assert tokens is not None
+        memory, state = start_decoder(spec, weights, run.states, run.last, run.ends)
+        outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
+    else:
+        read = run.states if spec.readout == "steps" else run.last
+        if spec.readout == "decoder":
+            code = run.last[:, None].expand(-1, x.shape[1], -1)
+            read = _unroll(cell, cell_weights(cell, weights, *spec.cell_sizes()[-1]), code, bptt_steps)[0]
+        outputs = torch.nn.functional.linear(read, weights["head.weight"], weights["head.bias"])
+    return Forward(run.states, run.last, run.lengths, outputs, attention, run.carried)
+
+
+def encode(
+    spec: NetworkSpec,
+    cell: Cell,
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    lengths: NDArray[np.intp],
+    *,
+    carried: list[Any] | None = None,
+    draw_mask: DrawMask | None = None,
+    bptt_steps: int | None = None,
+) -> Encoded:
+    """The embedding, the segments and the recurrent layers of `forward`."""
+    if spec.vocabulary:
+        x = _embed(spec, weights, x)
+        if draw_mask is not None:
+            x = x * draw_mask(tuple(x.shape))
     if spec.segment is not None:
         x, lengths = _project_segments(spec, weights, x, lengths)
     ends = None if (lengths == x.shape[1]).all() else torch.from_numpy(lengths).to(x.device)
-    layers = iter(spec.cell_sizes())
+    layers, before = iter(spec.cell_sizes()), iter(carried or [])
+    after = []
     for _ in range(spec.num_layers):
         outs = []
         for direction in spec.directions:
-            parameters = _cell_weights(cell, weights, *next(layers))
+            parameters = cell_weights(cell, weights, *next(layers))
             source = _reverse(x, ends) if direction else x
-            out = _unroll(cell, parameters, source, bptt_steps)
+            out, state = _unroll(cell, parameters, source, bptt_steps, _detach(next(before, None)))
             outs.append(_reverse(out, ends) if direction else out)
+            after.append(state)
         x = torch.cat(outs, dim=2) if len(outs) > 1 else outs[0]  # (B, T', H')
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))
-    last = _last_states(x, ends, spec.hidden_size)
-    read = x if spec.readout == "steps" else last
-    if spec.readout == "decoder":
-        code = last[:, None].expand(-1, n_timesteps, -1)
-        read = _unroll(cell, _cell_weights(cell, weights, *next(layers)), code, bptt_steps)
-    outputs = torch.nn.functional.linear(read, weights["head.weight"], weights["head.bias"])
-    return Forward(x, last, lengths, outputs)
+    return Encoded(x, _last_states(x, ends, spec.hidden_size), lengths, ends, after)
 
 
-def _cell_weights(cell: Cell, weights: Mapping[str, Tensor], prefix: str, suffix: str, size: int) -> dict[str, Tensor]:
-    """The weights of one layer and direction under the cell's own names."""
-    return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
+def _embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> Tensor:
+    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F)."""
+    numbers = codes.long()
+    tables = [weights[name] for name in embedding_shapes(spec)]
+    parts = [torch.nn.functional.embedding(numbers[:, :, i], table) for i, table in enumerate(tables)]
+    return torch.cat(parts, dim=2)
 
 
-def _unroll(cell: Cell, parameters: dict[str, Tensor], x: Tensor, bptt_steps: int | None) -> Tensor:
-    """All outputs (B, T, H) of a cell; the state is detached every ``bptt_steps`` steps, counted from the end."""
+def _unroll(
+    cell: Cell, parameters: dict[str, Tensor], x: Tensor, bptt_steps: int | None, state: Any = None
+) -> tuple[Tensor, Any]:
+    """All outputs (B, T, H) of a cell, and its last state.
+
+    The state is detached every ``bptt_steps`` steps, counted from the end.
+    """
     if bptt_steps is None or bptt_steps >= x.shape[1]:
-        return cell.run(parameters, x, None)[0]
-    outs, state = [], None
+        return cell.run(parameters, x, state)
+    outs = []
     oldest = x.shape[1] % bptt_steps or bptt_steps  # a shorter block stands where its gradient matters least
     sizes = [oldest] + [bptt_steps] * ((x.shape[1] - oldest) // bptt_steps)
     for part in torch.split(x, sizes, dim=1):
         out, state = cell.run(parameters, part, _detach(state))
         outs.append(out)
-    return torch.cat(outs, dim=1)
+    return torch.cat(outs, dim=1), state
 
 
 def _detach(state: Any) -> Any:

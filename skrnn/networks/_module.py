@@ -34,14 +34,29 @@ class SequenceModule(torch.nn.Module):
         self.load_state_dict(state, strict=not isinstance(self.cell, ModuleCell), assign=True)
 
     def _build(self, spec: NetworkSpec) -> None:
+        if spec.vocabulary:
+            tables = (torch.nn.Embedding(size, spec.embedding_dim) for size in spec.vocabulary)
+            self.embedding = torch.nn.ModuleList(tables)
         if spec.segment is not None:
-            self.segment = torch.nn.Linear(spec.segment * spec.input_size, spec.hidden_size)
-        first = spec.input_size if spec.segment is None else spec.hidden_size
+            self.segment = torch.nn.Linear(spec.segment * spec.step_size, spec.hidden_size)
+        first = spec.step_size if spec.segment is None else spec.hidden_size
         self.rnn = self._recurrence("rnn.", first, spec.num_layers, spec.bidirectional)
         if spec.readout == "decoder":
             self.decoder = self._recurrence("decoder.", spec.state_size, 1, False)
-        read = spec.hidden_size if spec.readout == "decoder" else spec.state_size
+        own_state = spec.readout in ("decoder", "tokens")
+        if spec.readout == "tokens":
+            self._build_decoder(spec)
+        read = spec.hidden_size if own_state else spec.state_size
         self.head = torch.nn.Linear(read, spec.output_size)
+
+    def _build_decoder(self, spec: NetworkSpec) -> None:
+        hidden, states = spec.hidden_size, spec.state_size
+        self.decoder_embedding = torch.nn.Embedding(spec.output_size, spec.target_embedding_dim)
+        self.bridge = torch.nn.Linear(states, spec.num_layers * hidden)
+        self.decoder = self._recurrence("decoder.", spec.target_embedding_dim, spec.num_layers, False)
+        if spec.attention is not None:
+            self.attention = torch.nn.Linear(states, hidden, bias=False)
+            self.combine = torch.nn.Linear(states + hidden, hidden)
 
     def _recurrence(self, prefix: str, size: int, num_layers: int, bidirectional: bool) -> torch.nn.Module:
         spec, cell = self.spec, self.cell
@@ -55,8 +70,11 @@ class SequenceModule(torch.nn.Module):
         kind = torch.nn.GRU if spec.cell == "gru" else torch.nn.LSTM
         return kind(size, spec.hidden_size, **options)
 
-    def forward(self, x: Tensor, lengths: Any = None) -> Tensor:
-        """Outputs (n_samples, n_outputs), or one per time step; lengths None: all steps are real."""
+    def forward(self, x: Tensor, lengths: Any = None, tokens: Tensor | None = None) -> Tensor:
+        """Outputs (n_samples, n_outputs), or one per time step; lengths None: all steps are real.
+
+        A decoder of tokens gives an output after each of ``tokens`` (n_samples, n_tokens), the first of which is 0.
+        """
         lengths = np.full(x.shape[0], x.shape[1]) if lengths is None else np.asarray(lengths)
         weights = dict(self.named_parameters())
         drop = self.spec.dropout if self.training else 0.0
@@ -65,5 +83,5 @@ class SequenceModule(torch.nn.Module):
             return torch.nn.functional.dropout(torch.ones(shape, device=x.device, dtype=x.dtype), drop)
 
         self.cell.training = self.training
-        run = forward(self.spec, self.cell, weights, x, lengths, draw_mask=draw_mask if drop else None)
+        run = forward(self.spec, self.cell, weights, x, lengths, tokens=tokens, draw_mask=draw_mask if drop else None)
         return run.outputs

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.networks import _kernels_run as kernels
-from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._spec import NetworkSpec, embedding_shapes
 from skrnn.sequences import segment_positions
 
 __all__ = ["CompiledRun"]
@@ -35,6 +35,7 @@ class CompiledRun:
         cls, spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any], lengths: Integers
     ) -> CompiledRun:
         """Run on inputs (B, T, F)."""
+        inputs = embed(spec, weights, inputs)
         x, n_timesteps = np.ascontiguousarray(inputs, np.float64), inputs.shape[1]
         if spec.segment is not None:
             x, lengths = _project_segments(spec, weights, x, lengths)
@@ -66,6 +67,14 @@ def run_direction(
     layer = layer_weights(weights, *names)
     kernels.run_layer(kind_of(spec), x, lengths, names[1].endswith("_reverse"), layer, states, out)
     return out, states[0]
+
+
+def embed(spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any]) -> NDArray[Any]:
+    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F); numbers stay as they are."""
+    if not spec.vocabulary:
+        return inputs
+    parts = [weights[name][inputs[:, :, i].astype(np.intp)] for i, name in enumerate(embedding_shapes(spec))]
+    return np.concatenate(parts, axis=2)
 
 
 def kind_of(spec: NetworkSpec) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from skrnn.networks._cells import Cell, make_cell
 
-__all__ = ["NetworkSpec", "frozen_names", "initial_weights", "parameter_shapes"]
+__all__ = ["NetworkSpec", "cell_weights", "embedding_shapes", "frozen_names", "initial_weights", "parameter_shapes"]
 
 Weights = dict[str, NDArray[np.float32]]
+_EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
+
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -25,14 +27,23 @@ class NetworkSpec:
     ----------
     input_size, output_size : int
         Inputs per time step; outputs of the head.
+    vocabulary : tuple of int
+        Where the inputs are category numbers: how many there are of each, and so many rows its embedding has. Empty:
+        the inputs are numbers.
+    embedding_dim : int
+        Numbers that stand for one category.
+    attention : {"luong"} or None
+        How a decoder of tokens looks at the states of all steps; None: it knows the last state only.
+    target_embedding_dim : int
+        Numbers that stand for one token where the decoder reads it.
     cell : {"rnn", "gru", "lstm"} or callable
     hidden_size, num_layers, bidirectional, dropout, nonlinearity
         As in `torch.nn.RNN`; dropout acts on the output of every layer.
     segment, segment_stride : int or None
         Width and stride of the projection in front of the recurrence, in steps.
-    readout : {"last", "steps", "decoder"}
-        What the head reads: the last state of each direction, the state of every step, or the states of a decoder
-        that sees nothing but the last state.
+    readout : {"last", "steps", "decoder", "tokens"}
+        What the head reads: the last state of each direction, the state of every step, the states of a decoder
+        that sees nothing but the last state, or those of a decoder that writes tokens.
     """
 
     input_size: int
@@ -45,7 +56,11 @@ class NetworkSpec:
     dropout: float = 0.0
     segment: int | None = None
     segment_stride: int | None = None
-    readout: Literal["last", "steps", "decoder"] = "last"
+    readout: Literal["last", "steps", "decoder", "tokens"] = "last"
+    vocabulary: tuple[int, ...] = ()
+    embedding_dim: int = 0
+    attention: str | None = None
+    target_embedding_dim: int = 0
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -57,19 +72,29 @@ class NetworkSpec:
         """Features of a state of the last layer, all directions together."""
         return self.hidden_size * len(self.directions)
 
+    @property
+    def step_size(self) -> int:
+        """Numbers per time step after the embedding."""
+        return len(self.vocabulary) * self.embedding_dim if self.vocabulary else self.input_size
+
     def make_cell(self, seed: int = 0) -> Cell:
         """The cell that computes the recurrence; the seed is for a module of the user's own."""
         return make_cell(self.cell, self.hidden_size, self.nonlinearity, seed)
 
     def cell_sizes(self) -> list[tuple[str, str, int]]:
         """Prefix, suffix and input size of each recurrent layer and direction, in the order of computation."""
-        first = self.input_size if self.segment is None else self.hidden_size
+        first = self.step_size if self.segment is None else self.hidden_size
         sizes = [
             ("rnn.", f"_l{layer}{direction}", first if layer == 0 else self.state_size)
             for layer in range(self.num_layers)
             for direction in self.directions
         ]
-        return [*sizes, ("decoder.", "_l0", self.state_size)] if self.readout == "decoder" else sizes
+        if self.readout == "decoder":
+            return [*sizes, ("decoder.", "_l0", self.state_size)]
+        if self.readout == "tokens":
+            inputs = [self.target_embedding_dim] + [self.hidden_size] * (self.num_layers - 1)
+            return sizes + [("decoder.", f"_l{layer}", size) for layer, size in enumerate(inputs)]
+        return sizes
 
 
 def frozen_names(spec: NetworkSpec) -> frozenset[str]:
@@ -79,30 +104,55 @@ def frozen_names(spec: NetworkSpec) -> frozenset[str]:
     return frozenset(cell.full_name(prefix, name, suffix) for prefix, suffix, names in cells for name in names)
 
 
+def embedding_shapes(spec: NetworkSpec) -> Shapes:
+    """Name and shape of the table of each category input; its first row is for unknown and missing ones."""
+    return {f"embedding.{i}.weight": (size, spec.embedding_dim) for i, size in enumerate(spec.vocabulary)}
+
+
+def _tables(spec: NetworkSpec) -> Shapes:
+    """All tables: those of the inputs, and that of the tokens which a decoder reads."""
+    written = {"decoder_embedding.weight": (spec.output_size, spec.target_embedding_dim)}
+    return {**embedding_shapes(spec), **(written if spec.readout == "tokens" else {})}
+
+
+def cell_weights(cell: Cell, weights: Mapping[str, Any], prefix: str, suffix: str, size: int) -> dict[str, Any]:
+    """The weights of one layer and direction under the cell's own names."""
+    return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
+
+
 def _projections(spec: NetworkSpec) -> Shapes:
     """Linear maps around the recurrence: name of the module to (out, in)."""
     shapes: Shapes = {}
     if spec.segment is not None:
-        shapes["segment"] = (spec.hidden_size, spec.segment * spec.input_size)
-    shapes["head"] = (spec.output_size, spec.hidden_size if spec.readout == "decoder" else spec.state_size)
+        shapes["segment"] = (spec.hidden_size, spec.segment * spec.step_size)
+    if spec.readout == "tokens":
+        shapes["bridge"] = (spec.num_layers * spec.hidden_size, spec.state_size)
+        if spec.attention is not None:
+            shapes["attention"] = (spec.hidden_size, spec.state_size)
+            shapes["combine"] = (spec.hidden_size, spec.state_size + spec.hidden_size)
+    own_state = spec.readout in ("decoder", "tokens")
+    shapes["head"] = (spec.output_size, spec.hidden_size if own_state else spec.state_size)
     return shapes
 
 
 def parameter_shapes(spec: NetworkSpec) -> Shapes:
     """Name and shape of every weight, without allocating any of a built-in cell."""
-    cell, shapes = spec.make_cell(), {}
+    cell, shapes = spec.make_cell(), _tables(spec)
     for prefix, suffix, size in spec.cell_sizes():
         for name, shape in cell.shapes(size).items():
             shapes[cell.full_name(prefix, name, suffix)] = shape
     for name, shape in _projections(spec).items():
         shapes[f"{name}.weight"] = shape
-        shapes[f"{name}.bias"] = shape[:1]
+        if name != "attention":  # a bias of the keys would change no attention
+            shapes[f"{name}.bias"] = shape[:1]
     return shapes
 
 
 def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> Weights:
     """Fresh weights, drawn in a fixed order from ``rng``."""
     weights: Weights = {}
+    for name, shape in _tables(spec).items():
+        weights[name] = rng.normal(scale=_EMBEDDING_SCALE, size=shape).astype(np.float32)
     for prefix, suffix, size in spec.cell_sizes():
         cell = spec.make_cell(int(rng.integers(1 << 31)))
         for name, value in cell.initial(size, rng).items():
@@ -110,5 +160,6 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> Weights:
     for name, (n_out, n_in) in _projections(spec).items():
         bound = np.sqrt(6 / (n_in + n_out))  # Glorot & Bengio, AISTATS 2010, eq. 16
         weights[f"{name}.weight"] = rng.uniform(-bound, bound, (n_out, n_in)).astype(np.float32)
-        weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
+        if name != "attention":
+            weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
     return weights

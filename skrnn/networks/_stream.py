@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.networks import _kernels_run as kernels
-from skrnn.networks._run_compiled import kind_of, layer_weights
-from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._run_compiled import embed, kind_of, layer_weights
+from skrnn.networks._spec import NetworkSpec, embedding_shapes
 
 __all__ = ["NetworkStream"]
 
@@ -26,7 +26,8 @@ class NetworkStream:
     """
 
     def __init__(self, spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]]):
-        self.kind = kind_of(spec)
+        self.kind, self.spec = kind_of(spec), spec
+        self.tables = {name: weights[name] for name in embedding_shapes(spec)}
         self.layers = [layer_weights(weights, prefix, suffix) for prefix, suffix, _ in spec.cell_sizes()]
         self.states = np.zeros((spec.num_layers, 2, spec.hidden_size))
         self.head = np.ascontiguousarray(weights["head.weight"].T, np.float64)
@@ -35,10 +36,23 @@ class NetworkStream:
 
     def step(self, x: Doubles) -> Doubles:
         """Outputs (1, K) after one more step, x (1, 1, F)."""
+        x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
         for weights, state in zip(self.layers, self.states, strict=True):
             kernels.run_layer(self.kind, x, _ONE, False, weights, (state[:1], state[1:]), self._out)
             x = self._out
         return self.outputs()
+
+    def read(self, x: Doubles) -> Doubles:
+        """Outputs (T, K) after each of more steps, x (1, T, F)."""
+        x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
+        for weights, state in zip(self.layers, self.states, strict=True):
+            out = np.zeros((1, x.shape[1], self.spec.hidden_size))
+            lengths = np.full(1, x.shape[1])
+            kernels.run_layer(self.kind, x, lengths, False, weights, (state[:1], state[1:]), out)
+            x = out
+        outputs = np.repeat(self.bias[None], x.shape[1], axis=0)
+        kernels.add_product(x[0], self.head, outputs)
+        return outputs
 
     def outputs(self) -> Doubles:
         """What the head makes of the present state, (1, K)."""

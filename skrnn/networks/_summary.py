@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from skrnn.networks._spec import NetworkSpec, parameter_shapes
+from skrnn.networks._spec import NetworkSpec, embedding_shapes, parameter_shapes
 
 __all__ = ["LayerSummary", "NetworkSummary", "summarize"]
 
@@ -65,13 +65,21 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
 
     steps = "n_timesteps" if spec.segment is None else "n_segments"
     kind = spec.cell.upper() if isinstance(spec.cell, str) else getattr(spec.cell, "__name__", "module")
+    for i, name in enumerate(embedding_shapes(spec)):
+        add(f"embedding.{i} (Embedding)", f"(n, n_timesteps, {spec.embedding_dim})", [name])
     if spec.segment is not None:
         add("segment (Linear, ReLU)", f"(n, n_segments, {spec.hidden_size})", ["segment.weight", "segment.bias"])
+    if spec.readout == "tokens":
+        add("decoder_embedding", f"(n, n_tokens, {spec.target_embedding_dim})", ["decoder_embedding.weight"])
+        add("bridge (Linear, tanh)", f"(n, {spec.num_layers} * {spec.hidden_size})", ["bridge.weight", "bridge.bias"])
     for prefix, suffix, size in spec.cell_sizes():
-        axis = "n_timesteps" if prefix == "decoder." else steps
+        axis = steps if prefix == "rnn." else "n_tokens" if spec.readout == "tokens" else "n_timesteps"
         names = [cell.full_name(prefix, name, suffix) for name in cell.shapes(size)]
         add(f"{prefix}{suffix[1:]} ({kind})", f"(n, {axis}, {spec.hidden_size})", names)
-    axis = "n_timesteps" if spec.readout == "decoder" else steps
+    if spec.attention is not None:
+        add("attention (Linear)", f"(n, {steps}, {spec.hidden_size})", ["attention.weight"])
+        add("combine (Linear, tanh)", f"(n, n_tokens, {spec.hidden_size})", ["combine.weight", "combine.bias"])
+    axis = {"decoder": "n_timesteps", "tokens": "n_tokens"}.get(spec.readout, steps)
     head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {axis}, {spec.output_size})"
     add("head (Linear)", head_shape, ["head.weight", "head.bias"])
     return NetworkSummary(tuple(layers))

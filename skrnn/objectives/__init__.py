@@ -1,15 +1,19 @@
 """Floor 2: what a network is trained towards. Losses with their gradients, targets, and predictions from outputs."""
 
+from skrnn.objectives._alignments import best_labels
 from skrnn.objectives._base import MiniBatch, Objective, Readout
 from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 from skrnn.objectives._self_supervised import Forecast, Reconstruction
+from skrnn.objectives._steps import EveryStep, EveryToken
 from skrnn.objectives._targets import TargetScaling
 
 __all__ = [
     "AbsoluteError",
     "CrossEntropy",
+    "EveryStep",
+    "EveryToken",
     "Forecast",
     "HuberLoss",
     "MiniBatch",
@@ -21,4 +25,5 @@ __all__ = [
     "Reconstruction",
     "SquaredError",
     "TargetScaling",
+    "best_labels",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["MiniBatch", "Objective", "Readout"]
 
 Floats = NDArray[np.floating[Any]]
-Readout = Literal["last", "steps", "decoder"]
+Readout = Literal["last", "steps", "decoder", "tokens"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +24,14 @@ class MiniBatch:
     inputs : array of shape (batch_size, n_timesteps, input_size)
         What the network reads, zero in the padding.
     lengths : integer array of shape (batch_size,)
-    targets : array of shape (batch_size, n_targets) or None
+    targets : array of shape (batch_size, n_targets), or (batch_size, n_steps, n_targets), or None
         In the units of the loss.
     gain : array of shape (batch_size, n_targets) or None
         Factor from the network's outputs to the units of the loss, where it differs by sequence.
     missing : bool array of shape (batch_size, n_timesteps, n_features) or None
         Which features of the inputs were missing values; None: none, or the objective does not look at them.
+    step_weights : array of shape (batch_size, n_steps) or None
+        What each target of a sequence of targets counts, 0 where there is none.
     """
 
     inputs: Floats
@@ -37,6 +39,7 @@ class MiniBatch:
     targets: Floats | None = None
     gain: Floats | None = None
     missing: NDArray[np.bool_] | None = None
+    step_weights: Floats | None = None
 
 
 class Objective(ABC):

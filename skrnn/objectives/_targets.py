@@ -63,9 +63,9 @@ class TargetScaling:
         return replace(blank, mean=mean, scale=scale)
 
     def encode(
-        self, y: Doubles, inputs: InputScaling, batch: SequenceBatch
+        self, y: Doubles, inputs: InputScaling | None, batch: SequenceBatch | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Targets in the units of the loss, (n_samples, n_targets), and their gain."""
+        """Targets in the units of the loss, (n_samples, n_targets), and their gain; the inputs as in `decode`."""
         level, gain = self._level_and_gain(inputs, batch)
         with np.errstate(over="ignore"):  # too large for float32: training reports it as divergence
             scaled = y - level
@@ -74,7 +74,7 @@ class TargetScaling:
             targets = scaled.astype(np.float32)
         return targets, None if gain is None else gain.astype(np.float32)
 
-    def decode(self, predictions: Doubles, inputs: InputScaling, batch: SequenceBatch | None) -> Doubles:
+    def decode(self, predictions: Doubles, inputs: InputScaling | None, batch: SequenceBatch | None) -> Doubles:
         """Predictions (n_samples, n_targets, …) in the user's units; the batch is only read for "last" and "window"."""
         level, gain = self._level_and_gain(inputs, batch)
         extra = (...,) + (None,) * (predictions.ndim - 2)
@@ -82,11 +82,14 @@ class TargetScaling:
             predictions = predictions * gain[extra]
         return np.asarray(level[extra] + self.mean[extra] + self.scale[extra] * predictions)
 
-    def _level_and_gain(self, inputs: InputScaling, batch: SequenceBatch | None) -> tuple[Doubles, Doubles | None]:
+    def _level_and_gain(
+        self, inputs: InputScaling | None, batch: SequenceBatch | None
+    ) -> tuple[Doubles, Doubles | None]:
         """Level and gain of each target, (n_samples or 1, n_targets)."""
         if self.kind not in ("last", "window"):
             return np.zeros((1, len(self.mean))), None
         assert batch is not None
+        assert inputs is not None
         level, spread = inputs.level_and_spread(batch)
         gain = spread[:, self.feature] / self.scale if self.kind == "window" else None
         return level[:, self.feature], gain

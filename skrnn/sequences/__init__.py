@@ -2,6 +2,13 @@
 
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._canonical import CanonicalRows, canonical_rows
+from skrnn.sequences._categories import (
+    check_categories,
+    encode_categories,
+    keep_used_categories,
+    open_categories,
+    plain_categories,
+)
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import detached, is_ragged, open_container
 from skrnn.sequences._door import check_estimator_X, refuse_frame
@@ -17,12 +24,17 @@ __all__ = [
     "as_numbers",
     "batch_chunks",
     "canonical_rows",
+    "check_categories",
     "check_estimator_X",
     "check_sequences",
     "detached",
+    "encode_categories",
     "is_ragged",
+    "keep_used_categories",
     "mean_and_scale",
+    "open_categories",
     "open_container",
+    "plain_categories",
     "refuse_frame",
     "segment_positions",
     "weighted_mean_and_scale",

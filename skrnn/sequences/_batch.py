@@ -65,6 +65,11 @@ class SequenceBatch:
             spans=_take(self.spans, rows),
         )
 
+    def cut(self, begin: int, size: int) -> SequenceBatch:
+        """The steps from ``begin`` on, ``size`` at most, of sequences that are all longer than ``begin``."""
+        lengths = np.minimum(self.lengths - begin, size)
+        return replace(self, starts=self.starts + begin, lengths=lengths, spans=lengths)
+
     def positions(self) -> tuple[Integers, NDArray[np.bool_] | None]:
         """Step numbers (n_samples, max_length), left-aligned, and which of them are padding (None: none)."""
         width = self.max_length
@@ -74,6 +79,12 @@ class SequenceBatch:
         padding = offsets >= self.lengths[:, None]
         last = self.lengths[:, None] - 1
         return self.starts[:, None] + np.minimum(offsets, last), padding
+
+    def flat_positions(self) -> Integers:
+        """Step numbers of all sequences, one after the other; (sum of the lengths,)."""
+        lengths = np.asarray(self.lengths)
+        before = np.cumsum(lengths) - lengths
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(self.starts - before, lengths))
 
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""

@@ -12,6 +12,7 @@ prefix sums: overlapping windows cost the length of their series, not windows x 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,30 +43,32 @@ class CanonicalRows:
 
 def canonical_rows(
     batch: SequenceBatch,
-    targets: NDArray[np.float64] | None,
+    targets: NDArray[np.float64] | SequenceBatch | None,
     weights: NDArray[np.float64],
     *,
     groups: bool = False,
 ) -> CanonicalRows:
     """Drop, merge and order the rows of a training set.
 
-    ``targets`` (n_samples, k) count as part of a row's content; ``weights`` (n_samples,) are non-negative.
+    ``targets``, (n_samples, k) or a sequence for each row, count as part of its content; ``weights`` (n_samples,) are
+    non-negative.
     """
+    sequences = [batch, targets] if isinstance(targets, SequenceBatch) else [batch]
+    content = targets if isinstance(targets, np.ndarray) else np.zeros((len(weights), 0))
     n_samples, kept = len(weights), None
     if not (weights > 0).all():
         kept = np.flatnonzero(weights > 0)
-        batch, weights = batch.take(kept), weights[kept]
-        targets = None if targets is None else targets[kept]
-    content = np.zeros((len(weights), 0)) if targets is None else targets
+        sequences, weights = [part.take(kept) for part in sequences], weights[kept]
+        content = content[kept]
     uniform = bool((weights == weights[0]).all())
-    keys = _row_hashes(batch, content)
+    keys = _row_hashes(sequences, content)
     # Of equal rows the smallest weight is added first.
     order = np.argsort(keys, kind="stable") if uniform else np.lexsort((weights, keys))
     keys = keys[order]
-    equal = _equal_neighbours(batch, content, order, keys)
+    equal = _equal_neighbours(sequences, content, order, keys)
     if equal is None:  # two different rows with one hash: order by content instead
-        order = np.lexsort((weights, *_content_columns(batch, content)))
-        equal = _equal_neighbours(batch, content, order, None)
+        order = np.lexsort((weights, *_content_columns(sequences, content)))
+        equal = _equal_neighbours(sequences, content, order, None)
         assert equal is not None
     del keys
     first = np.flatnonzero(~equal)
@@ -83,31 +86,34 @@ def canonical_rows(
 
 
 def _equal_neighbours(
-    batch: SequenceBatch, content: NDArray[np.float64], order: NDArray[np.intp], keys: Hashes | None
+    sequences: list[SequenceBatch], content: NDArray[np.float64], order: NDArray[np.intp], keys: Hashes | None
 ) -> NDArray[np.bool_] | None:
     """Whether each row equals the one before it in that order; None if two share a key and differ in content.
 
     ``keys`` are in that order; None: any two neighbours may be equal.
     """
-    n = batch.n_samples
+    n = len(order)
     candidate = np.ones(n - 1, bool) if keys is None else keys[1:] == keys[:-1]
     equal = np.zeros(n, dtype=bool)
     pairs = np.flatnonzero(candidate)
-    size = max(1, _CHUNK_VALUES // (batch.max_length * batch.n_features))
+    size = max(1, _CHUNK_VALUES // max(part.max_length * part.n_features for part in sequences))
     for begin in range(0, len(pairs), size):
         left = pairs[begin : begin + size]
-        equal[left + 1] = _equal_rows(batch, content, order[left], order[left + 1])
+        equal[left + 1] = _equal_rows(sequences, content, order[left], order[left + 1])
     return None if keys is not None and not equal[pairs + 1].all() else equal
 
 
 def _equal_rows(
-    batch: SequenceBatch, content: NDArray[np.float64], left: NDArray[np.intp], right: NDArray[np.intp]
+    sequences: list[SequenceBatch], content: NDArray[np.float64], left: NDArray[np.intp], right: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """Whether the rows at `left` equal those at `right` exactly (NaN equals NaN); (len(left),)."""
-    same = np.asarray(batch.lengths[left] == batch.lengths[right])
-    same &= ((content[left] == content[right]) | (np.isnan(content[left]) & np.isnan(content[right]))).all(axis=1)
-    check = np.flatnonzero(same)
-    if len(check):
+    equal = (content[left] == content[right]) | (np.isnan(content[left]) & np.isnan(content[right]))
+    same = np.asarray(equal.all(axis=1))
+    for batch in sequences:
+        same &= batch.lengths[left] == batch.lengths[right]
+        check = np.flatnonzero(same)
+        if not len(check):
+            break
         a, padding = batch.take(left[check]).positions()
         b, _ = batch.take(right[check]).positions()
         x, y = batch.steps[a], batch.steps[b]  # (pairs, T, F)
@@ -116,33 +122,43 @@ def _equal_rows(
     return same
 
 
-def _content_columns(batch: SequenceBatch, content: NDArray[np.float64]) -> list[NDArray[np.generic]]:
+def _content_columns(sequences: list[SequenceBatch], content: NDArray[np.float64]) -> list[NDArray[np.generic]]:
     """Sort keys that decide between any two different rows, least significant first."""
-    positions, padding = batch.positions()
-    values = batch.steps[positions]
-    if padding is not None:
-        values[padding] = 0.0
-    flat = _bits(values.reshape(len(values), -1))
-    return [batch.lengths, *_clean(content).T, *flat.T]
+    columns: list[NDArray[np.generic]] = []
+    for batch in sequences:
+        positions, padding = batch.positions()
+        values = batch.steps[positions]
+        if padding is not None:
+            values[padding] = 0.0
+        columns += [batch.lengths, *_bits(values.reshape(len(values), -1)).T]
+    return [*columns, *_clean(content).T]
 
 
-def _row_hashes(batch: SequenceBatch, content: NDArray[np.float64]) -> Hashes:
-    """A 64-bit hash of each row's sequence, length and target; (n_samples,)."""
-    hashes = np.empty(batch.n_samples, np.uint64)
+def _row_hashes(sequences: list[SequenceBatch], content: NDArray[np.float64]) -> Hashes:
+    """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
+    hashes = np.empty(len(content), np.uint64)
     with np.errstate(over="ignore"):
-        prefix = _step_hashes(batch.steps)
-        prefix *= _powers(_BASE, len(prefix))
-        np.cumsum(prefix, out=prefix)
-        inverse = _powers(_BASE_INVERSE, len(prefix))
-        for rows in _row_chunks(batch.n_samples):
-            starts, lengths = batch.starts[rows], batch.lengths[rows]
-            polynomial = (prefix[starts + lengths] - prefix[starts]) * inverse[starts]
+        prefixes = [_prefix_sums(batch.steps) for batch in sequences]
+        inverses = [_powers(_BASE_INVERSE, len(prefix)) for prefix in prefixes]
+        for rows in _row_chunks(len(content)):
+            columns = []
+            for batch, prefix, inverse in zip(sequences, prefixes, inverses, strict=True):
+                starts, lengths = batch.starts[rows], batch.lengths[rows]
+                polynomial = (prefix[starts + lengths] - prefix[starts]) * inverse[starts]
+                columns += [polynomial, lengths.astype(np.uint64)]
             targets = _clean(content[rows]).view(np.uint64)
-            hashes[rows] = _mix_columns([polynomial, lengths.astype(np.uint64), *targets.T])
+            hashes[rows] = _mix_columns([*columns, *targets.T])
     return hashes
 
 
-def _step_hashes(steps: NDArray[np.float32]) -> Hashes:
+def _prefix_sums(steps: NDArray[np.floating[Any]]) -> Hashes:
+    """Sums of the hashes of the steps before each step, times rising powers of the base; (n_steps + 1,)."""
+    prefix = _step_hashes(steps)
+    prefix *= _powers(_BASE, len(prefix))
+    return np.cumsum(prefix, out=prefix)
+
+
+def _step_hashes(steps: NDArray[np.floating[Any]]) -> Hashes:
     """0, and a hash of each step's values; (n_steps + 1,)."""
     hashes = np.zeros(len(steps) + 1, np.uint64)
     for rows in _row_chunks(len(steps)):
@@ -161,11 +177,11 @@ def _clean(content: NDArray[np.float64]) -> NDArray[np.float64]:
     return content
 
 
-def _bits(values: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """The bits of float32 values, with one zero and one NaN."""
-    clean = values + np.float32(0.0)  # -0.0 becomes 0.0
-    clean[np.isnan(clean)] = np.float32("nan")
-    return clean.view(np.uint32)
+def _bits(values: NDArray[np.floating[Any]]) -> NDArray[np.unsignedinteger[Any]]:
+    """The bits of float32 or float64 values, with one zero and one NaN."""
+    clean = np.ascontiguousarray(values + values.dtype.type(0.0))  # -0.0 becomes 0.0
+    clean[np.isnan(clean)] = np.nan
+    return clean.view(np.uint32 if clean.itemsize == 4 else np.uint64)
 
 
 def _powers(base: int, n: int) -> Hashes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skrnn.sequences._batch import SequenceBatch, steps_under
 from skrnn.sequences._numbers import as_numbers
 
-__all__ = ["check_sequences"]
+__all__ = ["check_sequences", "fold_rows", "refuse_empty"]
 
 Dtype = type[np.floating[Any]]
 
@@ -52,7 +52,7 @@ def check_sequences(
         batch = _from_list(X, name, dtype)
     else:
         array = as_numbers(X, name)
-        folded = _fold(array, features_per_step, name) if array.ndim == 2 else array
+        folded = fold_rows(array, features_per_step, name) if array.ndim == 2 else array
         batch = _from_array(folded, name, dtype)
     _refuse_infinity(batch, feature_names, folded=not isinstance(X, list) and len(X.shape) == 2)
     return SequenceBatch.from_spans(batch.steps, batch.starts, batch.spans)
@@ -95,12 +95,8 @@ def _one_sequence(item: Any, name: str, label: str) -> NDArray[Any]:
 
 def _from_array(array: NDArray[Any], name: str, dtype: Dtype) -> SequenceBatch:
     """Sequences of one length: the steps under the array, without a copy where the layout allows it."""
+    refuse_empty(array, name)
     n_samples, n_timesteps, n_features = array.shape
-    for size, axis in ((n_samples, "sample"), (n_timesteps, "time step"), (n_features, "feature")):
-        if size == 0:
-            raise ValueError(
-                f"Found array with 0 {axis}(s) (shape={array.shape}) while a minimum of 1 is required by {name}."
-            )
     view = steps_under(array)
     series, stride = view or (np.ascontiguousarray(array).reshape(-1, n_features), n_timesteps)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
@@ -110,7 +106,16 @@ def _from_array(array: NDArray[Any], name: str, dtype: Dtype) -> SequenceBatch:
     return SequenceBatch(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans)
 
 
-def _fold(array: NDArray[Any], features_per_step: int | Literal["all"], name: str) -> NDArray[Any]:
+def refuse_empty(array: NDArray[Any], name: str) -> None:
+    """An array (n_samples, n_timesteps, n_features) without anything in it."""
+    for size, axis in zip(array.shape, ("sample", "time step", "feature"), strict=True):
+        if size == 0:
+            raise ValueError(
+                f"Found array with 0 {axis}(s) (shape={array.shape}) while a minimum of 1 is required by {name}."
+            )
+
+
+def fold_rows(array: NDArray[Any], features_per_step: int | Literal["all"], name: str) -> NDArray[Any]:
     """Flat rows (n_samples, T * k) as (n_samples, T, k), as a view of overlapping windows too."""
     n_samples, width = array.shape
     k = width if features_per_step == "all" else features_per_step

@@ -10,6 +10,7 @@ from sklearn import get_config
 from sklearn.utils.validation import _get_feature_names, validate_data
 
 from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._categories import check_categories, open_categories
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
 
@@ -26,10 +27,11 @@ def check_estimator_X(
     ``n_features_in_`` counts the columns of a flat 2-D X, and the features of a time step of any other X.
     """
     name = type(estimator).__name__
+    embeds = getattr(estimator, "embedding_dim", None) is not None
     nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
     if nested and not reset and estimator._input_kind == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
-    X = open_container(X, name)
+    X = open_categories(X, name) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
     kind = "flat" if flat else "steps"
     if not reset and kind != estimator._input_kind:
@@ -43,9 +45,14 @@ def check_estimator_X(
     else:
         names = _names_of_steps(X) if reset else getattr(estimator, "feature_names_in_", None)
         _check_names_of_steps(X, names)
-    batch = check_sequences(
-        X, features_per_step=estimator.features_per_step, name=name, feature_names=names, dtype=dtype
-    )
+    width = estimator.features_per_step
+    if embeds:
+        known = None if reset else estimator.categories_
+        batch, found = check_categories(X, known, features_per_step=width, name=name)
+        if reset:
+            estimator.categories_ = found
+    else:
+        batch = check_sequences(X, features_per_step=width, name=name, feature_names=names, dtype=dtype)
     if not flat:
         _check_step_features(estimator, batch.n_features, names, reset)
     if reset:

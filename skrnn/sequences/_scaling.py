@@ -55,6 +55,11 @@ class InputScaling:
             )
         return cls(kind, mean, scale, batch.missing_features())
 
+    @classmethod
+    def of_categories(cls, n_features: int) -> InputScaling:
+        """Category numbers stay as they are; a missing one becomes 0, the number of the unknown."""
+        return cls(None, np.zeros(n_features), np.ones(n_features), np.zeros(n_features, bool))
+
     def gather(
         self, batch: SequenceBatch, dtype: DTypeLike = np.float32
     ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:

@@ -1,8 +1,9 @@
 """Floor 3: weights from data. One verb, `train`, that takes finished values and returns a finished value."""
 
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
+from skrnn.training._ctc import UnalignedLabels
 from skrnn.training._loop import train
-from skrnn.training._predict import predict_outputs
+from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 
 __all__ = [
     "Observer",
@@ -10,6 +11,9 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "TrainingSet",
+    "UnalignedLabels",
+    "predict_attention",
     "predict_outputs",
+    "predict_tokens",
     "train",
 ]

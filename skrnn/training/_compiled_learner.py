@@ -38,6 +38,7 @@ class CompiledLearner:
         self.n_steps = int(optimizer_state.get("step", 0))
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
         self.largest_norm = 0.0
+        self.sampling = 0.0  # decoders of tokens train on the other engine
 
     def step(self, batch: MiniBatch, share: NDArray[np.float32], rate: float) -> tuple[float, float]:
         """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
@@ -69,6 +70,10 @@ class CompiledLearner:
         names = STATES[self.config.optimizer]
         counted = {} if self.config.optimizer == "sgd" else {"step": np.array(self.n_steps, np.float32)}
         return {**counted, **{name: value.copy() for name, value in zip(names, self.state, strict=True)}}
+
+    def carry(self, rows: NDArray[np.intp] | None) -> None:
+        """States are carried on the other engine only."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """End the threads."""

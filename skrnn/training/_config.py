@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -20,7 +20,10 @@ _KEPT_VALUES = 1 << 22
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; the parameters of the estimators under the same names, checked there."""
+    """How to train; the parameters of the estimators under the same names, checked there.
+
+    ``chunk_steps``: an update for every so many time steps; the state is carried from one to the next.
+    """
 
     optimizer: str = "adam"
     learning_rate: float = 1e-2
@@ -28,6 +31,8 @@ class TrainingConfig:
     weight_decay: float = 0.0
     max_grad_norm: float | None = 1.0
     bptt_steps: int | None = None
+    chunk_steps: int | None = None
+    scheduled_sampling: float = 0.0
     batch_size: int = 32
     max_iter: int = 100
     shuffle: bool = True
@@ -40,13 +45,18 @@ class TrainingConfig:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Rows to learn from (or to validate on), their targets in the units of the loss and their weights."""
+    """Rows to learn from (or to validate on), their targets in the units of the loss and their weights.
+
+    Sequences of targets have a last column of step weights. ``unknown`` holds, where inputs are category numbers, how
+    likely each of them is read as unknown in training; an array for each feature.
+    """
 
     batch: SequenceBatch
     scaling: InputScaling
-    targets: NDArray[np.float32] | None
+    targets: NDArray[np.float32] | SequenceBatch | None
     gain: NDArray[np.float32] | None
     weights: NDArray[np.float64]
+    unknown: tuple[NDArray[np.float32], ...] = ()
 
     @cached_property
     def inputs(self) -> NDArray[np.float32] | None:
@@ -56,16 +66,50 @@ class TrainingSet:
             return None
         return np.asarray(self.scaling.gather(self.batch)[0], np.float32)
 
-    def mini_batch(self, rows: NDArray[np.intp]) -> MiniBatch:
-        """Gather some rows."""
-        targets = None if self.targets is None else self.targets[rows]
+    @property
+    def n_targets(self) -> int:
+        """Targets of a sequence, or of a time step."""
+        if isinstance(self.targets, SequenceBatch):
+            return self.targets.n_features - 1
+        return 0 if self.targets is None else int(self.targets.shape[1])
+
+    def mini_batch(self, rows: NDArray[np.intp], rng: np.random.Generator | None = None) -> MiniBatch:
+        """Gather some rows; with ``rng``, to train on: some categories are read as unknown."""
+        targets, step_weights = self._targets(rows)
         gain = None if self.gain is None else self.gain[rows]
         missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
         if self.inputs is not None:
             inputs, lengths = self.inputs[rows], self._even_lengths[: len(rows)]
         else:
             inputs, lengths = self.scaling.gather(self.batch.take(rows))
-        return MiniBatch(inputs, lengths, targets, gain, missing)
+        if rng is not None and self.unknown:
+            inputs = self._with_unknown(inputs, rng)
+        return MiniBatch(inputs, lengths, targets, gain, missing, step_weights)
+
+    def chunk(self, rows: NDArray[np.intp], begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
+        """The steps from ``begin`` on, ``size`` at most, of rows that are longer than ``begin``."""
+        assert isinstance(self.targets, SequenceBatch)
+        parts = (part.take(rows).cut(begin, size) for part in (self.batch, self.targets))
+        batch, targets = parts
+        some = replace(self, batch=batch, targets=targets, weights=self.weights[rows])
+        return some.mini_batch(np.arange(len(rows)), rng)
+
+    def _targets(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """Targets (B, k), or targets (B, L, k) and their weights (B, L)."""
+        if not isinstance(self.targets, SequenceBatch):
+            return (None if self.targets is None else self.targets[rows]), None
+        some = self.targets.take(rows)
+        positions, padding = some.positions()
+        values = some.steps[positions].astype(np.float32)
+        if padding is not None:
+            values[padding] = 0.0
+        return values[:, :, :-1], values[:, :, -1]
+
+    def _with_unknown(self, inputs: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        """Category numbers (B, T, F), some of them replaced by 0."""
+        draws = rng.random(inputs.shape, dtype=np.float32)
+        rates = [rate[inputs[:, :, f].astype(np.intp)] for f, rate in enumerate(self.unknown)]
+        return np.where(draws < np.stack(rates, axis=2), np.float32(0.0), inputs)
 
     @cached_property
     def _even_lengths(self) -> NDArray[np.intp]:

@@ -8,10 +8,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn.exceptions import DivergenceError
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
-from skrnn.objectives import Objective
+from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._schedule import rate_factor
 
@@ -69,7 +70,7 @@ def train(
                 observer.epoch_begins()
             curve.append(_run_epoch(learner, data, config, rng, epoch, watch.rate))
             if validation is not None and validation_curve is not None:
-                validation_curve.append(_mean_loss(learner, validation))
+                validation_curve.append(_mean_loss(learner, validation, config))
             stop = watch.look((validation_curve or curve)[-1], learner)
             if observer is not None:
                 stop |= observer.epoch_ends(Progress(list(curve), validation_curve, learner.weights))
@@ -129,15 +130,44 @@ def _run_epoch(
     for number, begin in enumerate(starts):
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
+        learner.sampling = config.scheduled_sampling * progress
         factor = rate_factor(config.learning_rate_schedule, progress)
-        loss, norm = learner.step(data.mini_batch(rows), data.shares(rows), rate * factor)
-        if not (isfinite(loss) and isfinite(norm)):
-            what = "gradient" if isfinite(loss) else "loss"
-            raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
-        total += loss * len(rows)
+        for batch, share, part in _pieces(learner, data, rows, config, rng):
+            loss, norm = learner.step(batch, share, rate * factor)
+            if not (isfinite(loss) and isfinite(norm)):
+                what = "gradient" if isfinite(loss) else "loss"
+                raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
+            total += loss * len(rows) * part
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, rate)
     return total / n
+
+
+def _pieces(
+    learner: Learner,
+    data: TrainingSet,
+    rows: NDArray[np.intp],
+    config: TrainingConfig,
+    rng: np.random.Generator | None = None,
+) -> Iterator[tuple[MiniBatch, NDArray[np.float32], float]]:
+    """The mini-batch of some rows, what each row counts in it, and 1; or, one after the other, its chunks of time.
+
+    The learner carries its state from one chunk to the next. A chunk counts as if it were all of the rows' time; the
+    third value is which part of it that is.
+    """
+    shares = data.shares(rows)
+    if config.chunk_steps is None:
+        yield data.mini_batch(rows, rng), shares, 1.0
+        return
+    lengths = data.batch.lengths[rows]
+    longest, before = int(lengths.max()), np.arange(len(rows))
+    for begin in range(0, longest, config.chunk_steps):
+        going_on = np.flatnonzero(lengths > begin)
+        learner.carry(np.searchsorted(before, going_on) if begin else None)
+        part = min(config.chunk_steps, longest - begin) / longest
+        batch = data.chunk(rows[going_on], begin, config.chunk_steps, rng)
+        yield batch, (shares[going_on] / part).astype(np.float32), part
+        before = going_on
 
 
 def _divergence(what: str, value: float, largest: float, epoch: int, batch: int, rate: float) -> DivergenceError:
@@ -147,12 +177,16 @@ def _divergence(what: str, value: float, largest: float, epoch: int, batch: int,
     )
 
 
-def _mean_loss(learner: Learner, data: TrainingSet) -> float:
+def _mean_loss(learner: Learner, data: TrainingSet, config: TrainingConfig) -> float:
     """Weighted mean loss of all rows."""
     total = 0.0
     for begin in range(0, len(data.weights), _EVALUATION_ROWS):
         rows = np.arange(begin, min(begin + _EVALUATION_ROWS, len(data.weights)))
-        total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
+        if config.chunk_steps is None:
+            total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
+            continue
+        for batch, share, part in _pieces(learner, data, rows, config):
+            total += float(learner.losses(batch) @ share) * len(rows) * part
     return total / float(data.weights.sum())
 
 

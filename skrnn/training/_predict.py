@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from skrnn.networks import NetworkSpec, run_network
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 
-__all__ = ["predict_outputs"]
+if TYPE_CHECKING:
+    from skrnn.networks import Search
+
+__all__ = ["predict_attention", "predict_outputs", "predict_tokens"]
 
 
 def predict_outputs(
@@ -30,3 +33,49 @@ def predict_outputs(
     for rows in batch_chunks(batch, width):
         inputs, lengths = scaling.gather(batch.take(rows), np.float64)
         yield run_network(spec, weights, inputs, lengths, want=want, device=device, engine=engine, n_threads=n_threads)
+
+
+def predict_tokens(
+    spec: NetworkSpec,
+    weights: Mapping[str, NDArray[np.float32]],
+    scaling: InputScaling,
+    batch: SequenceBatch,
+    search: Search,
+    *,
+    device: str = "cpu",
+    n_threads: int = 1,
+) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+    """The tokens that a decoder writes for each sequence, and their log-probabilities."""
+    from skrnn.networks import search_tokens
+
+    width = spec.input_size + 8 * spec.state_size * search.beam_width
+    tokens: list[NDArray[np.intp]] = []
+    scores = []
+    for rows in batch_chunks(batch, width):
+        inputs, lengths = scaling.gather(batch.take(rows), np.float64)
+        found, score = search_tokens(spec, weights, inputs, lengths, search, device=device, n_threads=n_threads)
+        tokens += found
+        scores.append(score)
+    return tokens, np.concatenate(scores)
+
+
+def predict_attention(
+    spec: NetworkSpec,
+    weights: Mapping[str, NDArray[np.float32]],
+    scaling: InputScaling,
+    batch: SequenceBatch,
+    tokens: list[NDArray[np.intp]],
+    *,
+    device: str = "cpu",
+    n_threads: int = 1,
+) -> list[NDArray[np.float64]]:
+    """For each sequence, how much each of its tokens attends to each step (segment); (L_i, T_i)."""
+    from skrnn.networks import attend
+
+    found = []
+    for row, written in enumerate(tokens):
+        inputs, lengths = scaling.gather(batch.take(np.array([row])), np.float64)
+        read = np.concatenate([np.zeros(1, np.intp), written])[None, : max(len(written), 1)]
+        attention = attend(spec, weights, inputs, lengths, read, device=device, n_threads=n_threads)[0]
+        found.append(attention[: len(written)])
+    return found

@@ -13,6 +13,7 @@ from torch import Tensor
 from skrnn.networks import NetworkSpec, forward, frozen_names
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import TrainingConfig
+from skrnn.training._torch_tokens import rows_of_states, tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
 
@@ -52,6 +53,8 @@ class TorchLearner:
             self.parameters[name] = parameter
             start += value.size
         self.largest_norm = 0.0
+        self.carried: Any = None  # the state of each layer before the next mini-batch, where it goes on with the last
+        self.sampling = 0.0  # how likely a decoder of tokens reads a token of its own in place of the right one
         self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
         self._load(optimizer_state)
@@ -111,18 +114,34 @@ class TorchLearner:
         drop = training and self.spec.dropout > 0
         self.cell.training = training
         x = torch.from_numpy(batch.inputs).to(self.flat.device)
-        return forward(
+        tokens = tokens_to_read(batch).to(x.device) if self.spec.readout == "tokens" else None
+        if tokens is not None and training and self.sampling > 0:
+            with torch.no_grad():
+                run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=tokens)
+            tokens = with_own_tokens(tokens, run.outputs, self.sampling, self.rng)
+        run = forward(
             self.spec,
             self.cell,
             self.parameters,
             x,
             batch.lengths,
+            tokens=tokens,
+            carried=self.carried,
             draw_mask=self._draw_mask if drop else None,
             bptt_steps=self.config.bptt_steps,
-        ).outputs
+        )
+        if self.config.chunk_steps is not None:
+            self.carried = run.carried
+        return run.outputs
 
     def _loss(self, outputs: Tensor, batch: MiniBatch) -> tuple[NDArray[Any], NDArray[Any]]:
         return self.objective.loss(outputs.cpu().numpy(), batch)
+
+    def carry(self, rows: NDArray[np.intp] | None) -> None:
+        """Go on with these rows of the last mini-batch; None: begin anew."""
+        self.carried = (
+            None if rows is None else rows_of_states(self.carried, torch.from_numpy(rows).to(self.flat.device))
+        )
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
         keep = 1 - self.spec.dropout

@@ -1,0 +1,377 @@
+"""Texts to more text."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
+from skrnn.estimators._strands import as_tokens, cut_into_strands, next_token_log_probabilities, softmax
+from skrnn.estimators._validation import check_X
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import CrossEntropy, EveryStep, Objective
+from skrnn.sequences import SequenceBatch
+
+__all__ = ["RNNLanguageModel"]
+
+_FIXED = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
+
+
+class RNNLanguageModel(BaseRNN):
+    """Language model: the probability of the next token, given all tokens before it; and texts drawn from it.
+
+    Texts are strings, read by characters, or lists of tokens (strings or integers). Minimises the cross-entropy of each
+    token but a text's first.
+
+    Parameters
+    ----------
+    cell : {"rnn", "gru", "lstm"}, default="gru"
+        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory.
+    hidden_size : int, default=32
+        Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
+        square, and overfit small data.
+    num_layers : int, default=1
+        Recurrent layers, each reading the states of the one below; 1 to 1024.
+    nonlinearity : {"tanh", "relu"}, default="tanh"
+        Of the "rnn" cell only.
+    dropout : float, default=0.0
+        Probability, in [0, 1), that an output of a layer is set to zero in training.
+    embedding_dim : int, default=32
+        Trained numbers that stand for a token; at least 1.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
+        "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
+        momentum of 0.9; "rmsprop".
+    learning_rate : float, default=0.01
+        Step size; above 0. Smaller is slower and steadier.
+    learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+    weight_decay : float, default=0.0
+        Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
+    max_grad_norm : float or None, default=1.0
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
+        2013). None: no bound.
+    bptt_steps : int or None, default=64
+        Truncated back-propagation through time: an update for every so many tokens; the state is carried on from one
+        to the next, the gradient is not. Memory does not grow with the length of the texts. None: through whole texts.
+    batch_size : int, default=32
+        Texts that are read side by side; at least 1. If there are fewer, long ones are cut into so many strands.
+    max_iter : int, default=100
+        Epochs at most; at least 1.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
+    early_stopping : bool, default=False
+        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when their
+        loss no longer improves, and restore the weights of the best epoch. Without it the training loss decides
+        when to stop, and the last weights stay.
+    validation_fraction : float, default=0.1
+        In (0, 1); only used with ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of at least ``tol`` after which training stops.
+    tol : float, default=1e-4
+        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, shuffles and dropout. The same int, data and versions give the same bits on a machine.
+    verbose : int, default=0
+        1 prints the loss of each epoch.
+    n_jobs : int or None, default=None
+        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+    device : str, default="auto"
+        A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
+        accelerator is there.
+    engine : {"auto", "compiled", "torch"}, default="auto"
+        What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
+        every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
+
+    Attributes
+    ----------
+    categories_ : list of one ndarray
+        The tokens, sorted. A token that `fit` did not see is read as unknown, and not scored.
+    weights_ : dict of str to ndarray
+        Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
+    network_ : torch.nn.Module
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
+        where `predict` takes and gives the user's units.
+    n_parameters_ : int
+        How many numbers were trained.
+    n_iter_ : int
+        Epochs trained.
+    loss_, best_loss_ : float
+        Loss of the last epoch; lowest loss (on the validation part, if there is one).
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation part after each epoch; None without ``early_stopping``.
+    n_outputs_ : int
+        1: the next token.
+    n_features_in_ : int
+        1: a token per step.
+
+    See Also
+    --------
+    RNNSeq2Seq : Text for each of many inputs.
+
+    Examples
+    --------
+    >>> from skrnn import RNNLanguageModel
+    >>> model = RNNLanguageModel(hidden_size=16, max_iter=30, random_state=0).fit("abracadabra " * 50)
+    >>> model.sample("abrac", length=7, temperature=0.1, random_state=0)
+    'adabra '
+    >>> bool(model.perplexity("abracadabra abracadabra") < 1.5)
+    True
+    """
+
+    bidirectional = False  # parameters of the other estimators that have one value here
+    features_per_step = 1
+    segment = None
+    segment_stride = None
+    scaling = None
+
+    _carries_state = True
+    _stream_methods = ()
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **{name: SHARED_CONSTRAINTS[name] for name in SHARED_CONSTRAINTS if name not in _FIXED},
+        "cell": [Options({"rnn", "gru", "lstm"})],
+        "embedding_dim": [integers(1)],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell: str = "gru",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        dropout: float = 0.0,
+        embedding_dim: int = 32,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-2,
+        learning_rate_schedule: str | None = None,
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = 1.0,
+        bptt_steps: int | None = 64,
+        batch_size: int = 32,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        device: str = "auto",
+        engine: str = "auto",
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.nonlinearity = nonlinearity
+        self.dropout = dropout
+        self.embedding_dim = embedding_dim
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.bptt_steps = bptt_steps
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.device = device
+        self.engine = engine
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Learn which token follows.
+
+        Parameters
+        ----------
+        X : str, list of str, or list of lists of tokens
+            A text, or several.
+        y : ignored
+            For compatibility with scikit-learn.
+        sample_weight : array-like of shape (n_texts,) or float, default=None
+            Weights of the texts, not negative.
+
+        Returns
+        -------
+        self : RNNLanguageModel
+            Fitted. Every call starts afresh unless ``warm_start=True``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, sample_weight or a parameter is not usable; the message says where and what to do.
+        skrnn.DivergenceError
+            If the training loss is no longer finite. The estimator is then as it was before the call.
+        """
+        self._validate_params()
+        strands, weights = cut_into_strands(as_tokens(self, X), sample_weight, self.batch_size, self.bptt_steps)
+        return super().fit(strands, None, weights)
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """The log-probability of each text, given its first token.
+
+        Parameters
+        ----------
+        X : str, list of str, or list of lists of tokens
+            Texts.
+
+        Returns
+        -------
+        log_probabilities : float64 array of shape (n_texts,)
+            In nats. Tokens that `fit` did not see are left out.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        return np.array([scores.sum() for scores in self._scores(X)])
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean log-probability of a token; minus the cross-entropy in nats.
+
+        Parameters
+        ----------
+        X : str, list of str, or list of lists of tokens
+            Texts.
+        y : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        score : float
+            At most 0.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        scores = np.concatenate(self._scores(X))
+        if not len(scores):
+            raise ValueError("X has no token to score: a text needs two tokens, of which `fit` has seen the second.")
+        return float(scores.mean())
+
+    def perplexity(self, X: Any) -> float:
+        """exp of minus `score`: between how many equally likely tokens the model chooses, on average.
+
+        Parameters
+        ----------
+        X : str, list of str, or list of lists of tokens
+            Texts.
+
+        Returns
+        -------
+        perplexity : float
+            At least 1; the number of tokens for a model that knows nothing.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable.
+        """
+        return float(np.exp(-self.score(X)))
+
+    def sample(
+        self,
+        prompt: Any,
+        length: int = 100,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Draw a continuation of a text.
+
+        Parameters
+        ----------
+        prompt : str, or list of tokens
+            How the text begins; at least one token.
+        length : int, default=100
+            Tokens to draw; at least 0.
+        temperature : float, default=1.0
+            Log-probabilities are divided by it; above 0. Smaller is more predictable.
+        top_k : int or None, default=None
+            Draw from so many most probable tokens only; at least 1. None: from all.
+        random_state : int, RandomState instance or None, default=None
+            Of the draws.
+
+        Returns
+        -------
+        continuation : str, or list of tokens
+            As the prompt, which is not repeated.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If an argument is not usable.
+        """
+        from skrnn.networks import NetworkStream  # needs numba
+
+        check_is_fitted(self)
+        for label, value, low in (("length", length, 0), ("top_k", top_k, 1)):
+            if not (isinstance(value, Integral) and value >= low) and (value is not None or label == "length"):
+                raise ValueError(f"{label} must be an int, at least {low}. Got {value!r} instead.")
+        if not (np.isreal(temperature) and 0 < temperature < np.inf):
+            raise ValueError(f"temperature must be a number above 0. Got {temperature!r} instead.")
+        batch = check_X(self, as_tokens(self, [prompt]), reset=False)
+        stream = NetworkStream(NetworkSpec(**self._spec), self.weights_)
+        codes = np.nan_to_num(batch.steps[batch.flat_positions()]).astype(np.float64)
+        outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
+        for _ in range(length):
+            scores = outputs[0, 1:] / temperature
+            if top_k is not None and top_k < len(scores):
+                scores = np.where(scores >= np.sort(scores)[-top_k], scores, -np.inf)
+            drawn.append(int(rng.choice(len(scores), p=softmax(scores))))
+            outputs = stream.step(np.full((1, 1, 1), drawn[-1] + 1.0))
+        tokens = self.categories_[0][drawn].tolist() if drawn else []
+        return "".join(tokens) if isinstance(prompt, str) else tokens
+
+    def _scores(self, X: Any) -> list[NDArray[np.float64]]:
+        """The log-probabilities of the tokens of each text but its first."""
+        check_is_fitted(self)
+        batch = check_X(self, as_tokens(self, X), reset=False)
+        return next_token_log_probabilities(NetworkSpec(**self._spec), self.weights_, batch)
+
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> None:
+        if (batch.lengths < 2).all():
+            raise ValueError(f"{type(self).__name__} learns which token follows: at least one text needs two tokens.")
+        self._target_form = "next"
+
+    def _make_objective(self, n_features: int) -> Objective:
+        return EveryStep(CrossEntropy(len(self.categories_[0]) + 1))
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        spec = state["_spec"]
+        if spec["readout"] != "steps" or spec["vocabulary"] != (spec["output_size"],) or spec["bidirectional"]:
+            raise ValueError("State does not fit: it is not that of a language model.")
+
+
+RNNLanguageModel.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -1,0 +1,416 @@
+"""Sequences to sequences of another length."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._fitted import scalings
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, n_threads
+from skrnn.estimators._tokens import decode_tokens, encode_tokens, exact_matches
+from skrnn.estimators._validation import check_X
+from skrnn.networks import NetworkSpec, resolve_device
+from skrnn.objectives import CrossEntropy, EveryToken, Objective
+from skrnn.sequences import SequenceBatch
+from skrnn.training import predict_attention, predict_tokens
+
+__all__ = ["RNNSeq2Seq"]
+
+
+class RNNSeq2Seq(BaseRNN):
+    """Sequences to sequences of tokens of any length: translation, spelling to sound, captions.
+
+    A recurrent encoder reads X, a recurrent decoder writes y token by token. Minimises the cross-entropy of the tokens.
+    Targets are lists of tokens (strings or integers), or strings, which are read, and written again, by characters.
+
+    Parameters
+    ----------
+    cell : {"rnn", "gru", "lstm"}, default="gru"
+        The recurrent cell of the encoder and of the decoder: vanilla (Elman), gated recurrent unit, long short-term
+        memory.
+    hidden_size : int, default=32
+        Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
+        square, and overfit small data.
+    num_layers : int, default=1
+        Recurrent layers of the encoder, and of the decoder, each reading the states of the one below; 1 to 1024.
+    nonlinearity : {"tanh", "relu"}, default="tanh"
+        Of the "rnn" cell only.
+    bidirectional : bool, default=False
+        Whether the encoder reads each sequence backwards too. The features of both directions are concatenated.
+    dropout : float, default=0.0
+        Probability, in [0, 1), that an output of a layer is set to zero in training.
+    embedding_dim : int, default=None
+        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
+        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
+        rare ones are sometimes read as unknown. None: X holds numbers.
+    target_embedding_dim : int, default=32
+        Numbers that stand for a token where the decoder reads it; at least 1.
+    attention : {"luong"} or None, default="luong"
+        How the decoder looks back at the steps of X: "luong", global attention with the general score (Luong, Pham &
+        Manning, EMNLP 2015). None: it knows only the encoder's last state, which limits the length of what it can
+        write.
+    features_per_step : int or "all", default=1
+        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+        Other forms of X have their own features and do not use it.
+    segment : int, default=None
+        Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
+        sequences get faster and remember further. None: no projection.
+    segment_stride : int, default=None
+        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
+        step.
+    scaling : {"standard", "window", "last"} or None, default="standard"
+        "standard": each input feature has mean 0 and standard deviation 1 over the training set. "last"
+        also takes the last value of each sequence off it, "window" its mean and, by division, its standard deviation:
+        for series whose level drifts. None: the data as they are.
+    scheduled_sampling : float, default=0.0
+        In training the decoder reads the right token before each one that it writes (teacher forcing). This part of
+        them, in [0, 1], is drawn from its own predictions instead in the last epoch; the part grows from 0 in
+        proportion to the epochs (Bengio et al., NIPS 2015).
+    beam_width : int, default=1
+        Hypotheses that `predict` follows; 1 is the greedy search. More take proportionally longer.
+    length_penalty : float, default=1.0
+        Hypotheses are ranked by log-probability / length ** length_penalty; at least 0. Smaller prefers shorter ones.
+    max_length : int or None, default=None
+        Tokens that `predict` writes at most; at least 1. None: twice the longest target of `fit`.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
+        "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
+        momentum of 0.9; "rmsprop".
+    learning_rate : float, default=0.01
+        Step size; above 0. Smaller is slower and steadier.
+    learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
+        "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+    weight_decay : float, default=0.0
+        Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
+    max_grad_norm : float or None, default=1.0
+        The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
+        2013). None: no bound.
+    bptt_steps : int, default=None
+        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
+        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
+    batch_size : int, default=32
+        Sequences per update; at least 1. More are faster per epoch and need more epochs.
+    max_iter : int, default=100
+        Epochs at most; at least 1.
+    shuffle : bool, default=True
+        Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
+    early_stopping : bool, default=False
+        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when their
+        loss no longer improves, and restore the weights of the best epoch. Without it the training loss decides
+        when to stop, and the last weights stay.
+    validation_fraction : float, default=0.1
+        In (0, 1); only used with ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of at least ``tol`` after which training stops.
+    tol : float, default=1e-4
+        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, shuffles and dropout. The same int, data and versions give the same bits on a machine.
+    verbose : int, default=0
+        1 prints the loss of each epoch.
+    n_jobs : int or None, default=None
+        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+    device : str, default="auto"
+        A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
+        accelerator is there.
+    engine : {"auto", "compiled", "torch"}, default="auto"
+        What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
+        every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
+
+    Attributes
+    ----------
+    tokens_ : ndarray of shape (n_tokens,)
+        The tokens of y, sorted.
+    weights_ : dict of str to ndarray
+        Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
+    network_ : torch.nn.Module
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
+        where `predict` takes and gives the user's units.
+    n_parameters_ : int
+        How many numbers were trained.
+    n_iter_ : int
+        Epochs trained.
+    loss_, best_loss_ : float
+        Loss of the last epoch; lowest loss (on the validation part, if there is one).
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation part after each epoch; None without ``early_stopping``.
+    n_outputs_ : int
+        1: a token is written at a time.
+    categories_ : list of ndarray
+        Of each feature, sorted; only with ``embedding_dim``.
+    n_features_in_ : int
+        Columns of a 2-D X; features per time step of any other X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a data frame or a list of data frames with string columns.
+
+    See Also
+    --------
+    RNNClassifier : One class per sequence, or per time step.
+
+    Examples
+    --------
+    >>> from skrnn import RNNSeq2Seq
+    >>> X = [[a, b, c] for a in range(4) for b in range(4) for c in range(4)]
+    >>> y = ["".join("abcd"[token] for token in reversed(row)) for row in X]
+    >>> model = RNNSeq2Seq(embedding_dim=8, hidden_size=16, max_iter=60, random_state=0).fit(X, y)
+    >>> model.predict([[0, 1, 2]])
+    ['cba']
+    """
+
+    _stream_methods = ()
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SHARED_CONSTRAINTS,
+        "cell": [Options({"rnn", "gru", "lstm"})],
+        "target_embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "attention": [Options({"luong"}), None],
+        "scheduled_sampling": [Interval(Real, 0, 1, closed="both")],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, None, closed="left")],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell: str = "gru",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        embedding_dim: int | None = None,
+        target_embedding_dim: int = 32,
+        attention: str | None = "luong",
+        features_per_step: int | Literal["all"] = 1,
+        segment: int | None = None,
+        segment_stride: int | None = None,
+        scaling: str | None = "standard",
+        scheduled_sampling: float = 0.0,
+        beam_width: int = 1,
+        length_penalty: float = 1.0,
+        max_length: int | None = None,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-2,
+        learning_rate_schedule: str | None = None,
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = 1.0,
+        bptt_steps: int | None = None,
+        batch_size: int = 32,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        device: str = "auto",
+        engine: str = "auto",
+    ):
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.nonlinearity = nonlinearity
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.embedding_dim = embedding_dim
+        self.target_embedding_dim = target_embedding_dim
+        self.attention = attention
+        self.features_per_step = features_per_step
+        self.segment = segment
+        self.segment_stride = segment_stride
+        self.scaling = scaling
+        self.scheduled_sampling = scheduled_sampling
+        self.beam_width = beam_width
+        self.length_penalty = length_penalty
+        self.max_length = max_length
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.bptt_steps = bptt_steps
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.device = device
+        self.engine = engine
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as every estimator takes them: 3-D, 2-D, or a list of sequences of different lengths; categories
+            with ``embedding_dim``. ``features_per_step="all"`` reads each row of a table as a single step.
+        y : list of n_samples lists of tokens, or of n_samples strings
+            Targets, of any lengths, 0 included. Tokens are strings or integers.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the sequences, not negative.
+
+        Returns
+        -------
+        self : RNNSeq2Seq
+            Fitted. Every call starts afresh unless ``warm_start=True``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, y, sample_weight or a parameter is not usable; the message says where and what to do.
+        skrnn.DivergenceError
+            If the training loss is no longer finite. The estimator is then as it was before the call.
+        """
+        return super().fit(X, y, sample_weight)
+
+    def predict(self, X: Any, *, return_scores: bool = False) -> Any:
+        """Write a sequence of tokens for each sequence.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in a form that `fit` takes, with the same features.
+        return_scores : bool, default=False
+            Whether to return how probable the sequences are, too.
+
+        Returns
+        -------
+        y : list of n_samples lists of tokens, or strings, as y was in `fit`
+            The best that the search finds.
+        scores : float64 array of shape (n_samples,)
+            The log-probability of each, its end included; only with ``return_scores``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable; the message says where and what to do.
+        """
+        codes, scores = self._search(X)
+        y = decode_tokens(self, codes, self.tokens_)
+        return (y, scores) if return_scores else y
+
+    def attention_weights(self, X: Any, y: Any = None) -> list[NDArray[np.float64]]:
+        """How much each token looks at each time step of its sequence.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+        y : list of n_samples lists of tokens, or of strings, default=None
+            What is written. None: what `predict` writes.
+
+        Returns
+        -------
+        weights : list of n_samples float64 arrays of shape (n_tokens_i, n_timesteps_i)
+            Rows sum to 1. With ``segment``, a column per segment.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X or y is not usable, or the network has no attention.
+        """
+        check_is_fitted(self)
+        if self._spec["attention"] is None:
+            raise ValueError(f"{type(self).__name__} was fitted with attention=None: there are no weights to show.")
+        batch = check_X(self, X, reset=False)
+        if y is None:
+            codes = self._search(X)[0]
+        else:
+            targets = encode_tokens(self, y, batch.n_samples, self.tokens_, end=False)[0]
+            codes = [part.astype(np.intp) for part in np.split(targets.steps[:, 0], targets.starts[1:])]
+        return predict_attention(*self._network(), batch, codes, **self._resources())
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The part of the sequences that is predicted exactly, token by token.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+        y : list of n_samples lists of tokens, or of strings
+            What should be written.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the sequences.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X or y is not usable.
+        """
+        return float(np.average(exact_matches(self, y, self.predict(X)), weights=sample_weight))
+
+    def _search(self, X: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+        """Token numbers and log-probabilities of what is written for each sequence."""
+        from skrnn.networks import Search  # needs torch
+
+        check_is_fitted(self)
+        self._validate_params()
+        batch = check_X(self, X, reset=False)
+        longest = max(2 * self._longest_target, 1) if self.max_length is None else int(self.max_length)
+        search = Search(int(self.beam_width), float(self.length_penalty), longest)
+        return predict_tokens(*self._network(), batch, search, **self._resources())
+
+    def _network(self) -> tuple[Any, ...]:
+        """The spec, the weights and the scaling of the inputs."""
+        return NetworkSpec(**self._spec), self.weights_, scalings(self)[0]
+
+    def _resources(self) -> dict[str, Any]:
+        return {"device": resolve_device(self.device, NetworkSpec(**self._spec)), "n_threads": n_threads(self)}
+
+    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> SequenceBatch:
+        known = None if reset else self.tokens_
+        targets, self.tokens_, form = encode_tokens(self, y, batch.n_samples, known, end=True)
+        longest = int(targets.lengths.max()) - 1
+        self._longest_target = longest if reset else max(longest, self._longest_target)
+        self._target_form = form
+        return targets
+
+    def _make_objective(self, n_features: int) -> Objective:
+        return EveryToken(CrossEntropy(len(self.tokens_) + 1))
+
+    def _check_own_state(self, state: dict[str, Any]) -> None:
+        tokens, spec = state.get("tokens_"), state["_spec"]
+        good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
+        good = good and bool((tokens[1:] > tokens[:-1]).all()) and len(tokens) + 1 == spec["output_size"]
+        good = good and state["_target_form"] in ("strings", "lists") and state.get("_longest_target", -1) >= 0
+        if not good or spec["readout"] != "tokens" or spec["target_embedding_dim"] < 1:
+            raise ValueError("State does not fit: it is not that of a network that writes tokens.")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+RNNSeq2Seq.__module__ = "skrnn"  # the name that users import and pickles hold

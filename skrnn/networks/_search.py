@@ -1,0 +1,142 @@
+"""The search for a good sequence of tokens: greedy, or a beam of the best so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.networks._decoder import decode_tokens, start_decoder
+from skrnn.networks._forward import encode, forward
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._threads import pinned_threads
+
+__all__ = ["Search", "attend", "search_tokens"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    ``beam_width`` hypotheses are kept, ranked by log-probability / length ** ``length_penalty``; none grows beyond
+    ``max_length`` tokens.
+    """
+
+    beam_width: int
+    length_penalty: float
+    max_length: int
+
+
+def search_tokens(
+    spec: NetworkSpec,
+    weights: Mapping[str, NDArray[np.float32]],
+    inputs: NDArray[Any],
+    lengths: NDArray[np.intp],
+    search: Search,
+    *,
+    device: str = "cpu",
+    n_threads: int = 1,
+) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+    """The best tokens found for each of the sequences (B, T, F), and their log-probabilities (B,).
+
+    In double precision, as every prediction. Of equally good hypotheses the one with the smaller tokens is taken.
+    """
+    with pinned_threads(n_threads), torch.inference_mode():
+        tensors, x = _in_double(weights, inputs, device)
+        run = encode(spec, spec.make_cell(), tensors, x, lengths)
+        memory, state = start_decoder(spec, tensors, run.states, run.last, run.ends)
+        width = search.beam_width
+        rows = torch.arange(len(x), device=x.device).repeat_interleave(width)
+        beams = _Beams(len(x), search, x)
+        memory, states = memory.take(rows), state[:, rows].contiguous()
+        tokens = torch.zeros(len(rows), 1, dtype=torch.long, device=x.device)
+        for _ in range(search.max_length + 1):
+            outputs, _, states = decode_tokens(spec, spec.make_cell(), tensors, memory, states, tokens)
+            origin, tokens = beams.grow(outputs[:, 0].log_softmax(dim=1))
+            if beams.all_ended():
+                break
+            states = _reorder(states, origin)
+    return beams.best()
+
+
+class _Beams:
+    """The hypotheses of every sequence: B x width rows, best first."""
+
+    def __init__(self, n: int, search: Search, like: Tensor):
+        self.search, self.n = search, n
+        self.scores = like.new_full((n, search.beam_width), -torch.inf)
+        self.scores[:, 0] = 0.0  # all hypotheses are the empty one: only the first counts
+        self.lengths = torch.zeros(n, search.beam_width, dtype=torch.long, device=like.device)
+        self.ended = torch.zeros(n, search.beam_width, dtype=torch.bool, device=like.device)
+        self.tokens = torch.zeros(n, search.beam_width, 0, dtype=torch.long, device=like.device)
+
+    def grow(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the best continuations by log-probabilities (B * width, K): the rows they grow from, the new tokens."""
+        width, n_tokens = self.search.beam_width, log_probabilities.shape[1]
+        steps = log_probabilities.reshape(self.n, width, n_tokens)
+        if self.tokens.shape[2] == self.search.max_length:  # nothing but the end is left
+            steps = torch.full_like(steps, -torch.inf)
+            steps[:, :, 0] = log_probabilities.reshape(self.n, width, n_tokens)[:, :, 0]
+        still = torch.full_like(steps, -torch.inf)
+        still[:, :, 0] = 0.0
+        steps = torch.where(self.ended[:, :, None], still, steps)  # what has ended stays as it is
+        totals = self.scores[:, :, None] + steps
+        lengths = (self.lengths + ~self.ended)[:, :, None].to(totals.dtype)
+        ranked = (totals / lengths**self.search.length_penalty).reshape(self.n, -1)
+        chosen = ranked.sort(dim=1, descending=True, stable=True).indices[:, :width]
+        beam, token = chosen // n_tokens, chosen % n_tokens
+        self.scores = totals.reshape(self.n, -1).gather(1, chosen)
+        self.lengths = (self.lengths + ~self.ended).gather(1, beam)
+        self.tokens = torch.cat([self.tokens.gather(1, beam[:, :, None].expand_as(self.tokens)), token[:, :, None]], 2)
+        self.ended = self.ended.gather(1, beam) | (token == 0)
+        origin = (torch.arange(self.n, device=beam.device)[:, None] * width + beam).reshape(-1)
+        return origin, token.reshape(-1, 1)
+
+    def all_ended(self) -> bool:
+        return bool((self.ended | (self.scores == -torch.inf)).all())
+
+    def best(self) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+        """The first hypothesis of each sequence, without its end."""
+        tokens, scores = self.tokens[:, 0].cpu().numpy(), self.scores[:, 0].cpu().double().numpy()
+        lengths = np.where((tokens == 0).any(axis=1), (tokens == 0).argmax(axis=1), tokens.shape[1])
+        return [row[:length] for row, length in zip(tokens, lengths, strict=True)], scores
+
+
+def attend(
+    spec: NetworkSpec,
+    weights: Mapping[str, NDArray[np.float32]],
+    inputs: NDArray[Any],
+    lengths: NDArray[np.intp],
+    tokens: NDArray[np.intp],
+    *,
+    device: str = "cpu",
+    n_threads: int = 1,
+) -> NDArray[np.float64]:
+    """The attention (B, L, T) of a network that reads the tokens (B, L), which begin with 0, as its own so far."""
+    with pinned_threads(n_threads), torch.inference_mode():
+        tensors, x = _in_double(weights, inputs, device)
+        read = torch.as_tensor(tokens, device=x.device)
+        run = forward(spec, spec.make_cell(), tensors, x, lengths, tokens=read)
+        assert run.attention is not None
+        return run.attention.to("cpu", torch.float64).numpy()
+
+
+def _in_double(
+    weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any], device: str
+) -> tuple[dict[str, Tensor], Tensor]:
+    dtype = torch.float32 if device.startswith("mps") else torch.float64
+    tensors = {name: torch.tensor(value, dtype=dtype, device=device) for name, value in weights.items()}
+    return tensors, torch.as_tensor(inputs, dtype=dtype, device=device)
+
+
+def _reorder(states: Any, rows: Tensor) -> Any:
+    """The states (1, R, H) of each layer at ``rows``."""
+    if isinstance(states, Tensor):
+        return states[:, rows]
+    kind = tuple if isinstance(states, tuple) else list
+    return kind(_reorder(part, rows) for part in states)

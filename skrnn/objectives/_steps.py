@@ -1,0 +1,48 @@
+"""A loss at every time step, from a loss of single predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from skrnn.objectives._base import Floats, MiniBatch, Objective, Readout
+
+__all__ = ["EveryStep", "EveryToken"]
+
+
+@dataclass(frozen=True)
+class EveryStep(Objective):
+    """The weighted sum, over the time steps of a sequence, of a loss of each step's outputs.
+
+    Weights are those of the mini-batch; a step of weight 0 is not looked at. They are scaled beforehand so that they
+    sum to 1 in the average sequence: then every step that counts counts alike, however long its sequence is.
+    """
+
+    readout: ClassVar[Readout] = "steps"
+    base: Objective
+
+    def n_outputs(self, n_targets: int) -> int:
+        return self.base.n_outputs(n_targets)
+
+    def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        assert batch.targets is not None
+        assert batch.step_weights is not None
+        scored = batch.step_weights > 0  # (B, T)
+        weights = batch.step_weights[scored].astype(outputs.dtype)
+        value, slope = self.base.loss(outputs[scored], replace(batch, targets=batch.targets[scored]))
+        gradient = np.zeros_like(outputs)
+        gradient[scored] = slope * weights[:, None]
+        losses = np.bincount(np.nonzero(scored)[0], weights=value * weights, minlength=len(outputs))
+        return losses.astype(outputs.dtype), gradient
+
+    def decode(self, outputs: Floats) -> Floats:
+        return self.base.decode(outputs)
+
+
+@dataclass(frozen=True)
+class EveryToken(EveryStep):
+    """The same over the tokens that a decoder writes, and over the end of the sequence."""
+
+    readout: ClassVar[Readout] = "tokens"

@@ -1,0 +1,221 @@
+"""Categories become numbers: 0 for the unknown, 1, 2, … for those of `fit` in sorted order, NaN for the missing."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.sequences._batch import SequenceBatch, steps_under
+from skrnn.sequences._check import fold_rows, refuse_empty
+from skrnn.sequences._container import open_container
+
+__all__ = ["check_categories", "encode_categories", "keep_used_categories", "open_categories", "plain_categories"]
+
+Categories = list[NDArray[Any]]
+
+_MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
+
+
+def open_categories(X: Any, name: str) -> Any:
+    """X as an array, a data frame or a list of arrays of categories; a list of lists is always a list of sequences."""
+    texts = isinstance(X, str)
+    if not texts and getattr(X, "ndim", 1) == 1 and hasattr(X, "__len__") and len(X):
+        X = list(X)
+        texts = any(isinstance(item, (str, bytes)) for item in X)
+    if texts:
+        raise ValueError(
+            f"X holds texts, and {name} reads sequences of categories. Put SequenceVectorizer() in front of it to "
+            "split texts into words or characters, or pass lists of tokens."
+        )
+    if isinstance(X, (list, tuple)):
+        X = [_as_array(item) if isinstance(item, (list, tuple)) else item for item in X]
+    return open_container(X, name)
+
+
+def check_categories(
+    X: Any,
+    categories: Categories | None,
+    *,
+    features_per_step: int | Literal["all"] = 1,
+    name: str,
+) -> tuple[SequenceBatch, Categories]:
+    """Validate categories and number them.
+
+    Parameters
+    ----------
+    X : array, data frame or list of sequences, as `open_container` returns it
+        Integers or strings: (n_samples, n_timesteps, n_features), (n_samples, n_timesteps * features_per_step), or a
+        list of (n_timesteps_i, n_features) or (n_timesteps_i,) arrays or lists.
+    categories : list of arrays, or None
+        Of each feature, sorted. None: those that X holds.
+    features_per_step, name
+        As in `check_sequences`.
+
+    Returns
+    -------
+    batch : SequenceBatch
+        Of category numbers.
+    categories : list of arrays
+        Of each feature: those given, or those found.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With what was given, where, what is expected and what to do.
+    """
+    values, starts, spans = _from_list(X, name) if isinstance(X, list) else _from_array(X, features_per_step, name)
+    columns = [plain_categories(values[:, f], name) for f in range(values.shape[1])]
+    if categories is None:
+        categories = [np.unique(values[~missing]) for values, missing in columns]
+    steps = np.empty(values.shape, np.float32)
+    for f, (column, missing) in enumerate(columns[: len(categories)]):
+        if len(categories[f]) >= _MOST:
+            raise ValueError(f"Feature {f} of X has {len(categories[f])} categories; {name} takes up to {_MOST - 1}.")
+        if len(categories[f]) and not missing.all() and column.dtype.kind != categories[f].dtype.kind:
+            kinds = ["strings" if kind == "U" else "integers" for kind in (column.dtype.kind, categories[f].dtype.kind)]
+            raise ValueError(f"Feature {f} of X has {kinds[0]} as categories; {name} was fitted on {kinds[1]}.")
+        steps[:, f] = encode_categories(column, missing, categories[f])
+    return SequenceBatch.from_spans(steps, starts, spans), categories
+
+
+def encode_categories(values: NDArray[Any], missing: NDArray[np.bool_], categories: NDArray[Any]) -> NDArray[Any]:
+    """The number of each value; (n,)."""
+    codes = np.full(len(values), np.nan, np.float32)
+    known, back = np.unique(values[~missing], return_inverse=True)
+    if len(categories) == 0:
+        codes[~missing] = 0
+        return codes
+    place = np.minimum(np.searchsorted(categories, known), len(categories) - 1)
+    codes[~missing] = np.where(categories[place] == known, place + 1, 0)[back]
+    return codes
+
+
+def keep_used_categories(
+    batch: SequenceBatch, categories: Categories, used: NDArray[np.bool_]
+) -> tuple[SequenceBatch, Categories]:
+    """Number anew, so that only what the rows ``used`` (n_samples,) hold is known."""
+    steps = batch.steps[batch.coverage(used.astype(float)) > 0]
+    renumbered, kept = batch.steps.copy(), []
+    for f, values in enumerate(categories):
+        numbers = steps[:, f]
+        found = np.unique(numbers[numbers > 0].astype(np.intp))
+        table = np.zeros(len(values) + 1, np.float32)
+        table[found] = np.arange(1, len(found) + 1)
+        present = ~np.isnan(batch.steps[:, f])
+        renumbered[present, f] = table[batch.steps[present, f].astype(np.intp)]
+        kept.append(values[found - 1])
+    return SequenceBatch(renumbered, batch.starts, batch.lengths, batch.leading, batch.spans), kept
+
+
+def plain_categories(values: NDArray[Any], name: str, label: str = "X") -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Values (n,) as integers or strings, and which of them are missing (None, NaN, pd.NA)."""
+    kind = values.dtype.kind
+    if kind in "iub":
+        return values.astype(np.int64), np.zeros(len(values), bool)
+    if kind == "U":
+        return values, np.zeros(len(values), bool)
+    if kind == "f":
+        missing = np.isnan(values)
+        return _whole(values, missing, name, label), missing
+    if kind != "O":
+        raise ValueError(f"{label} has dtype {values.dtype}. {name} reads {label} as categories: integers or strings.")
+    missing = np.array([_is_missing(value) for value in values], bool)
+    known = values[~missing]
+    kinds = {"string" if isinstance(v, str) else "integer" if isinstance(v, Integral) else "" for v in known}
+    if kinds == {"integer", ""} or kinds == {""}:
+        numbers = [isinstance(value, Real) for value in known]
+        if all(numbers):
+            filled = np.zeros(len(values))
+            filled[~missing] = known.astype(float)
+            return _whole(filled, missing, name, label), missing
+        odd = type(known[numbers.index(False)]).__name__
+        raise TypeError(
+            f"{label} holds an object of type {odd}. {name} reads {label} as categories: integers or strings."
+        )
+    if len(kinds) > 1:
+        types = ", ".join(sorted({type(value).__name__ for value in known}))
+        raise TypeError(f"{label} mixes categories of types {types}; {name} needs one type, such as strings.")
+    filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
+    filled[~missing] = known
+    return filled, missing
+
+
+def _text_dtype(texts: NDArray[Any]) -> str:
+    return f"U{max(map(len, texts), default=1) or 1}"
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+
+
+def _whole(values: NDArray[Any], missing: NDArray[np.bool_], name: str, label: str) -> NDArray[np.int64]:
+    """Floats that are whole numbers as integers."""
+    filled = np.where(missing, 0, values)
+    fractions = np.flatnonzero(~(np.abs(filled) < 2**53) | (filled != np.trunc(filled)))
+    if len(fractions):
+        raise ValueError(
+            f"{label} holds {filled[fractions[0]]}, and {name} reads {label} as categories, which are integers or "
+            "strings. Set embedding_dim=None if they are measurements."
+        )
+    return filled.astype(np.int64)
+
+
+def _from_list(X: list[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+    """Sequences of different lengths: their values (N, F), starts and lengths."""
+    parts: list[NDArray[Any]] = []
+    for i, item in enumerate(X):
+        part = _one_sequence(item, f"Sequence {i}")
+        if parts and part.shape[1] != parts[0].shape[1]:
+            raise ValueError(
+                f"Sequence {i} has {part.shape[1]} features, but sequence 0 has {parts[0].shape[1]}. Every sequence "
+                "needs the same number of categories per time step."
+            )
+        parts.append(part)
+    lengths = np.array([len(part) for part in parts], dtype=np.intp)
+    kinds = {part.dtype.kind for part in parts}
+    same = kinds <= {"U"} or kinds <= set("iubf")
+    values = np.concatenate(parts) if same else np.concatenate([part.astype(object) for part in parts])
+    return values, np.cumsum(lengths) - lengths, lengths
+
+
+def _one_sequence(item: Any, label: str) -> NDArray[Any]:
+    """One item of a list as an array (n_timesteps, n_features)."""
+    form = "every sequence is a list (or array) of categories, or of rows of categories, one row per time step"
+    array = _as_array(item)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{label} has {array.ndim} dimensions; {form}.")
+    if len(array) == 0:
+        raise ValueError(f"{label} has length 0; every sequence needs at least 1 time step.")
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _as_array(item: Any) -> NDArray[Any]:
+    """An array that keeps numbers and strings apart, where NumPy would make all of them strings."""
+    if hasattr(item, "__array__"):
+        return np.asarray(item)
+    try:
+        array = np.asarray(item)
+    except ValueError:
+        return np.zeros((0, 0, 0))  # steps of different sizes
+    if array.dtype.kind != "U":
+        return array
+    flat = np.asarray(item, dtype=object)
+    return array if all(isinstance(value, str) for value in flat.flat) else flat
+
+
+def _from_array(
+    X: Any, features_per_step: int | Literal["all"], name: str
+) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+    """Sequences of one length: the values (N, F) under the array, starts and lengths."""
+    array = np.asarray(X)
+    if array.ndim == 2:
+        array = fold_rows(array, features_per_step, name)
+    refuse_empty(array, name)
+    n_samples, n_timesteps, n_features = array.shape
+    view = steps_under(array)
+    series, stride = view or (np.ascontiguousarray(array).reshape(-1, n_features), n_timesteps)
+    starts = np.arange(n_samples, dtype=np.intp) * stride
+    return series, starts, np.broadcast_to(np.intp(n_timesteps), starts.shape)

@@ -1,0 +1,42 @@
+"""What a decoder of tokens reads in training, and states that go from one mini-batch to the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skrnn.objectives import MiniBatch
+
+__all__ = ["rows_of_states", "tokens_to_read", "with_own_tokens"]
+
+
+def tokens_to_read(batch: MiniBatch) -> Tensor:
+    """Teacher forcing: 0, and then each target but the last; (B, L)."""
+    assert batch.targets is not None
+    read = np.zeros(batch.targets.shape[:2], np.int64)
+    read[:, 1:] = batch.targets[:, :-1, 0]
+    return torch.from_numpy(read)
+
+
+def with_own_tokens(tokens: Tensor, outputs: Tensor, part: float, rng: np.random.Generator) -> Tensor:
+    """Scheduled sampling (Bengio et al., NIPS 2015): a part of the tokens (B, L) drawn from the network's own outputs.
+
+    All at once, from the outputs (B, L, K) of a pass over the right tokens: Mihaylova & Martins, "Scheduled sampling
+    for transformers", ACL SRW 2019, section 3. Draws by the Gumbel-max trick.
+    """
+    noise = rng.gumbel(size=tuple(outputs.shape)).astype(np.float32)
+    drawn = (outputs + torch.from_numpy(noise).to(outputs.device)).argmax(dim=2)[:, :-1]
+    replaced = torch.from_numpy(rng.random(tuple(drawn.shape)) < part).to(outputs.device)
+    read = tokens.clone()
+    read[:, 1:] = torch.where(replaced, drawn, tokens[:, 1:])
+    return read
+
+
+def rows_of_states(states: Any, rows: Tensor) -> Any:
+    """The states (1, B, H) at ``rows``, without their history."""
+    if isinstance(states, Tensor):
+        return states.detach()[:, rows]
+    return type(states)(rows_of_states(part, rows) for part in states)
