@@ -21,12 +21,13 @@ MAY_USE = {
     "windowing": {"sequences"},
     "forecasting": {"windowing", "estimators"},  # the estimators only as the default, when one is asked for
     "inspection": {"sequences"},
+    "text": set(),
     "datasets": set(),
     "exceptions": set(),
     "version": set(),
 }
 FORBIDDEN = {
-    "torch": {"sequences", "objectives", "estimators", "windowing", "forecasting", "inspection", "datasets"},
+    "torch": {"sequences", "objectives", "estimators", "windowing", "forecasting", "inspection", "datasets", "text"},
     "sklearn": {"networks", "training", "objectives"},
     "pandas": set(MAY_USE) - {"datasets", "windowing", "forecasting"},
     "matplotlib": set(MAY_USE) - {"inspection"},

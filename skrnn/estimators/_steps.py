@@ -61,8 +61,11 @@ def flat_labels(estimator: Any, y: Any, batch: SequenceBatch) -> tuple[NDArray[A
     labels = values[:, 0]
     if labels.dtype.kind in "iubU":
         return labels, np.zeros(len(labels), bool), False
-    if labels.dtype.kind == "f" and (np.isinf(labels).any() or (labels[~np.isnan(labels)] % 1).any()):
-        raise ValueError("Unknown label type: continuous. Labels of time steps are integers, booleans or strings.")
+    if labels.dtype.kind == "f":
+        missing = np.isnan(labels)
+        if np.isinf(labels).any() or (labels[~missing] % 1).any():
+            raise ValueError("Unknown label type: continuous. Labels of time steps are integers, booleans or strings.")
+        return labels, missing, False
     found, missing = plain_categories(labels, name, "y")
     return found, missing, False
 
@@ -109,6 +112,7 @@ def check_row_weights(sample_weight: Any, batch: SequenceBatch, targets: Any, *,
         return targets, check_weights(sample_weight, batch.n_samples)
     steps = targets.steps.copy()
     steps[:, -1] *= flat_weights(sample_weight, batch)
+    steps[steps[:, -1] == 0, :-1] = np.nan  # as if there were no target
     largest = np.maximum.reduceat(steps[:, -1], targets.starts)
     if not largest.any():
         raise ValueError("y has no time step with a target and a weight above 0.")

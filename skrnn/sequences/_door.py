@@ -31,6 +31,8 @@ def check_estimator_X(
     nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
     if nested and not reset and estimator._input_kind == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
+    if embeds and nested and not reset and estimator._input_kind == "flat":
+        X = np.asarray(X, dtype=object)  # rows of a table
     X = open_categories(X, name) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
     kind = "flat" if flat else "steps"

@@ -1,0 +1,321 @@
+"""Texts to sequences of token numbers: the sibling of scikit-learn's `CountVectorizer` that keeps the order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["SequenceVectorizer"]
+
+UNKNOWN = "<unknown>"
+
+Document = Any
+Sequences = list[NDArray[np.int64]]
+
+
+class SequenceVectorizer(TransformerMixin, BaseEstimator):
+    """Texts to sequences of numbers, one number for each token, in the order of the text.
+
+    The sibling of `sklearn.feature_extraction.text.CountVectorizer`, with its analysers and its words, for networks
+    with ``embedding_dim``. Where CountVectorizer drops a token that is not in the vocabulary, here its place is kept by
+    the number 0, so that sequences stay aligned with their text.
+
+    Parameters
+    ----------
+    lowercase : bool, default=True
+        Whether to turn all characters to lower case first.
+    strip_accents : {"ascii", "unicode"}, callable or None, default=None
+        How to remove accents first.
+    preprocessor : callable or None, default=None
+        Replaces ``strip_accents`` and ``lowercase``.
+    tokenizer : callable or None, default=None
+        Replaces ``token_pattern``; only with ``analyzer="word"``.
+    stop_words : {"english"}, list or None, default=None
+        Words to leave out; only with ``analyzer="word"``.
+    token_pattern : str or None, default=r"(?u)\\b\\w\\w+\\b"
+        Regular expression of a token; only with ``analyzer="word"``. The default takes words of two or more characters;
+        r"\\S+" takes whatever stands between spaces, punctuation too.
+    analyzer : {"word", "char"} or callable, default="word"
+        Whether tokens are words or characters; a callable makes a list of tokens of a document.
+    min_df : int or float, default=1
+        Tokens in fewer documents than this (an int), or than this part of them (a float in [0, 1]), are numbered 0.
+    max_df : int or float, default=1.0
+        The same for tokens in more documents.
+    max_features : int or None, default=None
+        Keep so many of the most frequent tokens; of equally frequent ones the first in alphabetical order.
+    vocabulary : mapping, iterable or None, default=None
+        Tokens and their numbers, from 1 on; or tokens, which are numbered in their order. None: learnt in `fit`.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        The number of each token, from 1 on. 0 is for all others.
+    fixed_vocabulary_ : bool
+        Whether the vocabulary was given.
+
+    See Also
+    --------
+    skrnn.RNNClassifier : Reads these sequences with ``embedding_dim``.
+
+    Examples
+    --------
+    >>> from skrnn.text import SequenceVectorizer
+    >>> vectorizer = SequenceVectorizer().fit(["the cat sat", "the dog"])
+    >>> vectorizer.vocabulary_
+    {'cat': 1, 'dog': 2, 'sat': 3, 'the': 4}
+    >>> vectorizer.transform(["the dog saw the cat"])
+    [array([4, 2, 0, 4, 1])]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "lowercase": ["boolean"],
+        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+        "preprocessor": [callable, None],
+        "tokenizer": [callable, None],
+        "stop_words": [StrOptions({"english"}), list, None],
+        "token_pattern": [str, None],
+        "analyzer": [StrOptions({"word", "char"}), callable],
+        "min_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
+        "max_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
+        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "vocabulary": [Mapping, HasMethods("__iter__"), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        lowercase: bool = True,
+        strip_accents: Any = None,
+        preprocessor: Any = None,
+        tokenizer: Any = None,
+        stop_words: Any = None,
+        token_pattern: str | None = r"(?u)\b\w\w+\b",
+        analyzer: Any = "word",
+        min_df: float = 1,
+        max_df: float = 1.0,
+        max_features: int | None = None,
+        vocabulary: Any = None,
+    ):
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.preprocessor = preprocessor
+        self.tokenizer = tokenizer
+        self.stop_words = stop_words
+        self.token_pattern = token_pattern
+        self.analyzer = analyzer
+        self.min_df = min_df
+        self.max_df = max_df
+        self.max_features = max_features
+        self.vocabulary = vocabulary
+
+    def build_analyzer(self) -> Any:
+        """The function that makes a list of tokens of a document: CountVectorizer's.
+
+        Returns
+        -------
+        analyzer : callable
+
+        Raises
+        ------
+        None
+        """
+        names = ("lowercase", "strip_accents", "preprocessor", "tokenizer", "stop_words", "token_pattern", "analyzer")
+        return CountVectorizer(**{name: getattr(self, name) for name in names}).build_analyzer()
+
+    def fit(self, raw_documents: Any, y: Any = None) -> SequenceVectorizer:
+        """Learn the vocabulary.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            Texts, or whatever a callable ``analyzer`` takes.
+        y : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        self : SequenceVectorizer
+
+        Raises
+        ------
+        ValueError
+            If a document is missing, or no token is left.
+        """
+        self.fit_transform(raw_documents)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, raw_documents: Any, y: Any = None) -> Sequences:
+        """Learn the vocabulary and number the tokens.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            Texts, or whatever a callable ``analyzer`` takes.
+        y : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        X : list of n_documents int64 arrays of shape (n_tokens_i,)
+            The number of each token. A text without any token becomes ``[0]``.
+
+        Raises
+        ------
+        ValueError
+            If a document is missing, or no token is left.
+        """
+        documents = self._tokens(raw_documents)
+        self.fixed_vocabulary_ = self.vocabulary is not None
+        self.vocabulary_ = _checked(self.vocabulary) if self.fixed_vocabulary_ else self._learnt(documents)
+        return self._numbers(documents)
+
+    def transform(self, raw_documents: Any) -> Sequences:
+        """Number the tokens.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            Texts, or whatever a callable ``analyzer`` takes.
+
+        Returns
+        -------
+        X : list of n_documents int64 arrays of shape (n_tokens_i,)
+            The number of each token, 0 for one that `fit` did not keep. A text without any token becomes ``[0]``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`, unless a vocabulary is given.
+        ValueError
+            If a document is missing.
+        """
+        if self.vocabulary is not None and not hasattr(self, "vocabulary_"):
+            self.fixed_vocabulary_, self.vocabulary_ = True, _checked(self.vocabulary)
+        check_is_fitted(self, "vocabulary_")
+        return self._numbers(self._tokens(raw_documents))
+
+    def inverse_transform(self, X: Any) -> list[NDArray[Any]]:
+        """The tokens of sequences of numbers.
+
+        Parameters
+        ----------
+        X : list of int arrays of shape (n_tokens_i,)
+            Token numbers.
+
+        Returns
+        -------
+        tokens : list of arrays of shape (n_tokens_i,)
+            The tokens; "<unknown>" for a 0.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If a number is none of the vocabulary.
+        """
+        check_is_fitted(self, "vocabulary_")
+        tokens = {number: token for token, number in self.vocabulary_.items()} | {0: UNKNOWN}
+        for i, row in enumerate(X):
+            for number in np.ravel(row):
+                if number not in tokens:
+                    raise ValueError(f"Sequence {i} holds {number}, which is not a number of the vocabulary.")
+        return [np.array([tokens[number] for number in np.ravel(row)]) for row in X]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """The tokens in the order of their numbers.
+
+        Parameters
+        ----------
+        input_features : ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        tokens : ndarray of shape (n_tokens,)
+            That of number 1 comes first.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "vocabulary_")
+        return np.array(sorted(self.vocabulary_, key=self.vocabulary_.get), dtype=object)
+
+    def _tokens(self, raw_documents: Any) -> list[list[Any]]:
+        """The tokens of each document."""
+        if isinstance(raw_documents, str):
+            raise ValueError("Iterable over raw text documents expected, string object received.")
+        analyze, found = self.build_analyzer(), []
+        for i, document in enumerate(raw_documents):
+            if document is None or (isinstance(document, float) and document != document):
+                raise ValueError(f"Document {i} is {document}: drop it, or write an empty text in its place.")
+            if not callable(self.analyzer) and self.preprocessor is None and not isinstance(document, (str, bytes)):
+                raise TypeError(
+                    f"Document {i} is a {type(document).__name__}, where a text is expected. For lists of tokens, pass "
+                    "an analyzer that returns its argument."
+                )
+            found.append(list(analyze(document)))
+        return found
+
+    def _learnt(self, documents: list[list[Any]]) -> dict[Any, int]:
+        """The tokens to keep, numbered from 1 on in their order."""
+        n = len(documents)
+        low = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n
+        high = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n
+        if high < low:
+            raise ValueError("max_df corresponds to < documents than min_df")
+        in_documents = Counter(token for document in documents for token in set(document))
+        if not in_documents:
+            raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
+        kept = sorted(token for token, count in in_documents.items() if low <= count <= high)
+        if self.max_features is not None:
+            total = Counter(token for document in documents for token in document)
+            kept = sorted(sorted(kept, key=lambda token: -total[token])[: self.max_features])
+        if not kept:
+            raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
+        return {token: number for number, token in enumerate(kept, start=1)}
+
+    def _numbers(self, documents: list[list[Any]]) -> Sequences:
+        number = self.vocabulary_.get
+        return [np.array([number(token, 0) for token in document] or [0], dtype=np.int64) for document in documents]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "vocabulary_") or self.vocabulary is not None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = self.vocabulary is None
+        return tags
+
+
+def _checked(vocabulary: Any) -> dict[Any, int]:
+    """A vocabulary that was given, as a dict of tokens to numbers from 1 on."""
+    if not isinstance(vocabulary, Mapping):
+        tokens = list(vocabulary) if isinstance(vocabulary, Iterable) else []
+        tokens = sorted(tokens) if isinstance(vocabulary, set) else tokens
+        if len(set(tokens)) != len(tokens):
+            raise ValueError(f"Duplicate term in vocabulary: {Counter(tokens).most_common(1)[0][0]!r}")
+        vocabulary = {token: number for number, token in enumerate(tokens, start=1)}
+    if not vocabulary:
+        raise ValueError("empty vocabulary passed to fit")
+    numbers = list(vocabulary.values())
+    if len(set(numbers)) != len(numbers) or not all(isinstance(n, Integral) and n > 0 for n in numbers):
+        raise ValueError("vocabulary needs a number from 1 on for each token, all different: 0 is for unknown ones.")
+    return dict(vocabulary)
+
+
+SequenceVectorizer.__module__ = "skrnn.text"  # the name that users import and pickles hold
