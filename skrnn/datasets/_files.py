@@ -17,11 +17,14 @@ from sklearn.utils import Bunch
 
 def read_csv(filename: str) -> dict[str, tuple[str, ...]]:
     """Return the columns of a ``.csv`` or ``.csv.gz`` file as text, by the name in its header."""
-    content = _read_bytes(filename)
-    if filename.endswith(".gz"):
-        content = gzip.decompress(content)
-    header, *rows = csv.reader(io.StringIO(content.decode("ascii"), newline=""))
+    header, *rows = csv.reader(io.StringIO(read_text(filename), newline=""))
     return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def read_text(filename: str) -> str:
+    """Return the content of a text file, which may be compressed."""
+    content = _read_bytes(filename)
+    return (gzip.decompress(content) if filename.endswith(".gz") else content).decode("utf-8")
 
 
 def read_npz(filename: str) -> dict[str, np.ndarray]:

@@ -1,0 +1,200 @@
+"""What the networks reach on sequences out, categories and text, beside simple peers; medians of three seeds.
+
+``python tests/benchmarks/sequences.py [task ...]``; without a task, all of them, in about an hour on one core.
+"""
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from statistics import median
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skrnn import RNNClassifier, RNNSeq2Seq
+from skrnn.datasets import load_cmudict, load_sentence_polarity, load_surnames, load_ud_english
+from skrnn.text import SequenceVectorizer
+
+SEEDS = (0, 1, 2)
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def tags(seed):
+    """Parts of speech of UD English EWT, trained on the training part, measured on the words of the dev part."""
+    sentences, y = load_ud_english(subset="train", return_X_y=True)
+    unseen, truth = load_ud_english(subset="dev", return_X_y=True)
+    counts = defaultdict(Counter)
+    for sentence, row in zip(sentences, y, strict=True):
+        for word, tag in zip(sentence, row, strict=True):
+            counts[word][tag] += 1
+    other = sum(counts.values(), Counter()).most_common(1)[0][0]
+    best = {word: count.most_common(1)[0][0] for word, count in counts.items()}
+    pairs = [pair for s, row in zip(unseen, truth, strict=True) for pair in zip(s, row, strict=True)]
+    yield "most frequent tag of each word", np.mean([best.get(word, other) == tag for word, tag in pairs])
+
+    def with_ending(sentence):
+        return [(word, word[-3:].lower()) for word in sentence]
+
+    for name, read in (("words", list), ("words and their endings", with_ending)):
+        net = RNNClassifier(
+            embedding_dim=64,
+            hidden_size=64,
+            bidirectional=True,
+            return_sequences=True,
+            dropout=0.3,
+            learning_rate=3e-3,
+            max_iter=5,
+            random_state=seed,
+        ).fit([read(sentence) for sentence in sentences], y)
+        yield f"bidirectional GRU, {name}", net.score([read(sentence) for sentence in unseen], truth)
+
+
+def polarity(seed):
+    """Sentences of film reviews, a tenth held out; accuracy."""
+    sentences, y = load_sentence_polarity(return_X_y=True)
+    train, test, y_train, y_test = train_test_split(sentences, y, test_size=0.1, random_state=seed, stratify=y)
+    counted = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)).fit(train, y_train)
+    yield "TF-IDF + logistic regression", counted.score(test, y_test)
+    net = make_pipeline(
+        SequenceVectorizer(token_pattern=r"\S+"),
+        RNNClassifier(
+            embedding_dim=64, bidirectional=True, dropout=0.6, learning_rate=2e-3, max_iter=6, random_state=seed
+        ),
+    ).fit(train, y_train)
+    yield "bidirectional GRU", net.score(test, y_test)
+
+
+def surnames(seed):
+    """Languages of distinct, unambiguous names, a fifth held out; accuracy and balanced accuracy."""
+    names, y = load_surnames(return_X_y=True)
+    train, test, y_train, y_test = train_test_split(names, y, test_size=0.2, random_state=seed)
+    for strength in (1, 10, 100):
+        counted = make_pipeline(
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4)), LogisticRegression(C=strength, max_iter=1000)
+        ).fit(train, y_train)
+        found = counted.predict(test)
+        label = f"character n-grams + logistic regression, C={strength}"
+        yield label, accuracy_score(y_test, found)
+        yield f"{label}, balanced", balanced_accuracy_score(y_test, found)
+
+    def characters(name):
+        """Each character by itself, with the one, and with the two before it."""
+        text = f"^^{name}$"
+        return [(text[i], text[i - 1 : i + 1], text[i - 2 : i + 1]) for i in range(2, len(text))]
+
+    net = RNNClassifier(
+        embedding_dim=32,
+        hidden_size=128,
+        bidirectional=True,
+        dropout=0.5,
+        learning_rate=3e-3,
+        learning_rate_schedule="one_cycle",
+        batch_size=64,
+        max_iter=12,
+        random_state=seed,
+    ).fit([characters(name) for name in train], y_train)
+    found = net.predict([characters(name) for name in test])
+    yield "bidirectional GRU", accuracy_score(y_test, found)
+    yield "bidirectional GRU, balanced", balanced_accuracy_score(y_test, found)
+
+
+def edits(found, wanted):
+    """Insertions, deletions and substitutions between two sequences."""
+    row = list(range(len(wanted) + 1))
+    for i, token in enumerate(found, start=1):
+        above, row = row, [i]
+        for j, other in enumerate(wanted, start=1):
+            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (token != other)))
+    return row[-1]
+
+
+def sounds(seed):
+    """Spelling to sound on 2,000 words after training on 20,000 others; phoneme error rate."""
+    for stress in (False, True):
+        words, phonemes = load_cmudict(stress=stress, return_X_y=True)
+        order = np.random.default_rng(seed).permutation(len(words))
+        train, test = order[:20_000], order[20_000:22_000]
+        net = RNNSeq2Seq(
+            embedding_dim=32,
+            hidden_size=128,
+            bidirectional=True,
+            dropout=0.2,
+            learning_rate=3e-3,
+            learning_rate_schedule="one_cycle",
+            batch_size=64,
+            max_iter=20,
+            random_state=seed,
+        ).fit([list(words[i]) for i in train], [phonemes[i] for i in train])
+        total = sum(len(phonemes[i]) for i in test)
+        for width in (1, 5):
+            found = net.set_params(beam_width=width).predict([list(words[i]) for i in test])
+            wrong = sum(edits(row, phonemes[i]) for row, i in zip(found, test, strict=True))
+            yield f"{'with' if stress else 'without'} stress, beam {width}", wrong / total
+
+
+def digits(seed):
+    """Images of digits, a quarter held out: names exactly written; frames labelled right."""
+    X, y = load_digits(return_X_y=True)
+    train, test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=y)
+    writer = RNNSeq2Seq(features_per_step="all", hidden_size=64, max_iter=60, random_state=seed)
+    writer.fit(train, [NAMES[digit] for digit in y_train])
+    yield "names, letter by letter", writer.score(test, [NAMES[digit] for digit in y_test])
+    viewer = RNNClassifier(
+        features_per_step=8,
+        return_sequences=True,
+        bidirectional=True,
+        hidden_size=64,
+        max_iter=60,
+        random_state=seed,
+    ).fit(train, np.repeat(y_train[:, None], 8, axis=1))
+    yield "labels of eight frames", viewer.score(test, np.repeat(y_test[:, None], 8, axis=1))
+
+
+def copies(seed):
+    """Random digits written again, in their order or backwards: exact matches on 500 fresh sequences of one length."""
+    rng = np.random.default_rng(seed)
+    for task, length in (("copy", 10), ("copy", 20), ("reverse", 10), ("reverse", 20)):
+        X = rng.integers(0, 10, (5_500, length)).tolist()
+        y = [row[::-1] if task == "reverse" else row for row in X]
+        for attention in (None, "luong"):
+            net = RNNSeq2Seq(
+                embedding_dim=16,
+                target_embedding_dim=16,
+                hidden_size=64,
+                bidirectional=True,
+                attention=attention,
+                learning_rate=5e-3,
+                learning_rate_schedule="one_cycle",
+                max_iter=30,
+                n_iter_no_change=30,
+                random_state=seed,
+            ).fit(X[:5_000], y[:5_000])
+            label = "without attention" if attention is None else "with attention"
+            yield f"{task}, length {length}, {label}", net.score(X[5_000:], y[5_000:])
+
+
+TASKS = {task.__name__: task for task in (tags, polarity, surnames, sounds, digits, copies)}
+
+
+def main():
+    """Run the tasks, print a table of medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="*", choices=[[], *TASKS], default=[])
+    for name in parser.parse_args().tasks or TASKS:
+        print(f"\n{name}: {TASKS[name].__doc__}", flush=True)
+        found, begin = defaultdict(list), time.perf_counter()
+        for seed in SEEDS:
+            for label, value in TASKS[name](seed):
+                found[label].append(float(value))
+        for label, values in found.items():
+            print(f"  {median(values):.4f}  {label:60} ({', '.join(f'{value:.4f}' for value in values)})")
+        print(f"  {(time.perf_counter() - begin) / len(SEEDS):.0f} s for a seed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
