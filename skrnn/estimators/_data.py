@@ -47,11 +47,12 @@ def prepare(
     if embeds and scalings is None:
         batch, estimator.categories_ = keep_used_categories(batch, estimator.categories_, kept > 0)
     objective = estimator._make_objective(batch.n_features)
-    if embeds and targets is None:
-        targets = _next_categories(batch)
     canonical = canonical_rows(batch, targets, kept)
     merged, distinct = canonical.weights, batch.take(canonical.rows)
     distinct_targets = _take(targets, canonical.rows)
+    follows = embeds and targets is None  # what follows is a target that is in the sequence itself
+    if follows:
+        distinct_targets = _next_categories(distinct)
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         if embeds:
@@ -89,7 +90,8 @@ def prepare(
     if held_out is None:
         return FitData(objective, inputs, outputs, training_set, None)
     rest = np.flatnonzero(held_out & (weights > 0))
-    validation = make_set(batch.take(rest), _take(targets, rest), weights[rest])
+    held_targets = _next_categories(batch.take(rest)) if follows else _take(targets, rest)
+    validation = make_set(batch.take(rest), held_targets, weights[rest])
     return FitData(objective, inputs, outputs, training_set, validation)
 
 
