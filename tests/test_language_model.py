@@ -38,7 +38,7 @@ def test_a_text_is_learnt_by_heart(reader):
 @pytest.fixture
 def nothing_is_unknown(monkeypatch):
     """No token is read as unknown in training, which would draw at random."""
-    monkeypatch.setattr("skrnn.estimators._data._UNKNOWN", 1e-12)
+    monkeypatch.setattr("skrnn.estimators._sets._UNKNOWN", 1e-12)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import skops.io
 from input_cases import assert_same_fit
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.utils._param_validation import InvalidParameterError
@@ -263,6 +264,16 @@ def test_searches_and_cross_validation():
     search = GridSearchCV(classifier(), {"hidden_size": [2, 4]}, cv=KFold(3)).fit(RAGGED, SIGNS)
     assert search.best_score_ == search.cv_results_["mean_test_score"].max()
     assert np.isfinite(cross_val_score(classifier(), EVEN, EVEN[:, :, 0] > 0, cv=3)).all()
+
+
+def test_an_axis_of_length_one_is_no_axis():
+    with pytest.warns(DataConversionWarning, match="axis of length 1"):
+        model = regressor().fit(EVEN, SUMS[:, :, None])
+    assert_same_fit(model, regressor().fit(EVEN, SUMS))
+    assert model.predict(EVEN).shape == SUMS.shape
+    with pytest.warns(DataConversionWarning, match="axis of length 1"):
+        labels = classifier().fit(RAGGED, [row[:, None] for row in SIGNS])
+    assert labels.predict(RAGGED)[0].shape == SIGNS[0].shape
 
 
 WRONG = [

@@ -205,4 +205,5 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = self.embedding_dim is not None
         return tags

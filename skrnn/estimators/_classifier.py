@@ -15,7 +15,7 @@ from skrnn.estimators._encoding import class_factors, encode_labels
 from skrnn.estimators._fitting import all_or_nothing
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
 from skrnn.estimators._steps import all_outputs, encode_step_labels, flat_labels, flat_weights, steps_as_given
-from skrnn.estimators._tokens import exact_matches
+from skrnn.estimators._tokens import exact_match_rate
 from skrnn.estimators._unaligned import encode_unaligned, labels_of_steps
 from skrnn.objectives import CrossEntropy, EveryStep, MultilabelCrossEntropy, Objective
 from skrnn.sequences import SequenceBatch
@@ -356,7 +356,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         """
         check_is_fitted(self)
         if self._target_form.startswith("ctc"):
-            return float(np.average(exact_matches(self, y, self.predict(X)), weights=sample_weight))
+            return exact_match_rate(self, y, self.predict(X), sample_weight)
         if self._spec["readout"] != "steps":
             return float(super().score(X, y, sample_weight))
         batch, outputs = all_outputs(self, X)

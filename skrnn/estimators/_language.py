@@ -373,5 +373,11 @@ class RNNLanguageModel(BaseRNN):
         if spec["readout"] != "steps" or spec["vocabulary"] != (spec["output_size"],) or spec["bidirectional"]:
             raise ValueError("State does not fit: it is not that of a language model.")
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = tags.input_tags.three_d_array = False
+        return tags
+
 
 RNNLanguageModel.__module__ = "skrnn"  # the name that users import and pickles hold

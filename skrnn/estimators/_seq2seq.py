@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import scalings
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, n_threads
-from skrnn.estimators._tokens import decode_tokens, encode_tokens, exact_matches
+from skrnn.estimators._tokens import decode_tokens, encode_tokens, exact_match_rate
 from skrnn.estimators._validation import check_X
 from skrnn.networks import NetworkSpec, resolve_device
 from skrnn.objectives import CrossEntropy, EveryToken, Objective
@@ -28,6 +28,7 @@ class RNNSeq2Seq(BaseRNN):
 
     A recurrent encoder reads X, a recurrent decoder writes y token by token. Minimises the cross-entropy of the tokens.
     Targets are lists of tokens (strings or integers), or strings, which are read, and written again, by characters.
+    Decoders run on torch.
 
     Parameters
     ----------
@@ -368,7 +369,7 @@ class RNNSeq2Seq(BaseRNN):
         ValueError, TypeError
             If X or y is not usable.
         """
-        return float(np.average(exact_matches(self, y, self.predict(X)), weights=sample_weight))
+        return exact_match_rate(self, y, self.predict(X), sample_weight)
 
     def _search(self, X: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
         """Token numbers and log-probabilities of what is written for each sequence."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 
 from skrnn.estimators._validation import check_weights, require_y
 from skrnn.sequences import SequenceBatch, as_numbers, detached, is_ragged, plain_categories
@@ -203,10 +205,8 @@ def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y
 def _flat(
     rows: list[NDArray[Any]] | NDArray[Any], batch: SequenceBatch, name: str, label: str = "y"
 ) -> tuple[NDArray[Any], bool]:
-    """Values (N, k) at the real steps, and whether the rows had no axis of targets."""
-    lengths = (
-        np.full(batch.n_samples, rows.shape[1]) if isinstance(rows, np.ndarray) else np.array([len(r) for r in rows])
-    )
+    """Values (N, k) at the real steps, and whether the rows had no axis of targets, or one of length 1."""
+    lengths = np.array([len(row) for row in rows])
     wrong = np.flatnonzero(lengths != batch.spans)
     if len(wrong):
         i = int(wrong[0])
@@ -215,21 +215,29 @@ def _flat(
             f"of {name} needs one per time step; NaN or None where there is none."
         )
     if isinstance(rows, np.ndarray):
-        plain = rows.ndim == 2
+        shape = rows.shape[2:]
         inside = np.arange(rows.shape[1]) - batch.leading[:, None]
         values = rows[(inside >= 0) & (inside < batch.lengths[:, None])]
-        return (values[:, None] if plain else values), plain
-    shapes = {row.shape[1:] for row in rows}
-    if len(shapes) > 1:
-        raise ValueError(f"{label} has rows of different numbers of targets: {sorted(shapes)}.")
-    plain = shapes == {()}
+    else:
+        shapes = {row.shape[1:] for row in rows}
+        if len(shapes) > 1:
+            raise ValueError(f"{label} has rows of different numbers of targets: {sorted(shapes)}.")
+        shape = shapes.pop()
+        values = _joined(rows, batch)
+    if shape == (1,):
+        words = f"A single target per time step was passed as an axis of length 1; {label} of shape (n_samples, "
+        warnings.warn(f"{words}n_timesteps) was expected, and predictions will have it.", DataConversionWarning, 2)
+    return (values[:, None] if shape == () else values), shape in ((), (1,))
+
+
+def _joined(rows: list[NDArray[Any]], batch: SequenceBatch) -> NDArray[Any]:
+    """The real steps of all rows, one below the other."""
     spans = zip(rows, batch.leading, batch.lengths, strict=True)
     parts = [row[leading : leading + length] for row, leading, length in spans]
     kinds = {part.dtype.kind for part in parts}
     if len(kinds) > 1 and not kinds <= set("iubf"):
         parts = [part.astype(object) for part in parts]
-    values = np.concatenate(parts)
-    return (values[:, None] if plain else values), plain
+    return np.concatenate(parts)
 
 
 def _labels(item: Any, label: str) -> NDArray[Any]:

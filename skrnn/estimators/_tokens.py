@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.estimators._validation import require_y
+from skrnn.estimators._validation import check_weights, require_y
 from skrnn.sequences import SequenceBatch, detached, encode_categories, plain_categories
 
-__all__ = ["decode_tokens", "encode_tokens", "exact_matches"]
+__all__ = ["decode_tokens", "encode_tokens", "exact_match_rate"]
 
 
 def encode_tokens(
@@ -55,12 +55,13 @@ def decode_tokens(estimator: Any, codes: list[NDArray[np.intp]], tokens: NDArray
     return ["".join(row) for row in rows] if estimator._target_form.endswith("strings") else rows
 
 
-def exact_matches(estimator: Any, y: Any, predictions: list[Any]) -> NDArray[np.bool_]:
-    """Which predictions are their targets, token by token."""
+def exact_match_rate(estimator: Any, y: Any, predictions: list[Any], sample_weight: Any) -> float:
+    """The part of the predictions that are their targets, token by token."""
     rows, _ = _rows(estimator, y)
     if len(rows) != len(predictions):
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(predictions), len(rows)]}")
-    return np.array([list(row) == list(found) for row, found in zip(rows, predictions, strict=True)])
+    right = [list(row) == list(found) for row, found in zip(rows, predictions, strict=True)]
+    return float(np.average(right, weights=check_weights(sample_weight, len(right))))
 
 
 def _rows(estimator: Any, y: Any) -> tuple[list[Any], str]:

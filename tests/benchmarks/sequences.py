@@ -61,7 +61,7 @@ def polarity(seed):
     counted = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)).fit(train, y_train)
     yield "TF-IDF + logistic regression", counted.score(test, y_test)
     net = make_pipeline(
-        SequenceVectorizer(token_pattern=r"\S+"),
+        SequenceVectorizer(token_pattern=r"\S+", min_df=2),
         RNNClassifier(
             embedding_dim=64, bidirectional=True, dropout=0.6, learning_rate=2e-3, max_iter=6, random_state=seed
         ),
