@@ -155,12 +155,8 @@ class CompiledNetwork:
         by_row = self.spec.segment is not None
         if by_row:
             d_source = self._segments_backward(d_source)
-        if self.tables and self.embedding_mask is not None:
-            mask = self.embedding_mask
-            d_kept = d_source[:, : self.n_timesteps] if by_row else d_source.transpose(1, 0, 2)
-            d_kept *= mask
-        for i, name in enumerate(self.tables):
-            moves.look_up_backward(self.codes, i, self.code_lengths, by_row, d_source, self.gradients[name])
+        if self.tables:
+            self._embed_backward(d_source, by_row)
 
     def _embed(self, codes: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None) -> Floats:
         """The embeddings (B, T, F * D) of category numbers (B, T, F)."""
@@ -170,6 +166,14 @@ class CompiledNetwork:
             moves.look_up(codes, i, self.weights[name], x)
         self.embedding_mask = None if draw_mask is None else draw_mask(x.shape)
         return x if self.embedding_mask is None else x * self.embedding_mask
+
+    def _embed_backward(self, d_x: Floats, by_row: bool) -> None:
+        """Gradients of the tables from that of the embeddings: (B, T + 1, F * D), by row, or (T, B, F * D)."""
+        if self.embedding_mask is not None:
+            d_kept = d_x[:, : self.n_timesteps] if by_row else d_x.transpose(1, 0, 2)
+            d_kept *= self.embedding_mask
+        for i, name in enumerate(self.tables):
+            moves.look_up_backward(self.codes, i, self.code_lengths, by_row, d_x, self.gradients[name])
 
     def _joined(self, outs: list[Floats], directions: list[_Layer]) -> Floats:
         """Outputs of all directions side by side, in the order of time; (T, B, H')."""

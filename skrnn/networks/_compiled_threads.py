@@ -39,6 +39,8 @@ class ThreadedNetwork:
         self.spec = spec
         self.whole = CompiledNetwork(spec, weights, bptt_steps)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
+        apart = sum(self.weights[name].size for name in ("head.weight", *self.whole.tables))
+        self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
         self.parts: list[CompiledNetwork] = []
         self.spans: list[slice] = []
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
@@ -83,9 +85,7 @@ class ThreadedNetwork:
     def _split(self, inputs: Floats, lengths: NDArray[np.intp]) -> list[slice]:
         """The rows of each part; none if the mini-batch stays whole."""
         n_rows, n_steps = inputs.shape[:2]
-        looked_up = sum(self.weights[name].size for name in self.whole.tables)
-        weights = self.flat.size - self.weights["head.weight"].size - looked_up
-        n_parts = min(n_steps * n_rows * weights // _WORTH_A_PART, n_rows // _FEWEST_ROWS, _MOST_PARTS)
+        n_parts = min(n_steps * n_rows * self.n_products // _WORTH_A_PART, n_rows // _FEWEST_ROWS, _MOST_PARTS)
         shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
         if n_parts < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -132,7 +132,12 @@ def _run_epoch(
         progress = (epoch + number / len(starts)) / config.max_iter
         learner.sampling = config.scheduled_sampling * progress
         factor = rate_factor(config.learning_rate_schedule, progress)
-        for batch, share, part in _pieces(learner, data, rows, config, rng):
+        pieces: Iterable[tuple[MiniBatch, NDArray[np.float32], float]]
+        if config.chunk_steps is None:
+            pieces = ((data.mini_batch(rows, rng), data.shares(rows), 1.0),)
+        else:
+            pieces = _chunks(learner, data, rows, config.chunk_steps, rng)
+        for batch, share, part in pieces:
             loss, norm = learner.step(batch, share, rate * factor)
             if not (isfinite(loss) and isfinite(norm)):
                 what = "gradient" if isfinite(loss) else "loss"
@@ -143,29 +148,25 @@ def _run_epoch(
     return total / n
 
 
-def _pieces(
+def _chunks(
     learner: Learner,
     data: TrainingSet,
     rows: NDArray[np.intp],
-    config: TrainingConfig,
+    steps: int,
     rng: np.random.Generator | None = None,
 ) -> Iterator[tuple[MiniBatch, NDArray[np.float32], float]]:
-    """The mini-batch of some rows, what each row counts in it, and 1; or, one after the other, its chunks of time.
+    """Mini-batches of some rows, so many time steps each, one after the other, and what each row counts in them.
 
-    The learner carries its state from one chunk to the next. A chunk counts as if it were all of the rows' time; the
-    third value is which part of it that is.
+    The learner carries its state from one to the next. A chunk counts as if it were all of the rows' time; the third
+    value is which part of it that is.
     """
-    shares = data.shares(rows)
-    if config.chunk_steps is None:
-        yield data.mini_batch(rows, rng), shares, 1.0
-        return
-    lengths = data.batch.lengths[rows]
+    shares, lengths = data.shares(rows), data.batch.lengths[rows]
     longest, before = int(lengths.max()), np.arange(len(rows))
-    for begin in range(0, longest, config.chunk_steps):
+    for begin in range(0, longest, steps):
         going_on = np.flatnonzero(lengths > begin)
         learner.carry(np.searchsorted(before, going_on) if begin else None)
-        part = min(config.chunk_steps, longest - begin) / longest
-        batch = data.chunk(rows[going_on], begin, config.chunk_steps, rng)
+        part = min(steps, longest - begin) / longest
+        batch = data.chunk(rows[going_on], begin, steps, rng)
         yield batch, (shares[going_on] / part).astype(np.float32), part
         before = going_on
 
@@ -185,7 +186,7 @@ def _mean_loss(learner: Learner, data: TrainingSet, config: TrainingConfig) -> f
         if config.chunk_steps is None:
             total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
             continue
-        for batch, share, part in _pieces(learner, data, rows, config):
+        for batch, share, part in _chunks(learner, data, rows, config.chunk_steps):
             total += float(learner.losses(batch) @ share) * len(rows) * part
     return total / float(data.weights.sum())
 
