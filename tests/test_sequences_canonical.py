@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
+from skrnn.sequences import SequenceBatch, canonical_rows, check_sequences
 from skrnn.sequences import _canonical as module
-from skrnn.sequences import canonical_rows, check_sequences
 
 FAST = settings(max_examples=60, deadline=None)
 HASHES = {
@@ -148,3 +148,40 @@ def test_nan_targets_with_other_bits_are_one_nan():
     y = np.array([[np.nan], [other_nan[0]], [-np.nan]])
     batch = check_sequences(np.ones((3, 2, 1)), name="Est")
     assert len(canonical_rows(batch, y, np.ones(3)).rows) == 1
+
+
+def sequences(rows):
+    """Sequences of numbers as a batch in double precision."""
+    lengths = np.array([len(row) for row in rows], np.intp)
+    steps = np.array([value for row in rows for value in row])[:, None]
+    return SequenceBatch(steps, np.cumsum(lengths) - lengths, lengths, np.zeros_like(lengths), lengths)
+
+
+NUMBERS = st.sampled_from([0.0, -0.0, 1.0, 1.0 + 1e-12, np.nan])
+
+
+@FAST
+@given(st.lists(st.tuples(st.integers(0, 1), st.lists(NUMBERS, min_size=1, max_size=3)), min_size=1, max_size=12))
+def test_sequences_of_targets_are_part_of_a_row(rows):
+    """Rows are merged if their sequence and every target of theirs are equal, to the last bit of double precision."""
+    batch = check_sequences([[[float(x)]] for x, _ in rows], name="Est")
+    found = canonical_rows(batch, sequences([y for _, y in rows]), np.ones(len(rows)), groups=True)
+
+    def key(row):
+        return row[0], tuple(None if value != value else value + 0.0 for value in row[1])
+
+    keys = [key(rows[i]) for i in found.rows]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) == {key(row) for row in rows}
+    assert all(key(row) == keys[group] for row, group in zip(rows, found.group, strict=True))
+
+
+@pytest.mark.parametrize("name", list(HASHES))
+def test_colliding_rows_with_sequences_of_targets(monkeypatch, name):
+    monkeypatch.setattr(module, "_row_hashes", HASHES[name])
+    batch = check_sequences([[[1.0]], [[1.0]], [[1.0]], [[2.0]]], name="Est")
+    targets = sequences([[1.0, 2.0], [1.0], [1.0, 2.0], [1.0, 2.0]])
+    for order in (np.arange(4), np.array([3, 1, 2, 0])):
+        found = canonical_rows(batch.take(order), targets.take(order), np.ones(4))
+        assert len(found.rows) == 3
+        assert sorted(found.weights.tolist()) == [0.75, 0.75, 1.5]
