@@ -44,6 +44,7 @@ def test_what_depends_on_categories_alone_is_learnt(engine):
 FORMS = {
     "arrays": lambda X: [np.array(row) for row in X],
     "objects": lambda X: [np.array(row, dtype=object) for row in X],
+    "strings of any length": lambda X: [np.array(row, dtype=np.dtypes.StringDType()) for row in X],
     "tuples": lambda X: [tuple(row) for row in X],
     "columns": lambda X: [[[w] for w in row] for row in X],
     "series": lambda X: [pd.Series(row) for row in X],
@@ -117,14 +118,18 @@ def test_unknown_and_missing_categories_share_one_row():
     assert np.array_equal(numbers.predict([[0, 99, 1, 1, 1]]), numbers.predict([[0, -7, 1, 1, 1]]))
 
 
-def test_the_row_of_the_unknown_is_trained():
+def test_the_row_of_the_unknown_is_trained(monkeypatch):
     """Rare categories are read as unknown now and then: what they share is known of those that fit never saw."""
     X = [[f"name{i}", "is"] if i % 2 else [f"name{i}", "was"] for i in range(60)]
     y = np.arange(60) % 2
     model = classifier(max_iter=100).fit(X, y)
     assert (model.predict([["stranger", "is"], ["stranger", "was"]]) == [1, 0]).all()
-    start = initial_weights(NetworkSpec(**model._spec), np.random.default_rng(0))["embedding.0.weight"]
-    assert not np.allclose(model.weights_["embedding.0.weight"][0], start[0], atol=1e-3)
+    monkeypatch.setattr("skrnn.estimators._sets._UNKNOWN", 1e-12)
+    never = classifier(max_iter=100).fit(X, y)
+    longer = classifier(max_iter=150, n_iter_no_change=150).fit(X, y)
+    untouched = never.weights_["embedding.0.weight"][0]
+    assert np.array_equal(untouched, longer.weights_["embedding.0.weight"][0])  # a control: the initial values stay
+    assert not np.allclose(untouched, model.weights_["embedding.0.weight"][0], atol=1e-2)
 
 
 def test_weights_of_zero_and_rows_that_validate_name_no_category():

@@ -301,9 +301,9 @@ class RNNLanguageModel(BaseRNN):
         self,
         prompt: Any,
         length: int = 100,
-        *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        *,
         random_state: Any = None,
     ) -> Any:
         """Draw a continuation of a text.

@@ -113,6 +113,8 @@ def keep_used_categories(
 def plain_categories(values: NDArray[Any], name: str, label: str = "X") -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values (n,) as integers or strings, and which of them are missing (None, NaN, pd.NA)."""
     kind = values.dtype.kind
+    if kind == "T":  # NumPy's strings of any length
+        values, kind = values.astype(object), "O"
     if kind in "iub":
         return values.astype(np.int64), np.zeros(len(values), bool)
     if kind == "U":
