@@ -89,6 +89,13 @@ def test_forms_of_targets(form):
     assert model.score(X, y) == plain.score(X, BACKWARDS)
 
 
+def test_strings_are_read_by_characters():
+    words = ["".join("vwxyz"[i] for i in row) for row in X]
+    model, plain = small().fit(words, BACKWARDS), small().fit([list(word) for word in words], BACKWARDS)
+    assert_same_fit(model, plain)
+    assert model.predict(words[:9]) == plain.predict(pd.Series(words[:9]))
+
+
 def test_targets_of_length_zero():
     y = ["" if len(row) < 3 else "long" for row in X]
     model = small(max_iter=60, hidden_size=16).fit(X, y)

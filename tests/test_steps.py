@@ -294,6 +294,12 @@ def test_what_is_wrong_with_y(X, y, message):
         regressor().fit(X, y)
 
 
+def test_nothing_to_score():
+    for model, y in ((regressor().fit(EVEN, SUMS), np.nan), (classifier().fit(EVEN, SUMS > 0), None)):
+        with pytest.raises(ValueError, match="no time step with a target: there is nothing to score"):
+            model.score(EVEN, np.full(SUMS.shape, y))
+
+
 def test_what_is_wrong_with_labels():
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         classifier().fit(EVEN, SUMS)

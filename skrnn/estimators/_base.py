@@ -33,6 +33,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. Subclasses say what y is and what the outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = SHARED_CONSTRAINTS
+    _reads_characters = False  # whether a text in X is the sequence of its characters
     _carries_state = False  # from one chunk of a long sequence to the next, in training
     _stream_methods: tuple[str, ...] = ("predict",)
 

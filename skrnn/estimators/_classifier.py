@@ -14,7 +14,14 @@ from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._encoding import class_factors, encode_labels
 from skrnn.estimators._fitting import all_or_nothing
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
-from skrnn.estimators._steps import all_outputs, encode_step_labels, flat_labels, flat_weights, steps_as_given
+from skrnn.estimators._steps import (
+    all_outputs,
+    encode_step_labels,
+    flat_labels,
+    flat_weights,
+    require_some_target,
+    steps_as_given,
+)
 from skrnn.estimators._tokens import exact_match_rate
 from skrnn.estimators._unaligned import encode_unaligned, labels_of_steps
 from skrnn.objectives import CrossEntropy, EveryStep, MultilabelCrossEntropy, Objective
@@ -361,6 +368,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             return float(super().score(X, y, sample_weight))
         batch, outputs = all_outputs(self, X)
         labels, missing, _ = flat_labels(self, y, batch)
+        require_some_target(missing)
         weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
         found = self._decide(self._probabilities(outputs))[~missing]
         right = np.asarray(found == labels[~missing])

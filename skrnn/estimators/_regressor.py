@@ -17,7 +17,14 @@ from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import scalings
 from skrnn.estimators._fitting import all_or_nothing
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
-from skrnn.estimators._steps import all_outputs, flat_numbers, flat_weights, steps_as_given, targets_of_steps
+from skrnn.estimators._steps import (
+    all_outputs,
+    flat_numbers,
+    flat_weights,
+    require_some_target,
+    steps_as_given,
+    targets_of_steps,
+)
 from skrnn.estimators._validation import check_numbers
 from skrnn.objectives import Objective, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -354,6 +361,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         """Targets, predictions and weights of the time steps that have a target."""
         batch, outputs = all_outputs(self, X)
         values, missing, _ = flat_numbers(self, y, batch)
+        require_some_target(missing)
         weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
         predictions = self._decode(outputs, batch)[~missing]
         values = values[:, 0] if self._target_form == "1d steps" else values

@@ -168,6 +168,7 @@ class RNNSeq2Seq(BaseRNN):
     ['cba']
     """
 
+    _reads_characters = True
     _stream_methods = ()
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
@@ -263,8 +264,9 @@ class RNNSeq2Seq(BaseRNN):
         Parameters
         ----------
         X : array-like, data frame or list of arrays
-            Sequences, as every estimator takes them: 3-D, 2-D, or a list of sequences of different lengths; categories
-            with ``embedding_dim``. ``features_per_step="all"`` reads each row of a table as a single step.
+            Sequences, as every estimator takes them: 3-D, 2-D, or a list of sequences of different lengths; with
+            ``embedding_dim`` of categories, or strings, which are read by characters. ``features_per_step="all"`` reads
+            each row of a table as a single step.
         y : list of n_samples lists of tokens, or of n_samples strings
             Targets, of any lengths, 0 included. Tokens are strings or integers.
         sample_weight : array-like of shape (n_samples,) or float, default=None

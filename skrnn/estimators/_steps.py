@@ -19,6 +19,7 @@ __all__ = [
     "flat_labels",
     "flat_numbers",
     "flat_weights",
+    "require_some_target",
     "steps_as_given",
     "targets_of_steps",
 ]
@@ -120,6 +121,12 @@ def check_row_weights(sample_weight: Any, batch: SequenceBatch, targets: Any, *,
         raise ValueError("y has no time step with a target and a weight above 0.")
     steps[:, -1] /= np.repeat(np.where(largest > 0, largest, 1.0), targets.lengths)
     return SequenceBatch(steps, targets.starts, targets.lengths, targets.leading, targets.spans), largest
+
+
+def require_some_target(missing: Flags) -> None:
+    """A score needs at least one time step with a target."""
+    if missing.all():
+        raise ValueError("y has no time step with a target: there is nothing to score.")
 
 
 def flat_weights(sample_weight: Any, batch: SequenceBatch) -> Doubles:

@@ -19,11 +19,14 @@ Categories = list[NDArray[Any]]
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
 
 
-def open_categories(X: Any, name: str) -> Any:
-    """X as an array, a data frame or a list of arrays of categories; a list of lists is always a list of sequences."""
+def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
+    """X as an array, a data frame or a list of arrays of categories; a list of lists is always a list of sequences.
+
+    With ``characters``, a text is the sequence of its characters.
+    """
     texts = isinstance(X, str)
     if not texts and getattr(X, "ndim", 1) == 1 and hasattr(X, "__len__") and len(X):
-        X = list(X)
+        X = [np.array(list(item)) if characters and isinstance(item, str) else item for item in X]
         texts = any(isinstance(item, (str, bytes)) for item in X)
     if texts:
         raise ValueError(

@@ -33,7 +33,8 @@ def check_estimator_X(
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
     if embeds and nested and not reset and estimator._input_kind == "flat":
         X = np.asarray(X, dtype=object)  # rows of a table
-    X = open_categories(X, name) if embeds else open_container(X, name)
+    characters = getattr(estimator, "_reads_characters", False)
+    X = open_categories(X, name, characters=characters) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
     kind = "flat" if flat else "steps"
     if not reset and kind != estimator._input_kind:
