@@ -169,7 +169,10 @@ def test_a_batch_is_immutable():
 def test_the_steps_of_all_sequences_and_a_part_of_their_time():
     steps = np.arange(10.0)[:, None]
     batch = SequenceBatch(steps, np.array([4, 0, 2]), np.array([3, 4, 2]), np.zeros(3, int), np.array([3, 4, 2]))
-    assert steps[batch.flat_positions(), 0].tolist() == [4, 5, 6, 0, 1, 2, 3, 2, 3]
+    assert batch.flat_steps()[:, 0].tolist() == [4, 5, 6, 0, 1, 2, 3, 2, 3]
+    whole = SequenceBatch.one_after_another(steps, np.array([4, 6]))
+    assert np.shares_memory(whole.flat_steps(), steps)
+    assert whole.starts.tolist() == [0, 4]
     part = batch.cut(1, 2)
     assert part.starts.tolist() == [5, 1, 3]
     assert part.lengths.tolist() == [2, 2, 1]

@@ -343,7 +343,7 @@ class RNNLanguageModel(BaseRNN):
             raise ValueError(f"temperature must be a number above 0. Got {temperature!r} instead.")
         batch = check_X(self, as_tokens(self, [prompt]), reset=False)
         stream = NetworkStream(NetworkSpec(**self._spec), self.weights_)
-        codes = np.nan_to_num(batch.steps[batch.flat_positions()]).astype(np.float64)
+        codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
         outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
         for _ in range(length):
             scores = outputs[0, 1:] / temperature

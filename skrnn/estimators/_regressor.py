@@ -416,7 +416,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
     ) -> TargetScaling:
         if isinstance(targets, SequenceBatch):
-            steps = targets.steps[targets.flat_positions()]
+            steps = targets.flat_steps()
             weights = np.repeat(weights, targets.lengths) * steps[:, -1]
             targets, weights = steps[weights > 0, :-1], weights[weights > 0]
         kind = "mean" if self.loss == "poisson" and self.scaling is not None else self.scaling

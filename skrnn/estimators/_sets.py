@@ -50,37 +50,38 @@ def make_set(
 
 def _next_categories(batch: SequenceBatch) -> SequenceBatch:
     """The first category of the following step as each step's target, with a weight of 0 where there is none known."""
-    lengths = np.asarray(batch.lengths)
-    starts = np.cumsum(lengths) - lengths
-    codes = np.nan_to_num(batch.steps[batch.flat_positions(), 0]).astype(np.float64)
-    following = np.append(codes[1:], 0.0)
-    following[starts + lengths - 1] = 0.0
-    steps = np.column_stack([following, following > 0])
-    return SequenceBatch(steps, starts, lengths, np.zeros_like(lengths), lengths)
+    codes = batch.flat_steps()[:, 0]
+    steps = np.zeros((len(codes), 2), np.float32)
+    steps[:-1, 0] = codes[1:]
+    steps[np.cumsum(batch.lengths) - 1, 0] = 0.0
+    np.nan_to_num(steps, copy=False)
+    steps[:, 1] = steps[:, 0] > 0
+    return SequenceBatch.one_after_another(steps, batch.lengths)
 
 
 def _step_targets(
     estimator: Any, targets: SequenceBatch, weights: Doubles, scaling: TargetScaling | None
 ) -> SequenceBatch:
     """Sequences of targets in the units of the loss; their step weights sum to 1 in the average row."""
-    positions = targets.flat_positions()
-    values, by_step = targets.steps[positions, :-1], targets.steps[positions, -1]
-    counted, by_row = by_step > 0, np.repeat(weights, targets.lengths)
-    factors = estimator._class_weights(values[counted], (by_step * by_row)[counted])
-    if factors is not None:
-        by_step[counted] *= factors
-    total = by_step @ by_row
+    flat = targets.flat_steps()
+    values, by_step = flat[:, :-1], flat[:, -1]
+    counted = by_step > 0
+    if getattr(estimator, "class_weight", None) is not None:
+        by_row = np.repeat(weights, targets.lengths)[counted]
+        by_step = by_step.copy()
+        by_step[counted] *= estimator._class_weights(values[counted], by_step[counted] * by_row)
+    ends = np.cumsum(targets.lengths)
+    total = np.add.reduceat(by_step, ends - targets.lengths, dtype=np.float64) @ weights
     if not total > 0:
         raise ValueError(
             "No time step of the training or of the validation part has a target and a weight above 0. Give more steps "
             "a target, or more classes a positive weight."
         )
-    by_step = by_step * (weights.sum() / total)
-    if scaling is not None:
-        values = scaling.encode(values, None, None)[0]
-    steps = np.column_stack([np.where(counted[:, None], values, 0.0), by_step]).astype(np.float32)
-    lengths = np.asarray(targets.lengths)
-    return SequenceBatch(steps, np.cumsum(lengths) - lengths, lengths, np.zeros_like(lengths), lengths)
+    steps = np.zeros(flat.shape, np.float32)
+    steps[:, :-1] = values if scaling is None else scaling.encode(values, None, None)[0]
+    steps[~counted, :-1] = 0.0
+    steps[:, -1] = by_step * (weights.sum() / total)
+    return SequenceBatch.one_after_another(steps, targets.lengths)
 
 
 def unknown_rates(batch: SequenceBatch, categories: list[NDArray[Any]]) -> tuple[NDArray[np.float32], ...]:

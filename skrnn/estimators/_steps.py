@@ -101,8 +101,7 @@ def targets_of_steps(values: Doubles, missing: Flags, batch: SequenceBatch) -> S
     """Targets (N, k) as sequences, with a last column of weights: 1, or 0 where there is no target."""
     steps = np.column_stack([values, ~missing]).astype(np.float64)
     steps[missing, :-1] = np.nan
-    lengths = np.asarray(batch.lengths)
-    return SequenceBatch(steps, np.cumsum(lengths) - lengths, lengths, np.zeros_like(lengths), lengths)
+    return SequenceBatch.one_after_another(steps, batch.lengths)
 
 
 def check_row_weights(sample_weight: Any, batch: SequenceBatch, targets: Any, *, by_step: bool) -> tuple[Any, Doubles]:

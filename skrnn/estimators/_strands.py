@@ -23,7 +23,7 @@ def as_tokens(estimator: Any, X: Any) -> list[Any]:
     texts = [X] if isinstance(X, str) else X
     if not hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
         raise TypeError(f"{type(estimator).__name__} takes a text or a list of texts, got a {type(X).__name__}.")
-    rows = [np.array(list(text)) if isinstance(text, str) else text for text in texts]
+    rows = [_characters(text) if isinstance(text, str) else text for text in texts]
     if not rows:
         raise ValueError(f"Found 0 texts while a minimum of 1 is required by {type(estimator).__name__}.")
     for i, row in enumerate(rows):
@@ -35,6 +35,11 @@ def as_tokens(estimator: Any, X: Any) -> list[Any]:
         if len(row) == 0:
             raise ValueError(f"Text {i} has no token; every text needs at least one.")
     return rows
+
+
+def _characters(text: str) -> NDArray[Any]:
+    """A text as an array of its characters."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
 def cut_into_strands(

@@ -46,7 +46,7 @@ def encode_tokens(
     steps = np.zeros((int(total.sum()), 2))
     steps[:, 1] = 1.0
     steps[np.arange(len(codes)) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths), 0] = codes
-    return SequenceBatch(steps, starts, total, np.zeros_like(starts), total), tokens, form
+    return SequenceBatch.one_after_another(steps, total), tokens, form
 
 
 def decode_tokens(estimator: Any, codes: list[NDArray[np.intp]], tokens: NDArray[Any]) -> list[Any]:

@@ -80,11 +80,14 @@ class SequenceBatch:
         last = self.lengths[:, None] - 1
         return self.starts[:, None] + np.minimum(offsets, last), padding
 
-    def flat_positions(self) -> Integers:
-        """Step numbers of all sequences, one after the other; (sum of the lengths,)."""
+    def flat_steps(self) -> Floats:
+        """The steps of all sequences, one after the other, (sum of the lengths, n_features); a copy only if need be."""
         lengths = np.asarray(self.lengths)
         before = np.cumsum(lengths) - lengths
-        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(self.starts - before, lengths))
+        if (self.starts == before).all():
+            return self.steps[: int(lengths.sum())]
+        numbers = np.arange(int(lengths.sum())) + np.repeat(self.starts - before, lengths)
+        return np.asarray(self.steps[numbers])
 
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
@@ -104,6 +107,12 @@ class SequenceBatch:
         """Which features have a missing value inside some sequence; (n_features,)."""
         used = self.coverage() > 0
         return np.asarray(np.isnan(self.steps[used]).any(axis=0))
+
+    @classmethod
+    def one_after_another(cls, steps: Floats, lengths: Integers) -> SequenceBatch:
+        """Sequences of these lengths that follow each other in a table, without padding."""
+        lengths = np.asarray(lengths)
+        return cls(steps, np.cumsum(lengths) - lengths, lengths, np.zeros_like(lengths), lengths)
 
     @classmethod
     def from_spans(cls, steps: Floats, starts: Integers, spans: Integers) -> SequenceBatch:

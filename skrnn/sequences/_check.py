@@ -72,8 +72,7 @@ def _from_list(X: list[Any], name: str, dtype: Dtype) -> SequenceBatch:
     lengths = np.array([len(part) for part in parts], dtype=np.intp)
     with np.errstate(over="ignore"):
         steps = np.concatenate(parts, dtype=dtype, casting="unsafe")
-    starts = np.cumsum(lengths) - lengths
-    return SequenceBatch(steps, starts, lengths, np.zeros_like(starts), lengths)
+    return SequenceBatch.one_after_another(steps, lengths)
 
 
 def _one_sequence(item: Any, name: str, label: str) -> NDArray[Any]:
