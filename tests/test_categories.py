@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import skops.io
 import torch
@@ -69,6 +70,8 @@ TABLES = {
     "nullable": lambda X: pd.DataFrame(X, dtype="Int64"),
     "categorical": lambda X: pd.DataFrame(X).astype("category"),
     "tensor": torch.tensor,
+    "polars": lambda X: pl.DataFrame(X, schema=list("abcde")),
+    "pyarrow": lambda X: pd.DataFrame(X, dtype="int64[pyarrow]"),
 }
 
 

@@ -25,7 +25,8 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     With ``characters``, a text is the sequence of its characters.
     """
     texts = isinstance(X, str)
-    if not texts and getattr(X, "ndim", 1) == 1 and hasattr(X, "__len__") and len(X):
+    table = hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
+    if not texts and not table and hasattr(X, "__len__") and len(X):
         X = [np.array(list(item)) if characters and isinstance(item, str) else item for item in X]
         texts = any(isinstance(item, (str, bytes)) for item in X)
     if texts:
@@ -161,9 +162,10 @@ def _whole(values: NDArray[Any], missing: NDArray[np.bool_], name: str, label: s
     filled = np.where(missing, 0, values)
     fractions = np.flatnonzero(~(np.abs(filled) < 2**53) | (filled != np.trunc(filled)))
     if len(fractions):
+        hint = " Set embedding_dim=None if they are measurements." if label == "X" else ""
         raise ValueError(
             f"{label} holds {filled[fractions[0]]}, and {name} reads {label} as categories, which are integers or "
-            "strings. Set embedding_dim=None if they are measurements."
+            f"strings.{hint}"
         )
     return filled.astype(np.int64)
 
