@@ -78,3 +78,33 @@ def test_cmudict():
     stressed = datasets.load_cmudict(stress=True).target
     assert stressed[words.index("recurrent")] == ["R", "IH0", "K", "ER1", "AH0", "N", "T"]
     assert [[p.rstrip("012") for p in row] for row in stressed] == phonemes
+
+
+@pytest.mark.parametrize(
+    ("letters_only", "variants", "n_rows", "n_words"),
+    [
+        (True, False, 115_533, 115_533),
+        (True, True, 124_996, 115_533),
+        (False, False, 123_455, 123_455),
+        (False, True, 133_737, 123_455),
+    ],
+)
+def test_cmudict_words_and_variants(letters_only, variants, n_rows, n_words):
+    words, phonemes = datasets.load_cmudict(stress=True, variants=variants, letters_only=letters_only, return_X_y=True)
+    assert len(words) == len(phonemes) == n_rows
+    assert len(set(words)) == n_words
+    assert words == sorted(words)
+    assert all(phonemes)
+    start = words.index("tomato")
+    found = [row for word, row in zip(words, phonemes, strict=True) if word == "tomato"]
+    expected = [["T", "AH0", "M", "EY1", "T", "OW2"], ["T", "AH0", "M", "AA1", "T", "OW2"]]
+    assert found == phonemes[start : start + len(found)] == (expected if variants else expected[:1])
+    assert ("don't" in words) == (not letters_only)
+
+
+def test_texts_beyond_ascii():
+    sentences = datasets.load_sentence_polarity().data
+    assert not all(text.isascii() for text in sentences)
+    names = datasets.load_surnames().data
+    assert not all(name.isascii() for name in names)
+    assert not any("\ufffd" in text for text in sentences + names)

@@ -198,21 +198,30 @@ def load_ud_english(
     )
 
 
-def load_cmudict(*, stress: bool = False, return_X_y: bool = False) -> Bunch | tuple[Any, Any]:
+def load_cmudict(
+    *, stress: bool = False, variants: bool = False, letters_only: bool = True, return_X_y: bool = False
+) -> Bunch | tuple[Any, Any]:
     """Load English words with their sounds (spelling to pronunciation).
 
-    The words of the Carnegie Mellon pronouncing dictionary that consist of the letters a to z alone, with their first
-    pronunciation.
+    The words of the Carnegie Mellon pronouncing dictionary; by default those that consist of the letters a to z alone,
+    with their first pronunciation.
 
-    ====================  ==========================================
-    Words                 115,533 of 1 to 33 letters
-    Phonemes              39, or 69 with stress
-    ====================  ==========================================
+    ==========================  ==========================================
+    Words, letters a to z       115,533 of 1 to 33 letters
+    Words, all                  123,455
+    Pronunciations              124,996 and 133,737
+    Phonemes                    39, or 69 with stress (70 with variants)
+    ==========================  ==========================================
 
     Parameters
     ----------
     stress : bool, default=False
         Whether vowels carry their stress: "AH0" (none), "AH1" (primary), "AH2" (secondary).
+    variants : bool, default=False
+        Whether to return every pronunciation of a word, one below the other. False: the first of each word, which then
+        stands once. With variants, split by word: otherwise a word can stand in a training part and in a test part.
+    letters_only : bool, default=True
+        Whether to leave out words with other characters than the letters a to z, such as "don't" or "x-ray".
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -221,7 +230,8 @@ def load_cmudict(*, stress: bool = False, return_X_y: bool = False) -> Bunch | t
     result : :class:`~sklearn.utils.Bunch` or tuple ``(data, target)``
         The Bunch has these attributes:
 
-        - data : list of n_words str, in alphabetical order.
+        - data : list of n_words str, in lower case and alphabetical order. With ``variants=True``, a word stands as
+          often as it has pronunciations.
         - target : list of n_words lists of str, the phonemes in ARPAbet.
         - frame : None.
         - feature_names : list of str. ``["word"]``.
@@ -235,7 +245,8 @@ def load_cmudict(*, stress: bool = False, return_X_y: bool = False) -> Bunch | t
     Notes
     -----
     Source: the CMU Pronouncing Dictionary, Carnegie Mellon University. Licence: BSD 2-clause in kind; the notice stands
-    in ``skrnn/datasets/data/README.md``. Changed here: see above.
+    in ``skrnn/datasets/data/README.md``. Changed here: sorted, and the variants of a word
+    numbered by their order alone.
 
     Examples
     --------
@@ -245,11 +256,15 @@ def load_cmudict(*, stress: bool = False, return_X_y: bool = False) -> Bunch | t
     ['S', 'IY', 'K', 'W', 'AH', 'N', 'S']
     """
     columns = read_csv("cmudict.csv.gz")
-    phones = columns["phones"] if stress else [re.sub(r"\d", "", text) for text in columns["phones"]]
+    pairs = list(zip(columns["word"], columns["phones"], strict=True))
+    if not variants:
+        pairs = [pair for i, pair in enumerate(pairs) if i == 0 or pair[0] != pairs[i - 1][0]]
+    if letters_only:
+        pairs = [pair for pair in pairs if re.fullmatch("[a-z]+", pair[0])]
     return make_result(
         load_cmudict,
-        list(columns["word"]),
-        [text.split() for text in phones],
+        [word for word, _ in pairs],
+        [(phones if stress else re.sub(r"\d", "", phones)).split() for _, phones in pairs],
         feature_names=["word"],
         filename="cmudict.csv.gz",
         return_X_y=return_X_y,
