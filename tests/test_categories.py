@@ -303,7 +303,10 @@ def test_threads_share_the_embeddings(monkeypatch):
     lengths, found = np.full(8, 6, np.intp), []
     for network in (ThreadedNetwork(spec, weights, n_threads=2), CompiledNetwork(spec, weights)):
         seeded = np.random.default_rng(3)
-        mask = lambda shape, seeded=seeded: (seeded.random(shape, dtype=np.float32) < 0.7) / np.float32(0.7)  # noqa: E731
+
+        def mask(shape, seeded=seeded):
+            return (seeded.random(shape, dtype=np.float32) < 0.7) / np.float32(0.7)
+
         outputs = network.forward(codes, lengths, mask)
         network.backward(np.ones_like(outputs))
         found.append((outputs, network.gradient.copy()))

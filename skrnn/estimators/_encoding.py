@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn.estimators._validation import check_labels
 
-__all__ = ["class_factors", "encode_labels"]
+__all__ = ["class_factors", "encode_labels", "label_numbers", "number_classes"]
 
 
 def encode_labels(
@@ -20,22 +20,34 @@ def encode_labels(
     """Class numbers (n_samples, 1) or label indicators (n_samples, n_labels), the classes, and whether multilabel."""
     y, multilabel = check_labels(estimator, y, n_samples)
     if multilabel:
-        found = np.arange(y.shape[1])
-        if classes is not None and len(classes) != len(found):
-            raise ValueError(f"y has {len(found)} labels; {type(estimator).__name__} was fitted with {len(classes)}.")
-        return y.astype(np.float64), found, True
-    found, codes = np.unique(y, return_inverse=True)
+        return y.astype(np.float64), label_numbers(estimator, y.shape[1], classes), True
+    codes, classes = number_classes(estimator, y, classes)
+    return codes[:, None], classes, False
+
+
+def number_classes(
+    estimator: Any, labels: NDArray[Any], classes: NDArray[Any] | None
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """The number of the class of each label (n,), and the classes: those given, or those found."""
+    found, codes = np.unique(labels, return_inverse=True)
     if len(found if classes is None else classes) < 2:
+        what = f"only one class: {found[0]}" if len(found) else "no label"
         raise ValueError(
-            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains "
-            f"only one class: {found[0]}"
+            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains {what}"
         )
     if classes is None:
-        return codes.astype(np.float64)[:, None], found, False
+        return codes.astype(np.float64), found
     new = np.setdiff1d(found, classes)
     if len(new):
         raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {new}.")
-    return np.searchsorted(classes, y).astype(np.float64)[:, None], classes, False
+    return np.searchsorted(classes, labels).astype(np.float64), classes
+
+
+def label_numbers(estimator: Any, n_labels: int, classes: NDArray[Any] | None) -> NDArray[Any]:
+    """The classes of an indicator with so many labels: their numbers, as many as in the first fit."""
+    if classes is not None and len(classes) != n_labels:
+        raise ValueError(f"y has {n_labels} labels; {type(estimator).__name__} was fitted with {len(classes)}.")
+    return np.arange(n_labels)
 
 
 def class_factors(estimator: Any, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
-from skrnn.estimators._strands import as_tokens, cut_into_strands, next_token_log_probabilities, softmax
+from skrnn.estimators._strands import as_tokens, cut_into_strands, next_token_log_probabilities
 from skrnn.estimators._validation import check_X
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import CrossEntropy, EveryStep, Objective
+from skrnn.objectives import CrossEntropy, EveryStep, Objective, softmax
 from skrnn.sequences import SequenceBatch
 
 __all__ = ["RNNLanguageModel"]
@@ -136,6 +136,7 @@ class RNNLanguageModel(BaseRNN):
     scaling = None
 
     _carries_state = True
+    _reads_characters = True
     _stream_methods = ()
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{name: SHARED_CONSTRAINTS[name] for name in SHARED_CONSTRAINTS if name not in _FIXED},

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import scalings
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, n_threads
-from skrnn.estimators._tokens import decode_tokens, encode_tokens, exact_match_rate
+from skrnn.estimators._tokens import encode_tokens, exact_match_rate, tokens_as_given
 from skrnn.estimators._validation import check_X
 from skrnn.networks import NetworkSpec, resolve_device
 from skrnn.objectives import CrossEntropy, EveryToken, Objective
@@ -310,8 +310,9 @@ class RNNSeq2Seq(BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        codes, scores = self._search(X)
-        y = decode_tokens(self, codes, self.tokens_)
+        check_is_fitted(self)
+        codes, scores = self._search(check_X(self, X, reset=False))
+        y = tokens_as_given(self, codes, self.tokens_)
         return (y, scores) if return_scores else y
 
     def attention_weights(self, X: Any, y: Any = None) -> list[NDArray[np.float64]]:
@@ -341,7 +342,7 @@ class RNNSeq2Seq(BaseRNN):
             raise ValueError(f"{type(self).__name__} was fitted with attention=None: there are no weights to show.")
         batch = check_X(self, X, reset=False)
         if y is None:
-            codes = self._search(X)[0]
+            codes = self._search(batch)[0]
         else:
             targets = encode_tokens(self, y, batch.n_samples, self.tokens_, end=False)[0]
             codes = [part.astype(np.intp) for part in np.split(targets.steps[:, 0], targets.starts[1:])]
@@ -373,13 +374,11 @@ class RNNSeq2Seq(BaseRNN):
         """
         return exact_match_rate(self, y, self.predict(X), sample_weight)
 
-    def _search(self, X: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+    def _search(self, batch: SequenceBatch) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
         """Token numbers and log-probabilities of what is written for each sequence."""
         from skrnn.networks import Search  # needs torch
 
-        check_is_fitted(self)
         self._validate_params()
-        batch = check_X(self, X, reset=False)
         longest = max(2 * self._longest_target, 1) if self.max_length is None else int(self.max_length)
         search = Search(int(self.beam_width), float(self.length_penalty), longest)
         return predict_tokens(*self._network(), batch, search, **self._resources())

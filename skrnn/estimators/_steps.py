@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
+from skrnn.estimators._encoding import label_numbers, number_classes
 from skrnn.estimators._validation import check_weights, require_y
 from skrnn.sequences import SequenceBatch, as_numbers, detached, is_ragged, plain_categories
 
@@ -79,21 +80,9 @@ def encode_step_labels(
     """Class numbers (or label indicators) of all steps, the classes, and whether there are several labels per step."""
     values, missing, multilabel = flat_labels(estimator, y, batch)
     if multilabel:
-        found = np.arange(values.shape[1])
-        if classes is not None and len(classes) != len(found):
-            raise ValueError(f"y has {len(found)} labels; {type(estimator).__name__} was fitted with {len(classes)}.")
-        return targets_of_steps(values, missing, batch), found, True
-    found = np.unique(values[~missing])
-    if len(found if classes is None else classes) < 2:
-        what = f"only one class: {found[0]}" if len(found) else "no label"
-        raise ValueError(
-            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the data contains {what}"
-        )
-    if classes is not None and len(new := np.setdiff1d(found, classes)):
-        raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {new}.")
-    classes = found if classes is None else classes
+        return targets_of_steps(values, missing, batch), label_numbers(estimator, values.shape[1], classes), True
     codes = np.full((len(values), 1), np.nan)
-    codes[~missing, 0] = np.searchsorted(classes, values[~missing])
+    codes[~missing, 0], classes = number_classes(estimator, values[~missing], classes)
     return targets_of_steps(codes, missing, batch), classes, False
 
 
@@ -167,10 +156,8 @@ def steps_as_given(estimator: Any, values: NDArray[Any], X: Any, batch: Sequence
     shape = (batch.n_samples, width, *values.shape[1:])
     if (batch.lengths == width).all():
         return values.reshape(shape)
-    floats = values.dtype.kind == "f"
-    out = np.full(shape, np.nan if floats else None, values.dtype if floats else object)
-    inside = np.arange(width) - batch.leading[:, None]
-    out[(inside >= 0) & (inside < batch.lengths[:, None])] = values
+    out = _blank(shape, values)
+    out[_real(batch, width)] = values
     return out
 
 
@@ -179,12 +166,23 @@ def _restored(rows: list[NDArray[Any]], batch: SequenceBatch) -> list[NDArray[An
     out = []
     for row, leading, length, span in zip(rows, batch.leading, batch.lengths, batch.spans, strict=True):
         if length < span:
-            floats = row.dtype.kind == "f"
-            whole = np.full((span, *row.shape[1:]), np.nan if floats else None, row.dtype if floats else object)
+            whole = _blank((span, *row.shape[1:]), row)
             whole[leading : leading + length] = row
             row = whole
         out.append(row)
     return out
+
+
+def _real(batch: SequenceBatch, width: int) -> Flags:
+    """Which cells of a table (n_samples, width), laid out as X was, are real steps."""
+    inside = np.arange(width) - batch.leading[:, None]
+    return np.asarray((inside >= 0) & (inside < batch.lengths[:, None]))
+
+
+def _blank(shape: tuple[int, ...], like: NDArray[Any]) -> NDArray[Any]:
+    """NaN, or None where the values are no floats."""
+    floats = like.dtype.kind == "f"
+    return np.full(shape, np.nan if floats else None, like.dtype if floats else object)
 
 
 def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y") -> list[NDArray[Any]] | NDArray[Any]:
@@ -222,8 +220,7 @@ def _flat(
         )
     if isinstance(rows, np.ndarray):
         shape = rows.shape[2:]
-        inside = np.arange(rows.shape[1]) - batch.leading[:, None]
-        values = rows[(inside >= 0) & (inside < batch.lengths[:, None])]
+        values = rows[_real(batch, rows.shape[1])]
     else:
         shapes = {row.shape[1:] for row in rows}
         if len(shapes) > 1:

@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 
 from skrnn.estimators._validation import check_weights
 from skrnn.networks import NetworkSpec
+from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch
 
-__all__ = ["as_tokens", "cut_into_strands", "next_token_log_probabilities", "softmax"]
+__all__ = ["as_tokens", "cut_into_strands", "next_token_log_probabilities"]
 
 _CHUNK_STEPS = 1024  # tokens scored at a time
 
 
 def as_tokens(estimator: Any, X: Any) -> list[Any]:
-    """Texts as sequences of tokens: the characters of strings, anything else as it is."""
+    """Texts as a list of strings and sequences of tokens, none of them empty."""
     texts = [X] if isinstance(X, str) else X
     if not hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
         raise TypeError(f"{type(estimator).__name__} takes a text or a list of texts, got a {type(X).__name__}.")
-    rows = [_characters(text) if isinstance(text, str) else text for text in texts]
+    rows = list(texts)
     if not rows:
         raise ValueError(f"Found 0 texts while a minimum of 1 is required by {type(estimator).__name__}.")
     for i, row in enumerate(rows):
@@ -35,11 +36,6 @@ def as_tokens(estimator: Any, X: Any) -> list[Any]:
         if len(row) == 0:
             raise ValueError(f"Text {i} has no token; every text needs at least one.")
     return rows
-
-
-def _characters(text: str) -> NDArray[Any]:
-    """A text as an array of its characters."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
 def cut_into_strands(
@@ -81,9 +77,3 @@ def next_token_log_probabilities(
             parts.append(logs[np.arange(len(logs)), following][known])
         found.append(np.concatenate([np.zeros(0), *parts]))
     return found
-
-
-def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities on the last axis."""
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.estimators._validation import check_weights, require_y
-from skrnn.sequences import SequenceBatch, detached, encode_categories, plain_categories
+from skrnn.sequences import SequenceBatch, detached, kind_of_categories, number_categories, plain_categories
 
-__all__ = ["decode_tokens", "encode_tokens", "exact_match_rate"]
+__all__ = ["encode_tokens", "exact_match_rate", "tokens_as_given"]
 
 
 def encode_tokens(
@@ -31,13 +31,12 @@ def encode_tokens(
     if missing.any():
         row = int(np.searchsorted(np.cumsum(lengths), int(missing.argmax()), side="right"))
         raise ValueError(f"Input y contains NaN: target {row} holds a token that is None or NaN.")
-    tokens = np.unique(values) if known is None else known
+    if known is not None and len(values) and values.dtype.kind != known.dtype.kind:
+        got, fitted = kind_of_categories(values), kind_of_categories(known)
+        raise ValueError(f"The tokens of y are {got}; {name} was fitted on {fitted}.")
+    codes, tokens = number_categories(values, missing, known)
     if not len(tokens):
         raise ValueError(f"{name} needs at least one token in y, got only empty targets.")
-    if len(values) and values.dtype.kind != tokens.dtype.kind:
-        kinds = ["strings" if kind == "U" else "integers" for kind in (values.dtype.kind, tokens.dtype.kind)]
-        raise ValueError(f"The tokens of y are {kinds[0]}; {name} was fitted on {kinds[1]}.")
-    codes = encode_categories(values, missing, tokens)
     if (codes == 0).any():
         new = np.unique(values[codes == 0])
         raise ValueError(f"`y` has tokens that the first fit did not have: {new[:5].tolist()}.")
@@ -49,7 +48,7 @@ def encode_tokens(
     return SequenceBatch.one_after_another(steps, total), tokens, form
 
 
-def decode_tokens(estimator: Any, codes: list[NDArray[np.intp]], tokens: NDArray[Any]) -> list[Any]:
+def tokens_as_given(estimator: Any, codes: list[NDArray[np.intp]], tokens: NDArray[Any]) -> list[Any]:
     """Lists of tokens, or strings, from their numbers from 1 on."""
     rows = [tokens[row - 1].tolist() for row in codes]
     return ["".join(row) for row in rows] if estimator._target_form.endswith("strings") else rows

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn.estimators._tokens import decode_tokens, encode_tokens
+from skrnn.estimators._tokens import encode_tokens, tokens_as_given
 from skrnn.objectives import best_labels
 from skrnn.sequences import SequenceBatch
 
@@ -45,4 +45,4 @@ def labels_of_steps(estimator: Any, probabilities: NDArray[np.float64], batch: S
     """What is read off probabilities (N, K) of all real steps, for each sequence: a list of labels, or a string."""
     rows = np.split(probabilities, np.cumsum(batch.lengths)[:-1])
     codes = [best_labels(row, int(estimator.beam_width)) for row in rows]
-    return decode_tokens(estimator, codes, estimator.classes_)
+    return tokens_as_given(estimator, codes, estimator.classes_)

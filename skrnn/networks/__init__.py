@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skrnn.networks._compiled import CompiledNetwork
     from skrnn.networks._compiled_threads import ThreadedNetwork
     from skrnn.networks._ctc import ctc_loss
-    from skrnn.networks._forward import forward
+    from skrnn.networks._forward import forward, take_states
     from skrnn.networks._module import SequenceModule
     from skrnn.networks._module_cell import private_torch_random
     from skrnn.networks._search import Search, attend, search_tokens
@@ -47,6 +47,7 @@ __all__ = [
     "run_network",
     "search_tokens",
     "summarize",
+    "take_states",
 ]
 
 _LATE = {
@@ -58,6 +59,7 @@ _LATE = {
     "attend": "_search",
     "ctc_loss": "_ctc",
     "search_tokens": "_search",
+    "take_states": "_forward",
     "forward": "_forward",
     "pinned_threads": "_threads",
     "private_torch_random": "_module_cell",

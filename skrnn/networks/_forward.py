@@ -16,7 +16,7 @@ from skrnn.networks._decoder import decode_tokens, start_decoder
 from skrnn.networks._spec import NetworkSpec, cell_weights, embedding_shapes
 from skrnn.sequences import segment_positions
 
-__all__ = ["Encoded", "Forward", "encode", "forward"]
+__all__ = ["Encoded", "Forward", "encode", "forward", "in_double", "take_states"]
 
 DrawMask = Callable[[tuple[int, ...]], Tensor]
 
@@ -151,6 +151,22 @@ def _unroll(
         out, state = cell.run(parameters, part, _detach(state))
         outs.append(out)
     return torch.cat(outs, dim=1), state
+
+
+def take_states(states: Any, rows: Tensor) -> Any:
+    """The states (1, B, H) of all layers at ``rows``, without their history."""
+    if isinstance(states, Tensor):
+        return states.detach()[:, rows]
+    return type(states)(take_states(part, rows) for part in states)
+
+
+def in_double(
+    weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any], device: str
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Weights and inputs on a device, in double precision where it has that."""
+    dtype = torch.float32 if device.startswith("mps") else torch.float64
+    tensors = {name: torch.tensor(value, dtype=dtype, device=device) for name, value in weights.items()}
+    return tensors, torch.as_tensor(inputs, dtype=dtype, device=device)
 
 
 def _detach(state: Any) -> Any:

@@ -43,13 +43,11 @@ def run_network(
         return getattr(run, want), run.lengths
     import torch
 
-    from skrnn.networks._forward import forward
+    from skrnn.networks._forward import forward, in_double
     from skrnn.networks._threads import pinned_threads
 
-    dtype = torch.float32 if device.startswith("mps") else torch.float64
     with pinned_threads(n_threads), torch.inference_mode():
-        tensors = {name: torch.tensor(value, dtype=dtype, device=device) for name, value in weights.items()}
-        x = torch.as_tensor(inputs, dtype=dtype, device=device)
+        tensors, x = in_double(weights, inputs, device)
         result = forward(spec, spec.make_cell(), tensors, x, lengths)
         values = getattr(result, want).to("cpu", torch.float64).numpy()
     return values, result.lengths

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skrnn.networks._decoder import decode_tokens, start_decoder
-from skrnn.networks._forward import encode, forward
+from skrnn.networks._forward import encode, forward, in_double, take_states
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._threads import pinned_threads
 
@@ -47,7 +47,7 @@ def search_tokens(
     In double precision, as every prediction. Of equally good hypotheses the one with the smaller tokens is taken.
     """
     with pinned_threads(n_threads), torch.inference_mode():
-        tensors, x = _in_double(weights, inputs, device)
+        tensors, x = in_double(weights, inputs, device)
         run = encode(spec, spec.make_cell(), tensors, x, lengths)
         memory, state = start_decoder(spec, tensors, run.states, run.last, run.ends)
         width = search.beam_width
@@ -60,7 +60,7 @@ def search_tokens(
             origin, tokens = beams.grow(outputs[:, 0].log_softmax(dim=1))
             if beams.all_ended():
                 break
-            states = _reorder(states, origin)
+            states = take_states(states, origin)
     return beams.best()
 
 
@@ -119,24 +119,8 @@ def attend(
 ) -> NDArray[np.float64]:
     """The attention (B, L, T) of a network that reads the tokens (B, L), which begin with 0, as its own so far."""
     with pinned_threads(n_threads), torch.inference_mode():
-        tensors, x = _in_double(weights, inputs, device)
+        tensors, x = in_double(weights, inputs, device)
         read = torch.as_tensor(tokens, device=x.device)
         run = forward(spec, spec.make_cell(), tensors, x, lengths, tokens=read)
         assert run.attention is not None
         return run.attention.to("cpu", torch.float64).numpy()
-
-
-def _in_double(
-    weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any], device: str
-) -> tuple[dict[str, Tensor], Tensor]:
-    dtype = torch.float32 if device.startswith("mps") else torch.float64
-    tensors = {name: torch.tensor(value, dtype=dtype, device=device) for name, value in weights.items()}
-    return tensors, torch.as_tensor(inputs, dtype=dtype, device=device)
-
-
-def _reorder(states: Any, rows: Tensor) -> Any:
-    """The states (1, R, H) of each layer at ``rows``."""
-    if isinstance(states, Tensor):
-        return states[:, rows]
-    kind = tuple if isinstance(states, tuple) else list
-    return kind(_reorder(part, rows) for part in states)

@@ -14,9 +14,9 @@ from skrnn.networks._cells import Cell, make_cell
 __all__ = ["NetworkSpec", "cell_weights", "embedding_shapes", "frozen_names", "initial_weights", "parameter_shapes"]
 
 Weights = dict[str, NDArray[np.float32]]
-_EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
-
 Shapes = dict[str, tuple[int, ...]]
+
+_EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
 
 
 @dataclass(frozen=True)

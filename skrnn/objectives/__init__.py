@@ -2,7 +2,7 @@
 
 from skrnn.objectives._alignments import best_labels
 from skrnn.objectives._base import MiniBatch, Objective, Readout
-from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy
+from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, softmax
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 from skrnn.objectives._self_supervised import Forecast, Reconstruction
@@ -26,4 +26,5 @@ __all__ = [
     "SquaredError",
     "TargetScaling",
     "best_labels",
+    "softmax",
 ]

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from skrnn.objectives._base import Floats, MiniBatch, Objective
 
-__all__ = ["CrossEntropy", "MultilabelCrossEntropy"]
+__all__ = ["CrossEntropy", "MultilabelCrossEntropy", "softmax"]
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities on the last axis."""
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,7 @@ class CrossEntropy(Objective):
         return np.log(totals[:, 0]) - shifted[rows, classes], gradient
 
     def decode(self, outputs: Floats) -> Floats:
-        exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return softmax(outputs)
 
     def strata(self, targets: Floats | None) -> NDArray[np.intp] | None:
         assert targets is not None

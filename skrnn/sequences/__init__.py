@@ -4,8 +4,9 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._canonical import CanonicalRows, canonical_rows
 from skrnn.sequences._categories import (
     check_categories,
-    encode_categories,
     keep_used_categories,
+    kind_of_categories,
+    number_categories,
     open_categories,
     plain_categories,
 )
@@ -28,10 +29,11 @@ __all__ = [
     "check_estimator_X",
     "check_sequences",
     "detached",
-    "encode_categories",
     "is_ragged",
     "keep_used_categories",
+    "kind_of_categories",
     "mean_and_scale",
+    "number_categories",
     "open_categories",
     "open_container",
     "plain_categories",

@@ -12,7 +12,14 @@ from skrnn.sequences._batch import SequenceBatch, steps_under
 from skrnn.sequences._check import fold_rows, refuse_empty
 from skrnn.sequences._container import open_container
 
-__all__ = ["check_categories", "encode_categories", "keep_used_categories", "open_categories", "plain_categories"]
+__all__ = [
+    "check_categories",
+    "keep_used_categories",
+    "kind_of_categories",
+    "number_categories",
+    "open_categories",
+    "plain_categories",
+]
 
 Categories = list[NDArray[Any]]
 
@@ -27,7 +34,7 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     texts = isinstance(X, str)
     table = hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
     if not texts and not table and hasattr(X, "__len__") and len(X):
-        X = [np.array(list(item)) if characters and isinstance(item, str) else item for item in X]
+        X = [_characters(item) if characters and isinstance(item, str) else item for item in X]
         texts = any(isinstance(item, (str, bytes)) for item in X)
     if texts:
         raise ValueError(
@@ -37,6 +44,11 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     if isinstance(X, (list, tuple)):
         X = [_as_array(item) if isinstance(item, (list, tuple)) else item for item in X]
     return open_container(X, name)
+
+
+def _characters(text: str) -> NDArray[Any]:
+    """A text as an array of its characters."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
 def check_categories(
@@ -71,30 +83,37 @@ def check_categories(
         With what was given, where, what is expected and what to do.
     """
     values, starts, spans = _from_list(X, name) if isinstance(X, list) else _from_array(X, features_per_step, name)
-    columns = [plain_categories(values[:, f], name) for f in range(values.shape[1])]
-    if categories is None:
-        categories = [np.unique(values[~missing]) for values, missing in columns]
-    steps = np.empty(values.shape, np.float32)
-    for f, (column, missing) in enumerate(columns[: len(categories)]):
-        if len(categories[f]) >= _MOST:
-            raise ValueError(f"Feature {f} of X has {len(categories[f])} categories; {name} takes up to {_MOST - 1}.")
-        if len(categories[f]) and not missing.all() and column.dtype.kind != categories[f].dtype.kind:
-            kinds = ["strings" if kind == "U" else "integers" for kind in (column.dtype.kind, categories[f].dtype.kind)]
-            raise ValueError(f"Feature {f} of X has {kinds[0]} as categories; {name} was fitted on {kinds[1]}.")
-        steps[:, f] = encode_categories(column, missing, categories[f])
-    return SequenceBatch.from_spans(steps, starts, spans), categories
+    steps, found = np.empty(values.shape, np.float32), []
+    for f, known in enumerate([None] * values.shape[1] if categories is None else categories[: values.shape[1]]):
+        column, missing = plain_categories(values[:, f], name)
+        if known is not None and len(known) and not missing.all() and column.dtype.kind != known.dtype.kind:
+            got, fitted = kind_of_categories(column), kind_of_categories(known)
+            raise ValueError(f"Feature {f} of X has {got} as categories; {name} was fitted on {fitted}.")
+        steps[:, f], known = number_categories(column, missing, known)
+        if len(known) >= _MOST:
+            raise ValueError(f"Feature {f} of X has {len(known)} categories; {name} takes up to {_MOST - 1}.")
+        found.append(known)
+    return SequenceBatch.from_spans(steps, starts, spans), found
 
 
-def encode_categories(values: NDArray[Any], missing: NDArray[np.bool_], categories: NDArray[Any]) -> NDArray[Any]:
-    """The number of each value; (n,)."""
+def number_categories(
+    values: NDArray[Any], missing: NDArray[np.bool_], categories: NDArray[Any] | None
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """The number of each value (n,), and the categories: those given, or those found."""
     codes = np.full(len(values), np.nan, np.float32)
-    known, back = np.unique(values[~missing], return_inverse=True)
+    found, back = np.unique(values[~missing], return_inverse=True)
+    categories = found if categories is None else categories
     if len(categories) == 0:
         codes[~missing] = 0
-        return codes
-    place = np.minimum(np.searchsorted(categories, known), len(categories) - 1)
-    codes[~missing] = np.where(categories[place] == known, place + 1, 0)[back]
-    return codes
+        return codes, categories
+    place = np.minimum(np.searchsorted(categories, found), len(categories) - 1)
+    codes[~missing] = np.where(categories[place] == found, place + 1, 0)[back]
+    return codes, categories
+
+
+def kind_of_categories(values: NDArray[Any]) -> str:
+    """What plain categories are, in words."""
+    return "strings" if values.dtype.kind == "U" else "integers"
 
 
 def keep_used_categories(

@@ -89,8 +89,7 @@ class TrainingSet:
     def chunk(self, rows: NDArray[np.intp], begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
         """The steps from ``begin`` on, ``size`` at most, of rows that are longer than ``begin``."""
         assert isinstance(self.targets, SequenceBatch)
-        parts = (part.take(rows).cut(begin, size) for part in (self.batch, self.targets))
-        batch, targets = parts
+        batch, targets = (part.take(rows).cut(begin, size) for part in (self.batch, self.targets))
         some = replace(self, batch=batch, targets=targets, weights=self.weights[rows])
         return some.mini_batch(np.arange(len(rows)), rng)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.objectives import MiniBatch, Objective, Readout
+from skrnn.objectives import MiniBatch, Objective, Readout, softmax
 
 __all__ = ["UnalignedLabels"]
 
@@ -38,5 +38,4 @@ class UnalignedLabels(Objective):
         return losses * weight, gradient * weight[:, None, None]
 
     def decode(self, outputs: Floats) -> Floats:
-        exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return softmax(outputs)

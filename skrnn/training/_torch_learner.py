@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks import NetworkSpec, forward, frozen_names
+from skrnn.networks import NetworkSpec, forward, frozen_names, take_states
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import TrainingConfig
-from skrnn.training._torch_tokens import rows_of_states, tokens_to_read, with_own_tokens
+from skrnn.training._torch_tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
 
@@ -139,9 +139,7 @@ class TorchLearner:
 
     def carry(self, rows: NDArray[np.intp] | None) -> None:
         """Go on with these rows of the last mini-batch; None: begin anew."""
-        self.carried = (
-            None if rows is None else rows_of_states(self.carried, torch.from_numpy(rows).to(self.flat.device))
-        )
+        self.carried = None if rows is None else take_states(self.carried, torch.from_numpy(rows).to(self.flat.device))
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
         keep = 1 - self.spec.dropout

@@ -1,8 +1,6 @@
-"""What a decoder of tokens reads in training, and states that go from one mini-batch to the next."""
+"""What a decoder of tokens reads in training."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +8,7 @@ from torch import Tensor
 
 from skrnn.objectives import MiniBatch
 
-__all__ = ["rows_of_states", "tokens_to_read", "with_own_tokens"]
+__all__ = ["tokens_to_read", "with_own_tokens"]
 
 
 def tokens_to_read(batch: MiniBatch) -> Tensor:
@@ -33,10 +31,3 @@ def with_own_tokens(tokens: Tensor, outputs: Tensor, part: float, rng: np.random
     read = tokens.clone()
     read[:, 1:] = torch.where(replaced, drawn, tokens[:, 1:])
     return read
-
-
-def rows_of_states(states: Any, rows: Tensor) -> Any:
-    """The states (1, B, H) at ``rows``, without their history."""
-    if isinstance(states, Tensor):
-        return states.detach()[:, rows]
-    return type(states)(rows_of_states(part, rows) for part in states)
