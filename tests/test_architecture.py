@@ -11,7 +11,7 @@ import skrnn
 
 PACKAGE = Path(skrnn.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
-SHARED = {"exceptions", "version"}
+SHARED = {"_plain", "_types", "exceptions", "version"}  # below all floors
 MAY_USE = {
     "sequences": set(),
     "objectives": {"sequences"},
@@ -23,8 +23,7 @@ MAY_USE = {
     "inspection": {"sequences"},
     "text": set(),
     "datasets": set(),
-    "exceptions": set(),
-    "version": set(),
+    **{name: set() for name in SHARED},
 }
 FORBIDDEN = {
     "torch": {"sequences", "objectives", "estimators", "windowing", "forecasting", "inspection", "datasets", "text"},

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from skrnn.networks._blas import pinned_blas
+from skrnn.networks._cells import CELLS
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from skrnn.networks._threads import pinned_threads
 
 __all__ = [
+    "CELLS",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",

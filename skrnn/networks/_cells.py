@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Cell", "make_cell"]
+__all__ = ["CELLS", "Cell", "make_cell"]
 
 Floats = NDArray[np.floating[Any]]
+
+CELLS = ("rnn", "gru", "lstm")  # by name
 
 
 class Cell(ABC):

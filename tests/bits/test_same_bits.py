@@ -1,8 +1,8 @@
 """The bits of every kind of fit and prediction, against a table of this version.
 
-A change of bits is a decision: `python tests/bits/test_same_bits.py` writes the table anew, and the commit says why. The
-table holds for the processor and the library versions that it names; elsewhere the losses are compared, which have to
-be close.
+A change of bits is a decision: `python tests/bits/test_same_bits.py` writes the table anew, and the commit says why.
+The table holds for the processor and the library versions that it names; elsewhere the losses are compared, which have
+to be close.
 """
 
 import json

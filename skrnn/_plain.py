@@ -1,0 +1,35 @@
+"""The checks of values that come back from a file: dicts of builtins and arrays, from which nothing is built yet."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+__all__ = ["is_finite_array", "is_size", "require", "require_fields"]
+
+
+def require(condition: bool, complaint: str) -> None:
+    """Refuse a stored state."""
+    if not condition:
+        raise ValueError(f"State does not fit: {complaint}.")
+
+
+def require_fields(values: Any, form: type, label: str) -> None:
+    """A dict with the fields of a dataclass, no more and no fewer."""
+    names = {field.name for field in fields(form)}
+    require(isinstance(values, dict), f"{label} is a {type(values).__name__}, not a dict")
+    require(set(values) == names, f"{label} has the names {sorted(map(str, values))}, expected {sorted(names)}")
+
+
+def is_size(value: Any, least: int = 1) -> bool:
+    """A plain int that can be a size."""
+    return type(value) is int and least <= value < 2**31
+
+
+def is_finite_array(value: Any, kind: str, n_axes: int | None = 1) -> bool:
+    """An array of exactly this dtype (and number of axes), without NaN or infinity."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.dtype(kind):
+        return False
+    return n_axes in (None, value.ndim) and bool(np.isfinite(value).all())

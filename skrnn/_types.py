@@ -1,0 +1,20 @@
+"""Short names for arrays by what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Array", "Doubles", "Flags", "Floats", "Integers", "NetworkWeights", "Singles"]
+
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.floating[Any]]  # of either precision
+Singles: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.intp]
+Flags: TypeAlias = NDArray[np.bool_]
+
+NetworkWeights: TypeAlias = Mapping[str, Singles]  # by name, as torch names them
