@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Doubles", "Flags", "Floats", "Integers", "NetworkWeights", "Singles"]
+__all__ = ["Array", "Doubles", "Flags", "Floats", "Integers", "Longs", "NetworkWeights", "Singles"]
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.floating[Any]]  # of either precision
 Singles: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.intp]
+Longs: TypeAlias = NDArray[np.int64]  # times
 Flags: TypeAlias = NDArray[np.bool_]
 
 NetworkWeights: TypeAlias = Mapping[str, Singles]  # by name, as torch names them

@@ -55,12 +55,12 @@ def state(estimator):
             return {name: plain(item) for name, item in value.items()}
         return (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
 
-    return {name: plain(value) for name, value in vars(estimator).items()}
+    return {name: plain(value) for name, value in estimator.__getstate__().items()}
 
 
 def assert_same_fit(first, second):
     """Same weights, same curves, bit for bit."""
-    assert state(first)["weights_"] == state(second)["weights_"]
+    assert state(first)["_fitted"]["weights"] == state(second)["_fitted"]["weights"]
     assert first.loss_curve_ == second.loss_curve_
 
 

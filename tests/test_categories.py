@@ -127,7 +127,7 @@ def test_the_row_of_the_unknown_is_trained(monkeypatch):
     y = np.arange(60) % 2
     model = classifier(max_iter=100).fit(X, y)
     assert (model.predict([["stranger", "is"], ["stranger", "was"]]) == [1, 0]).all()
-    monkeypatch.setattr("skrnn.estimators._sets._UNKNOWN", 1e-12)
+    monkeypatch.setattr("skrnn.estimators._training_data._UNKNOWN", 1e-12)
     never = classifier(max_iter=100).fit(X, y)
     longer = classifier(max_iter=150, n_iter_no_change=150).fit(X, y)
     untouched = never.weights_["embedding.0.weight"][0]
@@ -189,9 +189,11 @@ def test_the_state_passes_its_gate():
     ]
     for copy in copies:
         assert np.array_equal(copy.predict_proba(WORDS), model.predict_proba(WORDS))
-    for change in ({"categories_": []}, {"categories_": [np.array(list("fedcba"))]}, {"categories_": [np.arange(3.0)]}):
+    for categories in ([], [np.array(list("fedcba"))], [np.arange(3.0)]):
+        state = model.__getstate__()
+        state["_fitted"]["columns"]["categories"] = categories
         with pytest.raises(ValueError, match="State does not fit: categories_"):
-            RNNClassifier().__setstate__({**model.__getstate__(), **change})
+            RNNClassifier().__setstate__(state)
 
 
 def test_the_network_in_torch():

@@ -70,7 +70,9 @@ def test_a_weight_is_so_many_rows_in_any_order(case, form):
     tenfold = make(kind, **parameters).fit(X, y, sample_weight=10 * COUNTS)
     assert_same_fit(weighted, tenfold)
     unweighted = make(kind, **parameters).fit(X, y)
-    assert state(unweighted)["weights_"] != state(weighted)["weights_"], "the control: weights matter"
+    assert state(unweighted)["_fitted"]["weights"] != state(weighted)["_fitted"]["weights"], (
+        "the control: weights matter"
+    )
 
 
 @pytest.mark.parametrize("kind", ["regressor", "classifier"])
@@ -172,7 +174,7 @@ def test_early_stopping_weighs_like_copies(kind):
     rows = np.repeat(np.arange(N), weights.astype(int))
     weighted = make(kind, **parameters).fit(X, y, sample_weight=weights)
     repeated = make(kind, **parameters).fit(X[rows], None if y is None else y[rows])
-    assert state(weighted)["weights_"] == state(repeated)["weights_"]
+    assert state(weighted)["_fitted"]["weights"] == state(repeated)["_fitted"]["weights"]
     assert weighted.loss_curve_ == repeated.loss_curve_
     assert np.allclose(weighted.validation_loss_curve_, repeated.validation_loss_curve_, rtol=1e-6)
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNLanguageModel
-from skrnn.estimators._strands import cut_into_strands
+from skrnn.tasks._next_token import cut_texts
 
 TEXT = "abracadabra, " * 60
 SMALL = {"hidden_size": 8, "embedding_dim": 4, "max_iter": 2, "random_state": 0}
@@ -38,7 +38,7 @@ def test_a_text_is_learnt_by_heart(reader):
 @pytest.fixture
 def nothing_is_unknown(monkeypatch):
     """No token is read as unknown in training, which would draw at random."""
-    monkeypatch.setattr("skrnn.estimators._sets._UNKNOWN", 1e-12)
+    monkeypatch.setattr("skrnn.estimators._training_data._UNKNOWN", 1e-12)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -94,7 +94,7 @@ def test_probabilities_by_hand(reader):
 
 def test_long_texts_are_scored_piece_by_piece(reader, monkeypatch):
     expected = reader.score_samples([TEXT])
-    monkeypatch.setattr("skrnn.estimators._strands._CHUNK_STEPS", 7)
+    monkeypatch.setattr("skrnn.tasks._next_token._CHUNK_STEPS", 7)
     assert np.allclose(reader.score_samples([TEXT]), expected, rtol=1e-12)
 
 
@@ -139,15 +139,15 @@ def test_a_sample_has_the_form_of_its_prompt(reader):
     assert set(numbers.sample([1], 6, random_state=0)) <= {1, 2, 3}
 
 
-def test_few_long_texts_are_cut_into_strands():
+def test_few_long_texts_are_cut_texts():
     rows = [list(range(101)), list(range(41))]
-    strands, weights = cut_into_strands(rows, [1.0, 2.0], 8, 10)
+    strands, weights = cut_texts(rows, [1.0, 2.0], 8, 10)
     assert [len(strand) for strand in strands] == [26] * 4 + [11] * 4
     assert all(a[-1] == b[0] for a, b in pairwise(strands[:4]))
     assert sum(len(strand) - 1 for strand in strands) == 140  # every token but the first of a text is predicted once
     assert (weights[4:] == 2 * weights[0]).all()
-    assert len(cut_into_strands(rows, None, 8, None)[0]) == 2
-    assert len(cut_into_strands(rows, None, 2, 10)[0]) == 2
+    assert len(cut_texts(rows, None, 8, None)[0]) == 2
+    assert len(cut_texts(rows, None, 2, 10)[0]) == 2
 
 
 def test_a_text_is_a_list_of_one_text():
@@ -172,11 +172,11 @@ def test_the_state_passes_its_gate(reader):
     copies = pickle.loads(pickle.dumps(reader)), skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
     for copy in copies:
         assert copy.score(TEXT) == reader.score(TEXT)
-    state = reader.__getstate__()
-    with pytest.raises(ValueError, match="State does not fit"):
-        RNNLanguageModel().__setstate__({**state, "_spec": {**state["_spec"], "bidirectional": True}})
-    with pytest.raises(ValueError, match="State does not fit"):
-        RNNLanguageModel().__setstate__({**state, "categories_": [np.array(["a", "b"])]})
+    for part, change in (("spec", {"bidirectional": True}), ("columns", {"categories": [np.array(["a", "b"])]})):
+        state = reader.__getstate__()
+        state["_fitted"][part].update(change)
+        with pytest.raises(ValueError, match="State does not fit"):
+            RNNLanguageModel().__setstate__(state)
 
 
 def test_what_is_wrong():

@@ -148,7 +148,7 @@ def test_quantiles_do_not_cross(levels, scaling):
     assert predictions.shape == (60, 2, 3)
     order = np.argsort(levels, kind="stable")
     assert (np.diff(predictions[:, :, order], axis=2) >= 0).all()
-    raw = np.concatenate([v for v, _ in model._run(X * 3)[1]]).reshape(60, 2, 3)
+    raw = np.concatenate([v for v, _ in model._run(*model._read(X * 3))]).reshape(60, 2, 3)
     assert (np.diff(raw[:, :, order], axis=2) < 0).any()
 
 

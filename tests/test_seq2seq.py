@@ -106,7 +106,7 @@ def test_targets_of_length_zero():
 
 def by_hand(model, sequence, max_length):
     """Every sequence of tokens up to a length, with its log-probability; an oracle for the search."""
-    spec = NetworkSpec(**model._spec)
+    spec = model._fitted.spec
     weights = {name: torch.tensor(value, dtype=torch.float64) for name, value in model.weights_.items()}
     codes = torch.tensor(np.searchsorted(model.categories_[0], sequence) + 1.0)[None, :, None]
     found = {}
@@ -135,7 +135,7 @@ def test_a_wide_beam_finds_the_best_of_all(penalty):
 
 
 def test_greedy_takes_the_best_token_each_time(reverser):
-    spec = NetworkSpec(**reverser._spec)
+    spec = reverser._fitted.spec
     weights = {name: torch.tensor(value, dtype=torch.float64) for name, value in reverser.weights_.items()}
     for row in X[:10]:
         codes, written = torch.tensor(np.array(row) + 1.0)[None, :, None], [0]
@@ -258,18 +258,19 @@ def test_the_state_passes_its_gate(reverser):
     copies = pickle.loads(pickle.dumps(reverser)), skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
     for copy in copies:
         assert copy.predict(X[:20]) == reverser.predict(X[:20])
-    state = reverser.__getstate__()
-    for change in (
-        {"tokens_": np.array(list("abcdef"))},
-        {"tokens_": np.array(list("edcba"))},
-        {"_longest_target": -1},
-        {"_target_form": "1d"},
-        {"_spec": {**state["_spec"], "attention": None}},
-        {"_spec": {**state["_spec"], "attention": "other"}},
-        {"_spec": {**state["_spec"], "target_embedding_dim": -1}},
+    for part, change in (
+        ("task", {"tokens": np.array(list("abcdef"))}),
+        ("task", {"tokens": np.array(list("edcba"))}),
+        ("task", {"longest": -1}),
+        ("task", {"task": "numbers"}),
+        ("spec", {"attention": None}),
+        ("spec", {"attention": "other"}),
+        ("spec", {"target_embedding_dim": -1}),
     ):
+        state = reverser.__getstate__()
+        state["_fitted"][part].update(change)
         with pytest.raises(ValueError, match="State does not fit"):
-            RNNSeq2Seq().__setstate__({**state, **change})
+            RNNSeq2Seq().__setstate__(state)
 
 
 def test_the_network_in_torch(reverser):
@@ -330,6 +331,6 @@ def test_what_it_does_not_do():
         model.stream()
     with pytest.raises(ValueError, match="tokens of y are integers; RNNSeq2Seq was fitted on strings"):
         model.attention_weights([[0]], [[1]])
-    spec = NetworkSpec(**model._spec)
+    spec = model._fitted.spec
     found = search_tokens(spec, model.weights_, np.ones((2, 3, 1)), np.array([3, 3]), Search(1, 1.0, 4))
     assert found[0][0].tolist() == found[0][1].tolist()

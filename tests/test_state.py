@@ -121,11 +121,6 @@ def broken(name, change):
 
 
 HARM = {
-    "another shape": (lambda s: s["weights_"].update({"rnn.weight_hh_l0": np.zeros((24, 8), "f4")}), "has shape"),
-    "another dtype": (lambda s: s["weights_"].update({"head.bias": np.zeros(2)}), "not finite float32"),
-    "nan weight": (lambda s: s["weights_"]["head.bias"].fill(np.nan), "not finite float32"),
-    "missing weight": (lambda s: s["weights_"].pop("head.bias"), "has the names"),
-    "extra weight": (lambda s: s["weights_"].update(extra=np.zeros(1, "f4")), "has the names"),
     "shadowed method": (lambda s: s.update(predict=print), "unknown attributes predict"),
     "unknown attribute": (lambda s: s.update(evil_=1), "unknown attributes evil_"),
     "bad parameter": (lambda s: s.update(hidden_size=0), "hidden_size"),
@@ -133,27 +128,35 @@ HARM = {
     "missing parameter": (lambda s: s.pop("cell"), "missing parameters cell"),
     "newer format": (lambda s: s.update(_format=99), "newer skrnn"),
     "no format": (lambda s: s.pop("_format"), "format None"),
-    "absurd size": (lambda s: s["_spec"].update(hidden_size=2**30), "has shape"),
-    "negative size": (lambda s: s["_spec"].update(num_layers=-1), "positive int"),
-    "many layers": (lambda s: s["_spec"].update(num_layers=2**30), "1024 layers"),
-    "unknown cell": (lambda s: s["_spec"].update(cell="transformer"), "unknown cell"),
-    "wrong scaling": (lambda s: s["_input_scaling"].update(mean=np.zeros(7)), "_input_scaling"),
-    "weights of another type": (lambda s: s.update(weights_=[1, 2]), "weights_ is a list"),
-    "scale of zero": (lambda s: s["_input_scaling"]["scale"].fill(0.0), "not above 0"),
-    "readout of another task": (lambda s: s["_spec"].update(readout="steps"), "not that of a classification"),
-    "classes of another shape": (lambda s: s.update(classes_=np.zeros((2, 2))), "one entry for each output"),
-    "too few classes": (lambda s: s.update(classes_=s["classes_"][:1]), "one entry for each output"),
-    "no target form": (lambda s: s.pop("_target_form"), "missing attributes _target_form"),
-    "unknown target form": (lambda s: s.update(_target_form="zzz"), "not that of a classification"),
-    "missing moments": (lambda s: s["_optimizer_state"]["adam"].pop("exp_avg_sq"), "has the names"),
-    "moments of another type": (lambda s: s["_optimizer_state"].update(adam={"step": print}), "_optimizer_state"),
+}
+HARM_OF_FITTED = {  # f is the fitted value inside the state
+    "another shape": (lambda f: f["weights"].update({"rnn.weight_hh_l0": np.zeros((24, 8), "f4")}), "has shape"),
+    "another dtype": (lambda f: f["weights"].update({"head.bias": np.zeros(2)}), "not finite float32"),
+    "nan weight": (lambda f: f["weights"]["head.bias"].fill(np.nan), "not finite float32"),
+    "missing weight": (lambda f: f["weights"].pop("head.bias"), "has the names"),
+    "extra weight": (lambda f: f["weights"].update(extra=np.zeros(1, "f4")), "has the names"),
+    "absurd size": (lambda f: f["spec"].update(hidden_size=2**30), "has shape"),
+    "negative size": (lambda f: f["spec"].update(num_layers=-1), "positive int"),
+    "many layers": (lambda f: f["spec"].update(num_layers=2**30), "1024 layers"),
+    "unknown cell": (lambda f: f["spec"].update(cell="transformer"), "unknown cell"),
+    "wrong scaling": (lambda f: f["inputs"].update(mean=np.zeros(7)), "input_scaling"),
+    "weights of another type": (lambda f: f.update(weights=[1, 2]), "weights_ is a list"),
+    "scale of zero": (lambda f: f["inputs"]["scale"].fill(0.0), "not above 0"),
+    "readout of another task": (lambda f: f["spec"].update(readout="steps"), "not that of a classification"),
+    "classes of another shape": (lambda f: f["task"].update(classes=np.zeros((2, 2))), "one entry for each output"),
+    "too few classes": (lambda f: f["task"].update(classes=f["task"]["classes"][:1]), "one entry for each output"),
+    "no task": (lambda f: f.pop("task"), "the fitted value has the names"),
+    "unknown task": (lambda f: f["task"].update(task="zzz"), "the task 'zzz' is not known"),
+    "task of another estimator": (lambda f: f.update(task={"task": "next_token"}), "has no next token targets"),
+    "missing moments": (lambda f: f["optimizer_state"]["adam"].pop("exp_avg_sq"), "has the names"),
+    "moments of another type": (lambda f: f["optimizer_state"].update(adam={"step": print}), "optimizer_state"),
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("harm", [*HARM, *HARM_OF_FITTED])
 def test_bad_state_is_refused(harm):
-    change, message = HARM[harm]
-    state = broken("classifier", change)
+    change, message = {**HARM, **HARM_OF_FITTED}[harm]
+    state = broken("classifier", change if harm in HARM else lambda state: change(state["_fitted"]))
     model = RNNClassifier.__new__(RNNClassifier)
     with pytest.raises(ValueError, match=message):
         model.__setstate__(state)
@@ -161,20 +164,20 @@ def test_bad_state_is_refused(harm):
 
 
 REGRESSION_HARM = {
-    "long target scaling": lambda s: s["_target_scaling"].update(
-        {name: np.ones(3, value.dtype) for name, value in s["_target_scaling"].items() if name != "kind"}
+    "long target scaling": lambda s: s["outputs"].update(
+        {name: np.ones(3, value.dtype) for name, value in s["outputs"].items() if name != "kind"}
     ),
-    "unknown feature": lambda s: s["_target_scaling"].update(feature=np.array([9])),
-    "no target scaling": lambda s: s.update(_target_scaling=None),
-    "unknown loss": lambda s: s["_fitted_loss"].update(loss="zzz"),
-    "more levels than outputs": lambda s: s["_fitted_loss"].update(levels=[0.1, 0.5, 0.9]),
-    "readout of another task": lambda s: s["_spec"].update(readout="steps"),
+    "unknown feature": lambda s: s["outputs"].update(feature=np.array([9])),
+    "no target scaling": lambda s: s.update(outputs=None),
+    "unknown loss": lambda s: s["task"]["loss"].update(name="zzz"),
+    "more levels than outputs": lambda s: s["task"]["loss"].update(levels=[0.1, 0.5, 0.9]),
+    "readout of another task": lambda s: s["spec"].update(readout="steps"),
 }
 
 
 @pytest.mark.parametrize("harm", REGRESSION_HARM)
 def test_bad_state_of_a_regressor_is_refused(harm):
-    state = broken("quantiles", REGRESSION_HARM[harm])
+    state = broken("quantiles", lambda state: REGRESSION_HARM[harm](state["_fitted"]))
     with pytest.raises(ValueError, match="State does not fit"):
         RNNRegressor.__new__(RNNRegressor).__setstate__(state)
 

@@ -247,7 +247,7 @@ def test_the_state_passes_its_gate():
         for copy in (pickle.loads(pickle.dumps(model)), through_skops(model)):
             assert all(np.array_equal(a, b) for a, b in zip(copy.predict(RAGGED), expected, strict=True))
         state = model.__getstate__()
-        state["_spec"] = {**state["_spec"], "readout": "last"}
+        state["_fitted"]["spec"]["readout"] = "last"
         with pytest.raises(ValueError, match="State does not fit"):
             type(model)().__setstate__(state)
 

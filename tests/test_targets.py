@@ -12,6 +12,8 @@ import torch
 from input_cases import KINDS, assert_same_fit, flat, make, state, steps, target
 from sklearn.exceptions import DataConversionWarning
 
+from skrnn.tasks import Classes, Labels, NextStep, Numbers
+
 Y = target("regressor")
 CODES = np.arange(12) % 3
 
@@ -263,12 +265,12 @@ def test_partial_fit_fixes_the_width_of_y():
 
 
 def test_the_transformer_takes_labels_numbers_and_nothing():
-    forms = {None: "forecast", "numbers": "regression", "labels": "classification", "indicators": "multilabel"}
+    forms = {None: NextStep, "numbers": Numbers, "labels": Classes, "indicators": Labels}
     y = {None: None, "numbers": Y, "labels": TEXT[CODES], "indicators": np.eye(3, dtype=int)[CODES]}
     weights = {}
     for name, form in forms.items():
         estimator = make("transformer").fit(steps(), y[name])
-        assert estimator._target_form == form
+        assert type(estimator._fitted.task) is form
         weights[name] = estimator.weights_["head.weight"].shape[0]
     assert weights == {None: 2, "numbers": 1, "labels": 3, "indicators": 3}
     assert set(KINDS) == {"regressor", "classifier", "transformer"}

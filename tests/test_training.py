@@ -1,6 +1,7 @@
 """The loop: stops, the best epoch, going on, divergence and interrupts."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def make(**options):
 
 def state_of(model):
     """Everything that a fit may touch, as bytes."""
-    return {name: pickle.dumps(value) for name, value in vars(model).items()}
+    return {name: pickle.dumps(value) for name, value in model.__getstate__().items()}
 
 
 def same_weights(a, b):
@@ -35,7 +36,7 @@ def same_weights(a, b):
 
 def scaled_error(model, X, y):
     """Mean squared error in the units of the loss."""
-    return np.mean(((model.predict(X) - y) / model._target_scaling["scale"][0]) ** 2)
+    return np.mean(((model.predict(X) - y) / model._fitted.outputs.scale[0]) ** 2)
 
 
 def test_early_stopping_restores_the_best_epoch(data):
@@ -95,12 +96,12 @@ def test_warm_start_goes_on(optimizer, data):
     assert same_weights(whole, parts)
     assert whole.loss_curve_ == parts.loss_curve_
     assert parts.n_iter_ == 6
-    states = [model._optimizer_state[optimizer] for model in (whole, parts)]
+    states = [model._fitted.optimizer_state[optimizer] for model in (whole, parts)]
     assert states[0]
     assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())
     forgetful = make(max_iter=3, warm_start=True, **options).fit(*data)
     assert all(np.array_equal(value, first[name]) for name, value in forgetful.weights_.items())
-    forgetful._optimizer_state = {}
+    forgetful._fitted = replace(forgetful._fitted, optimizer_state={})
     assert not same_weights(forgetful.fit(*data), whole)  # the control: weights alone are not enough
 
 

@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNClassifier
 from skrnn.networks import ctc_loss
-from skrnn.objectives import MiniBatch, best_labels
-from skrnn.training import UnalignedLabels
+from skrnn.objectives import MiniBatch
+from skrnn.tasks._alignments import UnalignedLabels, best_labels
 
 rng = np.random.default_rng(0)
 SOUNDS = np.eye(4)
@@ -125,9 +125,16 @@ def test_the_state_passes_its_gate():
     copies = pickle.loads(pickle.dumps(fitted)), skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
     for copy in copies:
         assert copy.predict(X) == fitted.predict(X)
-    for change in ({"classes_": np.array(["a", "b"])}, {"_target_form": "multiclass"}, {"_target_form": "other"}):
+    known = fitted.classes_
+    for task in (
+        {"task": "alignments", "classes": np.array(["a", "b"]), "as_text": True},
+        {"task": "classes", "classes": known},
+        {"task": "other", "classes": known},
+    ):
+        state = fitted.__getstate__()
+        state["_fitted"]["task"] = task
         with pytest.raises(ValueError, match="State does not fit"):
-            RNNClassifier().__setstate__({**fitted.__getstate__(), **change})
+            RNNClassifier().__setstate__(state)
 
 
 def test_what_is_wrong():

@@ -46,7 +46,8 @@ def import_pandas() -> ModuleType:
         raise ImportError(
             "as_frame=True needs pandas, which is not installed: run `pip install pandas` or use as_frame=False."
         ) from error
-    return pandas
+    module: ModuleType = pandas
+    return module
 
 
 def make_result(

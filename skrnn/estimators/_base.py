@@ -1,45 +1,59 @@
-"""What the three estimators share: `fit`, written once, and the way from X to the network's outputs."""
+"""What all estimators share: `fit`, written once, and the way from X to the network's outputs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.estimators._data import prepare
-from skrnn.estimators._fitted import attributes, check_same_spec, make_spec, previous_result, remember, scalings
-from skrnn.estimators._fitting import EpochObserver, all_or_nothing, private_generator
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, check_combinations, n_threads, training_config
-from skrnn.estimators._state import ArrayState, forget
-from skrnn.estimators._steps import check_row_weights
+from skrnn._types import Array
+from skrnn.estimators._architecture import make_spec
+from skrnn.estimators._callbacks import EpochObserver
+from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
+from skrnn.estimators._isolation import all_or_nothing, private_generator
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
+from skrnn.estimators._pickling import PlainState
 from skrnn.estimators._stream import Stream
-from skrnn.estimators._validation import check_X
-from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
-from skrnn.objectives import Objective, TargetScaling
-from skrnn.sequences import InputScaling, SequenceBatch
-from skrnn.training import predict_outputs, train
+from skrnn.estimators._training_data import prepare, refuse_features_without_values
+from skrnn.networks import NetworkSummary, resolve_device, resolve_engine, summarize
+from skrnn.sequences import read_X
+from skrnn.tasks import Unread
+from skrnn.training import train
 
 __all__ = ["BaseRNN"]
 
 
-class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
-    """A recurrent network behind scikit-learn's interface. Subclasses say what y is and what the outputs mean."""
+class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
+    """A recurrent network behind scikit-learn's interface. A subclass says in `_task` what y is."""
 
-    _parameter_constraints: dict[str, list[Any]] = SHARED_CONSTRAINTS
-    _reads_characters = False  # whether a text in X is the sequence of its characters
-    _carries_state = False  # from one chunk of a long sequence to the next, in training
-    _stream_methods: tuple[str, ...] = ("predict",)
+    _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS
+    _fitted: Fitted
+
+    weights_ = Weights()
+    loss_curve_ = FromFit(lambda fitted: fitted.loss_curve)
+    validation_loss_curve_ = FromFit(lambda fitted: fitted.validation_loss_curve, optional=True)
+    loss_ = FromFit(lambda fitted: fitted.loss_curve[-1])
+    best_loss_ = FromFit(lambda fitted: fitted.best_loss)
+    n_iter_ = FromFit(lambda fitted: len(fitted.loss_curve))
+    n_outputs_ = FromFit(lambda fitted: fitted.n_outputs)
+    n_parameters_ = FromFit(lambda fitted: sum(value.size for value in fitted.weights.values()))
+    n_features_in_ = FromFit(lambda fitted: fitted.columns.n_features)
+    feature_names_in_ = FromFit(lambda fitted: fitted.columns.names)
+    categories_ = FromFit(lambda fitted: fitted.columns.categories or None)
+
+    @abstractmethod
+    def _task(self) -> Unread:
+        """What the parameters say of y."""
 
     @all_or_nothing
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the network.
 
         Parameters
@@ -68,82 +82,67 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        goes_on = self.warm_start and hasattr(self, "weights_")
-        if not goes_on:
-            forget(self)
-        return self._fit(X, y, sample_weight, self.max_iter, goes_on)
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, max_iter: int, goes_on: bool) -> Any:
+        before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         self._validate_params()
-        check_combinations(self)
+        return self._fit(self._task(), X, y, sample_weight, self.max_iter, before)
+
+    def _fit(self, unread: Unread, X: Any, y: Any, sample_weight: Any, max_iter: int, before: Fitted | None) -> Self:
+        """Train, from an earlier fit on or afresh."""
+        name, parameters = type(self).__name__, Parameters.of(self)
+        parameters.check(name)
         context = self._init_callback_context(max_subtasks=max_iter)
         observer = EpochObserver(self, context, X, y, sample_weight)
         observer.fit_begins()
-        start = previous_result(self) if goes_on else None
-        rng = private_generator(self.random_state, len(start.loss_curve) if start else 0)
+        start = None if before is None else before.training(parameters.optimizer)
+        rng = private_generator(self.random_state, 0 if start is None else len(start.loss_curve))
 
-        batch = check_X(self, X, reset=not goes_on)
-        targets = self._check_targets(y, batch, reset=not goes_on)
-        by_step = getattr(self, "return_sequences", False)
-        targets, weights = check_row_weights(sample_weight, batch, targets, by_step=by_step)
-        data = prepare(self, batch, targets, weights, scalings(self) if goes_on else None)
-        del batch, targets, weights  # with millions of windows, every array counts
-        spec = make_spec(self, data)
-        if goes_on:
-            check_same_spec(self, spec)
-            self._spec = vars(spec).copy()
-        else:
-            remember(self, data, spec)
+        unread = unread if before is None else unread.resuming(before.task)
+        X, sample_weight = unread.open(X, sample_weight, name)
+        batch, columns = read_X(
+            X,
+            name=name,
+            features_per_step=parameters.features_per_step,
+            embeds=parameters.embedding_dim is not None,
+            characters=unread.reads_characters,
+            seen=None if before is None else before.columns,
+        )
+        if before is None:
+            refuse_features_without_values(batch, columns)
+        task, targets = unread.read(y, batch, sample_weight, name)
+        if before is not None:
+            task.check_same(before.task, name)
+        scalings = None if before is None else (before.inputs, before.outputs)
+        data = prepare(task, batch, columns, targets, scalings, parameters, name)
+        del batch, targets  # with millions of windows, every array counts
+        task.check_loss(lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), self.batch_size))))
+        spec = make_spec(parameters, data, name)
+        if before is not None:
+            before.check_same(spec, parameters, name)
 
-        device = resolve_device(self.device, spec)
-        carries = self._carries_state and self.bptt_steps is not None
-        engine = resolve_engine(self.engine, spec, device, carries=carries)
-        config = training_config(self, max_iter, device, engine, carries=carries)
+        device = resolve_device(parameters.device, spec)
+        carries = task.carries_state and parameters.bptt_steps is not None
+        engine = resolve_engine(parameters.engine, spec, device, carries=carries)
+        config = parameters.config(max_iter, device, engine, carries=carries)
+        fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
+        observer.fitted = lambda result: {"_fitted": fitted(result)}
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
-        vars(self).update(attributes(self, result))
+        self._fitted = fitted(result)
         observer.fit_ends()
         return self
 
     @with_callbacks
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Array | None = None) -> Self:
+        """One more epoch; ``known``: all classes that will ever come."""
         self._validate_params()
         if self.learning_rate_schedule is not None:
             raise InvalidParameterError(
                 f"learning_rate_schedule={self.learning_rate_schedule!r} needs to know the end of the training, which "
                 "partial_fit does not have. Use None, and set learning_rate between the calls."
             )
-        return self._fit(X, y, sample_weight, 1, goes_on=hasattr(self, "weights_"))
-
-    @abstractmethod
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch | None:
-        """y as numbers (n_samples, n_targets), as sequences of them with a last column of weights, or None."""
-
-    @abstractmethod
-    def _make_objective(self, n_features: int) -> Objective:
-        """The objective for the targets just checked."""
-
-    def _fit_target_scaling(
-        self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
-    ) -> TargetScaling | None:
-        """The scaling of regression targets (n_samples, n_targets); None: targets that are not scaled, as classes."""
-        return None
-
-    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """A factor on the weight of each row; None: 1."""
-        return None
-
-    def _run(
-        self, X: Any, want: Literal["outputs", "last", "states"] = "outputs"
-    ) -> tuple[SequenceBatch, Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]]:
-        """Validated X, and what the network makes of it, chunk by chunk."""
-        check_is_fitted(self)
-        batch = check_X(self, X, reset=False)
-        spec, inputs = NetworkSpec(**self._spec), scalings(self)[0]
-        device = resolve_device(self.device, spec)
-        options = {"device": device, "engine": resolve_engine(self.engine, spec, device), "n_threads": n_threads(self)}
-        return batch, predict_outputs(spec, self.weights_, inputs, batch, want=want, **options)
+        unread = self._task().knowing(known)
+        return self._fit(unread, X, y, sample_weight, 1, self._fitted if self.__sklearn_is_fitted__() else None)
 
     def stream(self, method: str | None = None) -> Stream:
         """Follow a series step by step: what the network would predict for the steps so far, after each of them.
@@ -164,16 +163,11 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence.
+            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; or
+            if the estimator has no answer after a single step.
         """
         check_is_fitted(self)
-        return Stream(self, method)
-
-    @property
-    def n_parameters_(self) -> int:
-        """How many numbers were trained."""
-        check_is_fitted(self)
-        return sum(value.size for value in self.weights_.values())
+        return Stream(self._fitted, method, self._fitted.task.streams, type(self).__name__)
 
     @property
     def network_(self) -> Any:
@@ -181,7 +175,7 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         from skrnn.networks import SequenceModule
 
-        return SequenceModule(NetworkSpec(**self._spec), self.weights_).eval()
+        return SequenceModule(self._fitted.spec, self._fitted.weights).eval()
 
     def summary(self) -> NetworkSummary:
         """The fitted network's layers, the shapes of their outputs and weights, and their parameter counts.
@@ -197,10 +191,15 @@ class BaseRNN(ArrayState, CallbackSupportMixin, BaseEstimator, ABC):
             Before `fit`: the sizes depend on the data.
         """
         check_is_fitted(self)
-        return summarize(NetworkSpec(**self._spec))
+        return summarize(self._fitted.spec)
+
+    def __dir__(self) -> list[str]:
+        """Without the attributes that this fit did not leave."""
+        absent = {name for name, value in of_fit(type(self)) if not value.is_there(self)}
+        return [name for name in super().__dir__() if name not in absent]
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "weights_")
+        return "_fitted" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from types import SimpleNamespace
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import check_is_fitted
 
-from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._encoding import class_factors, encode_labels
-from skrnn.estimators._fitting import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
-from skrnn.estimators._steps import (
-    all_outputs,
-    encode_step_labels,
-    flat_labels,
-    flat_weights,
-    require_some_target,
-    steps_as_given,
-)
-from skrnn.estimators._tokens import exact_match_rate
-from skrnn.estimators._unaligned import encode_unaligned, labels_of_steps
-from skrnn.objectives import CrossEntropy, EveryStep, MultilabelCrossEntropy, Objective
-from skrnn.sequences import SequenceBatch
-from skrnn.training import UnalignedLabels
+from skrnn._types import Doubles
+from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._fitted import FromFit
+from skrnn.estimators._isolation import all_or_nothing
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers, refuse_segments_of_steps
+from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
 __all__ = ["RNNClassifier"]
 
 
-class RNNClassifier(ClassifierMixin, BaseRNN):
+class RNNClassifier(ClassifierMixin, AnsweringRNN):
     """Classification of sequences: one class, or several labels, per sequence or per time step.
 
     Minimises the cross-entropy.
@@ -172,7 +160,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     1.0
     """
 
-    _stream_methods = ("predict", "predict_proba")
+    classes_ = FromFit(lambda fitted: fitted.task.known)
+
+    _task_types: ClassVar[tuple[type[Task], ...]] = (Classes, Labels, Alignments)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "return_sequences": ["boolean"],
@@ -254,7 +244,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         self.device = device
         self.engine = engine
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any) -> Doubles:
         """Predict the probability of each class.
 
         Parameters
@@ -277,10 +267,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        batch, outputs = all_outputs(self, X)
-        return steps_as_given(self, self._probabilities(outputs), X, batch)
+        return self._answer("predict_proba", X)
 
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
+    def decision_function(self, X: Any) -> Doubles:
         """Confidence scores: the network's outputs before they become probabilities.
 
         Parameters
@@ -302,12 +291,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        batch, outputs = all_outputs(self, X)
-        if self._target_form.startswith("multiclass") and outputs.shape[1] == 2:
-            outputs = outputs[:, 1] - outputs[:, 0]
-        return steps_as_given(self, outputs, X, batch)
+        return self._answer("decision_function", X)
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any) -> Any:
         """Predict the class of each sequence.
 
         Parameters
@@ -330,11 +316,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        batch, outputs = all_outputs(self, X)
-        probabilities = self._probabilities(outputs)
-        if self._target_form.startswith("ctc"):
-            return labels_of_steps(self, probabilities, batch)
-        return steps_as_given(self, self._decide(probabilities), X, batch)
+        return self._answer("predict", X, self.beam_width)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences, or of the time steps with a label, whose class is predicted right.
@@ -361,34 +343,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If X or y is not usable.
         """
-        check_is_fitted(self)
-        if self._target_form.startswith("ctc"):
-            return exact_match_rate(self, y, self.predict(X), sample_weight)
-        if self._spec["readout"] != "steps":
-            return float(super().score(X, y, sample_weight))
-        batch, outputs = all_outputs(self, X)
-        labels, missing, _ = flat_labels(self, y, batch)
-        require_some_target(missing)
-        weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
-        found = self._decide(self._probabilities(outputs))[~missing]
-        right = np.asarray(found == labels[~missing])
-        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))
-
-    def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[Any]:
-        probabilities = self._probabilities(outputs)
-        return probabilities if method == "predict_proba" else self._decide(probabilities)
-
-    def _probabilities(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._make_objective(self.n_features_in_).decode(outputs)
-
-    def _decide(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
-        """Labels (n_samples,), or indicators (n_samples, n_labels)."""
-        if self._target_form.startswith("multilabel"):
-            return (probabilities > 0.5).astype(np.int64)
-        return self.classes_[probabilities.argmax(axis=1)]
+        return self._score(X, y, sample_weight)
 
     @all_or_nothing
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these rows.
 
         The first call fixes the classes and the scaling; later ones go on with the weights and the optimizer's state.
@@ -415,43 +373,26 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         skrnn.DivergenceError
             If the loss is no longer finite; the estimator is then as it was before the call.
         """
-        _check_partial_fit_first_call(self, classes)
-        return self._partial_fit(X, y, sample_weight)
+        known = SimpleNamespace(classes_=self.classes_ if self.__sklearn_is_fitted__() else None)
+        _check_partial_fit_first_call(known, classes)
+        return self._partial_fit(X, y, sample_weight, known.classes_)
 
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch:
-        known = getattr(self, "classes_", None)  # of an earlier fit, or of the first partial_fit
-        targets: Any
-        multilabel = False
+    def _task(self) -> Task:
+        name = type(self).__name__
         if self.loss == "ctc":
-            targets, classes, form = encode_unaligned(self, y, batch, known)
-        elif self.return_sequences:
-            targets, classes, multilabel = encode_step_labels(self, y, batch, known)
-        else:
-            targets, classes, multilabel = encode_labels(self, y, batch.n_samples, known)
-        if self.loss != "ctc":
-            form = ("multilabel" if multilabel else "multiclass") + (" steps" if self.return_sequences else "")
-        if not reset and form != self._target_form:
-            raise ValueError(f"y is {form}, {type(self).__name__} was fitted on {self._target_form} targets.")
-        self.classes_, self._target_form = classes, form
-        return targets
-
-    def _make_objective(self, n_features: int) -> Objective:
-        if self._target_form.startswith("ctc"):
-            return UnalignedLabels(len(self.classes_))
-        multilabel = self._target_form.startswith("multilabel")
-        objective = MultilabelCrossEntropy() if multilabel else CrossEntropy(len(self.classes_))
-        return EveryStep(objective) if self._target_form.endswith("steps") else objective
-
-    def _class_weights(self, targets: Any, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        return class_factors(self, targets, weights)
-
-    def _check_own_state(self, state: dict[str, Any]) -> None:
-        form = str(state["_target_form"])
-        forms = ("multiclass", "multilabel", "ctc strings", "ctc lists")
-        good = "classes_" in state and form.removesuffix(" steps") in forms
-        readout = "steps" if form.endswith("steps") or form.startswith("ctc") else "last"
-        if not good or state["_spec"]["readout"] != readout or state["_target_scaling"] is not None:
-            raise ValueError("State does not fit: it is not that of a classification.")
+            for parameter in ("return_sequences", "segment", "class_weight"):
+                value = getattr(self, parameter)
+                if value:
+                    raise InvalidParameterError(
+                        f"{parameter}={value!r} of {name} needs labels of time steps or sequences, and loss='ctc' has "
+                        "labels that belong to none. Leave it out."
+                    )
+            return Alignments()
+        task = Classes(self.class_weight)
+        if not self.return_sequences:
+            return task
+        refuse_segments_of_steps(self.segment, name)
+        return EveryStep(task)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

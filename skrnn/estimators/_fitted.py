@@ -1,96 +1,217 @@
-"""What a fitted estimator remembers, and the values that it is made from and turned back into."""
+"""What a fitted estimator remembers: one value, made plain where it is stored."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, Self, TypeVar, overload
 
-from skrnn.estimators._data import FitData
-from skrnn.estimators._parameters import check_size
-from skrnn.networks import NetworkSpec, parameter_shapes
+from sklearn.base import BaseEstimator
+
+from skrnn._plain import is_finite_array, require, require_fields
+from skrnn._types import Array, Singles
+from skrnn.estimators._parameters import Parameters
+from skrnn.estimators._training_data import FitData
+from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import TargetScaling
-from skrnn.sequences import InputScaling
-from skrnn.training import TrainingResult
+from skrnn.sequences import Columns, InputScaling
+from skrnn.tasks import EveryStep, Task, task_from_plain, task_to_plain
+from skrnn.training import OPTIMIZERS, TrainingResult
 
-__all__ = ["attributes", "check_same_spec", "make_spec", "previous_result", "remember", "scalings"]
+__all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
+
+T = TypeVar("T")
 
 
-def make_spec(estimator: Any, data: FitData) -> NetworkSpec:
-    """The network that the parameters and the data ask for."""
-    spec = NetworkSpec(
-        input_size=data.inputs.input_size,
-        output_size=data.objective.n_outputs(data.training.n_targets),
-        cell=estimator.cell,
-        hidden_size=int(estimator.hidden_size),
-        num_layers=int(estimator.num_layers),
-        nonlinearity=estimator.nonlinearity,
-        bidirectional=bool(estimator.bidirectional),
-        dropout=float(estimator.dropout),
-        segment=None if estimator.segment is None else int(estimator.segment),
-        segment_stride=None if estimator.segment_stride is None else int(estimator.segment_stride),
-        readout=data.objective.readout,
-        vocabulary=_vocabulary(estimator),
-        attention=getattr(estimator, "attention", None),
-        target_embedding_dim=int(getattr(estimator, "target_embedding_dim", 0)),
-        embedding_dim=0 if estimator.embedding_dim is None else int(estimator.embedding_dim),
-    )
-    check_size(spec, type(estimator).__name__)
-    longest = data.training.batch.max_length
-    if spec.segment is not None and spec.segment > longest:
-        raise ValueError(
-            f"segment={spec.segment} is wider than the longest sequence, which has {longest} time step(s). Lower it."
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The result of a fit.
+
+    Attributes
+    ----------
+    columns : Columns
+        What X looked like.
+    spec : NetworkSpec
+    inputs, outputs : InputScaling, TargetScaling or None
+        Of X and of y.
+    task : Task
+        What y is.
+    n_outputs : int
+        Targets of a sequence, or of a time step.
+    weights : dict of float32 arrays
+        Of the network, under torch's names.
+    optimizer_state : dict of dicts of float32 arrays
+        The running averages of the optimizer, by its name.
+    loss_curve, validation_loss_curve, best_loss
+        As `TrainingResult` has them.
+    """
+
+    columns: Columns
+    spec: NetworkSpec
+    inputs: InputScaling
+    outputs: TargetScaling | None
+    task: Task
+    n_outputs: int
+    weights: dict[str, Singles]
+    optimizer_state: dict[str, dict[str, Array]]
+    loss_curve: list[float]
+    validation_loss_curve: list[float] | None
+    best_loss: float
+
+    @classmethod
+    def of(cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, result: TrainingResult) -> Fitted:
+        """What a training leaves behind."""
+        return cls(
+            data.columns,
+            spec,
+            data.inputs,
+            data.outputs,
+            task,
+            data.training.n_targets,
+            dict(result.weights),
+            {optimizer: dict(result.optimizer_state)},
+            result.loss_curve,
+            result.validation_loss_curve,
+            float(result.best_loss),
         )
-    return spec
+
+    def training(self, optimizer: str) -> TrainingResult:
+        """The training that it comes from, to go on with; another optimizer starts afresh."""
+        state = self.optimizer_state.get(optimizer, {})
+        return TrainingResult(self.weights, state, self.loss_curve, self.validation_loss_curve)
+
+    def check_same(self, spec: NetworkSpec, parameters: Parameters, name: str) -> None:
+        """Going on with the weights of another network is refused; another dropout, or another copy of a maker of
+        cells, is not.
+        """
+        cells = (spec.cell, self.spec.cell)
+        same = replace(spec, dropout=self.spec.dropout, cell=self.spec.cell if all(map(callable, cells)) else spec.cell)
+        words = [
+            f"{field.name} is {getattr(same, field.name)!r}, was {getattr(self.spec, field.name)!r} in the first fit"
+            for field in fields(spec)
+            if getattr(same, field.name) != getattr(self.spec, field.name)
+        ]
+        if parameters.embedding_dim is None and parameters.scaling != self.inputs.kind:
+            words.append(f"scaling is {parameters.scaling!r}, was {self.inputs.kind!r} in the first fit")
+        if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
+            words = ["the weights of cell have other shapes than in the first fit"]
+        if words:
+            raise ValueError(f"{name} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone.")
+
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "columns": self.columns.plain(),
+            "spec": self.spec.plain(),
+            "inputs": self.inputs.plain(),
+            "outputs": None if self.outputs is None else self.outputs.plain(),
+            "task": task_to_plain(self.task),
+        }
+
+    @classmethod
+    def from_plain(cls, values: Any, task_types: tuple[type[Task], ...]) -> Fitted:
+        """The fitted value of a stored state: every part checked, then the parts against each other."""
+        require_fields(values, cls, "the fitted value")
+        for name in ("weights", "optimizer_state"):
+            require(isinstance(values[name], dict), f"{name}_ is a {type(values[name]).__name__}")
+        built = {
+            "columns": Columns.from_plain(values["columns"]),
+            "spec": NetworkSpec.from_plain(values["spec"]),
+            "inputs": InputScaling.from_plain(values["inputs"]),
+            "outputs": None if values["outputs"] is None else TargetScaling.from_plain(values["outputs"]),
+            "task": task_from_plain(values["task"]),
+        }
+        fitted = cls(**{**values, **built})
+        rows = fitted.task.base if isinstance(fitted.task, EveryStep) else fitted.task
+        require(isinstance(rows, task_types), f"the estimator has no {fitted.task.form} targets")
+        fitted._check_sizes()
+        fitted._check_training()
+        return fitted
+
+    def _check_sizes(self) -> None:
+        """The network against the scalings, the columns and the task."""
+        check_weights(self.spec, self.weights)
+        width = self.inputs.input_size
+        require(width == self.spec.input_size, f"the scaling has {width} inputs, the network {self.spec.input_size}")
+        require(len(self.inputs.mean) == self.columns.n_step_features, "the scaling has another number of features")
+        require(self.columns.vocabulary == self.spec.vocabulary, "categories_ do not fit the embeddings")
+        require(type(self.n_outputs) is int and self.n_outputs >= 0, "n_outputs_ is not a number of targets")
+        if self.outputs is not None:
+            require(len(self.outputs.mean) == self.n_outputs, "target_scaling has another number of targets")
+            known = (self.outputs.feature >= 0) & (self.outputs.feature < len(self.inputs.mean))
+            require(bool(known.all()), "target_scaling has an unknown feature")
+        self.task.check_state(self.spec, self.outputs, self.n_outputs)
+
+    def _check_training(self) -> None:
+        """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""
+        curves = [self.loss_curve, *([] if self.validation_loss_curve is None else [self.validation_loss_curve])]
+        for curve in curves:
+            good = isinstance(curve, list) and all(isinstance(loss, float) for loss in curve)
+            require(good, "a loss curve is not a list of floats")
+        require(isinstance(self.best_loss, float) and bool(self.loss_curve), "there is no loss")
+        size = sum(value.size for value in self.weights.values())
+        for name, averages in self.optimizer_state.items():
+            label = f"optimizer_state[{name!r}]"
+            require(name in OPTIMIZERS, f"{label} is of no known optimizer")
+            require(isinstance(averages, dict), f"{label} is not a dict of arrays")
+            given = sorted(averages)
+            require(not given or given == sorted(OPTIMIZERS[name]), f"{label} has the names {given}")
+            for key, value in averages.items():
+                good = is_finite_array(value, "f4", None) and value.size <= max(size, 1)
+                good = good and (key == "step" or value.ndim == 1)
+                require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
 
 
-def _vocabulary(estimator: Any) -> tuple[int, ...]:
-    """Rows of the embedding of each feature: one for each category, and one for what is none of them."""
-    return () if estimator.embedding_dim is None else tuple(len(values) + 1 for values in estimator.categories_)
+class FromFit(Generic[T]):
+    """An attribute of a fitted estimator, read off its fitted value.
+
+    Where that has none (None, unless it is ``optional``), the estimator has no such attribute.
+    """
+
+    def __init__(self, read: Callable[[Fitted], T], *, optional: bool = False):
+        self.read, self.optional = read, optional
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, estimator: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, estimator: BaseEstimator, owner: type) -> T: ...
+
+    def __get__(self, estimator: BaseEstimator | None, owner: type) -> Self | T:
+        if estimator is None:
+            return self
+        if not self.is_there(estimator):
+            raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}")
+        return self.read(vars(estimator)["_fitted"])
+
+    def __set__(self, estimator: BaseEstimator, value: Any) -> None:
+        raise AttributeError(f"{self.name} is a result of fit and cannot be set.")
+
+    def is_there(self, estimator: BaseEstimator) -> bool:
+        """Whether the estimator is fitted, and the fit left a value."""
+        fitted = vars(estimator).get("_fitted")
+        return fitted is not None and (self.optional or self.read(fitted) is not None)
 
 
-def check_same_spec(estimator: Any, spec: NetworkSpec) -> None:
-    """Going on with the weights of another network is refused; another dropout, or another copy of a maker, is not."""
-    now, fitted = vars(spec), estimator._spec
-    free = {"dropout", "cell"} if callable(spec.cell) and callable(fitted["cell"]) else {"dropout"}
-    changed = [name for name in now if now[name] != fitted[name] and name not in free]
-    words = [f"{name} is {now[name]!r}, was {fitted[name]!r} in the first fit" for name in changed]
-    if estimator.embedding_dim is None and estimator.scaling != (kind := estimator._input_scaling["kind"]):
-        words.append(f"scaling is {estimator.scaling!r}, was {kind!r} in the first fit")
-    if not words and parameter_shapes(spec) != {name: value.shape for name, value in estimator.weights_.items()}:
-        words = ["the weights of cell have other shapes than in the first fit"]
-    if words:
-        raise ValueError(
-            f"{type(estimator).__name__} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone."
-        )
+class Weights(FromFit[dict[str, Singles]]):
+    """The weights of the network, which may be set: to arrays of the same shapes."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda fitted: fitted.weights)
+
+    def __set__(self, estimator: BaseEstimator, value: Any) -> None:
+        fitted = vars(estimator).get("_fitted")
+        if fitted is None:
+            raise AttributeError("weights_ can be set once fit has determined their shapes.")
+        check_weights(fitted.spec, value)
+        vars(estimator)["_fitted"] = replace(fitted, weights=dict(value))
 
 
-def remember(estimator: Any, data: FitData, spec: NetworkSpec) -> None:
-    """Set everything but the weights that a fitted estimator is made of."""
-    estimator._spec = vars(spec).copy()
-    estimator._input_scaling = vars(data.inputs).copy()
-    estimator._target_scaling = None if data.outputs is None else vars(data.outputs).copy()
-    estimator.n_outputs_ = data.training.n_targets
-
-
-def attributes(estimator: Any, result: TrainingResult) -> dict[str, Any]:
-    """What a training leaves on the estimator."""
-    return {
-        "weights_": dict(result.weights),
-        "_optimizer_state": {estimator.optimizer: dict(result.optimizer_state)},
-        "loss_curve_": result.loss_curve,
-        "loss_": result.loss_curve[-1],
-        "validation_loss_curve_": result.validation_loss_curve,
-        "best_loss_": float(result.best_loss),
-        "n_iter_": len(result.loss_curve),
-    }
-
-
-def previous_result(estimator: Any) -> TrainingResult:
-    """The training that a fitted estimator comes from, to go on with; another optimizer starts afresh."""
-    state = estimator._optimizer_state.get(estimator.optimizer, {})
-    return TrainingResult(estimator.weights_, state, estimator.loss_curve_, estimator.validation_loss_curve_)
-
-
-def scalings(estimator: Any) -> tuple[InputScaling, TargetScaling | None]:
-    """The scalings of a fitted estimator."""
-    outputs = estimator._target_scaling
-    return InputScaling(**estimator._input_scaling), None if outputs is None else TargetScaling(**outputs)
+def of_fit(kind: type) -> Iterator[tuple[str, FromFit[Any]]]:
+    """Names and descriptors of all attributes that a fit may leave."""
+    for base in kind.__mro__:
+        yield from ((name, value) for name, value in vars(base).items() if isinstance(value, FromFit))

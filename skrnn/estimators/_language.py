@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
-from skrnn.estimators._strands import as_tokens, cut_into_strands, next_token_log_probabilities
-from skrnn.estimators._validation import check_X
-from skrnn.networks import NetworkSpec
-from skrnn.objectives import CrossEntropy, EveryStep, Objective, softmax
-from skrnn.sequences import SequenceBatch
+from skrnn.networks import CELLS
+from skrnn.objectives import softmax
+from skrnn.sequences import SequenceBatch, read_X
+from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
 
 __all__ = ["RNNLanguageModel"]
 
-_FIXED = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
+_OF_OTHERS = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
 
 
 class RNNLanguageModel(BaseRNN):
@@ -129,18 +128,10 @@ class RNNLanguageModel(BaseRNN):
     True
     """
 
-    bidirectional = False  # parameters of the other estimators that have one value here
-    features_per_step = 1
-    segment = None
-    segment_stride = None
-    scaling = None
-
-    _carries_state = True
-    _reads_characters = True
-    _stream_methods = ()
+    _task_types: ClassVar[tuple[type[Task], ...]] = (NextToken,)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **{name: SHARED_CONSTRAINTS[name] for name in SHARED_CONSTRAINTS if name not in _FIXED},
-        "cell": [Options({"rnn", "gru", "lstm"})],
+        **{name: SHARED_CONSTRAINTS[name] for name in SHARED_CONSTRAINTS if name not in _OF_OTHERS},
+        "cell": [Options(set(CELLS))],
         "embedding_dim": [integers(1)],
     }
 
@@ -199,7 +190,7 @@ class RNNLanguageModel(BaseRNN):
         self.device = device
         self.engine = engine
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn which token follows.
 
         Parameters
@@ -223,11 +214,9 @@ class RNNLanguageModel(BaseRNN):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        self._validate_params()
-        strands, weights = cut_into_strands(as_tokens(self, X), sample_weight, self.batch_size, self.bptt_steps)
-        return super().fit(strands, None, weights)
+        return super().fit(X, None, sample_weight)
 
-    def score_samples(self, X: Any) -> NDArray[np.float64]:
+    def score_samples(self, X: Any) -> Doubles:
         """The log-probability of each text, given its first token.
 
         Parameters
@@ -342,8 +331,8 @@ class RNNLanguageModel(BaseRNN):
                 raise ValueError(f"{label} must be an int, at least {low}. Got {value!r} instead.")
         if not (np.isreal(temperature) and 0 < temperature < np.inf):
             raise ValueError(f"temperature must be a number above 0. Got {temperature!r} instead.")
-        batch = check_X(self, as_tokens(self, [prompt]), reset=False)
-        stream = NetworkStream(NetworkSpec(**self._spec), self.weights_)
+        batch = self._read([prompt])
+        stream = NetworkStream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
         outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
         for _ in range(length):
@@ -352,27 +341,22 @@ class RNNLanguageModel(BaseRNN):
                 scores = np.where(scores >= np.sort(scores)[-top_k], scores, -np.inf)
             drawn.append(int(rng.choice(len(scores), p=softmax(scores))))
             outputs = stream.step(np.full((1, 1, 1), drawn[-1] + 1.0))
-        tokens = self.categories_[0][drawn].tolist() if drawn else []
+        tokens = self._fitted.columns.categories[0][drawn].tolist() if drawn else []
         return "".join(tokens) if isinstance(prompt, str) else tokens
 
-    def _scores(self, X: Any) -> list[NDArray[np.float64]]:
+    def _scores(self, X: Any) -> list[Doubles]:
         """The log-probabilities of the tokens of each text but its first."""
         check_is_fitted(self)
-        batch = check_X(self, as_tokens(self, X), reset=False)
-        return next_token_log_probabilities(NetworkSpec(**self._spec), self.weights_, batch)
+        return token_log_probabilities(self._fitted.spec, self._fitted.weights, self._read(X))
 
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> None:
-        if (batch.lengths < 2).all():
-            raise ValueError(f"{type(self).__name__} learns which token follows: at least one text needs two tokens.")
-        self._target_form = "next"
+    def _read(self, X: Any) -> SequenceBatch:
+        """Texts as sequences of token numbers."""
+        name = type(self).__name__
+        texts = open_texts(X, name)
+        return read_X(texts, name=name, embeds=True, characters=True, seen=self._fitted.columns)[0]
 
-    def _make_objective(self, n_features: int) -> Objective:
-        return EveryStep(CrossEntropy(len(self.categories_[0]) + 1))
-
-    def _check_own_state(self, state: dict[str, Any]) -> None:
-        spec = state["_spec"]
-        if spec["readout"] != "steps" or spec["vocabulary"] != (spec["output_size"],) or spec["bidirectional"]:
-            raise ValueError("State does not fit: it is not that of a language model.")
+    def _task(self) -> NextToken:
+        return NextToken(batch_size=self.batch_size, bptt_steps=self.bptt_steps)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
-from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import check_is_fitted
 
-from skrnn import objectives
-from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._fitted import scalings
-from skrnn.estimators._fitting import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
-from skrnn.estimators._steps import (
-    all_outputs,
-    flat_numbers,
-    flat_weights,
-    require_some_target,
-    steps_as_given,
-    targets_of_steps,
-)
-from skrnn.estimators._validation import check_numbers
-from skrnn.objectives import Objective, TargetScaling
-from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn._types import Doubles
+from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._isolation import all_or_nothing
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, refuse_segments_of_steps
+from skrnn.objectives import LOSSES, Objective, QuantileLoss
+from skrnn.tasks import EveryStep, Numbers, Task, Unread
 
 __all__ = ["RNNRegressor"]
 
-_LOSSES = {
-    "squared_error": objectives.SquaredError,
-    "absolute_error": objectives.AbsoluteError,
-    "huber": objectives.HuberLoss,
-    "poisson": objectives.PoissonDeviance,
-}
 
-
-class RNNRegressor(RegressorMixin, BaseRNN):
+class RNNRegressor(RegressorMixin, AnsweringRNN):
     """Regression on sequences: one target, or one vector of targets, per sequence or per time step.
 
     Parameters
@@ -176,11 +156,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     True
     """
 
+    _task_types: ClassVar[tuple[type[Task], ...]] = (Numbers,)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "return_sequences": ["boolean"],
         "target_feature": [Integral, "array-like", None],
-        "loss": [Options({*_LOSSES, "quantile"})],
+        "loss": [Options({*LOSSES, "quantile"}), Objective],
         "quantile": [Real, "array-like"],
     }
 
@@ -200,7 +181,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return_sequences: bool = False,
         scaling: str | None = "standard",
         target_feature: Any = None,
-        loss: str = "squared_error",
+        loss: Any = "squared_error",
         quantile: Any = 0.5,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
@@ -257,7 +238,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self.device = device
         self.engine = engine
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(self, X: Any) -> Doubles:
         """Predict the targets.
 
         Parameters
@@ -278,19 +259,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        batch, outputs = all_outputs(self, X)
-        return steps_as_given(self, self._decode(outputs, batch), X, batch)
-
-    def _of_stream(self, method: str, outputs: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._decode(outputs, None)
-
-    def _decode(self, outputs: NDArray[np.float64], batch: SequenceBatch | None) -> NDArray[np.float64]:
-        """Predictions from outputs; without the batch where scaling does not depend on it."""
-        inputs, scaling = scalings(self)
-        assert scaling is not None
-        y = scaling.decode(self._make_objective(self.n_features_in_).decode(outputs), inputs, batch)
-        y = y[:, 0] if self._target_form in ("1d", "1d steps") else y
-        return y[..., 0] if self._fitted_loss["single"] and self._fitted_loss["levels"] else y
+        return self._answer("predict", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R2; with a list of quantiles, the mean D2 pinball score of the levels.
@@ -316,21 +285,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError, TypeError
             If X or y is not usable.
         """
-        check_is_fitted(self)
-        if self._spec["readout"] == "steps":
-            y, predictions, sample_weight = self._labelled_steps(X, y, sample_weight)
-        else:
-            predictions = self.predict(X)
-        if self._fitted_loss["single"]:
-            return float(r2_score(y, predictions, sample_weight=sample_weight))
-        scores = [
-            d2_pinball_score(y, predictions[..., i], sample_weight=sample_weight, alpha=level)
-            for i, level in enumerate(self._fitted_loss["levels"])
-        ]
-        return float(np.mean(scores))
+        return self._score(X, y, sample_weight)
 
     @all_or_nothing
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these rows.
 
         The first call fixes the scaling; later ones go on with the weights and the optimizer's state.
@@ -357,122 +315,33 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _labelled_steps(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        """Targets, predictions and weights of the time steps that have a target."""
-        batch, outputs = all_outputs(self, X)
-        values, missing, _ = flat_numbers(self, y, batch)
-        require_some_target(missing)
-        weights = None if sample_weight is None else flat_weights(sample_weight, batch)[~missing]
-        predictions = self._decode(outputs, batch)[~missing]
-        values = values[:, 0] if self._target_form == "1d steps" else values
-        return values[~missing], predictions, weights
+    def _task(self) -> Unread:
+        loss = self._objective()
+        single = isinstance(self.quantile, Real) if self.loss == "quantile" else not isinstance(loss, QuantileLoss)
+        task = Numbers(loss, self.scaling, self.target_feature, single)
+        if not self.return_sequences:
+            return task
+        refuse_segments_of_steps(self.segment, type(self).__name__)
+        return EveryStep(task)
 
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> NDArray[np.float64] | SequenceBatch:
-        targets: Any
-        if self.return_sequences:
-            values, missing, one_dimensional = flat_numbers(self, y, batch)
-            targets, values = targets_of_steps(values, missing, batch), values[~missing]
-        else:
-            targets, one_dimensional = check_numbers(self, y, batch.n_samples)
-            values = targets
-        if self.loss == "poisson" and (values < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0, got {values.min():g}.")
-        loss = self._loss_of_parameters()
-        form = ("1d" if one_dimensional else "2d") + (" steps" if self.return_sequences else "")
-        if reset:
-            self._target_form, self._fitted_loss = form, loss
-        elif self._target_form.endswith("steps") != self.return_sequences or loss != self._fitted_loss:
-            raise ValueError(
-                f"{type(self).__name__} cannot go on training with {loss} and return_sequences="
-                f"{self.return_sequences}; the first fit had {self._fitted_loss}, or the other return_sequences. Use "
-                "warm_start=False, or a clone."
-            )
-        return targets
-
-    def _loss_of_parameters(self) -> dict[str, Any]:
-        """The loss, the quantile levels, and whether a target has a single prediction."""
-        if self.return_sequences and self.scaling in ("last", "window"):
-            raise InvalidParameterError(
-                f"scaling={self.scaling!r} takes off a level that is known at the end of a sequence only, and "
-                "return_sequences=True gives a prediction at every step. Use 'standard'."
-            )
-        if self.loss == "poisson" and self.scaling in ("last", "window"):
-            raise InvalidParameterError(
-                f"loss='poisson' has a log link, in which scaling={self.scaling!r} cannot be undone. Use 'standard'."
-            )
+    def _objective(self) -> Objective:
+        """The loss that is asked for by name, or the user's own."""
+        if isinstance(self.loss, Objective):
+            return self.loss
         if self.loss != "quantile":
-            return {"loss": self.loss, "levels": [], "single": True}
-        return {"loss": self.loss, "levels": _levels(self), "single": isinstance(self.quantile, Real)}
-
-    def _make_objective(self, n_features: int) -> Objective:
-        objective: Objective
-        if self._fitted_loss["loss"] == "quantile":
-            objective = objectives.QuantileLoss(tuple(self._fitted_loss["levels"]))
-        else:
-            objective = _LOSSES[self._fitted_loss["loss"]]()
-        return objectives.EveryStep(objective) if self._target_form.endswith("steps") else objective
-
-    def _fit_target_scaling(
-        self, targets: Any, weights: NDArray[np.float64], inputs: InputScaling, batch: SequenceBatch
-    ) -> TargetScaling:
-        if isinstance(targets, SequenceBatch):
-            steps = targets.flat_steps()
-            weights = np.repeat(weights, targets.lengths) * steps[:, -1]
-            targets, weights = steps[weights > 0, :-1], weights[weights > 0]
-        kind = "mean" if self.loss == "poisson" and self.scaling is not None else self.scaling
-        in_turn = kind in ("last", "window")
-        features = self._features_of_targets(batch.n_features, targets.shape[1]) if in_turn else None
-        return TargetScaling.fit(kind, targets, weights, inputs, batch, features)
-
-    def _features_of_targets(self, n_features: int, n_targets: int) -> NDArray[np.intp]:
-        """Numbers of the features whose futures the targets are, in turn."""
-        if self.target_feature is None and n_features > 1:
+            return LOSSES[self.loss]()
+        levels = np.ravel(np.asarray(self.quantile, dtype=float))
+        if not len(levels) or not ((levels > 0) & (levels < 1)).all():
             raise InvalidParameterError(
-                f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {n_features} "
-                "features per step. Say with target_feature whose future the targets are: a number, or a list of them."
+                f"The 'quantile' parameter of {type(self).__name__} must be a level, or a list of levels, in (0, 1). "
+                f"Got {self.quantile!r} instead."
             )
-        features = np.atleast_1d(np.asarray(0 if self.target_feature is None else self.target_feature))
-        numbers = features.dtype.kind in "iu" and features.size > 0
-        if not numbers or features.min() < 0 or features.max() >= n_features:
-            raise InvalidParameterError(
-                f"The 'target_feature' parameter of {type(self).__name__} must be a feature's number from 0 to "
-                f"{n_features - 1}, or a list of such. Got {self.target_feature!r} instead."
-            )
-        if n_targets % len(features):
-            raise InvalidParameterError(
-                f"target_feature={self.target_feature!r} names {len(features)} features in turn, which do not divide "
-                f"the {n_targets} targets."
-            )
-        return features.astype(np.intp)
-
-    def _check_own_state(self, state: dict[str, Any]) -> None:
-        loss = state.get("_fitted_loss", {})
-        levels = loss.get("levels")
-        good = set(loss) == {"loss", "levels", "single"} and loss["loss"] in (*_LOSSES, "quantile")
-        good = good and isinstance(levels, list) and all(isinstance(n, float) and 0 < n < 1 for n in levels)
-        good = good and bool(levels) == (loss["loss"] == "quantile") and isinstance(loss["single"], bool)
-        form = str(state["_target_form"])
-        good = good and form.removesuffix(" steps") in ("1d", "2d") and state["_target_scaling"] is not None
-        if not good or state["_spec"]["readout"] != ("steps" if form.endswith("steps") else "last"):
-            raise ValueError("State does not fit: it is not that of a regression.")
-        if state["_spec"]["output_size"] != state["n_outputs_"] * max(len(levels), 1):
-            raise ValueError("State does not fit: the network has not one output for each target and level.")
+        return QuantileLoss(tuple(levels.tolist()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _levels(estimator: Any) -> list[float]:
-    """The quantile levels as a list."""
-    levels = np.ravel(np.asarray(estimator.quantile, dtype=float))
-    if not len(levels) or not ((levels > 0) & (levels < 1)).all():
-        raise InvalidParameterError(
-            f"The 'quantile' parameter of {type(estimator).__name__} must be a level, or a list of levels, in (0, 1). "
-            f"Got {estimator.quantile!r} instead."
-        )
-    return [float(level) for level in levels]
 
 
 RNNRegressor.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._fitted import scalings
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, n_threads
-from skrnn.estimators._tokens import encode_tokens, exact_match_rate, tokens_as_given
-from skrnn.estimators._validation import check_X
-from skrnn.networks import NetworkSpec, resolve_device
-from skrnn.objectives import CrossEntropy, EveryToken, Objective
+from skrnn._types import Doubles, Integers
+from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._fitted import Fitted, FromFit
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, count_threads, integers, reals
+from skrnn.networks import CELLS, resolve_device
 from skrnn.sequences import SequenceBatch
+from skrnn.tasks import Task, Tokens
 from skrnn.training import predict_attention, predict_tokens
 
 __all__ = ["RNNSeq2Seq"]
 
 
-class RNNSeq2Seq(BaseRNN):
+class RNNSeq2Seq(AnsweringRNN):
     """Sequences to sequences of tokens of any length: translation, spelling to sound, captions.
 
     A recurrent encoder reads X, a recurrent decoder writes y token by token. Minimises the cross-entropy of the tokens.
@@ -168,17 +163,18 @@ class RNNSeq2Seq(BaseRNN):
     ['cba']
     """
 
-    _reads_characters = True
-    _stream_methods = ()
+    tokens_ = FromFit(lambda fitted: fitted.task.known)
+
+    _task_types: ClassVar[tuple[type[Task], ...]] = (Tokens,)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
-        "cell": [Options({"rnn", "gru", "lstm"})],
-        "target_embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "cell": [Options(set(CELLS))],
+        "target_embedding_dim": [integers(1)],
         "attention": [Options({"luong"}), None],
-        "scheduled_sampling": [Interval(Real, 0, 1, closed="both")],
-        "beam_width": [Interval(Integral, 1, None, closed="left")],
-        "length_penalty": [Interval(Real, 0, None, closed="left")],
-        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "scheduled_sampling": [reals(0, 1, "both")],
+        "beam_width": [integers(1)],
+        "length_penalty": [reals(0, None, "left")],
+        "max_length": [integers(1), None],
     }
 
     def __init__(
@@ -258,7 +254,7 @@ class RNNSeq2Seq(BaseRNN):
         self.device = device
         self.engine = engine
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the network.
 
         Parameters
@@ -310,12 +306,12 @@ class RNNSeq2Seq(BaseRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
-        check_is_fitted(self)
-        codes, scores = self._search(check_X(self, X, reset=False))
-        y = tokens_as_given(self, codes, self.tokens_)
+        fitted, batch = self._read(X)
+        numbers, scores = self._search(fitted, batch)
+        y = _tokens(fitted).written(numbers)
         return (y, scores) if return_scores else y
 
-    def attention_weights(self, X: Any, y: Any = None) -> list[NDArray[np.float64]]:
+    def attention_weights(self, X: Any, y: Any = None) -> list[Doubles]:
         """How much each token looks at each time step of its sequence.
 
         Parameters
@@ -338,15 +334,14 @@ class RNNSeq2Seq(BaseRNN):
             If X or y is not usable, or the network has no attention.
         """
         check_is_fitted(self)
-        if self._spec["attention"] is None:
+        if self._fitted.spec.attention is None:
             raise ValueError(f"{type(self).__name__} was fitted with attention=None: there are no weights to show.")
-        batch = check_X(self, X, reset=False)
+        fitted, batch = self._read(X)
         if y is None:
-            codes = self._search(batch)[0]
+            numbers = self._search(fitted, batch)[0]
         else:
-            targets = encode_tokens(self, y, batch.n_samples, self.tokens_, end=False)[0]
-            codes = [part.astype(np.intp) for part in np.split(targets.steps[:, 0], targets.starts[1:])]
-        return predict_attention(*self._network(), batch, codes, **self._resources())
+            numbers = _tokens(fitted).numbers(y, batch.n_samples, type(self).__name__)
+        return predict_attention(fitted.spec, fitted.weights, fitted.inputs, batch, numbers, **self._resources(fitted))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences that is predicted exactly, token by token.
@@ -372,47 +367,33 @@ class RNNSeq2Seq(BaseRNN):
         ValueError, TypeError
             If X or y is not usable.
         """
-        return exact_match_rate(self, y, self.predict(X), sample_weight)
+        return self._score(X, y, sample_weight)
 
-    def _search(self, batch: SequenceBatch) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+    def _search(self, fitted: Fitted, batch: SequenceBatch) -> tuple[list[Integers], Doubles]:
         """Token numbers and log-probabilities of what is written for each sequence."""
         from skrnn.networks import Search  # needs torch
 
         self._validate_params()
-        longest = max(2 * self._longest_target, 1) if self.max_length is None else int(self.max_length)
+        longest = max(2 * _tokens(fitted).longest, 1) if self.max_length is None else int(self.max_length)
         search = Search(int(self.beam_width), float(self.length_penalty), longest)
-        return predict_tokens(*self._network(), batch, search, **self._resources())
+        options = self._resources(fitted)
+        return predict_tokens(fitted.spec, fitted.weights, fitted.inputs, batch, search, **options)
 
-    def _network(self) -> tuple[Any, ...]:
-        """The spec, the weights and the scaling of the inputs."""
-        return NetworkSpec(**self._spec), self.weights_, scalings(self)[0]
+    def _resources(self, fitted: Fitted) -> dict[str, Any]:
+        return {"device": resolve_device(self.device, fitted.spec), "n_threads": count_threads(self.n_jobs)}
 
-    def _resources(self) -> dict[str, Any]:
-        return {"device": resolve_device(self.device, NetworkSpec(**self._spec)), "n_threads": n_threads(self)}
-
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> SequenceBatch:
-        known = None if reset else self.tokens_
-        targets, self.tokens_, form = encode_tokens(self, y, batch.n_samples, known, end=True)
-        longest = int(targets.lengths.max()) - 1
-        self._longest_target = longest if reset else max(longest, self._longest_target)
-        self._target_form = form
-        return targets
-
-    def _make_objective(self, n_features: int) -> Objective:
-        return EveryToken(CrossEntropy(len(self.tokens_) + 1))
-
-    def _check_own_state(self, state: dict[str, Any]) -> None:
-        tokens, spec = state.get("tokens_"), state["_spec"]
-        good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
-        good = good and bool((tokens[1:] > tokens[:-1]).all()) and len(tokens) + 1 == spec["output_size"]
-        good = good and state["_target_form"] in ("strings", "lists") and state.get("_longest_target", -1) >= 0
-        if not good or spec["readout"] != "tokens" or spec["target_embedding_dim"] < 1:
-            raise ValueError("State does not fit: it is not that of a network that writes tokens.")
+    def _task(self) -> Tokens:
+        return Tokens()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _tokens(fitted: Fitted) -> Tokens:
+    assert isinstance(fitted.task, Tokens)
+    return fitted.task
 
 
 RNNSeq2Seq.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skrnn.estimators._fitted import scalings
-from skrnn.networks import NetworkSpec
+from skrnn._types import Doubles, Flags
+from skrnn.estimators._fitted import Fitted
 from skrnn.sequences import check_categories
+from skrnn.tasks import Context
 
 __all__ = ["Stream"]
 
@@ -44,22 +43,23 @@ class Stream:
     True
     """
 
-    def __init__(self, estimator: Any, method: str | None = None):
+    def __init__(self, fitted: Fitted, method: str | None, choices: tuple[str, ...], name: str):
         from skrnn.networks import NetworkStream  # needs numba
 
-        spec, scaling = NetworkSpec(**estimator._spec), scalings(estimator)[0]
-        _refuse(estimator, spec)
-        self.method = method or estimator._stream_methods[0]
-        if self.method not in estimator._stream_methods:
-            raise ValueError(f"method={method!r} does not stream; choose from {', '.join(estimator._stream_methods)}.")
-        self._estimator = copy(estimator)  # a later fit changes the original
-        self._network = NetworkStream(spec, estimator.weights_)
+        _refuse(fitted, choices, name)
+        self.method = choices[0] if method is None else method
+        if self.method not in choices:
+            raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
+        self._fitted, self._name = fitted, name
+        self._context = Context(fitted.inputs, fitted.outputs, None)
+        self._network = NetworkStream(fitted.spec, fitted.weights)
+        scaling = fitted.inputs
         self._indicators = np.flatnonzero(scaling.indicators)
         raw = scaling.kind is None
         self._mean = np.zeros_like(scaling.mean) if raw else scaling.mean
         self._scale = np.ones_like(scaling.scale) if raw else scaling.scale
         self._missing = scaling.mean if raw else np.zeros_like(scaling.mean)  # what stands for a missing value
-        self._x = np.zeros((1, 1, spec.input_size))
+        self._x = np.zeros((1, 1, fitted.spec.input_size))
         self.n_steps, self._n_pending, self._begun = 0, 0, False
 
     def step(self, x: Any) -> Any:
@@ -84,9 +84,8 @@ class Stream:
         """
         values = self._values(x)
         if values.size != self._mean.size:
-            name = type(self._estimator).__name__
             raise ValueError(
-                f"x has {values.size} features, but {name} is expecting {self._mean.size} features per step."
+                f"x has {values.size} features, but {self._name} is expecting {self._mean.size} features per step."
             )
         missing = None
         if not np.isfinite(values.sum()):
@@ -107,14 +106,15 @@ class Stream:
         self._n_pending, self._begun = 0, True
         return self._finish(self._advance(values, missing))
 
-    def _values(self, x: Any) -> NDArray[np.float64]:
+    def _values(self, x: Any) -> Doubles:
         """The features of a step as numbers, or as category numbers."""
-        if self._estimator.embedding_dim is None:
+        categories = self._fitted.columns.categories
+        if not categories:
             with np.errstate(over="ignore"):
                 return np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
         row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
-        name, known = type(self._estimator).__name__, self._estimator.categories_
-        return check_categories([np.asarray(row, dtype=object)], known, name=name)[0].steps[0].astype(np.float64)
+        batch = check_categories([np.asarray(row, dtype=object)], categories, name=self._name)[0]
+        return batch.steps[0].astype(np.float64)
 
     def reset(self) -> Stream:
         """Forget all steps.
@@ -149,7 +149,7 @@ class Stream:
         self.n_steps, self._n_pending = int(state["n_steps"]), int(state["n_pending"])
         self._begun = bool(state["begun"])
 
-    def _advance(self, values: NDArray[np.float64], missing: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    def _advance(self, values: Doubles, missing: Flags | None) -> Doubles:
         """Outputs (1, K) after a step with these values."""
         row = self._x[0, 0]
         scaled = (values - self._mean) / self._scale
@@ -161,31 +161,31 @@ class Stream:
             row[values.size :] = missing[self._indicators]
         return self._network.step(self._x)
 
-    def _nothing(self) -> NDArray[np.float64]:
+    def _nothing(self) -> Doubles:
         """Outputs (1, K) for a sequence without any value: one missing step, which is not kept."""
         outputs = self._advance(np.full(self._mean.size, np.nan), np.ones(self._mean.size, dtype=bool))
         self._network.states[:] = 0.0
         return outputs
 
-    def _finish(self, outputs: NDArray[np.float64]) -> Any:
-        return self._estimator._of_stream(self.method, outputs, self._network.states[-1, :1])[0]
+    def _finish(self, outputs: Doubles) -> Any:
+        if self.method == "transform":
+            return self._network.states[-1, 0].copy()
+        return self._fitted.task.answer(self.method, outputs, self._context)[0]
 
 
-def _refuse(estimator: Any, spec: NetworkSpec) -> None:
+def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     """What cannot be followed step by step: the reason, and what to do."""
-    name = type(estimator).__name__
+    spec, scaling = fitted.spec, fitted.inputs.kind
     reasons = [
-        (estimator._target_form.startswith("ctc"), "loss='ctc' reads labels off all steps", "another loss"),
-        (spec.readout == "tokens", "its decoder begins after the last step", "an estimator with one output per step"),
+        (not choices, *fitted.task.why_no_stream),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
         (
-            estimator.scaling in ("last", "window"),
-            f"scaling={estimator.scaling!r} changes the inputs of all steps with every new one",
+            scaling in ("last", "window"),
+            f"scaling={scaling!r} changes the inputs of all steps with every new one",
             "scaling='standard'",
         ),
         (not isinstance(spec.cell, str), "cell is a module of your own", "a built-in cell"),
-        (getattr(estimator, "pooling", "last") != "last", "pooling reads the states of all steps", "pooling='last'"),
     ]
     for applies, reason, cure in reasons:
         if applies:

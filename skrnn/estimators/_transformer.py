@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn import objectives
-from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._encoding import encode_labels
+from skrnn._types import Array, Doubles, Integers
+from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
-from skrnn.estimators._validation import check_numbers, is_continuous
-from skrnn.objectives import Objective, TargetScaling
-from skrnn.sequences import InputScaling, SequenceBatch, is_ragged, refuse_frame
+from skrnn.estimators._stream import Stream
+from skrnn.sequences import SequenceBatch, is_ragged, refuse_frame
+from skrnn.tasks import (
+    ByTarget,
+    Classes,
+    Labels,
+    NextCategory,
+    NextStep,
+    Numbers,
+    Task,
+    Unread,
+    WholeSequence,
+    refuse_categories,
+)
 
 __all__ = ["RNNSequenceTransformer"]
-
-Doubles = NDArray[np.float64]
-
 
 _ADVICE = "Set pooling='last', 'mean' or 'max'"
 
 
-def _gives_table(estimator: Any) -> bool:
+def _gives_table(estimator: RNNSequenceTransformer) -> bool:
     """Whether the output is 2-D: only then do its columns have names."""
     return estimator.pooling is not None
 
 
-class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
+class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AnsweringRNN):
     """Features of sequences for any model: the hidden states of a recurrent network.
 
     Parameters
@@ -168,7 +175,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     True
     """
 
-    _stream_methods = ("transform",)
+    classes_ = FromFit(lambda fitted: fitted.task.known)
+
+    _task_types: ClassVar[tuple[type[Task], ...]] = (NextStep, NextCategory, WholeSequence, Numbers, Classes, Labels)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
@@ -268,8 +277,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         if not _gives_table(self):
-            refuse_frame(self, _ADVICE)
-        batch, chunks = self._run(X, "last" if self.pooling == "last" else "states")
+            self._refuse_frame()
+        fitted, batch = self._read(X)
+        chunks = self._run(fitted, batch, "last" if self.pooling == "last" else "states")
         dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         if self.pooling is None:
             rows = [row[:length] for values, lengths in chunks for row, length in zip(values, lengths, strict=True)]
@@ -283,12 +293,37 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             begin += len(pooled)
         return out
 
-    def _of_stream(self, method: str, outputs: Doubles, state: Doubles) -> Doubles:
-        return state.copy()
+    def stream(self, method: str | None = None) -> Stream:
+        """Follow a series step by step: the features of the steps so far, after each of them.
+
+        Parameters
+        ----------
+        method : {"transform"}, default=None
+            What a step returns.
+
+        Returns
+        -------
+        stream : Stream
+            ``stream.step(x)`` takes the next step and returns the features, in constant time and memory;
+            ``stream.state`` can be kept and restored. It starts before the first step.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If the network needs to see later steps: bidirectional, with segments, scaled by the whole sequence, or with
+            another pooling than "last".
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        if self.pooling != "last":
+            raise ValueError(f"{name} cannot stream: pooling reads the states of all steps. Fit with pooling='last'.")
+        return Stream(self._fitted, method, ("transform",), name)
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
         """States (n_samples, n_timesteps, H), each at its place in X."""
-        whole_steps = self._spec["segment"] is None
+        whole_steps = self._fitted.spec.segment is None
         width = int(batch.spans.max()) if whole_steps else max(map(len, rows))
         out = np.full((len(rows), width, rows[0].shape[1]), np.nan)
         for i, row in enumerate(rows):
@@ -297,7 +332,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return out
 
     @available_if(_gives_table)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the features: the class name in lower case and a number.
 
         Parameters
@@ -316,7 +351,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         return super().get_feature_names_out(input_features)
 
-    def set_output(self, *, transform: str | None = None) -> Any:
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of the features.
 
         Parameters
@@ -335,66 +370,30 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         if _gives_table(self):
             return super().set_output(transform=transform)
-        refuse_frame(self, _ADVICE, transform or "default")
+        self._refuse_frame(transform or "default")
         return self
+
+    def _refuse_frame(self, container: str | None = None) -> None:
+        """A 3-D output is no data frame."""
+        refuse_frame(type(self).__name__, getattr(self, "_sklearn_output_config", {}), _ADVICE, container)
 
     @property
     def _n_features_out(self) -> int:
-        return int(self._spec["hidden_size"]) * (2 if self._spec["bidirectional"] else 1)
+        return self._fitted.spec.state_size
 
-    def _check_targets(self, y: Any, batch: SequenceBatch, reset: bool) -> Doubles | None:
-        form = self.objective
-        if form == "auto":
-            form = "forecast" if y is None else "regression" if is_continuous(self, y) else "classification"
-        if not reset and form != self._target_form:
-            raise ValueError(f"{type(self).__name__} cannot go on with {form}, it was fitted for {self._target_form}.")
-        self._target_form = form
-        if self.embedding_dim is not None and (form == "reconstruct" or (form == "forecast" and self.segment)):
-            raise ValueError(
-                f"objective={form!r} of {type(self).__name__} learns to predict numbers, and with embedding_dim X "
-                "holds categories. Pass y, or use objective='forecast' without segment."
-            )
-        if form == "regression":
-            return check_numbers(self, y, batch.n_samples)[0]
-        if form != "classification":
-            return None
-        targets, self.classes_, multilabel = encode_labels(self, y, batch.n_samples, getattr(self, "classes_", None))
-        self._target_form = "multilabel" if multilabel else form
-        return targets
-
-    def _make_objective(self, n_features: int) -> Objective:
-        if self._target_form == "forecast" and self.embedding_dim is not None:
-            return objectives.EveryStep(objectives.CrossEntropy(len(self.categories_[0]) + 1))
-        if self._target_form == "forecast":
-            return objectives.Forecast(n_features, self.segment or 1, self.segment_stride)
-        if self._target_form == "reconstruct":
-            return objectives.Reconstruction(n_features)
-        if self._target_form == "regression":
-            return objectives.SquaredError()
-        if self._target_form == "multilabel":
-            return objectives.MultilabelCrossEntropy()
-        return objectives.CrossEntropy(len(self.classes_))
-
-    def _fit_target_scaling(
-        self, targets: Any, weights: Doubles, inputs: InputScaling, batch: SequenceBatch
-    ) -> TargetScaling | None:
-        if self._target_form == "forecast" and (batch.lengths <= (self.segment or 1)).all():
-            raise ValueError(
-                f"{type(self).__name__} learns from the next time step, but no sequence has more than "
-                f"{self.segment or 1} time step(s) (n_features={self.n_features_in_}). Pass longer sequences or y, or "
-                "set objective='reconstruct'."
-            )
-        if self._target_form != "regression":
-            return None
-        return TargetScaling.fit("standard" if self.scaling else None, targets, weights, inputs, batch)
-
-    def _check_own_state(self, state: dict[str, Any]) -> None:
-        readouts = {"forecast": "steps", "reconstruct": "decoder"}
-        forms = {*readouts, "regression", "classification", "multilabel"}
-        if state["_target_form"] not in forms or state["_spec"]["readout"] != readouts.get(
-            state["_target_form"], "last"
-        ):
-            raise ValueError("State does not fit: it is not that of a known objective.")
+    def _task(self) -> Unread:
+        numbers = Numbers(scaling="standard" if self.scaling else None)
+        if self.objective == "regression":
+            return numbers
+        if self.objective == "classification":
+            return Classes()
+        if self.objective == "reconstruct":
+            if self.embedding_dim is not None:
+                refuse_categories(self.objective, type(self).__name__)
+            return WholeSequence()
+        following = NextStep(self.segment or 1, self.segment_stride)
+        without = following if self.embedding_dim is None else NextCategory(self.segment)
+        return without if self.objective == "forecast" else ByTarget(without, numbers, Classes())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -402,7 +401,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return tags
 
 
-def _pool(states: Doubles, lengths: NDArray[np.intp], pooling: str) -> Doubles:
+def _pool(states: Doubles, lengths: Integers, pooling: str) -> Doubles:
     """Mean or maximum over the valid steps of states (B, T, H)."""
     valid = (np.arange(states.shape[1]) < lengths[:, None])[:, :, None]
     if pooling == "max":

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._panel import History, Panel
 from skrnn.windowing import windows_of
 
 __all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "samples", "stack", "take_level"]
 
-Doubles = NDArray[np.float64]
 
 _CHUNK_WINDOWS = 1024
 _DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
@@ -59,8 +58,8 @@ class Samples:
 
     X: Doubles
     Y: Doubles
-    kept: NDArray[np.intp]
-    ends: NDArray[np.intp]
+    kept: Integers
+    ends: Integers
 
 
 def feature_table(
@@ -160,7 +159,7 @@ def take_level(X: Doubles, n_targets: int, level: str | None) -> Doubles:
     return taken
 
 
-def _no_missing(rows: Doubles, width: int, count: int) -> NDArray[np.bool_]:
+def _no_missing(rows: Doubles, width: int, count: int) -> Flags:
     """Whether each of ``count`` windows of so many rows is free of NaN."""
     before = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
     return np.asarray(before[width : width + count] == before[:count])

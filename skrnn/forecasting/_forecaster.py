@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import r2_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._types import Doubles
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
 from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
@@ -23,8 +23,6 @@ from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, nex
 from skrnn.forecasting._setup import Setup, make_setup
 
 __all__ = ["WindowForecaster"]
-
-Doubles = NDArray[np.float64]
 
 
 class WindowForecaster(BaseEstimator):

@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Integers
 from skrnn.forecasting._panel import Panel
 
 __all__ = ["future_values"]
 
 
-def future_values(
-    panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int
-) -> dict[Any, NDArray[np.float64]]:
+def future_values(panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int) -> dict[Any, Doubles]:
     """Values of ``columns`` at the ``n_steps`` times after each series, by its key; nothing without such columns.
 
     The first ``n_needed`` times must be there; after them NaN stands for what is not given.
@@ -57,7 +55,7 @@ def future_values(
     return found
 
 
-def _ranges(times: pd.Index, rows: NDArray[np.intp]) -> str:
+def _ranges(times: pd.Index, rows: Integers) -> str:
     """The times at these rows in words; neighbours as "first to last"."""
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return ", ".join(f"{times[run[0]]} to {times[run[-1]]}" if len(run) > 1 else str(times[run[0]]) for run in runs)

@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles
 from skrnn.forecasting._series import Evaluation, SeriesView, evaluate, learn, series_views
 from skrnn.forecasting._setup import Setup
 
 __all__ = ["calibration_errors", "conformal_width", "in_time"]
-
-Doubles = NDArray[np.float64]
 
 
 def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share: float) -> Doubles:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+from skrnn._types import Doubles, Longs
 
 __all__ = ["naive_error", "scores_of", "values_at"]
 
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
-
-def values_at(positions: Integers, values: Doubles, wanted: Integers) -> Doubles:
+def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
     """The values (n_rows,) of a series at some positions in time; NaN where it has none."""
     rows = np.minimum(np.searchsorted(positions, wanted), len(positions) - 1)
     return np.where(positions[rows] == wanted, values[rows], np.nan)
 
 
-def naive_error(positions: Integers, values: Doubles, distance: int) -> float:
+def naive_error(positions: Longs, values: Doubles, distance: int) -> float:
     """Mean absolute error of repeating the value of a season (``distance``) before: the scale of MASE."""
     errors = np.abs(values - values_at(positions, values, positions - distance))
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")

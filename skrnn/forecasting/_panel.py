@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Integers, Longs
 from skrnn.windowing import Step, read_index, times_after
 
 __all__ = ["Channel", "History", "Panel", "as_frame", "by_channel", "extend", "read_panel"]
-
-Doubles = NDArray[np.float64]
 
 
 class Channel(NamedTuple):
@@ -35,8 +33,8 @@ class History:
     key: Any
     times: pd.Index
     values: Doubles
-    positions: NDArray[np.int64]
-    starts: NDArray[np.intp]
+    positions: Longs
+    starts: Integers
 
     def runs(self) -> list[slice]:
         """The rows of each run without a gap."""

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Integers, Longs
 from skrnn.forecasting._features import Samples, feature_table, newest_window, samples, stack, take_level
 from skrnn.forecasting._panel import History, Panel
 from skrnn.forecasting._setup import Setup
@@ -17,7 +17,6 @@ from skrnn.forecasting._transform import apply, invert, leading_pointwise, total
 
 __all__ = ["Evaluation", "SeriesView", "evaluate", "forecast", "learn", "next_outputs", "series_views"]
 
-Doubles = NDArray[np.float64]
 
 _NOISE = 1e-10  # what is left of a constant series by rounding, relative to its values
 
@@ -89,7 +88,7 @@ class SeriesView:
             )
         return X
 
-    def levels(self, outputs: Doubles, ends: NDArray[np.intp]) -> Doubles:
+    def levels(self, outputs: Doubles, ends: Integers) -> Doubles:
         """Outputs (n, horizon, k) that follow the rows ``ends``, with the differences undone."""
         setup, first = self.setup, leading_pointwise(self.setup.transforms)
         centre, scale = self.statistics
@@ -106,7 +105,7 @@ class SeriesView:
             )
         return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
 
-    def true_levels(self, ends: NDArray[np.intp]) -> Doubles:
+    def true_levels(self, ends: Integers) -> Doubles:
         """The levels (n, horizon, k) that did follow the rows ``ends``."""
         names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
         levels = apply(self.raw(), names, None, self.history.label)
@@ -171,7 +170,7 @@ class Evaluation:
     view: SeriesView
     truths: Doubles
     forecasts: Doubles
-    positions: NDArray[np.int64]
+    positions: Longs
 
     def errors(self) -> Doubles:
         """Absolute errors in units of the series' scale, (n, horizon, k)."""

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
+from skrnn._types import Doubles
 from skrnn.forecasting._features import CALENDAR, Roles
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._transform import TRANSFORMS
 
 __all__ = ["Setup", "make_setup", "takes_missing", "takes_sequences"]
 
-Doubles = NDArray[np.float64]
 
 _CHANNEL = "channel"  # the one target column of series that are columns of others
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from skrnn._types import Doubles
 
 __all__ = ["TRANSFORMS", "apply", "invert", "leading_pointwise", "total_lag"]
 
-Doubles = NDArray[np.float64]
 
 TRANSFORMS = ("log", "log1p", "sqrt", "difference", "seasonal_difference")
 _POINTWISE = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1), "sqrt": (np.sqrt, np.square)}

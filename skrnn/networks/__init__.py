@@ -12,7 +12,7 @@ from skrnn.networks._cells import CELLS
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
-from skrnn.networks._spec import NetworkSpec, frozen_names, initial_weights, parameter_shapes
+from skrnn.networks._spec import MAX_LAYERS, NetworkSpec, check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks._summary import NetworkSummary, summarize
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CELLS",
+    "MAX_LAYERS",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",
@@ -36,6 +37,7 @@ __all__ = [
     "SequenceModule",
     "ThreadedNetwork",
     "attend",
+    "check_weights",
     "ctc_loss",
     "forward",
     "frozen_names",

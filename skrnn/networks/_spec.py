@@ -16,6 +16,7 @@ __all__ = ["NetworkSpec", "cell_weights", "embedding_shapes", "frozen_names", "i
 Weights = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
 
+MAX_LAYERS = 1024
 _EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
 
 
@@ -76,6 +77,38 @@ class NetworkSpec:
     def step_size(self) -> int:
         """Numbers per time step after the embedding."""
         return len(self.vocabulary) * self.embedding_dim if self.vocabulary else self.input_size
+
+    def plain(self) -> dict[str, Any]:
+        """As builtins."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_plain(cls, values: Any) -> NetworkSpec:
+        """The checked spec of a stored state."""
+        from skrnn._plain import require, require_fields
+        from skrnn.networks._cells import CELLS
+
+        require_fields(values, cls, "spec")
+        sizes = [values[name] for name in ("input_size", "output_size", "hidden_size", "num_layers")]
+        sizes += [values[name] for name in ("segment", "segment_stride") if values[name] is not None]
+        require(all(isinstance(n, int) and 1 <= n < 2**31 for n in sizes), "spec has a size that is not a positive int")
+        require(values["cell"] in CELLS or callable(values["cell"]), "spec has an unknown cell")
+        require(values["readout"] in ("last", "steps", "decoder", "tokens"), "spec has an unknown readout")
+        require(values["attention"] in (None, "luong"), "spec has an unknown attention")
+        size = values["target_embedding_dim"]
+        require(type(size) is int and 0 <= size < 2**31, "spec['target_embedding_dim'] is not a size")
+        vocabulary, width = values["vocabulary"], values["embedding_dim"]
+        sizes = [width, *vocabulary] if isinstance(vocabulary, tuple) else [None]
+        require(
+            all(type(n) is int and 0 <= n < 2**31 for n in sizes), "spec has a vocabulary that is not a tuple of sizes"
+        )
+        require(not vocabulary or (width > 0 and len(vocabulary) == values["input_size"]), "spec has unfit embeddings")
+        require(values["nonlinearity"] in ("tanh", "relu"), "spec has an unknown nonlinearity")
+        require(isinstance(values["bidirectional"], bool), "spec['bidirectional'] is not a bool")
+        dropout = values["dropout"]
+        require(isinstance(dropout, float) and 0 <= dropout < 1, "spec['dropout'] is not in [0, 1)")
+        require(values["num_layers"] <= MAX_LAYERS, f"spec has more than {MAX_LAYERS} layers")
+        return cls(**values)
 
     def make_cell(self, seed: int = 0) -> Cell:
         """The cell that computes the recurrence; the seed is for a module of the user's own."""
@@ -163,3 +196,20 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> Weights:
         if name != "attention":
             weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
     return weights
+
+
+def check_weights(spec: NetworkSpec, weights: Any) -> None:
+    """Refuse weights that are not those of the spec."""
+    from skrnn._plain import is_finite_array, require
+
+    if not callable(spec.cell):
+        shapes = parameter_shapes(spec)
+        require(
+            set(weights) == set(shapes),
+            f"weights_ has the names {sorted(weights)}, the parameters need {sorted(shapes)}",
+        )
+        for name, shape in shapes.items():
+            found = np.shape(weights[name])
+            require(found == shape, f"weights_[{name!r}] has shape {found}, the parameters need {shape}")
+    for name, value in weights.items():
+        require(is_finite_array(value, "f4", None), f"weights_[{name!r}] is not finite float32")

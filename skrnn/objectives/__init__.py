@@ -1,8 +1,8 @@
 """Floor 2: what a network is trained towards. Losses with their gradients, targets, and predictions from outputs."""
 
-from skrnn.objectives._alignments import best_labels
 from skrnn.objectives._base import MiniBatch, Objective, Readout
 from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, softmax
+from skrnn.objectives._named import LOSSES, check_own_loss, loss_from_plain, loss_to_plain, name_of_loss, same_loss
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 from skrnn.objectives._self_supervised import Forecast, Reconstruction
@@ -10,6 +10,7 @@ from skrnn.objectives._steps import EveryStep, EveryToken
 from skrnn.objectives._targets import TargetScaling
 
 __all__ = [
+    "LOSSES",
     "AbsoluteError",
     "CrossEntropy",
     "EveryStep",
@@ -25,6 +26,10 @@ __all__ = [
     "Reconstruction",
     "SquaredError",
     "TargetScaling",
-    "best_labels",
+    "check_own_loss",
+    "loss_from_plain",
+    "loss_to_plain",
+    "name_of_loss",
+    "same_loss",
     "softmax",
 ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from skrnn._types import Flags, Floats, Integers
 
 __all__ = ["MiniBatch", "Objective", "Readout"]
 
-Floats = NDArray[np.floating[Any]]
 Readout = Literal["last", "steps", "decoder", "tokens"]
 
 
@@ -35,10 +35,10 @@ class MiniBatch:
     """
 
     inputs: Floats
-    lengths: NDArray[np.intp]
+    lengths: Integers
     targets: Floats | None = None
     gain: Floats | None = None
-    missing: NDArray[np.bool_] | None = None
+    missing: Flags | None = None
     step_weights: Floats | None = None
 
 
@@ -47,9 +47,20 @@ class Objective(ABC):
 
     Losses are NumPy code: the outputs are a few numbers per sequence, and an engine hands the gradient on to its
     own backward pass.
+
+    Attributes
+    ----------
+    readout : {"last", "steps", "decoder", "tokens"}
+        Of which states of the network the outputs are made.
+    link : {"identity", "log"}
+        What the outputs are to the mean of the targets. Targets behind a logarithm are scaled, but not centred.
+    least_target : float
+        No target may be smaller.
     """
 
     readout: ClassVar[Readout] = "last"
+    link: ClassVar[Literal["identity", "log"]] = "identity"
+    least_target: ClassVar[float] = -np.inf
 
     @abstractmethod
     def n_outputs(self, n_targets: int) -> int:
@@ -63,6 +74,6 @@ class Objective(ABC):
     def decode(self, outputs: Floats) -> Floats:
         """Predictions, in the units of the loss, from outputs (n_samples, n_outputs)."""
 
-    def strata(self, targets: Floats | None) -> NDArray[np.intp] | None:
+    def strata(self, targets: Floats | None) -> Integers | None:
         """Group of each row; a validation part is taken from each group alike. None: no groups."""
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skrnn.objectives._base import Floats, MiniBatch, Objective
+from skrnn._types import Floats, Integers
+from skrnn.objectives._base import MiniBatch, Objective
 
 __all__ = ["CrossEntropy", "MultilabelCrossEntropy", "softmax"]
 
@@ -40,11 +40,12 @@ class CrossEntropy(Objective):
     def decode(self, outputs: Floats) -> Floats:
         return softmax(outputs)
 
-    def strata(self, targets: Floats | None) -> NDArray[np.intp] | None:
+    def strata(self, targets: Floats | None) -> Integers | None:
         assert targets is not None
         return targets[:, 0].astype(np.intp)
 
 
+@dataclass(frozen=True)
 class MultilabelCrossEntropy(Objective):
     """Mean binary cross-entropy over the labels; targets (n, n_labels) are 0 or 1."""
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skrnn.objectives._base import Floats, MiniBatch, Objective
+from skrnn._types import Floats
+from skrnn.objectives._base import MiniBatch, Objective
 
 __all__ = ["QuantileLoss"]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from skrnn.objectives._base import Floats, MiniBatch, Objective
+from skrnn._types import Floats
+from skrnn.objectives._base import MiniBatch, Objective
 
 __all__ = ["AbsoluteError", "HuberLoss", "PoissonDeviance", "SquaredError"]
 
@@ -35,6 +37,7 @@ class _Pointwise(Objective):
         return outputs
 
 
+@dataclass(frozen=True)
 class SquaredError(_Pointwise):
     """(prediction - target)**2"""
 
@@ -43,6 +46,7 @@ class SquaredError(_Pointwise):
         return error**2, 2 * error
 
 
+@dataclass(frozen=True)
 class AbsoluteError(_Pointwise):
     """abs(prediction - target)"""
 
@@ -67,8 +71,12 @@ class HuberLoss(_Pointwise):
         return slope * (error - slope / 2), slope
 
 
+@dataclass(frozen=True)
 class PoissonDeviance(_Pointwise):
     """exp(o) - target * o, half the Poisson deviance up to a constant: the output is the log of the mean."""
+
+    link: ClassVar[Literal["identity", "log"]] = "log"
+    least_target: ClassVar[float] = 0.0
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         mean = self.decode(prediction)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skrnn.objectives._base import Floats, MiniBatch, Objective, Readout
+from skrnn._types import Floats, Integers
+from skrnn.objectives._base import MiniBatch, Objective, Readout
 from skrnn.sequences import segment_positions
 
 __all__ = ["Forecast", "Reconstruction"]
@@ -27,7 +27,7 @@ class _FromInputs(Objective):
         return outputs
 
     def masked_squared_error(
-        self, outputs: Floats, batch: MiniBatch, steps: NDArray[np.intp], n_steps: NDArray[np.intp]
+        self, outputs: Floats, batch: MiniBatch, steps: Integers, n_steps: Integers
     ) -> tuple[Floats, Floats]:
         """Loss and gradient of outputs (B, T', F) against the inputs at the first ``n_steps`` of ``steps`` (B, T').
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from skrnn.objectives._base import Floats, MiniBatch, Objective, Readout
+from skrnn._types import Floats
+from skrnn.objectives._base import MiniBatch, Objective, Readout
 
 __all__ = ["EveryStep", "EveryToken"]
 

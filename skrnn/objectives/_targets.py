@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skrnn.sequences import InputScaling, SequenceBatch, weighted_mean_and_scale
+from skrnn._types import Doubles, Integers, Singles
+from skrnn.sequences import InputScaling, SequenceBatch, check_scaling, weighted_mean_and_scale
 
 __all__ = ["TargetScaling"]
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class TargetScaling:
     kind: str | None
     mean: Doubles
     scale: Doubles
-    feature: NDArray[np.intp]
+    feature: Integers
 
     @classmethod
     def fit(
@@ -43,7 +42,7 @@ class TargetScaling:
         weights: Doubles,
         inputs: InputScaling,
         batch: SequenceBatch,
-        features: NDArray[np.intp] | None = None,
+        features: Integers | None = None,
     ) -> TargetScaling:
         """Statistics of y (n_samples, n_targets), each row counted with its weight.
 
@@ -62,9 +61,19 @@ class TargetScaling:
             return replace(blank, scale=scale)
         return replace(blank, mean=mean, scale=scale)
 
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_plain(cls, values: Any) -> TargetScaling:
+        """The checked scaling of a stored state."""
+        check_scaling(cls, values, "target_scaling", (None, "standard", "last", "window", "mean"))
+        return cls(**values)
+
     def encode(
         self, y: Doubles, inputs: InputScaling | None, batch: SequenceBatch | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    ) -> tuple[Singles, Singles | None]:
         """Targets in the units of the loss, (n_samples, n_targets), and their gain; the inputs as in `decode`."""
         level, gain = self._level_and_gain(inputs, batch)
         with np.errstate(over="ignore"):  # too large for float32: training reports it as divergence

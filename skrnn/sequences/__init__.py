@@ -12,21 +12,22 @@ from skrnn.sequences._categories import (
 )
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import detached, is_ragged, open_container
-from skrnn.sequences._door import check_estimator_X, refuse_frame
+from skrnn.sequences._door import Columns, read_X, refuse_frame
 from skrnn.sequences._numbers import as_numbers
-from skrnn.sequences._scaling import InputScaling, batch_chunks
+from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling
 from skrnn.sequences._segments import segment_positions
 from skrnn.sequences._statistics import mean_and_scale, weighted_mean_and_scale
 
 __all__ = [
     "CanonicalRows",
+    "Columns",
     "InputScaling",
     "SequenceBatch",
     "as_numbers",
     "batch_chunks",
     "canonical_rows",
     "check_categories",
-    "check_estimator_X",
+    "check_scaling",
     "check_sequences",
     "detached",
     "is_ragged",
@@ -37,6 +38,7 @@ __all__ = [
     "open_categories",
     "open_container",
     "plain_categories",
+    "read_X",
     "refuse_frame",
     "segment_positions",
     "weighted_mean_and_scale",

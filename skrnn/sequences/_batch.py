@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from skrnn._types import Flags, Floats, Integers
+
 __all__ = ["SequenceBatch", "steps_under"]
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.intp]
 
 _CHUNK_ROWS = 1 << 18  # rows counted at a time
 
@@ -70,7 +69,7 @@ class SequenceBatch:
         lengths = np.minimum(self.lengths - begin, size)
         return replace(self, starts=self.starts + begin, lengths=lengths, spans=lengths)
 
-    def positions(self) -> tuple[Integers, NDArray[np.bool_] | None]:
+    def positions(self) -> tuple[Integers, Flags | None]:
         """Step numbers (n_samples, max_length), left-aligned, and which of them are padding (None: none)."""
         width = self.max_length
         offsets = np.arange(width)
@@ -99,11 +98,11 @@ class SequenceBatch:
             np.subtract.at(change, self.starts[rows] + self.lengths[rows], weight)
         return np.cumsum(change, out=change)[:-1]
 
-    def missing(self) -> NDArray[np.bool_]:
+    def missing(self) -> Flags:
         """Which values are missing; (n_samples, max_length, n_features), left-aligned."""
         return np.isnan(self.steps[self.positions()[0]])
 
-    def missing_features(self) -> NDArray[np.bool_]:
+    def missing_features(self) -> Flags:
         """Which features have a missing value inside some sequence; (n_features,)."""
         used = self.coverage() > 0
         return np.asarray(np.isnan(self.steps[used]).any(axis=0))

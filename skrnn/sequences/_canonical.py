@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 
 __all__ = ["CanonicalRows", "canonical_rows"]
@@ -36,15 +37,15 @@ class CanonicalRows:
     ``group`` (n_samples,), if it was asked for, says which distinct row each row equals; -1 for rows of weight 0.
     """
 
-    rows: NDArray[np.intp]
-    weights: NDArray[np.float64]
-    group: NDArray[np.intp] | None
+    rows: Integers
+    weights: Doubles
+    group: Integers | None
 
 
 def canonical_rows(
     batch: SequenceBatch,
-    targets: NDArray[np.float64] | SequenceBatch | None,
-    weights: NDArray[np.float64],
+    targets: Doubles | SequenceBatch | None,
+    weights: Doubles,
     *,
     groups: bool = False,
 ) -> CanonicalRows:
@@ -86,8 +87,8 @@ def canonical_rows(
 
 
 def _equal_neighbours(
-    sequences: list[SequenceBatch], content: NDArray[np.float64], order: NDArray[np.intp], keys: Hashes | None
-) -> NDArray[np.bool_] | None:
+    sequences: list[SequenceBatch], content: Doubles, order: Integers, keys: Hashes | None
+) -> Flags | None:
     """Whether each row equals the one before it in that order; None if two share a key and differ in content.
 
     ``keys`` are in that order; None: any two neighbours may be equal.
@@ -103,9 +104,7 @@ def _equal_neighbours(
     return None if keys is not None and not equal[pairs + 1].all() else equal
 
 
-def _equal_rows(
-    sequences: list[SequenceBatch], content: NDArray[np.float64], left: NDArray[np.intp], right: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+def _equal_rows(sequences: list[SequenceBatch], content: Doubles, left: Integers, right: Integers) -> Flags:
     """Whether the rows at `left` equal those at `right` exactly (NaN equals NaN); (len(left),)."""
     equal = (content[left] == content[right]) | (np.isnan(content[left]) & np.isnan(content[right]))
     same = np.asarray(equal.all(axis=1))
@@ -122,7 +121,7 @@ def _equal_rows(
     return same
 
 
-def _content_columns(sequences: list[SequenceBatch], content: NDArray[np.float64]) -> list[NDArray[np.generic]]:
+def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[NDArray[np.generic]]:
     """Sort keys that decide between any two different rows, least significant first."""
     columns: list[NDArray[np.generic]] = []
     for batch in sequences:
@@ -134,7 +133,7 @@ def _content_columns(sequences: list[SequenceBatch], content: NDArray[np.float64
     return [*columns, *_clean(content).T]
 
 
-def _row_hashes(sequences: list[SequenceBatch], content: NDArray[np.float64]) -> Hashes:
+def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
     hashes = np.empty(len(content), np.uint64)
     with np.errstate(over="ignore"):
@@ -151,14 +150,14 @@ def _row_hashes(sequences: list[SequenceBatch], content: NDArray[np.float64]) ->
     return hashes
 
 
-def _prefix_sums(steps: NDArray[np.floating[Any]]) -> Hashes:
+def _prefix_sums(steps: Floats) -> Hashes:
     """Sums of the hashes of the steps before each step, times rising powers of the base; (n_steps + 1,)."""
     prefix = _step_hashes(steps)
     prefix *= _powers(_BASE, len(prefix))
     return np.cumsum(prefix, out=prefix)
 
 
-def _step_hashes(steps: NDArray[np.floating[Any]]) -> Hashes:
+def _step_hashes(steps: Floats) -> Hashes:
     """0, and a hash of each step's values; (n_steps + 1,)."""
     hashes = np.zeros(len(steps) + 1, np.uint64)
     for rows in _row_chunks(len(steps)):
@@ -170,14 +169,14 @@ def _row_chunks(n: int) -> list[slice]:
     return [slice(begin, begin + _CHUNK_ROWS) for begin in range(0, n, _CHUNK_ROWS)]
 
 
-def _clean(content: NDArray[np.float64]) -> NDArray[np.float64]:
+def _clean(content: Doubles) -> Doubles:
     """A copy with one zero and one NaN."""
     content = np.ascontiguousarray(content + 0.0)  # -0.0 becomes 0.0
     content[np.isnan(content)] = np.nan
     return content
 
 
-def _bits(values: NDArray[np.floating[Any]]) -> NDArray[np.unsignedinteger[Any]]:
+def _bits(values: Floats) -> NDArray[np.unsignedinteger[Any]]:
     """The bits of float32 or float64 values, with one zero and one NaN."""
     clean = np.ascontiguousarray(values + values.dtype.type(0.0))  # -0.0 becomes 0.0
     clean[np.isnan(clean)] = np.nan

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Array, Flags, Integers, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch, steps_under
 from skrnn.sequences._check import fold_rows, refuse_empty
 from skrnn.sequences._container import open_container
@@ -21,7 +21,7 @@ __all__ = [
     "plain_categories",
 ]
 
-Categories = list[NDArray[Any]]
+Categories = list[Array]
 
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
 
@@ -46,7 +46,7 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     return open_container(X, name)
 
 
-def _characters(text: str) -> NDArray[Any]:
+def _characters(text: str) -> Array:
     """A text as an array of its characters."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
@@ -96,9 +96,7 @@ def check_categories(
     return SequenceBatch.from_spans(steps, starts, spans), found
 
 
-def number_categories(
-    values: NDArray[Any], missing: NDArray[np.bool_], categories: NDArray[Any] | None
-) -> tuple[NDArray[np.float32], NDArray[Any]]:
+def number_categories(values: Array, missing: Flags, categories: Array | None) -> tuple[Singles, Array]:
     """The number of each value (n,), and the categories: those given, or those found."""
     codes = np.full(len(values), np.nan, np.float32)
     found, back = np.unique(values[~missing], return_inverse=True)
@@ -111,14 +109,12 @@ def number_categories(
     return codes, categories
 
 
-def kind_of_categories(values: NDArray[Any]) -> str:
+def kind_of_categories(values: Array) -> str:
     """What plain categories are, in words."""
     return "strings" if values.dtype.kind == "U" else "integers"
 
 
-def keep_used_categories(
-    batch: SequenceBatch, categories: Categories, used: NDArray[np.bool_]
-) -> tuple[SequenceBatch, Categories]:
+def keep_used_categories(batch: SequenceBatch, categories: Categories, used: Flags) -> tuple[SequenceBatch, Categories]:
     """Number anew, so that only what the rows ``used`` (n_samples,) hold is known."""
     steps = batch.steps[batch.coverage(used.astype(float)) > 0]
     renumbered, kept = batch.steps.copy(), []
@@ -133,7 +129,7 @@ def keep_used_categories(
     return SequenceBatch(renumbered, batch.starts, batch.lengths, batch.leading, batch.spans), kept
 
 
-def plain_categories(values: NDArray[Any], name: str, label: str = "X") -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array, Flags]:
     """Values (n,) as integers or strings, and which of them are missing (None, NaN, pd.NA)."""
     kind = values.dtype.kind
     if kind == "T":  # NumPy's strings of any length
@@ -168,7 +164,7 @@ def plain_categories(values: NDArray[Any], name: str, label: str = "X") -> tuple
     return filled, missing
 
 
-def _text_dtype(texts: NDArray[Any]) -> str:
+def _text_dtype(texts: Array) -> str:
     return f"U{max(map(len, texts), default=1) or 1}"
 
 
@@ -176,7 +172,7 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
 
 
-def _whole(values: NDArray[Any], missing: NDArray[np.bool_], name: str, label: str) -> NDArray[np.int64]:
+def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:
     """Floats that are whole numbers as integers."""
     filled = np.where(missing, 0, values)
     fractions = np.flatnonzero(~(np.abs(filled) < 2**53) | (filled != np.trunc(filled)))
@@ -189,9 +185,9 @@ def _whole(values: NDArray[Any], missing: NDArray[np.bool_], name: str, label: s
     return filled.astype(np.int64)
 
 
-def _from_list(X: list[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+def _from_list(X: list[Any], name: str) -> tuple[Array, Integers, Integers]:
     """Sequences of different lengths: their values (N, F), starts and lengths."""
-    parts: list[NDArray[Any]] = []
+    parts: list[Array] = []
     for i, item in enumerate(X):
         part = _one_sequence(item, f"Sequence {i}")
         if parts and part.shape[1] != parts[0].shape[1]:
@@ -207,7 +203,7 @@ def _from_list(X: list[Any], name: str) -> tuple[NDArray[Any], NDArray[np.intp],
     return values, np.cumsum(lengths) - lengths, lengths
 
 
-def _one_sequence(item: Any, label: str) -> NDArray[Any]:
+def _one_sequence(item: Any, label: str) -> Array:
     """One item of a list as an array (n_timesteps, n_features)."""
     form = "every sequence is a list (or array) of categories, or of rows of categories, one row per time step"
     array = _as_array(item)
@@ -218,7 +214,7 @@ def _one_sequence(item: Any, label: str) -> NDArray[Any]:
     return array[:, None] if array.ndim == 1 else array
 
 
-def _as_array(item: Any) -> NDArray[Any]:
+def _as_array(item: Any) -> Array:
     """An array that keeps numbers and strings apart, where NumPy would make all of them strings."""
     if hasattr(item, "__array__"):
         return np.asarray(item)
@@ -232,9 +228,7 @@ def _as_array(item: Any) -> NDArray[Any]:
     return array if all(isinstance(value, str) for value in flat.flat) else flat
 
 
-def _from_array(
-    X: Any, features_per_step: int | Literal["all"], name: str
-) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+def _from_array(X: Any, features_per_step: int | Literal["all"], name: str) -> tuple[Array, Integers, Integers]:
     """Sequences of one length: the values (N, F) under the array, starts and lengths."""
     array = np.asarray(X)
     if array.ndim == 2:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Array
 from skrnn.sequences._batch import SequenceBatch, steps_under
 from skrnn.sequences._numbers import as_numbers
 
@@ -60,7 +60,7 @@ def check_sequences(
 
 def _from_list(X: list[Any], name: str, dtype: Dtype) -> SequenceBatch:
     """Sequences of different lengths, one after the other in one table."""
-    parts: list[NDArray[Any]] = []
+    parts: list[Array] = []
     for i, item in enumerate(X):
         part = _one_sequence(item, name, f"Sequence {i}")
         if parts and part.shape[1] != parts[0].shape[1]:
@@ -75,7 +75,7 @@ def _from_list(X: list[Any], name: str, dtype: Dtype) -> SequenceBatch:
     return SequenceBatch.one_after_another(steps, lengths)
 
 
-def _one_sequence(item: Any, name: str, label: str) -> NDArray[Any]:
+def _one_sequence(item: Any, name: str, label: str) -> Array:
     """One item of a list as an array (n_timesteps, n_features)."""
     form = "every sequence needs shape (n_timesteps, n_features) or (n_timesteps,)"
     try:
@@ -92,7 +92,7 @@ def _one_sequence(item: Any, name: str, label: str) -> NDArray[Any]:
     return array[:, None] if array.ndim == 1 else array
 
 
-def _from_array(array: NDArray[Any], name: str, dtype: Dtype) -> SequenceBatch:
+def _from_array(array: Array, name: str, dtype: Dtype) -> SequenceBatch:
     """Sequences of one length: the steps under the array, without a copy where the layout allows it."""
     refuse_empty(array, name)
     n_samples, n_timesteps, n_features = array.shape
@@ -105,7 +105,7 @@ def _from_array(array: NDArray[Any], name: str, dtype: Dtype) -> SequenceBatch:
     return SequenceBatch(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans)
 
 
-def refuse_empty(array: NDArray[Any], name: str) -> None:
+def refuse_empty(array: Array, name: str) -> None:
     """An array (n_samples, n_timesteps, n_features) without anything in it."""
     for size, axis in zip(array.shape, ("sample", "time step", "feature"), strict=True):
         if size == 0:
@@ -114,7 +114,7 @@ def refuse_empty(array: NDArray[Any], name: str) -> None:
             )
 
 
-def fold_rows(array: NDArray[Any], features_per_step: int | Literal["all"], name: str) -> NDArray[Any]:
+def fold_rows(array: Array, features_per_step: int | Literal["all"], name: str) -> Array:
     """Flat rows (n_samples, T * k) as (n_samples, T, k), as a view of overlapping windows too."""
     n_samples, width = array.shape
     k = width if features_per_step == "all" else features_per_step

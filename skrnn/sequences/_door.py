@@ -1,92 +1,167 @@
-"""The one door for X, as an estimator uses it: X is validated and its features are remembered or compared."""
+"""The one door for X, as every estimator uses it: X is validated, and its columns are returned or compared."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.utils.validation import _get_feature_names, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_n_features, _get_feature_names
 
+from skrnn._plain import is_size, require, require_fields
+from skrnn._types import Array
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._categories import check_categories, open_categories
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
 
-__all__ = ["check_estimator_X", "refuse_frame"]
+__all__ = ["Columns", "read_X", "refuse_frame"]
 
 _AXES = "Axes are (n_samples, n_timesteps, n_features)."
 
 
-def check_estimator_X(
-    estimator: Any, X: Any, *, reset: bool, dtype: type[np.floating[Any]] = np.float32
-) -> SequenceBatch:
-    """Validate X; with ``reset`` remember its features, else compare with those of ``fit``.
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What the X of a fit looked like, to compare later ones with.
 
-    ``n_features_in_`` counts the columns of a flat 2-D X, and the features of a time step of any other X.
+    Attributes
+    ----------
+    form : {"flat", "steps"}
+        A 2-D table, or anything else.
+    n_features : int
+        Columns of a table; features per time step of any other X.
+    n_step_features : int
+        Features per time step.
+    names : array of str, or None
+        Names of the columns.
+    categories : list of arrays
+        Of each feature of a step, sorted; empty where X holds numbers.
     """
-    name = type(estimator).__name__
-    embeds = getattr(estimator, "embedding_dim", None) is not None
+
+    form: Literal["flat", "steps"]
+    n_features: int
+    n_step_features: int
+    names: Array | None = None
+    categories: list[Array] = field(default_factory=list)
+
+    @property
+    def vocabulary(self) -> tuple[int, ...]:
+        """Rows of the embedding of each feature: one for each category, and one for unknown and missing ones."""
+        return tuple(len(known) + 1 for known in self.categories)
+
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_plain(cls, values: Any) -> Columns:
+        """The checked columns of a stored state."""
+        require_fields(values, cls, "columns")
+        require(values["form"] in ("flat", "steps"), "the form of X is not known")
+        require(is_size(values["n_features"]) and is_size(values["n_step_features"]), "X has no number of features")
+        names, categories = values["names"], values["categories"]
+        require(names is None or (isinstance(names, np.ndarray) and names.ndim == 1), "names of X are no array")
+        require(isinstance(categories, list), f"categories_ is a {type(categories).__name__}")
+        for known in categories:
+            sorted_ = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
+            require(sorted_ and bool((known[1:] > known[:-1]).all()), "categories_ are not sorted")
+        return cls(**values)
+
+
+def read_X(
+    X: Any,
+    *,
+    name: str,
+    features_per_step: int | Literal["all"] = 1,
+    embeds: bool = False,
+    characters: bool = False,
+    seen: Columns | None = None,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> tuple[SequenceBatch, Columns]:
+    """Validate X.
+
+    Parameters
+    ----------
+    name : str
+        Of the estimator, for messages.
+    features_per_step : int or "all"
+        How a flat row folds into steps.
+    embeds : bool
+        Whether X holds categories.
+    characters : bool
+        Whether a text among the categories is the sequence of its characters.
+    seen : Columns, optional
+        Those of `fit`, with which X has to agree. None: this is `fit`.
+
+    Returns
+    -------
+    batch : SequenceBatch
+    columns : Columns
+        Those seen, or those of this X.
+    """
     nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
-    if nested and not reset and estimator._input_kind == "steps" and _holds_lists_of_numbers(X):
+    if nested and seen is not None and seen.form == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
-    if embeds and nested and not reset and estimator._input_kind == "flat":
+    if embeds and nested and seen is not None and seen.form == "flat":
         X = np.asarray(X, dtype=object)  # rows of a table
-    characters = getattr(estimator, "_reads_characters", False)
     X = open_categories(X, name, characters=characters) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
-    kind = "flat" if flat else "steps"
-    if not reset and kind != estimator._input_kind:
-        forms = ["a 2D table", "3D arrays or lists of sequences"]
-        got, fitted = forms if flat else forms[::-1]
-        hint = "X[:, :, np.newaxis]" if flat else "X.reshape(len(X), -1)"
-        raise ValueError(f"{name} was fitted on {fitted}, got {got}. {_AXES} Convert X first, for example with {hint}.")
-    if flat:
-        _check_columns(estimator, X, reset)
-        names = getattr(estimator, "feature_names_in_", None)
-    else:
-        names = _names_of_steps(X) if reset else getattr(estimator, "feature_names_in_", None)
-        _check_names_of_steps(X, names)
-    width = estimator.features_per_step
+    _compare_forms("flat" if flat else "steps", seen, name)
+    names = _names_of_columns(X, seen, name) if flat else _names_of_steps(X, seen)
     if embeds:
-        known = None if reset else estimator.categories_
-        batch, found = check_categories(X, known, features_per_step=width, name=name)
-        if reset:
-            estimator.categories_ = found
+        known = None if seen is None else seen.categories
+        batch, categories = check_categories(X, known, features_per_step=features_per_step, name=name)
     else:
-        batch = check_sequences(X, features_per_step=width, name=name, feature_names=names, dtype=dtype)
-    if not flat:
-        _check_step_features(estimator, batch.n_features, names, reset)
-    if reset:
-        estimator._input_kind = kind
-    return batch
+        batch = check_sequences(X, features_per_step=features_per_step, name=name, feature_names=names, dtype=dtype)
+        categories = []
+    if seen is None:
+        n_features = int(X.shape[1]) if flat else batch.n_features
+        return batch, Columns("flat" if flat else "steps", n_features, batch.n_features, names, categories)
+    if batch.n_features != seen.n_step_features:
+        _refuse_step_features(batch.n_features, seen, features_per_step, name)
+    return batch, seen
 
 
 def _holds_lists_of_numbers(X: Any) -> bool:
     return len(X) > 0 and all(isinstance(row, (list, tuple)) and len(row) and np.isscalar(row[0]) for row in X)
 
 
-def _check_columns(estimator: Any, X: Any, reset: bool) -> None:
-    """Names and number of the columns of a flat X."""
+def _compare_forms(form: str, seen: Columns | None, name: str) -> None:
+    if seen is None or form == seen.form:
+        return
+    words = {"flat": "a 2D table", "steps": "3D arrays or lists of sequences"}
+    hint = "X[:, :, np.newaxis]" if form == "flat" else "X.reshape(len(X), -1)"
+    raise ValueError(
+        f"{name} was fitted on {words[seen.form]}, got {words[form]}. {_AXES} Convert X first, for example with {hint}."
+    )
+
+
+def _names_of_columns(X: Any, seen: Columns | None, name: str) -> Array | None:
+    """Names of the columns of a flat X; their names and number compared in scikit-learn's words."""
     if X.shape[0] == 0 or X.shape[1] == 0:
         what = "feature" if X.shape[0] else "sample"
         raise ValueError(
-            f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is required by "
-            f"{type(estimator).__name__}."
+            f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is required by {name}."
         )
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    namesake = type(name, (), {})()  # messages name its class
+    if seen is not None:
+        namesake.n_features_in_ = seen.n_features
+        if seen.names is not None:
+            namesake.feature_names_in_ = seen.names
+    _check_feature_names(namesake, X, reset=seen is None)
+    _check_n_features(namesake, X, reset=seen is None)
+    return getattr(namesake, "feature_names_in_", None)
 
 
-def _names_of_steps(X: Any) -> NDArray[Any] | None:
-    """Column names of a list of data frames."""
-    return _get_feature_names(X[0]) if isinstance(X, list) else None
-
-
-def _check_names_of_steps(X: Any, names: Any) -> None:
-    """Column names of all frames of a list."""
-    if not isinstance(X, list) or names is None:
-        return
+def _names_of_steps(X: Any, seen: Columns | None) -> Array | None:
+    """Names of the columns of a list of data frames: the same in all, and those seen."""
+    if seen is not None:
+        names = seen.names
+    else:
+        names = _get_feature_names(X[0]) if isinstance(X, list) else None
+    if names is None or not isinstance(X, list):
+        return names
     for i, item in enumerate(X):
         found = _get_feature_names(item)
         if found is not None and list(found) != list(names):
@@ -94,30 +169,27 @@ def _check_names_of_steps(X: Any, names: Any) -> None:
                 "The feature names should match those that were passed during fit. "
                 f"Sequence {i} has {list(found)}, expected {list(names)} in this order."
             )
+    return names
 
 
-def _check_step_features(estimator: Any, n_features: int, names: Any, reset: bool) -> None:
-    """Number of the features of a time step."""
-    if reset:
-        estimator.n_features_in_ = n_features
-        vars(estimator).pop("feature_names_in_", None)
-        if names is not None:
-            estimator.feature_names_in_ = names
-    elif n_features != estimator.n_features_in_:
-        name = type(estimator).__name__
+def _refuse_step_features(n_features: int, seen: Columns, features_per_step: Any, name: str) -> None:
+    if seen.form == "flat":
         raise ValueError(
-            f"X has {n_features} features, but {name} is expecting {estimator.n_features_in_} features as input: "
-            f"got {n_features} features per step; fitted with {estimator.n_features_in_}. {_AXES}"
+            f"features_per_step={features_per_step} folds X into {n_features} features per step; {name} was fitted "
+            f"with {seen.n_step_features}. Set features_per_step back, or fit again."
         )
+    raise ValueError(
+        f"X has {n_features} features, but {name} is expecting {seen.n_features} features as input: got {n_features} "
+        f"features per step; fitted with {seen.n_features}. {_AXES}"
+    )
 
 
-def refuse_frame(estimator: Any, advice: str, container: str | None = None) -> None:
-    """A 3-D output cannot be a data frame; None: the container set for the estimator, or for all."""
+def refuse_frame(name: str, config: dict[str, str], advice: str, container: str | None = None) -> None:
+    """A 3-D output cannot be a data frame; None: the container set for the estimator (``config``), or for all."""
     if container is None:
-        own = getattr(estimator, "_sklearn_output_config", {})
-        container = own.get("transform", get_config()["transform_output"])
+        container = config.get("transform", get_config()["transform_output"])
     if container != "default":
         raise ValueError(
-            f"{type(estimator).__name__} gives a 3D output here, which cannot be a {container} frame. {advice}, or "
+            f"{name} gives a 3D output here, which cannot be a {container} frame. {advice}, or "
             "set_output(transform='default')."
         )

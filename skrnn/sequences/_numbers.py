@@ -6,13 +6,14 @@ import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
+
+from skrnn._types import Array
 
 __all__ = ["as_numbers"]
 
 
-def as_numbers(X: Any, name: str, label: str = "X") -> NDArray[Any]:
+def as_numbers(X: Any, name: str, label: str = "X") -> Array:
     """The values of X as an array of real numbers; an array of numbers is not copied.
 
     ``label`` says in messages what X is. None and ``pd.NA`` become NaN.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from skrnn._plain import is_finite_array, require, require_fields
+from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._statistics import mean_and_scale
 
-__all__ = ["InputScaling", "batch_chunks"]
-
-Doubles = NDArray[np.float64]
+__all__ = ["InputScaling", "batch_chunks", "check_scaling"]
 
 _VARIANCE_FLOOR = 1e-5  # of a window, in units of the feature's variance (Kim et al., RevIN, ICLR 2022, eq. 2)
 _CHUNK_VALUES = 1 << 20
@@ -37,7 +38,7 @@ class InputScaling:
     kind: str | None
     mean: Doubles
     scale: Doubles
-    indicators: NDArray[np.bool_]
+    indicators: Flags
 
     @property
     def input_size(self) -> int:
@@ -60,9 +61,17 @@ class InputScaling:
         """Category numbers stay as they are; a missing one becomes 0, the number of the unknown."""
         return cls(None, np.zeros(n_features), np.ones(n_features), np.zeros(n_features, bool))
 
-    def gather(
-        self, batch: SequenceBatch, dtype: DTypeLike = np.float32
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_plain(cls, values: Any) -> InputScaling:
+        """The checked scaling of a stored state."""
+        check_scaling(cls, values, "input_scaling", (None, "standard", "last", "window"))
+        return cls(**values)
+
+    def gather(self, batch: SequenceBatch, dtype: DTypeLike = np.float32) -> tuple[Floats, Integers]:
         """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths."""
         positions, padding = batch.positions()
         values = batch.steps[positions].astype(dtype, copy=False)  # (B, T, F)
@@ -96,9 +105,9 @@ class InputScaling:
 
     def _level_and_spread(
         self,
-        values: NDArray[np.floating],
-        missing: NDArray[np.bool_],
-        padding: NDArray[np.bool_] | None,
+        values: Floats,
+        missing: Flags,
+        padding: Flags | None,
     ) -> tuple[Doubles, Doubles]:
         """Level and spread, (B or 1, 1, F), of values (B, T, F)."""
         if self.kind == "standard":
@@ -118,7 +127,18 @@ class InputScaling:
         return np.where(none_known, self.mean, level), spread
 
 
-def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[NDArray[np.intp]]:
+def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, ...]) -> None:
+    """The fields of a stored scaling: a kind, and finite arrays of one length with scales above 0."""
+    require_fields(values, form, label)
+    require(values["kind"] in kinds, f"{label} has an unknown kind")
+    dtypes = {"indicators": "b1", "feature": "i8"}
+    for name in set(values) - {"kind"}:
+        good = is_finite_array(values[name], dtypes.get(name, "f8")) and len(values[name]) == np.size(values["mean"])
+        require(good, f"{label}[{name!r}] is not a finite array")
+    require(bool((values["scale"] > 0).all()), f"{label} has a scale that is not above 0")
+
+
+def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[Integers]:
     """Row numbers in consecutive chunks of about a million values."""
     width = batch.max_length * (values_per_step or batch.n_features)
     size = max(1, _CHUNK_VALUES // width)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from skrnn._types import Integers
 
 __all__ = ["segment_positions"]
-
-Integers = NDArray[np.intp]
 
 
 def segment_positions(lengths: Integers, segment: int, stride: int | None) -> tuple[Integers, Integers]:

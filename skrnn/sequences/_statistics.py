@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Floats
 from skrnn.sequences._batch import SequenceBatch
 
 __all__ = ["mean_and_scale", "weighted_mean_and_scale"]
 
-Doubles = NDArray[np.float64]
 
 _CHUNK = 1 << 16  # steps in double precision at a time
 _GRID_BITS = 16  # a mean is kept to 2**-16 of its scale, a scale to 16 significant bits
@@ -21,7 +20,7 @@ def _on_grid(values: Doubles, unit: Doubles) -> Doubles:
     return np.asarray(np.rint(values / grid) * grid, dtype=np.float64)
 
 
-def weighted_mean_and_scale(values: NDArray[np.floating], weights: Doubles) -> tuple[Doubles, Doubles]:
+def weighted_mean_and_scale(values: Floats, weights: Doubles) -> tuple[Doubles, Doubles]:
     """Mean and standard deviation of each column of ``values`` (n, k), NaN ignored; two arrays of shape (k,).
 
     Both are rounded to a coarse binary grid (relative precision 2**-16). Standardising needs no more, and the
@@ -69,7 +68,7 @@ def _chunks(n: int) -> list[slice]:
     return [slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)]
 
 
-def _known(part: NDArray[np.floating], weight: Doubles) -> tuple[Doubles, Doubles]:
+def _known(part: Floats, weight: Doubles) -> tuple[Doubles, Doubles]:
     """Values in double precision with NaN as 0, and weights (rows, columns) that are 0 there."""
     missing = np.isnan(part)
     return np.where(missing, 0.0, part).astype(np.float64), np.where(missing, 0.0, weight[:, None])

@@ -8,18 +8,19 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
+
+from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
 
 UNKNOWN = "<unknown>"
 
 Document = Any
-Sequences = list[NDArray[np.int64]]
+Sequences = list[Longs]
 
 
 class SequenceVectorizer(TransformerMixin, BaseEstimator):
@@ -204,7 +205,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "vocabulary_")
         return self._numbers(self._tokens(raw_documents))
 
-    def inverse_transform(self, X: Any) -> list[NDArray[Any]]:
+    def inverse_transform(self, X: Any) -> list[Array]:
         """The tokens of sequences of numbers.
 
         Parameters
@@ -232,7 +233,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
                     raise ValueError(f"Sequence {i} holds {number}, which is not a number of the vocabulary.")
         return [np.array([tokens[number] for number in np.ravel(row)]) for row in X]
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The tokens in the order of their numbers.
 
         Parameters
@@ -251,7 +252,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             Before `fit`.
         """
         check_is_fitted(self, "vocabulary_")
-        return np.array(sorted(self.vocabulary_, key=self.vocabulary_.get), dtype=object)
+        return np.array(sorted(self.vocabulary_, key=lambda token: self.vocabulary_[token]), dtype=object)
 
     def _tokens(self, raw_documents: Any) -> list[list[Any]]:
         """The tokens of each document."""
@@ -313,7 +314,7 @@ def _checked(vocabulary: Any) -> dict[Any, int]:
     if not vocabulary:
         raise ValueError("empty vocabulary passed to fit")
     numbers = list(vocabulary.values())
-    if len(set(numbers)) != len(numbers) or not all(isinstance(n, Integral) and n > 0 for n in numbers):
+    if len(set(numbers)) != len(numbers) or not all(isinstance(n, Integral) and int(n) > 0 for n in numbers):
         raise ValueError("vocabulary needs a number from 1 on for each token, all different: 0 is for unknown ones.")
     return dict(vocabulary)
 

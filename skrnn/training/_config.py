@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Array, Doubles, Integers, Singles
 from skrnn.objectives import MiniBatch
 from skrnn.sequences import InputScaling, SequenceBatch
 
@@ -53,13 +53,13 @@ class TrainingSet:
 
     batch: SequenceBatch
     scaling: InputScaling
-    targets: NDArray[np.float32] | SequenceBatch | None
-    gain: NDArray[np.float32] | None
-    weights: NDArray[np.float64]
-    unknown: tuple[NDArray[np.float32], ...] = ()
+    targets: Singles | SequenceBatch | None
+    gain: Singles | None
+    weights: Doubles
+    unknown: tuple[Singles, ...] = ()
 
     @cached_property
-    def inputs(self) -> NDArray[np.float32] | None:
+    def inputs(self) -> Singles | None:
         """All inputs (n, T, F), if they are few and all sequences have one length: then they are gathered once."""
         size = self.batch.n_samples * self.batch.max_length * self.scaling.input_size
         if size > _KEPT_VALUES or (self.batch.lengths != self.batch.max_length).any():
@@ -73,7 +73,7 @@ class TrainingSet:
             return self.targets.n_features - 1
         return 0 if self.targets is None else int(self.targets.shape[1])
 
-    def mini_batch(self, rows: NDArray[np.intp], rng: np.random.Generator | None = None) -> MiniBatch:
+    def mini_batch(self, rows: Integers, rng: np.random.Generator | None = None) -> MiniBatch:
         """Gather some rows; with ``rng``, to train on: some categories are read as unknown."""
         targets, step_weights = self._targets(rows)
         gain = None if self.gain is None else self.gain[rows]
@@ -86,14 +86,14 @@ class TrainingSet:
             inputs = self._with_unknown(inputs, rng)
         return MiniBatch(inputs, lengths, targets, gain, missing, step_weights)
 
-    def chunk(self, rows: NDArray[np.intp], begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
+    def chunk(self, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
         """The steps from ``begin`` on, ``size`` at most, of rows that are longer than ``begin``."""
         assert isinstance(self.targets, SequenceBatch)
         batch, targets = (part.take(rows).cut(begin, size) for part in (self.batch, self.targets))
         some = replace(self, batch=batch, targets=targets, weights=self.weights[rows])
         return some.mini_batch(np.arange(len(rows)), rng)
 
-    def _targets(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    def _targets(self, rows: Integers) -> tuple[Singles | None, Singles | None]:
         """Targets (B, k), or targets (B, L, k) and their weights (B, L)."""
         if not isinstance(self.targets, SequenceBatch):
             return (None if self.targets is None else self.targets[rows]), None
@@ -104,18 +104,18 @@ class TrainingSet:
             values[padding] = 0.0
         return values[:, :, :-1], values[:, :, -1]
 
-    def _with_unknown(self, inputs: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _with_unknown(self, inputs: Array, rng: np.random.Generator) -> Array:
         """Category numbers (B, T, F), some of them replaced by 0."""
         draws = rng.random(inputs.shape, dtype=np.float32)
         rates = [rate[inputs[:, :, f].astype(np.intp)] for f, rate in enumerate(self.unknown)]
         return np.where(draws < np.stack(rates, axis=2), np.float32(0.0), inputs)
 
     @cached_property
-    def _even_lengths(self) -> NDArray[np.intp]:
+    def _even_lengths(self) -> Integers:
         """The length of every row, where all have the same."""
         return np.broadcast_to(np.intp(self.batch.max_length), self.batch.n_samples)
 
-    def shares(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    def shares(self, rows: Integers) -> Singles:
         """What each row of a mini-batch of B counts in its loss: w_i / B."""
         n = len(rows)
         if self.weights.strides != (0,):
@@ -125,7 +125,7 @@ class TrainingSet:
         return self._even_shares[n]
 
     @cached_property
-    def _even_shares(self) -> dict[int, NDArray[np.float32]]:
+    def _even_shares(self) -> dict[int, Singles]:
         """Shares by the size of the mini-batch, where all rows weigh the same."""
         return {}
 
@@ -137,8 +137,8 @@ class TrainingResult:
     ``weights`` are the last epoch's, or with a validation part the best epoch's.
     """
 
-    weights: Mapping[str, NDArray[np.float32]]
-    optimizer_state: Mapping[str, NDArray[Any]]
+    weights: Mapping[str, Singles]
+    optimizer_state: Mapping[str, Array]
     loss_curve: list[float] = field(default_factory=list)
     validation_loss_curve: list[float] | None = None
     best_loss: float = np.inf
@@ -149,7 +149,7 @@ class Progress(NamedTuple):
 
     loss_curve: list[float]
     validation_loss_curve: list[float] | None
-    weights: Callable[[], dict[str, NDArray[np.float32]]]
+    weights: Callable[[], dict[str, Singles]]
 
 
 class Observer(Protocol):

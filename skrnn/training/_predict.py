@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Doubles, Integers, Singles
 from skrnn.networks import NetworkSpec, run_network
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 
@@ -19,7 +19,7 @@ __all__ = ["predict_attention", "predict_outputs", "predict_tokens"]
 
 def predict_outputs(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, Singles],
     scaling: InputScaling,
     batch: SequenceBatch,
     *,
@@ -27,7 +27,7 @@ def predict_outputs(
     device: str = "cpu",
     engine: str = "torch",
     n_threads: int = 1,
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
+) -> Iterator[tuple[Doubles, Integers]]:
     """Yield what `run_network` returns, chunk by chunk, in the order of the rows."""
     width = spec.input_size + 8 * spec.state_size  # numbers per step that a forward pass holds, about
     for rows in batch_chunks(batch, width):
@@ -37,19 +37,19 @@ def predict_outputs(
 
 def predict_tokens(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, Singles],
     scaling: InputScaling,
     batch: SequenceBatch,
     search: Search,
     *,
     device: str = "cpu",
     n_threads: int = 1,
-) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+) -> tuple[list[Integers], Doubles]:
     """The tokens that a decoder writes for each sequence, and their log-probabilities."""
     from skrnn.networks import search_tokens
 
     width = spec.input_size + 8 * spec.state_size * search.beam_width
-    tokens: list[NDArray[np.intp]] = []
+    tokens: list[Integers] = []
     scores = []
     for rows in batch_chunks(batch, width):
         inputs, lengths = scaling.gather(batch.take(rows), np.float64)
@@ -61,14 +61,14 @@ def predict_tokens(
 
 def predict_attention(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, Singles],
     scaling: InputScaling,
     batch: SequenceBatch,
-    tokens: list[NDArray[np.intp]],
+    tokens: list[Integers],
     *,
     device: str = "cpu",
     n_threads: int = 1,
-) -> list[NDArray[np.float64]]:
+) -> list[Doubles]:
     """For each sequence, how much each of its tokens attends to each step (segment); (L_i, T_i)."""
     from skrnn.networks import attend
 

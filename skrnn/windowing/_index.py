@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Longs
 from skrnn.windowing._step import Step, find_step, positions_of
 
 __all__ = ["TimeRows", "read_index"]
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +36,8 @@ class TimeRows:
     kind: str
     step: Step
     keys: list[Any]
-    codes: Integers
-    positions: Integers
+    codes: Longs
+    positions: Longs
 
 
 def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
@@ -60,7 +58,7 @@ def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
     ValueError
         If it has duplicates or missing times, or is not sorted.
     """
-    index = getattr(data, "index", None)
+    index: Any = getattr(data, "index", None)
     has_index = index is not None and not callable(index)  # lists and tuples have a method of that name
     kind = _kind(index) if has_index else "no index"
     if like is not None and kind != like[0]:

@@ -7,12 +7,12 @@ from dataclasses import astuple
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import TimeRows, read_index
 from skrnn.windowing._step import Step
 from skrnn.windowing._windows import check_positive, windows_of
@@ -142,9 +142,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         windows = self._view_or_gather(table, ends, reach)
         return windows.reshape(len(windows), -1) if self.flatten else windows
 
-    def _with_context(
-        self, values: NDArray[Any], rows: TimeRows, context: Any
-    ) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+    def _with_context(self, values: Array, rows: TimeRows, context: Any) -> tuple[Array, Integers, Integers]:
         """All series behind what precedes them; where each row of X is in that, and how far it may look back."""
         parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
         for code, key in enumerate(rows.keys):
@@ -168,7 +166,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             )
         return np.concatenate(parts), ends, reaches
 
-    def _view_or_gather(self, table: NDArray[Any], ends: NDArray[np.intp], reach: NDArray[np.intp]) -> NDArray[Any]:
+    def _view_or_gather(self, table: Array, ends: Integers, reach: Integers) -> Array:
         """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""
         n_before = len(table) - len(ends)
         if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
@@ -210,13 +208,13 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """Rows before the newest that a window looks back."""
         return int((self.window - 1) * self.dilation)
 
-    def _check(self, X: Any, reset: bool) -> NDArray[Any]:
+    def _check(self, X: Any, reset: bool) -> Array:
         options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
         X = X.to_frame() if hasattr(X, "to_frame") and not hasattr(X, "columns") else X
         return np.asarray(validate_data(self, X, reset=reset, **options))
 
     @available_if(_is_flat)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the lags, oldest first: ``temp_lag3``.
 
         Parameters
@@ -247,7 +245,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def _run_lengths(positions: NDArray[np.int64], step: int) -> NDArray[np.intp]:
+def _run_lengths(positions: Longs, step: int) -> Integers:
     """How many rows, itself included, lead up to each row without a gap."""
     numbers = np.arange(len(positions))
     broken = np.diff(positions, prepend=positions[:1] - step) != step

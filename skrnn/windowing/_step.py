@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._types import Longs
+
 __all__ = ["Step", "find_step", "positions_of", "times_after"]
 
-Integers = NDArray[np.int64]
 
 _DAY = 86_400 * 10**6  # microseconds
 _SHORTEST_MONTH = 28  # days
@@ -42,7 +43,7 @@ class Step:
     anchor: int | str = 0
 
 
-def find_step(times: Any, codes: Integers) -> Step:
+def find_step(times: Any, codes: Longs) -> Step:
     """The most common distance within a series, in the largest unit of the calendar that fits every time."""
     import pandas as pd
 
@@ -63,7 +64,7 @@ def find_step(times: Any, codes: Integers) -> Step:
     return days
 
 
-def positions_of(times: Any, step: Step) -> Integers:
+def positions_of(times: Any, step: Step) -> Longs:
     """Time in whole units of the step, from an origin that is the same for every index."""
     unit = step.unit
     if unit == "integer":
@@ -113,7 +114,7 @@ def times_after(last: Any, step: Step, n_steps: int) -> Any:
     return moments.tz_localize(last.tz, ambiguous=np.ones(n_steps, dtype=bool), nonexistent="shift_forward")
 
 
-def _most_common(times: Any, codes: Integers, unit: Step) -> Step:
+def _most_common(times: Any, codes: Longs, unit: Step) -> Step:
     """The most common distance of a row from the one before it in its series; one unit if there is none."""
     order = np.argsort(codes, kind="stable")
     gaps = np.diff(positions_of(times, unit)[order])[codes[order][1:] == codes[order][:-1]]

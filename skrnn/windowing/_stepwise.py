@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -14,16 +13,17 @@ from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.sequences import SequenceBatch, check_estimator_X, is_ragged, refuse_frame
+from skrnn._types import Array, Flags
+from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
 
 __all__ = ["StepwiseTransformer"]
 
 _ADVICE = "Pass a flat 2D X with features_per_step"
 
 
-def _gives_table(estimator: Any) -> bool:
+def _gives_table(estimator: StepwiseTransformer) -> bool:
     """Whether the output is 2-D: only then do its columns have names. Before fit nobody knows."""
-    return getattr(estimator, "_input_kind", "flat") == "flat"
+    return estimator._columns is None or estimator._columns["form"] == "flat"
 
 
 class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
@@ -60,6 +60,9 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
     ((20, 7, 3), True)
     """
 
+    feature_names_in_: Array
+    _columns: dict[str, Any] | None = None  # what X looked like in fit, as plain data
+
     def __init__(self, transformer: Any = None, *, features_per_step: int | Literal["all"] = 1):
         self.transformer = transformer
         self.features_per_step = features_per_step
@@ -85,14 +88,14 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
             If X is not usable, or the transformer refuses its steps.
         """
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
-        batch = check_estimator_X(self, X, reset=True, dtype=np.float64)
+        batch = self._read(X, None)
         if y is not None:
             check_consistent_length(batch.starts, y)
             y = np.repeat(np.asarray(y), batch.lengths, axis=0)
         transformer = self._template()
         table, shown = self._table(batch)
         self.transformer_ = clone(transformer).fit(table[shown], None if y is None else y[shown])
-        steps_per_row = int(batch.spans[0]) if self._input_kind == "flat" else 1
+        steps_per_row = int(batch.spans[0]) if _gives_table(self) else 1
         self._n_features_out = self._apply(table[shown][:1]).shape[1] * steps_per_row
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
@@ -120,8 +123,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         """
         check_is_fitted(self)
         if not _gives_table(self):
-            refuse_frame(self, _ADVICE)
-        batch = check_estimator_X(self, X, reset=False, dtype=np.float64)
+            refuse_frame(type(self).__name__, getattr(self, "_sklearn_output_config", {}), _ADVICE)
+        batch = self._read(X, None if self._columns is None else Columns(**self._columns))
         table, shown = self._table(batch)
         values = self._apply(table[shown])
         whole = np.full((len(table), values.shape[1]), np.nan)
@@ -132,10 +135,10 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         if is_ragged(X):
             return [row[:span] for row, span in zip(out, batch.spans, strict=True)]
         out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
-        return out.reshape(len(out), -1) if self._input_kind == "flat" else out
+        return out.reshape(len(out), -1) if _gives_table(self) else out
 
     @available_if(_gives_table)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the columns of a flat output: the class name in lower case and a number.
 
         Parameters
@@ -154,17 +157,29 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         """
         return super().get_feature_names_out(input_features)
 
+    def _read(self, X: Any, seen: Columns | None) -> SequenceBatch:
+        """X as sequences; the columns of a first one are kept."""
+        width, name = self.features_per_step, type(self).__name__
+        batch, columns = read_X(X, name=name, features_per_step=width, seen=seen, dtype=np.float64)
+        if seen is None:
+            self._columns, self.n_features_in_ = columns.plain(), columns.n_features
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+            if columns.names is not None:
+                self.feature_names_in_ = columns.names
+        return batch
+
     def _template(self) -> Any:
         return StandardScaler() if self.transformer is None else self.transformer
 
-    def _table(self, batch: SequenceBatch) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def _table(self, batch: SequenceBatch) -> tuple[Array, Flags]:
         """The real steps of all sequences, one after the other, and which of them the transformer can take."""
         positions, padding = batch.positions()
         table = batch.steps[positions.ravel() if padding is None else positions[~padding]]
         takes_nan = get_tags(self._template()).input_tags.allow_nan
-        return table, np.ones(len(table), dtype=bool) if takes_nan else ~np.isnan(table).any(axis=1)
+        return table, np.ones(len(table), dtype=bool) if takes_nan else np.asarray(~np.isnan(table).any(axis=1))
 
-    def _apply(self, table: NDArray[Any]) -> NDArray[Any]:
+    def _apply(self, table: Array) -> Array:
         """The transformed rows (n_steps, n_new)."""
         values = self.transformer_.transform(table)
         values = values.toarray() if issparse(values) else np.asarray(values)

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 from sklearn.utils import check_array
+
+from skrnn._types import Array
 
 __all__ = ["check_positive", "make_windows", "windows_of"]
 
 
 def make_windows(
     series: Any, window: int, horizon: int = 1, *, target: int | Sequence[int] | None = None, stride: int = 1
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[Array, Array]:
     """Cut a series into windows and the values that follow each of them.
 
     Parameters
@@ -76,7 +77,7 @@ def make_windows(
     return (X[:, :, 0] if series.ndim == 1 else X), (y[:, 0] if y.shape[1] == 1 else y)
 
 
-def windows_of(columns: NDArray[Any], window: int, stride: int = 1, n_windows: int | None = None) -> NDArray[Any]:
+def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | None = None) -> Array:
     """A read-only view (n_windows, window, n_features) of the windows of ``columns`` (n_rows, n_features)."""
     if n_windows is None:
         n_windows = (len(columns) - window) // stride + 1

@@ -1,4 +1,4 @@
-"""X, y and sample weights, checked in scikit-learn's words."""
+"""Numbers, labels and sample weights, checked in scikit-learn's words."""
 
 from __future__ import annotations
 
@@ -6,68 +6,46 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
-from skrnn.sequences import SequenceBatch, as_numbers, check_estimator_X, detached
+from skrnn._types import Array, Doubles
+from skrnn.sequences import as_numbers, detached
 
-__all__ = ["check_X", "check_labels", "check_numbers", "check_weights", "is_continuous", "require_y"]
-
-Doubles = NDArray[np.float64]
+__all__ = ["check_labels", "check_numbers", "check_size", "check_weights", "is_continuous", "require_y"]
 
 _MAX_OBVIOUS_CLASSES = 30
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_X(estimator: Any, X: Any, *, reset: bool) -> SequenceBatch:
-    """Validate X; with ``reset`` remember its features, else compare with those of ``fit``."""
-    batch = check_estimator_X(estimator, X, reset=reset)
-    if reset:
-        _refuse_features_without_values(batch, estimator)
-    elif batch.n_features != (fitted := len(estimator._input_scaling["mean"])):
-        raise ValueError(
-            f"features_per_step={estimator.features_per_step} folds X into {batch.n_features} features per step; "
-            f"{type(estimator).__name__} was fitted with {fitted}. Set features_per_step back, or fit again."
-        )
-    return batch
-
-
-def _refuse_features_without_values(batch: SequenceBatch, estimator: Any) -> None:
-    known = ~np.isnan(batch.steps[batch.coverage() > 0]).all(axis=0)
-    if not known.all():
-        feature = int(np.argmin(known))
-        names = getattr(estimator, "feature_names_in_", ())
-        label = repr(str(names[feature])) if len(names) == batch.n_features else str(feature)
-        raise ValueError(
-            f"Input X contains NaN: feature {label} has no value in any time step. Drop it, or give it some values."
-        )
-
-
-def require_y(estimator: Any, y: Any) -> None:
+def require_y(y: Any, name: str) -> None:
     if y is None:
-        raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
 
 
-def check_numbers(estimator: Any, y: Any, n_samples: int) -> tuple[Doubles, bool]:
+def check_numbers(y: Any, n_samples: int, name: str) -> tuple[Doubles, bool]:
     """Regression targets as (n_samples, k), and whether they were one-dimensional."""
-    require_y(estimator, y)
-    y = _numeric(y, "y", type(estimator).__name__)
-    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=estimator)
+    require_y(y, name)
+    y = _numeric(y, "y", name)
+    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=name)
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}; one target, or one row of targets, per sequence is expected.")
-    if np.abs(y).max() > _LARGEST:
-        raise ValueError("Input y contains infinity or a value too large for dtype('float32'). Scale y down.")
+    check_size(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     _same_length(n_samples, y)
     return (y[:, None], True) if y.ndim == 1 else (y, False)
 
 
-def is_continuous(estimator: Any, y: Any) -> bool:
+def check_size(y: Doubles) -> None:
+    """Refuse numbers beyond float32, in which the network is trained."""
+    if y.size and np.abs(y).max() > _LARGEST:
+        raise ValueError("Input y contains infinity or a value too large for dtype('float32'). Scale y down.")
+
+
+def is_continuous(y: Any, name: str) -> bool:
     """Whether y holds measurements rather than classes: floats do, whole numbers do not if they are few."""
-    name = type(estimator).__name__
     y = _plain_dtype(detached(y, name))
     _refuse_unusable_labels(y, name)
     array = np.asarray(y)
@@ -83,14 +61,13 @@ def is_continuous(estimator: Any, y: Any) -> bool:
     return False
 
 
-def check_labels(estimator: Any, y: Any, n_samples: int) -> tuple[NDArray[Any], bool]:
+def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
     """Class labels (n_samples,), or label indicators (n_samples, n_labels) and True."""
-    require_y(estimator, y)
-    name = type(estimator).__name__
+    require_y(y, name)
     y = _plain_dtype(detached(y, name))
     _refuse_unusable_labels(y, name)
     if type_of_target(y, input_name="y").startswith("multilabel"):
-        y = check_array(y, accept_sparse=False, input_name="y", estimator=estimator)
+        y = check_array(y, accept_sparse=False, input_name="y", estimator=name)
         _same_length(n_samples, y)
         return y, True
     y = column_or_1d(y, warn=True)
@@ -112,7 +89,7 @@ def _refuse_unusable_labels(y: Any, name: str) -> None:
     if hasattr(y, "isna"):
         missing = bool(np.any(y.isna()))
     elif isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise ValueError(f"y has {np.ma.count_masked(y)} masked labels. {name} needs a label for every sequence.")
+        raise ValueError(f"y has {np.ma.getmaskarray(y).sum()} masked labels. {name} needs a label for every sequence.")
     else:
         missing = isinstance(y, (list, tuple)) and any(label is None for label in y)
     try:
@@ -145,7 +122,9 @@ def check_weights(sample_weight: Any, n_samples: int) -> Doubles:
         sample_weight = _numeric(sample_weight, "sample_weight", "fit")
     checked = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     _, exponent = np.frexp(checked.max())
-    return np.ldexp(checked, -exponent)  # exact: only the ratios of weights matter, and their sum stays finite
+    return np.asarray(
+        np.ldexp(checked, -exponent)
+    )  # exact: only the ratios of weights matter, and their sum stays finite
 
 
 def _numeric(values: Any, label: str, name: str) -> Any:
@@ -165,5 +144,5 @@ def _numeric(values: Any, label: str, name: str) -> Any:
     return values
 
 
-def _same_length(n_samples: int, y: NDArray[Any]) -> None:
+def _same_length(n_samples: int, y: Array) -> None:
     check_consistent_length(np.empty(n_samples), y)

@@ -1,4 +1,4 @@
-"""Targets, weights and predictions with one value per time step, as one flat table of steps."""
+"""One value per time step: y and sample weights as a flat table of real steps, and answers back in the form of X."""
 
 from __future__ import annotations
 
@@ -6,41 +6,23 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from skrnn.estimators._encoding import label_numbers, number_classes
-from skrnn.estimators._validation import check_weights, require_y
+from skrnn._types import Array, Doubles, Flags
 from skrnn.sequences import SequenceBatch, as_numbers, detached, is_ragged, plain_categories
+from skrnn.tasks._reading import check_size, check_weights, require_y
 
-__all__ = [
-    "all_outputs",
-    "check_row_weights",
-    "encode_step_labels",
-    "flat_labels",
-    "flat_numbers",
-    "flat_weights",
-    "require_some_target",
-    "steps_as_given",
-    "targets_of_steps",
-]
-
-Doubles = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-_LARGEST = float(np.finfo(np.float32).max)
+__all__ = ["arrange_steps", "read_labels_of_steps", "read_numbers_of_steps", "read_step_weights"]
 
 
-def flat_numbers(estimator: Any, y: Any, batch: SequenceBatch) -> tuple[Doubles, Flags, bool]:
+def read_numbers_of_steps(y: Any, batch: SequenceBatch, name: str) -> tuple[Doubles, Flags, bool]:
     """Numbers (N, k) of all real steps of the batch, which steps have none, and whether there is no target axis."""
-    name = type(estimator).__name__
-    require_y(estimator, y)
+    require_y(y, name)
     rows = _rows(y, batch, lambda item, label: as_numbers(item, name, label), name)
     values, plain = _flat(rows, batch, name)
     numbers = np.asarray(values, np.float64)
     missing = np.isnan(numbers)
-    if (np.abs(numbers[~missing]) > _LARGEST).any():
-        raise ValueError("Input y contains infinity or a value too large for dtype('float32'). Scale y down.")
+    check_size(numbers[~missing])
     some = missing.any(axis=1) & ~missing.all(axis=1)
     if some.any():
         row, step = _place(batch, int(some.argmax()))
@@ -48,17 +30,16 @@ def flat_numbers(estimator: Any, y: Any, batch: SequenceBatch) -> tuple[Doubles,
     return numbers, missing[:, 0], plain
 
 
-def flat_labels(estimator: Any, y: Any, batch: SequenceBatch) -> tuple[NDArray[Any], Flags, bool]:
+def read_labels_of_steps(y: Any, batch: SequenceBatch, name: str) -> tuple[Array, Flags, bool]:
     """Labels (N,) of all real steps and which steps have none; or label indicators (N, n_labels), and True."""
-    name = type(estimator).__name__
-    require_y(estimator, y)
+    require_y(y, name)
     rows = _rows(y, batch, lambda item, label: _labels(item, label), name)
     values, plain = _flat(rows, batch, name)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: y has dtype {values.dtype}.")
     if not plain:
         numbers = as_numbers(values, name, "y").astype(np.float64)
-        missing = np.isnan(numbers).any(axis=1)
+        missing = np.asarray(np.isnan(numbers).any(axis=1))
         if not np.isin(numbers[~missing], (0.0, 1.0)).all():
             raise ValueError("y with a third axis holds several labels per time step, as indicators that are 0 or 1.")
         return numbers, missing, True
@@ -74,50 +55,7 @@ def flat_labels(estimator: Any, y: Any, batch: SequenceBatch) -> tuple[NDArray[A
     return found, missing, False
 
 
-def encode_step_labels(
-    estimator: Any, y: Any, batch: SequenceBatch, classes: NDArray[Any] | None
-) -> tuple[SequenceBatch, NDArray[Any], bool]:
-    """Class numbers (or label indicators) of all steps, the classes, and whether there are several labels per step."""
-    values, missing, multilabel = flat_labels(estimator, y, batch)
-    if multilabel:
-        return targets_of_steps(values, missing, batch), label_numbers(estimator, values.shape[1], classes), True
-    codes = np.full((len(values), 1), np.nan)
-    codes[~missing, 0], classes = number_classes(estimator, values[~missing], classes)
-    return targets_of_steps(codes, missing, batch), classes, False
-
-
-def targets_of_steps(values: Doubles, missing: Flags, batch: SequenceBatch) -> SequenceBatch:
-    """Targets (N, k) as sequences, with a last column of weights: 1, or 0 where there is no target."""
-    steps = np.column_stack([values, ~missing]).astype(np.float64)
-    steps[missing, :-1] = np.nan
-    return SequenceBatch.one_after_another(steps, batch.lengths)
-
-
-def check_row_weights(sample_weight: Any, batch: SequenceBatch, targets: Any, *, by_step: bool) -> tuple[Any, Doubles]:
-    """The targets and a weight for each row; weights of single steps (``by_step``) become part of the targets.
-
-    A row whose steps all weigh 2 is the row twice: the largest weight of its steps is the row's, and the steps keep
-    theirs relative to it. A row without a step that counts has weight 0.
-    """
-    if not by_step:
-        return targets, check_weights(sample_weight, batch.n_samples)
-    steps = targets.steps.copy()
-    steps[:, -1] *= flat_weights(sample_weight, batch)
-    steps[steps[:, -1] == 0, :-1] = np.nan  # as if there were no target
-    largest = np.maximum.reduceat(steps[:, -1], targets.starts)
-    if not largest.any():
-        raise ValueError("y has no time step with a target and a weight above 0.")
-    steps[:, -1] /= np.repeat(np.where(largest > 0, largest, 1.0), targets.lengths)
-    return SequenceBatch(steps, targets.starts, targets.lengths, targets.leading, targets.spans), largest
-
-
-def require_some_target(missing: Flags) -> None:
-    """A score needs at least one time step with a target."""
-    if missing.all():
-        raise ValueError("y has no time step with a target: there is nothing to score.")
-
-
-def flat_weights(sample_weight: Any, batch: SequenceBatch) -> Doubles:
+def read_step_weights(sample_weight: Any, batch: SequenceBatch) -> Doubles:
     """A weight for each real step (N,), from weights of sequences or of single steps."""
     if (
         sample_weight is None
@@ -132,26 +70,13 @@ def flat_weights(sample_weight: Any, batch: SequenceBatch) -> Doubles:
     return check_weights(np.asarray(values[:, 0], np.float64), len(values))
 
 
-def all_outputs(estimator: Any, X: Any) -> tuple[SequenceBatch, Doubles]:
-    """Validated X, and the network's outputs: (n_samples, K), or (N, K) of all real steps if it has one per step."""
-    batch, chunks = estimator._run(X)
-    if estimator._spec["readout"] != "steps":
-        return batch, np.concatenate([values for values, _ in chunks])
-    parts = [values[np.arange(values.shape[1]) < lengths[:, None]] for values, lengths in chunks]
-    return batch, np.concatenate(parts)
-
-
-def steps_as_given(estimator: Any, values: NDArray[Any], X: Any, batch: SequenceBatch) -> Any:
+def arrange_steps(values: Array, batch: SequenceBatch, as_list: bool) -> Any:
     """Predictions (N, …) of all real steps in the form of X: a list of (T_i, …), or an array (n_samples, T, …).
 
-    Predictions of whole sequences stay as they are. Where X has padding, an array holds NaN, or None where its values
-    are no floats.
+    Where X has padding, an array holds NaN, or None where its values are no floats.
     """
-    if estimator._spec["readout"] != "steps":
-        return values
-    ends = np.cumsum(batch.lengths)
-    if is_ragged(X) or (isinstance(X, (list, tuple)) and estimator._input_kind == "steps"):
-        return _restored(np.split(values, ends[:-1]), batch)
+    if as_list:
+        return _restored(np.split(values, np.cumsum(batch.lengths)[:-1]), batch)
     width = int(batch.spans.max())
     shape = (batch.n_samples, width, *values.shape[1:])
     if (batch.lengths == width).all():
@@ -161,7 +86,7 @@ def steps_as_given(estimator: Any, values: NDArray[Any], X: Any, batch: Sequence
     return out
 
 
-def _restored(rows: list[NDArray[Any]], batch: SequenceBatch) -> list[NDArray[Any]]:
+def _restored(rows: list[Array], batch: SequenceBatch) -> list[Array]:
     """Rows with the padding that their sequence had, so that they fit its targets."""
     out = []
     for row, leading, length, span in zip(rows, batch.leading, batch.lengths, batch.spans, strict=True):
@@ -179,13 +104,13 @@ def _real(batch: SequenceBatch, width: int) -> Flags:
     return np.asarray((inside >= 0) & (inside < batch.lengths[:, None]))
 
 
-def _blank(shape: tuple[int, ...], like: NDArray[Any]) -> NDArray[Any]:
+def _blank(shape: tuple[int, ...], like: Array) -> Array:
     """NaN, or None where the values are no floats."""
     floats = like.dtype.kind == "f"
     return np.full(shape, np.nan if floats else None, like.dtype if floats else object)
 
 
-def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y") -> list[NDArray[Any]] | NDArray[Any]:
+def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y") -> list[Array] | Array:
     """y as an array (n_samples, T[, k]), or a list of arrays (T_i[, k])."""
     y = detached(list(y) if type(y).__name__ == "Series" else y, name)
     if is_ragged(y) or (isinstance(y, (list, tuple)) and len(y) and all(np.ndim(row) for row in y)):
@@ -206,9 +131,7 @@ def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y
     return rows
 
 
-def _flat(
-    rows: list[NDArray[Any]] | NDArray[Any], batch: SequenceBatch, name: str, label: str = "y"
-) -> tuple[NDArray[Any], bool]:
+def _flat(rows: list[Array] | Array, batch: SequenceBatch, name: str, label: str = "y") -> tuple[Array, bool]:
     """Values (N, k) at the real steps, and whether the rows had no axis of targets, or one of length 1."""
     lengths = np.array([len(row) for row in rows])
     wrong = np.flatnonzero(lengths != batch.spans)
@@ -233,7 +156,7 @@ def _flat(
     return (values[:, None] if shape == () else values), shape in ((), (1,))
 
 
-def _joined(rows: list[NDArray[Any]], batch: SequenceBatch) -> NDArray[Any]:
+def _joined(rows: list[Array], batch: SequenceBatch) -> Array:
     """The real steps of all rows, one below the other."""
     spans = zip(rows, batch.leading, batch.lengths, strict=True)
     parts = [row[leading : leading + length] for row, leading, length in spans]
@@ -243,11 +166,11 @@ def _joined(rows: list[NDArray[Any]], batch: SequenceBatch) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
-def _labels(item: Any, label: str) -> NDArray[Any]:
+def _labels(item: Any, label: str) -> Array:
     """Labels as an array that keeps numbers, strings and None apart."""
     if isinstance(item, np.ma.MaskedArray) and np.ma.is_masked(item):
         raise ValueError(
-            f"{label} has {np.ma.count_masked(item)} masked labels: write None or NaN where there is none."
+            f"{label} has {np.ma.getmaskarray(item).sum()} masked labels: write None or NaN where there is none."
         )
     if not hasattr(item, "__array__"):
         array = np.asarray(item, dtype=object)

@@ -1,0 +1,48 @@
+"""The network that the parameters of an estimator and its data ask for."""
+
+from __future__ import annotations
+
+from math import prod
+
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skrnn.estimators._parameters import Parameters
+from skrnn.estimators._training_data import FitData
+from skrnn.networks import NetworkSpec, parameter_shapes
+
+__all__ = ["make_spec"]
+
+_MAX_WEIGHTS = 2**31  # 8 GiB of float32, and the optimizer holds three more of that size
+
+
+def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
+    """The sizes of the network; one that no machine holds is refused, before anything is allocated."""
+    spec = NetworkSpec(
+        input_size=data.inputs.input_size,
+        output_size=data.objective.n_outputs(data.training.n_targets),
+        cell=parameters.cell,
+        hidden_size=int(parameters.hidden_size),
+        num_layers=int(parameters.num_layers),
+        nonlinearity=parameters.nonlinearity,
+        bidirectional=bool(parameters.bidirectional),
+        dropout=float(parameters.dropout),
+        segment=None if parameters.segment is None else int(parameters.segment),
+        segment_stride=None if parameters.segment_stride is None else int(parameters.segment_stride),
+        readout=data.objective.readout,
+        vocabulary=data.columns.vocabulary,
+        attention=parameters.attention,
+        target_embedding_dim=int(parameters.target_embedding_dim),
+        embedding_dim=0 if parameters.embedding_dim is None else int(parameters.embedding_dim),
+    )
+    n_weights = 0 if callable(spec.cell) else sum(prod(shape) for shape in parameter_shapes(spec).values())
+    if n_weights > _MAX_WEIGHTS:
+        raise InvalidParameterError(
+            f"A network of hidden_size={spec.hidden_size} and num_layers={spec.num_layers} on {spec.input_size} inputs "
+            f"has {n_weights:,} weights; {name} takes up to {_MAX_WEIGHTS:,}. Lower hidden_size."
+        )
+    longest = data.training.batch.max_length
+    if spec.segment is not None and spec.segment > longest:
+        raise ValueError(
+            f"segment={spec.segment} is wider than the longest sequence, which has {longest} time step(s). Lower it."
+        )
+    return spec

@@ -1,0 +1,152 @@
+"""From validated rows to training sets: the validation tail, the canonical form, and the statistics after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skrnn._types import Array, Doubles, Flags, Integers, Singles
+from skrnn.estimators._parameters import Parameters
+from skrnn.objectives import Objective, TargetScaling
+from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows, keep_used_categories
+from skrnn.tasks import Targets, Task
+from skrnn.training import TrainingSet
+
+__all__ = ["FitData", "prepare", "refuse_features_without_values"]
+
+_UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKNOWN + n) is read as unknown
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """Everything that `train` needs but the network and its parameters; and the columns, whose categories are those
+    that the training part holds.
+    """
+
+    columns: Columns
+    objective: Objective
+    inputs: InputScaling
+    outputs: TargetScaling | None
+    training: TrainingSet
+    validation: TrainingSet | None
+
+
+def prepare(
+    task: Task,
+    batch: SequenceBatch,
+    columns: Columns,
+    targets: Targets,
+    scalings: tuple[InputScaling, TargetScaling | None] | None,
+    parameters: Parameters,
+    name: str,
+) -> FitData:
+    """Make the training set; ``scalings`` are kept if given, else learnt from it."""
+    held_out, kept = None, targets.weights
+    if parameters.early_stopping:
+        objective = task.objective(columns.vocabulary)
+        held_out = _tail(batch, targets, parameters.validation_fraction, objective, name)
+        kept = targets.weights * ~held_out
+    embeds = parameters.embedding_dim is not None
+    if embeds and scalings is None:
+        batch, categories = keep_used_categories(batch, columns.categories, kept > 0)
+        columns = replace(columns, categories=categories)
+    canonical = canonical_rows(batch, targets.values, kept)
+    distinct = batch.take(canonical.rows)
+    learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
+    del canonical, kept  # with millions of windows, every array counts
+    if scalings is not None:
+        inputs, outputs = scalings
+    else:
+        if embeds:
+            inputs = InputScaling.of_categories(batch.n_features)
+        else:
+            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.weights)
+        outputs = task.fit_scaling(learnt, inputs, distinct, name)
+    unknown = _unknown_rates(distinct, columns.categories)
+    training = _make_set(task, distinct, learnt, inputs, outputs, unknown)
+    validation = None
+    if held_out is not None:
+        rest = np.flatnonzero(held_out & (targets.weights > 0))
+        part = Targets(_take(targets.values, rest), targets.weights[rest])
+        validation = _make_set(task, batch.take(rest), part, inputs, outputs, unknown)
+    return FitData(columns, task.objective(columns.vocabulary), inputs, outputs, training, validation)
+
+
+def _make_set(
+    task: Task,
+    batch: SequenceBatch,
+    targets: Targets,
+    inputs: InputScaling,
+    outputs: TargetScaling | None,
+    unknown: tuple[Singles, ...],
+) -> TrainingSet:
+    return TrainingSet(batch, inputs, *task.encode(targets, inputs, outputs, batch), unknown)
+
+
+def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:
+    if isinstance(values, SequenceBatch):
+        return values.take(rows)
+    return None if values is None else values[rows]
+
+
+def _tail(batch: SequenceBatch, targets: Targets, fraction: float, objective: Objective, name: str) -> Flags:
+    """Which rows validate: the last ``fraction`` of the weight, of each class if there are classes.
+
+    A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where all
+    rows are equal, as windows of a straight line are, there is nothing to keep apart.
+    """
+    weights = targets.weights
+    strata = objective.strata(targets.values) if isinstance(targets.values, np.ndarray) else None
+    groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    held_out = np.zeros(len(weights), dtype=bool)
+    for rows in groups:
+        before, total = np.cumsum(weights[rows]) - weights[rows], weights[rows].sum()
+        held_out[rows] = before >= (1 - fraction - 1e-9) * total
+        counted = rows[weights[rows] > 0]
+        if len(counted) > 1 and not held_out[counted].any():
+            held_out[counted[-1]] = True  # little data: at least one row
+    canonical = canonical_rows(batch, targets.values, weights, groups=True)
+    assert canonical.group is not None
+    first = np.full(len(canonical.rows), len(weights))
+    used = weights > 0
+    np.minimum.at(first, canonical.group[used], np.flatnonzero(used))
+    if len(canonical.rows) > 1:
+        held_out[used] = held_out[first[canonical.group[used]]]
+    part = held_out[used]
+    if part.all() or not part.any():
+        raise ValueError(
+            f"early_stopping=True needs different rows to train and to validate on, and n_samples={len(weights)} with "
+            f"validation_fraction={fraction} leaves none of one kind. Give {name} more data, change "
+            "validation_fraction, or set early_stopping=False."
+        )
+    return held_out
+
+
+def _unknown_rates(batch: SequenceBatch, categories: list[Array]) -> tuple[Singles, ...]:
+    """How often each category is read as unknown in training: the rarer, the more.
+
+    Kiperwasser & Goldberg, "Simple and accurate dependency parsing using bidirectional LSTM feature representations",
+    TACL 4, 2016, section 5: a / (a + count) with a = 0.25.
+    """
+    if not categories:
+        return ()
+    uses, rates = batch.coverage(), []
+    for f, values in enumerate(categories):
+        numbers = np.nan_to_num(batch.steps[:, f]).astype(np.intp)
+        counts = np.bincount(numbers, weights=uses, minlength=len(values) + 1)
+        rates.append((_UNKNOWN / (_UNKNOWN + counts)).astype(np.float32))
+    return tuple(rates)
+
+
+def refuse_features_without_values(batch: SequenceBatch, columns: Columns) -> None:
+    """A feature that is missing in every time step has no statistics."""
+    known = ~np.isnan(batch.steps[batch.coverage() > 0]).all(axis=0)
+    if not known.all():
+        feature = int(np.argmin(known))
+        names = columns.names
+        named = names is not None and len(names) == batch.n_features
+        label = repr(str(names[feature])) if names is not None and named else str(feature)
+        raise ValueError(
+            f"Input X contains NaN: feature {label} has no value in any time step. Drop it, or give it some values."
+        )

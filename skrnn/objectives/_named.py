@@ -1,0 +1,119 @@
+"""The losses of a regression by name, and those of the user's own: checked before anything is trained with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from skrnn._plain import require
+from skrnn._types import Doubles
+from skrnn.objectives._base import MiniBatch, Objective
+from skrnn.objectives._quantile import QuantileLoss
+from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
+
+__all__ = ["LOSSES", "check_own_loss", "loss_from_plain", "loss_to_plain", "name_of_loss", "same_loss"]
+
+LOSSES: dict[str, type[Objective]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": HuberLoss,
+    "poisson": PoissonDeviance,
+}
+
+_STEP = 1e-4  # of the difference quotients
+_TOLERATED = 0.2  # part of the sequences whose quotient may differ: a kink lies between the two points
+
+
+def name_of_loss(objective: Objective) -> str:
+    """What a user calls it, or its class."""
+    if isinstance(objective, QuantileLoss):
+        return "quantile"
+    names = [name for name, kind in LOSSES.items() if objective == kind()]
+    return names[0] if names else type(objective).__name__
+
+
+def same_loss(one: Objective, other: Objective) -> bool:
+    """Whether two losses are equal; those of the user's own may be copies that do not know how to compare."""
+    return one == other or (type(one) is type(other) and repr(vars(one)) == repr(vars(other)))
+
+
+def loss_to_plain(objective: Objective) -> dict[str, Any]:
+    """A loss as builtins; one of the user's own is kept as it is."""
+    if type(objective) is QuantileLoss:
+        return {"name": "quantile", "levels": list(objective.levels)}
+    name = name_of_loss(objective)
+    return {"name": name} if name in LOSSES else {"name": "own", "objective": objective}
+
+
+def loss_from_plain(values: Any) -> Objective:
+    """The loss of a stored state, checked."""
+    require(isinstance(values, dict), "the loss is not a dict")
+    name = values.get("name")
+    extra = {"quantile": {"levels"}, "own": {"objective"}}.get(str(name), set())
+    known = name in LOSSES or name in ("quantile", "own")
+    require(known and set(values) == {"name", *extra}, f"the loss has the names {sorted(map(str, values))}")
+    if name == "own":
+        require(isinstance(values["objective"], Objective), "the loss is no Objective")
+        own: Objective = values["objective"]
+        return own
+    if name == "quantile":
+        levels = values["levels"]
+        good = isinstance(levels, list) and all(isinstance(level, float) and 0 < level < 1 for level in levels)
+        require(good and bool(levels), "the loss has levels that are not in (0, 1)")
+        return QuantileLoss(tuple(levels))
+    return LOSSES[str(name)]()
+
+
+def check_own_loss(objective: Objective, batch: MiniBatch) -> None:
+    """Refuse a loss whose shapes or whose gradient are wrong on the targets (B, k) of a mini-batch.
+
+    The gradient is compared with central differences along a random direction, in double precision.
+
+    Raises
+    ------
+    ValueError
+        With what the loss returned and what is expected.
+    """
+    assert batch.targets is not None
+    label, (n, n_targets) = f"loss={objective!r}", batch.targets.shape
+    gain = None if batch.gain is None else batch.gain.astype(np.float64)
+    batch = replace(batch, targets=batch.targets.astype(np.float64), gain=gain)
+    n_outputs = objective.n_outputs(n_targets)
+    if not isinstance(n_outputs, (int, np.integer)) or n_outputs < 1:
+        raise ValueError(f"{label}: n_outputs({n_targets}) is {n_outputs!r}; an int of at least 1 is expected.")
+    rng = np.random.default_rng(0)
+    outputs, direction = rng.normal(size=(n, n_outputs)), rng.normal(size=(n, n_outputs))
+    value, gradient = _loss_and_gradient(objective, outputs, batch, label)
+    change = [_loss_and_gradient(objective, outputs + step * direction, batch, label)[0] for step in (_STEP, -_STEP)]
+    slope, said = (change[0] - change[1]) / (2 * _STEP), (gradient * direction).sum(axis=1)
+    wrong = np.abs(slope - said) > 1e-2 * (np.abs(slope) + np.abs(said)) + 1e-3 * (1e-3 + np.abs(value))
+    if wrong.mean() > _TOLERATED:
+        i = int(wrong.argmax())
+        raise ValueError(
+            f"{label}: the gradient is not that of the loss. Along a random direction the loss of sequence {i} changes "
+            f"by {slope[i]:.4g} per unit, its gradient says {said[i]:.4g}; {wrong.mean():.0%} of the sequences differ. "
+            "Return the derivative of each sequence's loss with respect to its own outputs."
+        )
+    decoded = np.shape(objective.decode(outputs))
+    if decoded[:2] != (n, n_targets):
+        raise ValueError(
+            f"{label}: decode turns outputs {outputs.shape} into shape {decoded}; ({n}, {n_targets}) is expected: a "
+            "prediction for each target."
+        )
+
+
+def _loss_and_gradient(objective: Objective, outputs: Doubles, batch: MiniBatch, label: str) -> tuple[Doubles, Doubles]:
+    result = objective.loss(outputs.copy(), batch)
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ValueError(f"{label}: loss returned a {type(result).__name__}; (losses, gradient) is expected.")
+    value, gradient = (np.asarray(part, np.float64) for part in result)
+    if value.shape != outputs.shape[:1] or gradient.shape != outputs.shape:
+        raise ValueError(
+            f"{label}: losses of shape {value.shape} and a gradient of shape {gradient.shape} for outputs "
+            f"{outputs.shape}; {outputs.shape[:1]} and {outputs.shape} are expected."
+        )
+    if not (np.isfinite(value).all() and np.isfinite(gradient).all()):
+        raise ValueError(f"{label}: the loss or its gradient is not finite for ordinary outputs.")
+    return value, gradient

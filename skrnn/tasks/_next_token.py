@@ -1,0 +1,118 @@
+"""Texts to more text: the next token at every step, over chunks of long texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from skrnn._plain import require
+from skrnn._types import Doubles, NetworkWeights
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import TargetScaling, softmax
+from skrnn.sequences import SequenceBatch
+from skrnn.tasks._base import Targets, Task
+from skrnn.tasks._reading import check_weights
+from skrnn.tasks._self_supervised import NextCategory
+
+__all__ = ["NextToken", "cut_texts", "open_texts", "token_log_probabilities"]
+
+_CHUNK_STEPS = 1024  # tokens scored at a time
+
+
+@dataclass(frozen=True, eq=False)
+class NextToken(NextCategory):
+    """The next token at every step of texts. Few long ones are cut, so that as many are read side by side as a
+    mini-batch has rows.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows of a mini-batch.
+    bptt_steps : int or None
+        Steps of a chunk, and the shortest text that is cut off a longer one; None: nothing is cut.
+    """
+
+    why_no_stream: ClassVar[tuple[str, str]] = (
+        "a step has no answer of its own, and sample() goes on with a text",
+        "an RNNClassifier to label each step",
+    )
+    reads_characters: ClassVar[bool] = True
+    carries_state: ClassVar[bool] = True
+
+    batch_size: int = 32
+    bptt_steps: int | None = None
+
+    @property
+    def form(self) -> str:
+        return "next token"
+
+    def open(self, X: Any, sample_weight: Any, name: str) -> tuple[Any, Any]:
+        return cut_texts(open_texts(X, name), sample_weight, self.batch_size, self.bptt_steps)
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        if (batch.lengths < 2).all():
+            raise ValueError(f"{name} learns which token follows: at least one text needs two tokens.")
+        return super().read(y, batch, sample_weight, name)
+
+    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+        super().check_state(spec, outputs, n_targets)
+        require(len(spec.vocabulary) == 1 and not spec.bidirectional, "it is not that of a language model")
+
+
+def open_texts(X: Any, name: str) -> list[Any]:
+    """Texts as a list of strings and sequences of tokens, none of them empty."""
+    texts = [X] if isinstance(X, str) else X
+    if not hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
+        raise TypeError(f"{name} takes a text or a list of texts, got a {type(X).__name__}.")
+    rows = list(texts)
+    if not rows:
+        raise ValueError(f"Found 0 texts while a minimum of 1 is required by {name}.")
+    for i, row in enumerate(rows):
+        if not hasattr(row, "__len__"):
+            raise TypeError(
+                f"Text {i} is {row!r:.40}. {name} takes strings, or lists of tokens; a single list of tokens goes into "
+                "a list of its own."
+            )
+        if len(row) == 0:
+            raise ValueError(f"Text {i} has no token; every text needs at least one.")
+    return rows
+
+
+def cut_texts(texts: list[Any], sample_weight: Any, n_wanted: int, shortest: int | None) -> tuple[list[Any], Doubles]:
+    """About ``n_wanted`` texts from fewer long ones, and their weights; none is cut shorter than ``shortest`` tokens.
+
+    The last token of a cut text is the first of the next, so that every token but a text's first is predicted once.
+    """
+    weights = check_weights(sample_weight, len(texts))
+    each = -(-n_wanted // len(texts))
+    found: list[Any] = []
+    counts = []
+    for text in texts:
+        n = len(text) - 1  # predictions
+        count = 1 if shortest is None else min(each, max(n // shortest, 1))
+        ends = np.linspace(0, n, count + 1).astype(int)
+        found += [text[begin : end + 1] for begin, end in pairwise(ends)]
+        counts.append(count)
+    return found, np.repeat(weights, counts)
+
+
+def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBatch) -> list[Doubles]:
+    """Of each text, the log-probability of each known token but the first, given those before it."""
+    from skrnn.networks import NetworkStream  # needs numba
+
+    stream, found = NetworkStream(spec, weights), []
+    for start, length in zip(batch.starts, batch.lengths, strict=True):
+        codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
+        stream.states[:] = 0.0
+        parts = []
+        for begin in range(0, length - 1, _CHUNK_STEPS):
+            end = min(begin + _CHUNK_STEPS, length - 1)
+            outputs, following = stream.read(codes[None, begin:end]), codes[begin + 1 : end + 1, 0].astype(np.intp)
+            known = following > 0
+            logs = np.log(softmax(outputs))
+            parts.append(logs[np.arange(len(logs)), following][known])
+        found.append(np.concatenate([np.zeros(0), *parts]))
+    return found

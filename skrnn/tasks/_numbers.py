@@ -1,0 +1,182 @@
+"""Numbers: one target, or one row of targets, per sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skrnn._plain import require
+from skrnn._types import Array, Doubles, Flags, Integers
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import (
+    MiniBatch,
+    Objective,
+    QuantileLoss,
+    SquaredError,
+    TargetScaling,
+    check_own_loss,
+    loss_from_plain,
+    loss_to_plain,
+    name_of_loss,
+    same_loss,
+)
+from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.tasks._base import Context, RowTask, Targets, Task
+from skrnn.tasks._reading import check_numbers
+from skrnn.tasks._steps import read_numbers_of_steps
+
+__all__ = ["Numbers"]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers(RowTask):
+    """Targets of a regression.
+
+    Attributes
+    ----------
+    loss : Objective
+    scaling : {"standard", "last", "window"} or None
+        That of the inputs, which the targets follow.
+    target_feature : int, list of int or None
+        Whose future the targets are, for "last" and "window".
+    single : bool
+        Whether a target has one prediction, not one for each of several quantile levels.
+    one_dimensional : bool
+        Whether y had no axis of targets.
+    """
+
+    streams: ClassVar[tuple[str, ...]] = ("predict",)
+    stored: ClassVar[tuple[str, ...]] = ("loss", "single", "one_dimensional")
+
+    loss: Objective = SquaredError()  # noqa: RUF009  it is frozen and empty
+    scaling: str | None = "standard"
+    target_feature: Any = None
+    single: bool = True
+    one_dimensional: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a scaling that the loss cannot undo."""
+        if self.loss.link == "log" and self.scaling in ("last", "window"):
+            raise InvalidParameterError(
+                f"loss={name_of_loss(self.loss)!r} has a log link, in which scaling={self.scaling!r} cannot be undone. "
+                "Use 'standard'."
+            )
+
+    @property
+    def form(self) -> str:
+        return "numeric"
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Of the quantiles that are predicted; none for other losses."""
+        return self.loss.levels if isinstance(self.loss, QuantileLoss) else ()
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Numbers, Targets]:
+        values, one_dimensional = check_numbers(y, batch.n_samples, name)
+        self._check_domain(values)
+        task = replace(self, one_dimensional=one_dimensional)
+        return task, Targets(values, self._read_weights(sample_weight, batch))
+
+    def read_steps(self, y: Any, batch: SequenceBatch, name: str) -> tuple[Numbers, Doubles, Flags]:
+        """The task, targets (N, k) of all real steps, and which steps have none."""
+        values, missing, one_dimensional = read_numbers_of_steps(y, batch, name)
+        self._check_domain(values[~missing])
+        return replace(self, one_dimensional=one_dimensional), values, missing
+
+    def truth_of_steps(self, y: Any, batch: SequenceBatch, name: str) -> tuple[Doubles, Flags]:
+        values, missing, _ = read_numbers_of_steps(y, batch, name)
+        return values[:, 0] if self.one_dimensional else values, missing
+
+    def _check_domain(self, values: Doubles) -> None:
+        least = self.loss.least_target
+        if (values < least).any():
+            raise ValueError(f"loss={name_of_loss(self.loss)!r} needs y >= {least:g}, got {values.min():g}.")
+
+    def check_same(self, fitted: Task, name: str) -> None:
+        if not isinstance(fitted, Numbers) or not (same_loss(self.loss, fitted.loss) and self.single == fitted.single):
+            before = _in_words(fitted.loss) if isinstance(fitted, Numbers) else f"{fitted.form} targets"
+            raise ValueError(
+                f"{name} cannot go on training with {_in_words(self.loss)}; the first fit had {before}. Use "
+                "warm_start=False, or a clone."
+            )
+
+    def objective(self, vocabulary: tuple[int, ...]) -> Objective:
+        return self.loss
+
+    def check_loss(self, first: Callable[[], MiniBatch]) -> None:
+        if loss_to_plain(self.loss)["name"] == "own":
+            check_own_loss(self.loss, first())
+
+    def fit_scaling(self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
+        assert isinstance(targets.values, np.ndarray)
+        kind = "mean" if self.loss.link == "log" and self.scaling is not None else self.scaling
+        in_turn = kind in ("last", "window")
+        features = self._features_in_turn(batch.n_features, targets.values.shape[1], name) if in_turn else None
+        return TargetScaling.fit(kind, targets.values, targets.weights, inputs, batch, features)
+
+    def _features_in_turn(self, n_features: int, n_targets: int, name: str) -> Integers:
+        """Numbers of the features whose futures the targets are, in turn."""
+        if self.target_feature is None and n_features > 1:
+            raise InvalidParameterError(
+                f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {n_features} "
+                "features per step. Say with target_feature whose future the targets are: a number, or a list of them."
+            )
+        features = np.atleast_1d(np.asarray(0 if self.target_feature is None else self.target_feature))
+        numbers = features.dtype.kind in "iu" and features.size > 0
+        if not numbers or features.min() < 0 or features.max() >= n_features:
+            raise InvalidParameterError(
+                f"The 'target_feature' parameter of {name} must be a feature's number from 0 to {n_features - 1}, or a "
+                f"list of such. Got {self.target_feature!r} instead."
+            )
+        if n_targets % len(features):
+            raise InvalidParameterError(
+                f"target_feature={self.target_feature!r} names {len(features)} features in turn, which do not divide "
+                f"the {n_targets} targets."
+            )
+        return features.astype(np.intp)
+
+    def answer(self, method: str, outputs: Doubles, context: Context) -> Doubles:
+        assert context.outputs is not None
+        y = context.outputs.decode(np.asarray(self.loss.decode(outputs)), context.inputs, context.batch)
+        y = y[:, 0] if self.one_dimensional else y
+        return y[..., 0] if self.levels and self.single else y
+
+    def score(self, y: Any, answers: Any, batch: SequenceBatch | None, sample_weight: Any, name: str) -> float:
+        return self.score_answers(y, answers, sample_weight)
+
+    def score_answers(self, y: Array, predictions: Doubles, sample_weight: Any) -> float:
+        """R2, or the mean D2 pinball score of the levels."""
+        if self.single:
+            return float(r2_score(y, predictions, sample_weight=sample_weight))
+        scores = [
+            d2_pinball_score(y, predictions[..., i], sample_weight=sample_weight, alpha=level)
+            for i, level in enumerate(self.levels)
+        ]
+        return float(np.mean(scores))
+
+    def plain(self) -> dict[str, Any]:
+        return {**super().plain(), "loss": loss_to_plain(self.loss)}
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Numbers:
+        flags = values["single"], values["one_dimensional"]
+        require(all(isinstance(flag, bool) for flag in flags), "the form of y is not known")
+        task = cls(loss_from_plain(values["loss"]), None, None, *flags)
+        require(task.single or bool(task.levels), "a loss without levels has one prediction for each target")
+        return task
+
+    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+        good = outputs is not None and (n_targets == 1 or not self.one_dimensional)
+        require(good and spec.readout == self.loss.readout, "it is not that of a regression")
+        sizes = spec.output_size == self.loss.n_outputs(n_targets)
+        require(sizes, "the network has not one output for each target and level")
+
+
+def _in_words(loss: Objective) -> str:
+    levels = f" of levels {list(loss.levels)}" if isinstance(loss, QuantileLoss) else ""
+    return f"loss={name_of_loss(loss)!r}{levels}"

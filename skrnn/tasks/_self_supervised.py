@@ -1,0 +1,178 @@
+"""Tasks without a y: the targets are in the sequences themselves. And the choice of a task by what y is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from skrnn._plain import is_size, require
+from skrnn._types import Array
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import CrossEntropy, EveryStep, Forecast, Objective, Reconstruction, TargetScaling
+from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.tasks._base import Targets, Task, Unread
+from skrnn.tasks._encoding import Encoded, encode_rows, encode_steps
+from skrnn.tasks._reading import is_continuous
+
+__all__ = ["ByTarget", "NextCategory", "NextStep", "WholeSequence", "refuse_categories"]
+
+
+class _WithoutY(Task):
+    """What the tasks of this file share: y is not looked at."""
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        return self, Targets(None, self._read_weights(sample_weight, batch))
+
+    def check_same(self, fitted: Task, name: str) -> None:
+        if self.form != fitted.form:
+            raise ValueError(f"{name} cannot go on with {self.form}, it was fitted for {fitted.form}.")
+
+
+class _OfNumbers(_WithoutY):
+    """The sequences are numbers."""
+
+    def encode(
+        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
+    ) -> Encoded:
+        return encode_rows(None, targets.weights, inputs, outputs, batch)
+
+    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+        objective = self.objective(())
+        good = spec.readout == objective.readout and spec.output_size == objective.n_outputs(0) and outputs is None
+        require(good, f"it is not that of a {self.form} objective")
+
+
+@dataclass(frozen=True, eq=False)
+class NextStep(_OfNumbers):
+    """The next time step at every step, or the step behind each segment."""
+
+    stored: ClassVar[tuple[str, ...]] = ("segment", "segment_stride", "n_features")
+
+    segment: int = 1
+    segment_stride: int | None = None
+    n_features: int = 1
+
+    @property
+    def form(self) -> str:
+        return "forecast"
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        return replace(self, n_features=batch.n_features), super().read(y, batch, sample_weight, name)[1]
+
+    def objective(self, vocabulary: tuple[int, ...]) -> Objective:
+        return Forecast(self.n_features, self.segment, self.segment_stride)
+
+    def fit_scaling(self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str) -> None:
+        """Nothing to scale; but there has to be a next step."""
+        if (batch.lengths <= self.segment).all():
+            raise ValueError(
+                f"{name} learns from the next time step, but no sequence has more than {self.segment} time step(s) "
+                f"(n_features={self.n_features}). Pass longer sequences or y, or set objective='reconstruct'."
+            )
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> NextStep:
+        stride = values["segment_stride"]
+        sizes = [values["segment"], values["n_features"], *([] if stride is None else [stride])]
+        require(all(map(is_size, sizes)), "it is not that of a forecast objective")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class WholeSequence(_OfNumbers):
+    """The whole sequence, from its last state by a decoder."""
+
+    stored: ClassVar[tuple[str, ...]] = ("n_features",)
+
+    n_features: int = 1
+
+    @property
+    def form(self) -> str:
+        return "reconstruct"
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        return WholeSequence(batch.n_features), super().read(y, batch, sample_weight, name)[1]
+
+    def objective(self, vocabulary: tuple[int, ...]) -> Objective:
+        return Reconstruction(self.n_features)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> WholeSequence:
+        require(is_size(values["n_features"]), "it is not that of a reconstruct objective")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class NextCategory(_WithoutY):
+    """The (first) category of the next time step at every step.
+
+    Attributes
+    ----------
+    segment : int or None
+        Of the network, which has to be None.
+    """
+
+    segment: int | None = None
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        if self.segment is not None:
+            refuse_categories(self.form, name)
+        return super().read(y, batch, sample_weight, name)
+
+    @property
+    def form(self) -> str:
+        return "forecast"
+
+    def objective(self, vocabulary: tuple[int, ...]) -> Objective:
+        return EveryStep(CrossEntropy(vocabulary[0]))
+
+    def encode(
+        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
+    ) -> Encoded:
+        values, by_step = _following(batch)
+        here = SequenceBatch.one_after_another(values, batch.lengths)
+        return Encoded(encode_steps(here, values, by_step, targets.weights), None, targets.weights)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> NextCategory:
+        return cls()
+
+    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+        good = spec.readout == "steps" and spec.vocabulary[:1] == (spec.output_size,) and outputs is None
+        require(good, "it is not that of a forecast of categories")
+
+
+def refuse_categories(objective: str, name: str) -> NoReturn:
+    """An objective whose targets are numbers, on an X of categories."""
+    raise ValueError(
+        f"objective={objective!r} of {name} learns to predict numbers, and with embedding_dim X holds categories. Pass "
+        "y, or use objective='forecast' without segment."
+    )
+
+
+def _following(batch: SequenceBatch) -> tuple[Array, Array]:
+    """The first category (N, 1) of the step after each, and its weight (N,): 0 where none is known."""
+    codes = batch.flat_steps()[:, 0]
+    values = np.zeros((len(codes), 1), np.float32)
+    values[:-1, 0] = codes[1:]
+    values[np.cumsum(batch.lengths) - 1, 0] = 0.0
+    np.nan_to_num(values, copy=False)
+    return values, (values[:, 0] > 0).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ByTarget(Unread):
+    """One of three tasks: without a y, with measurements, and with anything else."""
+
+    without: Unread
+    numbers: Unread
+    classes: Unread
+
+    def resuming(self, fitted: Task) -> ByTarget:
+        return ByTarget(*(part.resuming(fitted) for part in (self.without, self.numbers, self.classes)))
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
+        chosen = self.without if y is None else self.numbers if is_continuous(y, name) else self.classes
+        return chosen.read(y, batch, sample_weight, name)

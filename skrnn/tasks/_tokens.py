@@ -1,0 +1,180 @@
+"""Sequences of tokens, of any length, that a decoder writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from skrnn._plain import is_size, require
+from skrnn._types import Array, Doubles, Integers
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import CrossEntropy, EveryToken, Objective, TargetScaling
+from skrnn.sequences import (
+    InputScaling,
+    SequenceBatch,
+    detached,
+    kind_of_categories,
+    number_categories,
+    plain_categories,
+)
+from skrnn.tasks._base import Targets, Task
+from skrnn.tasks._encoding import Encoded, encode_steps
+from skrnn.tasks._reading import check_weights, require_y
+
+__all__ = ["Tokens", "encode_tokens", "exact_match_rate", "in_form_of_y", "read_tokens"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens(Task):
+    """Lists of tokens, or strings, which are lists of characters. Targets are token numbers from 1 on, closed by a 0.
+
+    Attributes
+    ----------
+    tokens : array of shape (n_tokens,), or None
+        Sorted.
+    as_text : bool
+        Whether y holds strings.
+    longest : int
+        Tokens of the longest target that was seen.
+    """
+
+    why_no_stream: ClassVar[tuple[str, str]] = (
+        "its decoder begins after the last step",
+        "an estimator with one output per step",
+    )
+    reads_characters: ClassVar[bool] = True
+    stored: ClassVar[tuple[str, ...]] = ("tokens", "as_text", "longest")
+
+    tokens: Array | None = None
+    as_text: bool = False
+    longest: int = 0
+
+    @property
+    def form(self) -> str:
+        return "token"
+
+    @property
+    def known(self) -> Array | None:
+        return self.tokens
+
+    def resuming(self, fitted: Task) -> Task:
+        assert isinstance(fitted, Tokens)
+        return replace(self, tokens=fitted.tokens, longest=fitted.longest)
+
+    def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Tokens, Targets]:
+        targets, tokens, as_text = read_tokens(y, batch.n_samples, self.tokens, name, end=True)
+        longest = max(int(targets.lengths.max()) - 1, self.longest)
+        return Tokens(tokens, as_text, longest), Targets(targets, self._read_weights(sample_weight, batch))
+
+    def numbers(self, y: Any, n_samples: int, name: str) -> list[Integers]:
+        """Numbers from 1 on of the tokens of each target."""
+        targets = read_tokens(y, n_samples, self.tokens, name, end=False)[0]
+        return [part.astype(np.intp) for part in np.split(targets.steps[:, 0], targets.starts[1:])]
+
+    def written(self, numbers: list[Integers]) -> list[Any]:
+        """Lists of tokens, or strings, from their numbers."""
+        assert self.tokens is not None
+        return in_form_of_y(numbers, self.tokens, self.as_text)
+
+    def score(self, y: Any, answers: Any, batch: SequenceBatch | None, sample_weight: Any, name: str) -> float:
+        return exact_match_rate(y, answers, sample_weight, name)
+
+    def objective(self, vocabulary: tuple[int, ...]) -> Objective:
+        assert self.tokens is not None
+        return EveryToken(CrossEntropy(len(self.tokens) + 1))
+
+    def encode(
+        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
+    ) -> Encoded:
+        return encode_tokens(targets)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Tokens:
+        tokens = values["tokens"]
+        good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
+        good = good and bool((tokens[1:] > tokens[:-1]).all()) and isinstance(values["as_text"], bool)
+        require(good and is_size(values["longest"], 0), "it is not that of a network that writes tokens")
+        return cls(**values)
+
+    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+        assert self.tokens is not None
+        good = spec.readout == "tokens" and spec.target_embedding_dim >= 1 and outputs is None
+        good = good and len(self.tokens) + 1 == spec.output_size
+        require(good, "it is not that of a network that writes tokens")
+
+
+def read_tokens(
+    y: Any, n_samples: int, known: Array | None, name: str, *, end: bool
+) -> tuple[SequenceBatch, Array, bool]:
+    """Numbers 1, 2, … of the tokens of y, the tokens themselves, and whether y holds strings.
+
+    Numbers come as sequences with a last column of weights 1; with ``end``, each is closed by a 0. Tokens that are not
+    ``known`` are refused; known None: all are taken.
+    """
+    rows, as_text = _rows(y, name)
+    if len(rows) != n_samples:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {[n_samples, len(rows)]}")
+    lengths = np.array([len(row) for row in rows], np.intp)
+    flat = np.concatenate([np.asarray(row, dtype=object) for row in rows])
+    values, missing = plain_categories(flat, name, "y")
+    if missing.any():
+        row = int(np.searchsorted(np.cumsum(lengths), int(missing.argmax()), side="right"))
+        raise ValueError(f"Input y contains NaN: target {row} holds a token that is None or NaN.")
+    if known is not None and len(values) and values.dtype.kind != known.dtype.kind:
+        got, fitted = kind_of_categories(values), kind_of_categories(known)
+        raise ValueError(f"The tokens of y are {got}; {name} was fitted on {fitted}.")
+    codes, tokens = number_categories(values, missing, known)
+    if not len(tokens):
+        raise ValueError(f"{name} needs at least one token in y, got only empty targets.")
+    if (codes == 0).any():
+        new = np.unique(values[codes == 0])
+        raise ValueError(f"`y` has tokens that the first fit did not have: {new[:5].tolist()}.")
+    total = lengths + end
+    starts = np.cumsum(total) - total
+    steps = np.zeros((int(total.sum()), 2))
+    steps[:, 1] = 1.0
+    steps[np.arange(len(codes)) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths), 0] = codes
+    return SequenceBatch.one_after_another(steps, total), tokens, as_text
+
+
+def encode_tokens(targets: Targets) -> Encoded:
+    """Token numbers are trained on as they are."""
+    assert isinstance(targets.values, SequenceBatch)
+    flat = targets.values.flat_steps()
+    steps = encode_steps(targets.values, flat[:, :-1], flat[:, -1], targets.weights)
+    return Encoded(steps, None, targets.weights)
+
+
+def in_form_of_y(numbers: list[Integers], tokens: Array, as_text: bool) -> list[Any]:
+    """Lists of tokens, or strings, from their numbers from 1 on."""
+    rows = [tokens[row - 1].tolist() for row in numbers]
+    return ["".join(row) for row in rows] if as_text else rows
+
+
+def exact_match_rate(y: Any, predictions: list[Any], sample_weight: Doubles | None, name: str) -> float:
+    """The part of the predictions that are their targets, token by token."""
+    rows, _ = _rows(y, name)
+    if len(rows) != len(predictions):
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(predictions), len(rows)]}")
+    right = [list(row) == list(found) for row, found in zip(rows, predictions, strict=True)]
+    return float(np.average(right, weights=check_weights(sample_weight, len(right))))
+
+
+def _rows(y: Any, name: str) -> tuple[list[Any], bool]:
+    """The targets as lists of tokens, and whether they were texts, which are lists of characters."""
+    require_y(y, name)
+    y = detached(y, name)
+    form = "y is a list of targets, one per sequence, each a list of tokens (or a string: a list of characters)"
+    if isinstance(y, str) or not hasattr(y, "__len__"):
+        raise ValueError(f"{form}; got {y!r:.40}.")
+    rows = list(np.asarray(y)) if hasattr(y, "columns") else list(y)
+    texts = [isinstance(row, str) for row in rows]
+    if rows and all(texts):
+        return [list(row) for row in rows], True
+    for i, row in enumerate(rows):
+        if isinstance(row, (str, bytes)) or not (isinstance(row, (list, tuple)) or np.ndim(row) == 1):
+            raise ValueError(f"{form}; target {i} is {row!r:.40}.")
+        rows[i] = row.tolist() if hasattr(row, "tolist") else list(row)
+    return rows, False

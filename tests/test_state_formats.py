@@ -1,0 +1,63 @@
+"""Models that earlier releases have stored: they load, and answer with the same bits."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+
+FOLDER = Path(__file__).parent / "files"
+ANSWERS = {
+    "regressor": lambda model, X: model.predict(X),
+    "classifier": lambda model, X: model.predict_proba(X),
+    "transformer": lambda model, X: model.transform(X),
+    "seq2seq": lambda model, X: model.predict(X, return_scores=True)[1],
+    "language": lambda model, X: model.score_samples(["abc", "cabba"]),
+}
+
+
+def from_skops(path):
+    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+WAYS = {"pickle": lambda path: pickle.loads(path.read_bytes()), "skops": from_skops}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_models_of_format_1_answer_as_then(name, way):
+    model = WAYS[way](FOLDER / "format_1" / f"{name}.{way}")
+    stored = np.load(FOLDER / "format_1" / "answers.npz")
+    np.testing.assert_array_equal(ANSWERS[name](model, stored["X"]), stored[name])
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(ANSWERS[name](again, stored["X"]), stored[name])
+    assert model.__getstate__()["_format"] == 2
+    assert model.n_iter_ == 2
+
+
+def test_a_damaged_model_of_format_1_is_refused():
+    model = WAYS["pickle"](FOLDER / "format_1" / "regressor.pickle")
+
+    class Catcher:
+        """Takes the stored state as it is."""
+
+        def __setstate__(self, state):
+            self.state = state
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module, name):
+            return Catcher if module == "skrnn" else super().find_class(module, name)
+
+    with (FOLDER / "format_1" / "regressor.pickle").open("rb") as file:
+        state = Unpickler(file).load().state
+    for change in (
+        {"_target_form": "2d"},
+        {"_target_form": "other"},
+        {"_fitted_loss": {}},
+        {"_input_kind": "other"},
+        {"_spec": None},
+        {"n_outputs_": 3},
+    ):
+        with pytest.raises(ValueError, match="State does not fit"):
+            type(model).__new__(type(model)).__setstate__({**state, **change})
