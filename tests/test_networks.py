@@ -112,9 +112,9 @@ def test_network_module(options, x):
     assert set(state) == set(model.weights_)
     assert all(np.array_equal(state[name].numpy(), value) for name, value in model.weights_.items())
     assert not network.training
-    scaled = (x - model._fitted.inputs.mean) / model._fitted.inputs.scale
+    scaled = (x - model._fitted.scalings.inputs.mean) / model._fitted.scalings.inputs.scale
     outputs = network(torch.tensor(scaled, dtype=torch.float32)).detach().numpy()[:, 0]
-    mean, scale = model._fitted.outputs.mean[0], model._fitted.outputs.scale[0]
+    mean, scale = model._fitted.scalings.targets.mean[0], model._fitted.scalings.targets.scale[0]
     np.testing.assert_allclose((model.predict(x) - mean) / scale, outputs, rtol=1e-5, atol=1e-6)
     assert y.std() / 2 < scale < y.std() * 2  # the scaling is not the identity
 

@@ -113,9 +113,9 @@ def test_dropout_inside_a_module_is_for_training_only(X):
     network, inputs = noisy.network_, torch.from_numpy(X)
     assert torch.equal(network(inputs), network(inputs))
     assert set(network.state_dict()) == set(noisy.weights_)
-    scaled = (X - noisy._fitted.inputs.mean) / noisy._fitted.inputs.scale
+    scaled = (X - noisy._fitted.scalings.inputs.mean) / noisy._fitted.scalings.inputs.scale
     outputs = network(torch.tensor(scaled, dtype=torch.float32)).detach().numpy()[:, 0]
-    mean, scale = noisy._fitted.outputs.mean[0], noisy._fitted.outputs.scale[0]
+    mean, scale = noisy._fitted.scalings.targets.mean[0], noisy._fitted.scalings.targets.scale[0]
     np.testing.assert_allclose(noisy.predict(X), mean + scale * outputs, rtol=1e-5, atol=1e-5)
     network.train()
     assert not torch.equal(network(inputs), network(inputs))

@@ -139,9 +139,9 @@ HARM_OF_FITTED = {  # f is the fitted value inside the state
     "negative size": (lambda f: f["spec"].update(num_layers=-1), "positive int"),
     "many layers": (lambda f: f["spec"].update(num_layers=2**30), "1024 layers"),
     "unknown cell": (lambda f: f["spec"].update(cell="transformer"), "unknown cell"),
-    "wrong scaling": (lambda f: f["inputs"].update(mean=np.zeros(7)), "input_scaling"),
+    "wrong scaling": (lambda f: f["scalings"]["inputs"].update(mean=np.zeros(7)), "input_scaling"),
     "weights of another type": (lambda f: f.update(weights=[1, 2]), "weights_ is a list"),
-    "scale of zero": (lambda f: f["inputs"]["scale"].fill(0.0), "not above 0"),
+    "scale of zero": (lambda f: f["scalings"]["inputs"]["scale"].fill(0.0), "not above 0"),
     "readout of another task": (lambda f: f["spec"].update(readout="steps"), "not that of a classification"),
     "classes of another shape": (lambda f: f["task"].update(classes=np.zeros((2, 2))), "one entry for each output"),
     "too few classes": (lambda f: f["task"].update(classes=f["task"]["classes"][:1]), "one entry for each output"),
@@ -164,11 +164,11 @@ def test_bad_state_is_refused(harm):
 
 
 REGRESSION_HARM = {
-    "long target scaling": lambda s: s["outputs"].update(
-        {name: np.ones(3, value.dtype) for name, value in s["outputs"].items() if name != "kind"}
+    "long target scaling": lambda s: s["scalings"]["targets"].update(
+        {name: np.ones(3, value.dtype) for name, value in s["scalings"]["targets"].items() if name != "kind"}
     ),
-    "unknown feature": lambda s: s["outputs"].update(feature=np.array([9])),
-    "no target scaling": lambda s: s.update(outputs=None),
+    "unknown feature": lambda s: s["scalings"]["targets"].update(feature=np.array([9])),
+    "no target scaling": lambda s: s["scalings"].update(targets=None),
     "unknown loss": lambda s: s["task"]["loss"].update(name="zzz"),
     "more levels than outputs": lambda s: s["task"]["loss"].update(levels=[0.1, 0.5, 0.9]),
     "readout of another task": lambda s: s["spec"].update(readout="steps"),

@@ -36,7 +36,7 @@ def same_weights(a, b):
 
 def scaled_error(model, X, y):
     """Mean squared error in the units of the loss."""
-    return np.mean(((model.predict(X) - y) / model._fitted.outputs.scale[0]) ** 2)
+    return np.mean(((model.predict(X) - y) / model._fitted.scalings.targets.scale[0]) ** 2)
 
 
 def test_early_stopping_restores_the_best_epoch(data):

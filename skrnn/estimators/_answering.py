@@ -46,11 +46,12 @@ class AnsweringRNN(BaseRNN):
         self, fitted: Fitted, batch: SequenceBatch, want: Literal["outputs", "last", "states"] = "outputs"
     ) -> Iterator[tuple[Doubles, Integers]]:
         """What the network makes of the sequences, chunk by chunk."""
-        spec = fitted.spec
+        spec, weights, scaling = fitted.network
         device = resolve_device(self.device, spec)
-        options = {"device": device, "engine": resolve_engine(self.engine, spec, device)}
-        threads = count_threads(self.n_jobs)
-        return predict_outputs(spec, fitted.weights, fitted.inputs, batch, want=want, n_threads=threads, **options)
+        engine, threads = resolve_engine(self.engine, spec, device), count_threads(self.n_jobs)
+        return predict_outputs(
+            spec, weights, scaling, batch, want=want, device=device, engine=engine, n_threads=threads
+        )
 
     def _outputs(self, X: Any, beam_width: int = 1) -> tuple[Fitted, Doubles, Context]:
         """Outputs (n_samples, K), or (N, K) of all real steps if there is one per step; and what answers depend on."""
@@ -59,7 +60,7 @@ class AnsweringRNN(BaseRNN):
             values[np.arange(values.shape[1]) < lengths[:, None]] if fitted.spec.readout == "steps" else values
             for values, lengths in self._run(fitted, batch)
         ]
-        return fitted, np.concatenate(parts), Context(fitted.inputs, fitted.outputs, batch, beam_width)
+        return fitted, np.concatenate(parts), Context(fitted.scalings, batch, beam_width)
 
     def _answer(self, method: str, X: Any, beam_width: int = 1) -> Any:
         """What a method says of X, in the form of X."""

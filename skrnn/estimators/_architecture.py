@@ -18,7 +18,7 @@ _MAX_WEIGHTS = 2**31  # 8 GiB of float32, and the optimizer holds three more of 
 def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
     """The sizes of the network; one that no machine holds is refused, before anything is allocated."""
     spec = NetworkSpec(
-        input_size=data.inputs.input_size,
+        input_size=data.scalings.inputs.input_size,
         output_size=data.objective.n_outputs(data.training.n_targets),
         cell=parameters.cell,
         hidden_size=int(parameters.hidden_size),

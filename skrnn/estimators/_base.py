@@ -111,7 +111,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         task, targets = unread.read(y, batch, sample_weight, name)
         if before is not None:
             task.check_same(before.task, name)
-        scalings = None if before is None else (before.inputs, before.outputs)
+        scalings = None if before is None else before.scalings
         data = prepare(task, batch, columns, targets, scalings, parameters, name)
         del batch, targets  # with millions of windows, every array counts
         task.check_loss(lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), self.batch_size))))

@@ -13,7 +13,7 @@ from skrnn._types import Array, Singles
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
-from skrnn.objectives import TargetScaling
+from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling
 from skrnn.tasks import EveryStep, Task, task_from_plain, task_to_plain
 from skrnn.training import OPTIMIZERS, TrainingResult
@@ -32,7 +32,7 @@ class Fitted:
     columns : Columns
         What X looked like.
     spec : NetworkSpec
-    inputs, outputs : InputScaling, TargetScaling or None
+    scalings : Scalings
         Of X and of y.
     task : Task
         What y is.
@@ -48,8 +48,7 @@ class Fitted:
 
     columns: Columns
     spec: NetworkSpec
-    inputs: InputScaling
-    outputs: TargetScaling | None
+    scalings: Scalings
     task: Task
     n_outputs: int
     weights: dict[str, Singles]
@@ -64,8 +63,7 @@ class Fitted:
         return cls(
             data.columns,
             spec,
-            data.inputs,
-            data.outputs,
+            data.scalings,
             task,
             data.training.n_targets,
             dict(result.weights),
@@ -74,6 +72,11 @@ class Fitted:
             result.validation_loss_curve,
             float(result.best_loss),
         )
+
+    @property
+    def network(self) -> tuple[NetworkSpec, dict[str, Singles], InputScaling]:
+        """What a prediction runs: the network, its weights, and the scaling of its inputs."""
+        return self.spec, self.weights, self.scalings.inputs
 
     def training(self, optimizer: str) -> TrainingResult:
         """The training that it comes from, to go on with; another optimizer starts afresh."""
@@ -91,8 +94,8 @@ class Fitted:
             for field in fields(spec)
             if getattr(same, field.name) != getattr(self.spec, field.name)
         ]
-        if parameters.embedding_dim is None and parameters.scaling != self.inputs.kind:
-            words.append(f"scaling is {parameters.scaling!r}, was {self.inputs.kind!r} in the first fit")
+        if parameters.embedding_dim is None and parameters.scaling != self.scalings.inputs.kind:
+            words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
         if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
             words = ["the weights of cell have other shapes than in the first fit"]
         if words:
@@ -104,8 +107,7 @@ class Fitted:
             **{field.name: getattr(self, field.name) for field in fields(self)},
             "columns": self.columns.plain(),
             "spec": self.spec.plain(),
-            "inputs": self.inputs.plain(),
-            "outputs": None if self.outputs is None else self.outputs.plain(),
+            "scalings": self.scalings.plain(),
             "task": task_to_plain(self.task),
         }
 
@@ -118,8 +120,7 @@ class Fitted:
         built = {
             "columns": Columns.from_plain(values["columns"]),
             "spec": NetworkSpec.from_plain(values["spec"]),
-            "inputs": InputScaling.from_plain(values["inputs"]),
-            "outputs": None if values["outputs"] is None else TargetScaling.from_plain(values["outputs"]),
+            "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
         }
         fitted = cls(**{**values, **built})
@@ -132,16 +133,17 @@ class Fitted:
     def _check_sizes(self) -> None:
         """The network against the scalings, the columns and the task."""
         check_weights(self.spec, self.weights)
-        width = self.inputs.input_size
+        inputs, targets = self.scalings
+        width = inputs.input_size
         require(width == self.spec.input_size, f"the scaling has {width} inputs, the network {self.spec.input_size}")
-        require(len(self.inputs.mean) == self.columns.n_step_features, "the scaling has another number of features")
+        require(len(inputs.mean) == self.columns.n_step_features, "the scaling has another number of features")
         require(self.columns.vocabulary == self.spec.vocabulary, "categories_ do not fit the embeddings")
         require(type(self.n_outputs) is int and self.n_outputs >= 0, "n_outputs_ is not a number of targets")
-        if self.outputs is not None:
-            require(len(self.outputs.mean) == self.n_outputs, "target_scaling has another number of targets")
-            known = (self.outputs.feature >= 0) & (self.outputs.feature < len(self.inputs.mean))
+        if targets is not None:
+            require(len(targets.mean) == self.n_outputs, "target_scaling has another number of targets")
+            known = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
             require(bool(known.all()), "target_scaling has an unknown feature")
-        self.task.check_state(self.spec, self.outputs, self.n_outputs)
+        self.task.check_state(self.spec, targets, self.n_outputs)
 
     def _check_training(self) -> None:
         """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""

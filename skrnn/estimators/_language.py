@@ -57,24 +57,25 @@ class RNNLanguageModel(BaseRNN):
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int or None, default=64
-        Truncated back-propagation through time: an update for every so many tokens; the state is carried on from one
-        to the next, the gradient is not. Memory does not grow with the length of the texts. None: through whole texts.
+        Truncated back-propagation through time: an update for each chunk of this number of tokens; the state is carried
+        on from one to the next, the gradient is not. Memory does not grow with the length of the texts. None: through
+        whole texts.
     batch_size : int, default=32
-        Texts that are read side by side; at least 1. If there are fewer, long ones are cut into so many strands.
+        Texts that are read side by side; at least 1. If there are fewer, long ones are cut until there are this many.
     max_iter : int, default=100
         Epochs at most; at least 1.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
-        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when their
-        loss no longer improves, and restore the weights of the best epoch. Without it the training loss decides
-        when to stop, and the last weights stay.
+        Whether to hold out the last ``validation_fraction`` of the texts (after long ones are cut, see ``batch_size``),
+        stop when their loss no longer improves, and restore the weights of the best epoch. Without it the training loss
+        decides when to stop, and the last weights stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops.
     tol : float, default=1e-4
-        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+        Improvement of the cross-entropy of a token, in nats, that counts; at least 0.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
     random_state : int, RandomState instance or None, default=None
@@ -97,8 +98,8 @@ class RNNLanguageModel(BaseRNN):
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
-        where `predict` takes and gives the user's units.
+        The network in torch, built from ``weights_`` when asked for. It reads the numbers of tokens, from 1 on in the
+        order of ``categories_[0]`` (0: unknown), and returns scores whose softmax is the probability of each next one.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -307,7 +308,7 @@ class RNNLanguageModel(BaseRNN):
         temperature : float, default=1.0
             Log-probabilities are divided by it; above 0. Smaller is more predictable.
         top_k : int or None, default=None
-            Draw from so many most probable tokens only; at least 1. None: from all.
+            Draw from this number of the most probable tokens only; at least 1. None: from all.
         random_state : int, RandomState instance or None, default=None
             Of the draws.
 

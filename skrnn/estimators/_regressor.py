@@ -40,12 +40,12 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
     embedding_dim : int, default=None
-        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
-        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
-        rare ones are sometimes read as unknown. None: X holds numbers.
+        X holds categories, integers or strings, and each becomes this number of trained values; features of a step
+        have tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained
+        too: rare ones are sometimes read as unknown. None: X holds numbers.
     features_per_step : int or "all", default=1
-        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
-        Other forms of X have their own features and do not use it.
+        How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
+        one step. Other forms of X have their own features and do not use it.
     segment : int, default=None
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
@@ -63,9 +63,10 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     target_feature : int, list of int or None, default=None
         With ``scaling="last"`` or ``"window"``: the feature whose future each target is. A list is taken in turn: with
         [0, 2] the targets are features 0 and 2 one step ahead, features 0 and 2 two steps ahead, …. None: the only one.
-    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"} or Objective, default="squared_error"
         What is minimised, as a mean over the targets, in units of the scaled target. "huber" turns linear at 1.35
-        standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0.
+        standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0. An instance of a
+        subclass of `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
@@ -82,8 +83,8 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
-        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of this number of steps
+        (segments), counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100

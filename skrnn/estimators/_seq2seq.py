@@ -42,9 +42,9 @@ class RNNSeq2Seq(AnsweringRNN):
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
     embedding_dim : int, default=None
-        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
-        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
-        rare ones are sometimes read as unknown. None: X holds numbers.
+        X holds categories, integers or strings, and each becomes this number of trained values; features of a step
+        have tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained
+        too: rare ones are sometimes read as unknown. None: X holds numbers.
     target_embedding_dim : int, default=32
         Numbers that stand for a token where the decoder reads it; at least 1.
     attention : {"luong"} or None, default="luong"
@@ -52,8 +52,8 @@ class RNNSeq2Seq(AnsweringRNN):
         Manning, EMNLP 2015). None: it knows only the encoder's last state, which limits the length of what it can
         write.
     features_per_step : int or "all", default=1
-        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
-        Other forms of X have their own features and do not use it.
+        How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
+        one step. Other forms of X have their own features and do not use it.
     segment : int, default=None
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
@@ -88,8 +88,8 @@ class RNNSeq2Seq(AnsweringRNN):
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
-        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of this number of steps
+        (segments), counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -97,15 +97,15 @@ class RNNSeq2Seq(AnsweringRNN):
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
-        Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when their
-        loss no longer improves, and restore the weights of the best epoch. Without it the training loss decides
-        when to stop, and the last weights stay.
+        Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer improves, and
+        restore the weights of the best epoch. Without it the training loss decides when to stop, and the last
+        weights stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops.
     tol : float, default=1e-4
-        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+        Improvement of the cross-entropy of a token, in nats, that counts; at least 0.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
     random_state : int, RandomState instance or None, default=None
@@ -118,8 +118,8 @@ class RNNSeq2Seq(AnsweringRNN):
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is there.
     engine : {"auto", "compiled", "torch"}, default="auto"
-        What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
-        every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
+        What computes. Decoders run on torch, which "auto" and "torch" both take; "compiled", the engine of the other
+        estimators, is refused in `fit`.
 
     Attributes
     ----------
@@ -128,8 +128,9 @@ class RNNSeq2Seq(AnsweringRNN):
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
-        where `predict` takes and gives the user's units.
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and, as ``tokens``, what
+        the decoder has written so far: 0, and then numbers from 1 on in the order of ``tokens_``. It returns scores
+        whose softmax is the probability of each next one (0: the end).
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -341,7 +342,7 @@ class RNNSeq2Seq(AnsweringRNN):
             numbers = self._search(fitted, batch)[0]
         else:
             numbers = _tokens(fitted).numbers(y, batch.n_samples, type(self).__name__)
-        return predict_attention(fitted.spec, fitted.weights, fitted.inputs, batch, numbers, **self._resources(fitted))
+        return predict_attention(*fitted.network, batch, numbers, **self._resources(fitted))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences that is predicted exactly, token by token.
@@ -377,7 +378,7 @@ class RNNSeq2Seq(AnsweringRNN):
         longest = max(2 * _tokens(fitted).longest, 1) if self.max_length is None else int(self.max_length)
         search = Search(int(self.beam_width), float(self.length_penalty), longest)
         options = self._resources(fitted)
-        return predict_tokens(fitted.spec, fitted.weights, fitted.inputs, batch, search, **options)
+        return predict_tokens(*fitted.network, batch, search, **options)
 
     def _resources(self, fitted: Fitted) -> dict[str, Any]:
         return {"device": resolve_device(self.device, fitted.spec), "n_threads": count_threads(self.n_jobs)}

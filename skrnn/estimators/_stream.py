@@ -51,9 +51,9 @@ class Stream:
         if self.method not in choices:
             raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
         self._fitted, self._name = fitted, name
-        self._context = Context(fitted.inputs, fitted.outputs, None)
+        self._context = Context(fitted.scalings, None)
         self._network = NetworkStream(fitted.spec, fitted.weights)
-        scaling = fitted.inputs
+        scaling = fitted.scalings.inputs
         self._indicators = np.flatnonzero(scaling.indicators)
         raw = scaling.kind is None
         self._mean = np.zeros_like(scaling.mean) if raw else scaling.mean
@@ -175,7 +175,7 @@ class Stream:
 
 def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     """What cannot be followed step by step: the reason, and what to do."""
-    spec, scaling = fitted.spec, fitted.inputs.kind
+    spec, scaling = fitted.spec, fitted.scalings.inputs.kind
     reasons = [
         (not choices, *fitted.task.why_no_stream),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),

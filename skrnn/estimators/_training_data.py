@@ -8,7 +8,7 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn.estimators._parameters import Parameters
-from skrnn.objectives import Objective, TargetScaling
+from skrnn.objectives import Objective, Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows, keep_used_categories
 from skrnn.tasks import Targets, Task
 from skrnn.training import TrainingSet
@@ -26,8 +26,7 @@ class FitData:
 
     columns: Columns
     objective: Objective
-    inputs: InputScaling
-    outputs: TargetScaling | None
+    scalings: Scalings
     training: TrainingSet
     validation: TrainingSet | None
 
@@ -37,16 +36,16 @@ def prepare(
     batch: SequenceBatch,
     columns: Columns,
     targets: Targets,
-    scalings: tuple[InputScaling, TargetScaling | None] | None,
+    scalings: Scalings | None,
     parameters: Parameters,
     name: str,
 ) -> FitData:
     """Make the training set; ``scalings`` are kept if given, else learnt from it."""
-    held_out, kept = None, targets.weights
+    held_out, kept = None, targets.sample_weights
     if parameters.early_stopping:
         objective = task.objective(columns.vocabulary)
         held_out = _tail(batch, targets, parameters.validation_fraction, objective, name)
-        kept = targets.weights * ~held_out
+        kept = targets.sample_weights * ~held_out
     embeds = parameters.embedding_dim is not None
     if embeds and scalings is None:
         batch, categories = keep_used_categories(batch, columns.categories, kept > 0)
@@ -55,33 +54,30 @@ def prepare(
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
     del canonical, kept  # with millions of windows, every array counts
-    if scalings is not None:
-        inputs, outputs = scalings
-    else:
+    if scalings is None:
         if embeds:
             inputs = InputScaling.of_categories(batch.n_features)
         else:
-            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.weights)
-        outputs = task.fit_scaling(learnt, inputs, distinct, name)
+            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights)
+        scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
-    training = _make_set(task, distinct, learnt, inputs, outputs, unknown)
+    training = _make_set(task, distinct, learnt, scalings, unknown)
     validation = None
     if held_out is not None:
-        rest = np.flatnonzero(held_out & (targets.weights > 0))
-        part = Targets(_take(targets.values, rest), targets.weights[rest])
-        validation = _make_set(task, batch.take(rest), part, inputs, outputs, unknown)
-    return FitData(columns, task.objective(columns.vocabulary), inputs, outputs, training, validation)
+        rest = np.flatnonzero(held_out & (targets.sample_weights > 0))
+        part = Targets(_take(targets.values, rest), targets.sample_weights[rest])
+        validation = _make_set(task, batch.take(rest), part, scalings, unknown)
+    return FitData(columns, task.objective(columns.vocabulary), scalings, training, validation)
 
 
 def _make_set(
     task: Task,
     batch: SequenceBatch,
     targets: Targets,
-    inputs: InputScaling,
-    outputs: TargetScaling | None,
+    scalings: Scalings,
     unknown: tuple[Singles, ...],
 ) -> TrainingSet:
-    return TrainingSet(batch, inputs, *task.encode(targets, inputs, outputs, batch), unknown)
+    return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown)
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:
@@ -96,7 +92,7 @@ def _tail(batch: SequenceBatch, targets: Targets, fraction: float, objective: Ob
     A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where all
     rows are equal, as windows of a straight line are, there is nothing to keep apart.
     """
-    weights = targets.weights
+    weights = targets.sample_weights
     strata = objective.strata(targets.values) if isinstance(targets.values, np.ndarray) else None
     groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
     held_out = np.zeros(len(weights), dtype=bool)

@@ -59,12 +59,12 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     dropout : float, default=0.0
         Probability, in [0, 1), that an output of a layer is set to zero in training.
     embedding_dim : int, default=None
-        X holds categories, integers or strings, and each becomes so many trained numbers; features of a step have
-        tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained too:
-        rare ones are sometimes read as unknown. None: X holds numbers.
+        X holds categories, integers or strings, and each becomes this number of trained values; features of a step
+        have tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained
+        too: rare ones are sometimes read as unknown. None: X holds numbers.
     features_per_step : int or "all", default=1
-        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
-        Other forms of X have their own features and do not use it.
+        How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
+        one step. Other forms of X have their own features and do not use it.
     segment : int, default=None
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
         sequences get faster and remember further. None: no projection.
@@ -97,8 +97,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The gradient of a mini-batch is scaled down to this 2-norm if it is longer (Pascanu, Mikolov & Bengio, ICML
         2013). None: no bound.
     bptt_steps : int, default=None
-        Truncated back-propagation through time: gradients cross no boundary between blocks of so many steps (segments),
-        counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
+        Truncated back-propagation through time: gradients cross no boundary between blocks of this number of steps
+        (segments), counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int, default=32
         Sequences per update; at least 1. More are faster per epoch and need more epochs.
     max_iter : int, default=100
@@ -114,7 +114,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops.
     tol : float, default=1e-4
-        Improvement of the loss (in units of the scaled target) that counts; at least 0.
+        Improvement of the loss (of scaled numbers, or the cross-entropy in nats) that counts; at least 0.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, optimizer state and scaling.
     random_state : int, RandomState instance or None, default=None
@@ -135,8 +135,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns scaled outputs,
-        where `predict` takes and gives the user's units.
+        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns the outputs
+        that the ``objective`` asks for; the features of `transform` are the states of its `rnn`.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int

@@ -7,7 +7,7 @@ from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 from skrnn.objectives._self_supervised import Forecast, Reconstruction
 from skrnn.objectives._steps import EveryStep, EveryToken
-from skrnn.objectives._targets import TargetScaling
+from skrnn.objectives._targets import Scalings, TargetScaling
 
 __all__ = [
     "LOSSES",
@@ -24,6 +24,7 @@ __all__ = [
     "QuantileLoss",
     "Readout",
     "Reconstruction",
+    "Scalings",
     "SquaredError",
     "TargetScaling",
     "check_own_loss",

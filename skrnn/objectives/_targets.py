@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from skrnn._plain import require
 from skrnn._types import Doubles, Integers, Singles
 from skrnn.sequences import InputScaling, SequenceBatch, check_scaling, weighted_mean_and_scale
 
-__all__ = ["TargetScaling"]
+__all__ = ["Scalings", "TargetScaling"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +103,23 @@ class TargetScaling:
         level, spread = inputs.level_and_spread(batch)
         gain = spread[:, self.feature] / self.scale if self.kind == "window" else None
         return level[:, self.feature], gain
+
+
+class Scalings(NamedTuple):
+    """The scalings that a training set was given; ``targets`` None: they are not scaled, as classes."""
+
+    inputs: InputScaling
+    targets: TargetScaling | None
+
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return {"inputs": self.inputs.plain(), "targets": None if self.targets is None else self.targets.plain()}
+
+    @classmethod
+    def from_plain(cls, values: Any) -> Scalings:
+        """The checked scalings of a stored state."""
+        require(isinstance(values, dict) and set(values) == {"inputs", "targets"}, "the scalings are not known")
+        targets = values["targets"]
+        return cls(
+            InputScaling.from_plain(values["inputs"]), None if targets is None else TargetScaling.from_plain(targets)
+        )

@@ -11,8 +11,8 @@ import numpy as np
 from skrnn._plain import require
 from skrnn._types import Array, Doubles, Floats, Integers
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch, Objective, Readout, TargetScaling, softmax
-from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.objectives import MiniBatch, Objective, Readout, Scalings, TargetScaling, softmax
+from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Context, Targets, Task
 from skrnn.tasks._encoding import Encoded
 from skrnn.tasks._steps import arrange_steps
@@ -59,9 +59,7 @@ class Alignments(Task):
         assert self.classes is not None
         return UnalignedLabels(len(self.classes))
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         return encode_tokens(targets)
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Any:
@@ -89,9 +87,9 @@ class Alignments(Task):
         require(isinstance(as_text, bool), "the form of y is not known")
         return cls(classes, as_text)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         assert self.classes is not None
-        require(spec.readout == "steps" and outputs is None, "it is not that of a classification")
+        require(spec.readout == "steps" and scaling is None, "it is not that of a classification")
         require(len(self.classes) + 1 == spec.output_size, "classes_ has not one entry for each output")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Flags
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch, Objective, TargetScaling
+from skrnn.objectives import MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._encoding import Encoded, encode_rows
 from skrnn.tasks._reading import check_weights
@@ -26,15 +26,14 @@ class Targets:
     """
 
     values: Doubles | SequenceBatch | None
-    weights: Doubles
+    sample_weights: Doubles
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
     """What an answer depends on besides the outputs; ``batch`` None: a stream, which has no whole sequence."""
 
-    inputs: InputScaling
-    outputs: TargetScaling | None
+    scalings: Scalings
     batch: SequenceBatch | None
     beam_width: int = 1
 
@@ -116,15 +115,13 @@ class Task(Unread):
         """Refuse a loss of the user's own that is wrong on the first mini-batch, which is made only for it."""
 
     def fit_scaling(
-        self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str
+        self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str
     ) -> TargetScaling | None:
         """The scaling of the targets of a training set; None: they are not scaled, as classes."""
         return None
 
     @abstractmethod
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         """What is trained on."""
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Any:
@@ -149,7 +146,7 @@ class Task(Unread):
         """The checked task of a stored state, from values under the names of ``stored``."""
 
     @abstractmethod
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         """Refuse a network and a scaling of a stored state that are not those of the task."""
 
     def _read_weights(self, sample_weight: Any, batch: SequenceBatch) -> Doubles:
@@ -175,10 +172,8 @@ class RowTask(Task):
         """Factors on the weights of rows of targets (n, k); None: 1."""
         return None
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         assert isinstance(targets.values, np.ndarray)
-        factors = self.factors(targets.values, targets.weights)
-        weights = targets.weights if factors is None else targets.weights * factors
-        return encode_rows(targets.values, weights, inputs, outputs, batch)
+        factors = self.factors(targets.values, targets.sample_weights)
+        weights = targets.sample_weights if factors is None else targets.sample_weights * factors
+        return encode_rows(targets.values, weights, scalings, batch)

@@ -113,8 +113,8 @@ class _Labelled(RowTask):
         require(isinstance(classes, np.ndarray) and classes.ndim == 1, "classes_ has not one entry for each output")
         return cls(None, classes)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
-        good = outputs is None and spec.readout == "last"
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
+        good = scaling is None and spec.readout == "last"
         require(good, "it is not that of a classification")
         require(self.n_classes == spec.output_size, "classes_ has not one entry for each output")
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._types import Array, Doubles, Singles
-from skrnn.objectives import TargetScaling
-from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.objectives import Scalings
+from skrnn.sequences import SequenceBatch
 
 __all__ = ["Encoded", "encode_rows", "encode_steps"]
 
@@ -18,29 +18,28 @@ class Encoded(NamedTuple):
 
     values: Singles | SequenceBatch | None
     gain: Singles | None
-    weights: Doubles
+    sample_weights: Doubles
 
 
 def encode_rows(
     values: Doubles | None,
-    weights: Doubles,
-    inputs: InputScaling,
-    outputs: TargetScaling | None,
+    sample_weights: Doubles,
+    scalings: Scalings,
     batch: SequenceBatch,
 ) -> Encoded:
-    """One row of targets (n_samples, k) per sequence; class weights are part of the ``weights``."""
-    if not weights.any():
+    """One row of targets (n_samples, k) per sequence; class weights are part of the sample weights."""
+    if not sample_weights.any():
         raise ValueError(
             "class_weight leaves no sequence of the training or of the validation part with a weight above 0. Give "
             "more classes a positive weight."
         )
-    scale = len(weights) / weights.sum()
-    weights = weights if scale == 1 else weights * scale
+    scale = len(sample_weights) / sample_weights.sum()
+    weights = sample_weights if scale == 1 else sample_weights * scale
     if values is None:
         return Encoded(None, None, weights)
-    if outputs is None:
+    if scalings.targets is None:
         return Encoded(values.astype(np.float32), None, weights)
-    return Encoded(*outputs.encode(values, inputs, batch), weights)
+    return Encoded(*scalings.targets.encode(values, scalings.inputs, batch), weights)
 
 
 def encode_steps(targets: SequenceBatch, values: Array, by_step: Array, sample_weights: Doubles) -> SequenceBatch:

@@ -13,7 +13,7 @@ from skrnn._plain import require
 from skrnn._types import Array, Doubles, Flags
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import EveryStep as EveryStepLoss
-from skrnn.objectives import MiniBatch, Objective, TargetScaling
+from skrnn.objectives import MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._base import Context, RowTask, Targets, Task
 from skrnn.tasks._encoding import Encoded, encode_steps
@@ -82,26 +82,25 @@ class EveryStep(Task):
         self.base.check_loss(steps)
 
     def fit_scaling(
-        self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str
+        self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str
     ) -> TargetScaling | None:
         values, by_step = _parts(targets)
-        weights = np.repeat(targets.weights, _lengths(targets)) * by_step
+        weights = np.repeat(targets.sample_weights, _lengths(targets)) * by_step
         counted = weights > 0
-        return self.base.fit_scaling(Targets(values[counted], weights[counted]), inputs, batch, name)
+        return self.base.fit_scaling(Targets(values[counted], weights[counted]), scaling, batch, name)
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         values, by_step = _parts(targets)
         counted = by_step > 0
-        by_row = np.repeat(targets.weights, _lengths(targets))[counted]
+        by_row = np.repeat(targets.sample_weights, _lengths(targets))[counted]
         factors = self.base.factors(values[counted], by_step[counted] * by_row)
         if factors is not None:
             by_step = by_step.copy()
             by_step[counted] *= factors
-        scaled = values if outputs is None else outputs.encode(values, inputs, None)[0]
+        scaled = values if scalings.targets is None else scalings.targets.encode(values, None, None)[0]
         assert isinstance(targets.values, SequenceBatch)
-        return Encoded(encode_steps(targets.values, scaled, by_step, targets.weights), None, targets.weights)
+        steps = encode_steps(targets.values, scaled, by_step, targets.sample_weights)
+        return Encoded(steps, None, targets.sample_weights)
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Any:
         return self.base.answer(method, outputs, context)
@@ -124,9 +123,9 @@ class EveryStep(Task):
         require(isinstance(base, RowTask), "a task of time steps has no task of rows")
         return cls(base)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         require(spec.readout == "steps", "it is not that of a network with an output per step")
-        self.base.check_state(replace(spec, readout="last"), outputs, n_targets)
+        self.base.check_state(replace(spec, readout="last"), scaling, n_targets)
 
 
 def _weighted(values: Doubles, missing: Flags, sample_weight: Any, batch: SequenceBatch) -> Targets:

@@ -57,8 +57,8 @@ class NextToken(NextCategory):
             raise ValueError(f"{name} learns which token follows: at least one text needs two tokens.")
         return super().read(y, batch, sample_weight, name)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
-        super().check_state(spec, outputs, n_targets)
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
+        super().check_state(spec, scaling, n_targets)
         require(len(spec.vocabulary) == 1 and not spec.bidirectional, "it is not that of a language model")
 
 

@@ -112,12 +112,12 @@ class Numbers(RowTask):
         if loss_to_plain(self.loss)["name"] == "own":
             check_own_loss(self.loss, first())
 
-    def fit_scaling(self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
+    def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
         assert isinstance(targets.values, np.ndarray)
         kind = "mean" if self.loss.link == "log" and self.scaling is not None else self.scaling
         in_turn = kind in ("last", "window")
         features = self._features_in_turn(batch.n_features, targets.values.shape[1], name) if in_turn else None
-        return TargetScaling.fit(kind, targets.values, targets.weights, inputs, batch, features)
+        return TargetScaling.fit(kind, targets.values, targets.sample_weights, scaling, batch, features)
 
     def _features_in_turn(self, n_features: int, n_targets: int, name: str) -> Integers:
         """Numbers of the features whose futures the targets are, in turn."""
@@ -141,8 +141,9 @@ class Numbers(RowTask):
         return features.astype(np.intp)
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Doubles:
-        assert context.outputs is not None
-        y = context.outputs.decode(np.asarray(self.loss.decode(outputs)), context.inputs, context.batch)
+        scaling = context.scalings.targets
+        assert scaling is not None
+        y = scaling.decode(np.asarray(self.loss.decode(outputs)), context.scalings.inputs, context.batch)
         y = y[:, 0] if self.one_dimensional else y
         return y[..., 0] if self.levels and self.single else y
 
@@ -170,8 +171,8 @@ class Numbers(RowTask):
         require(task.single or bool(task.levels), "a loss without levels has one prediction for each target")
         return task
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
-        good = outputs is not None and (n_targets == 1 or not self.one_dimensional)
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
+        good = scaling is not None and (n_targets == 1 or not self.one_dimensional)
         require(good and spec.readout == self.loss.readout, "it is not that of a regression")
         sizes = spec.output_size == self.loss.n_outputs(n_targets)
         require(sizes, "the network has not one output for each target and level")

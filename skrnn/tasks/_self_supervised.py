@@ -10,7 +10,7 @@ import numpy as np
 from skrnn._plain import is_size, require
 from skrnn._types import Array
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import CrossEntropy, EveryStep, Forecast, Objective, Reconstruction, TargetScaling
+from skrnn.objectives import CrossEntropy, EveryStep, Forecast, Objective, Reconstruction, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._base import Targets, Task, Unread
 from skrnn.tasks._encoding import Encoded, encode_rows, encode_steps
@@ -33,14 +33,12 @@ class _WithoutY(Task):
 class _OfNumbers(_WithoutY):
     """The sequences are numbers."""
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
-        return encode_rows(None, targets.weights, inputs, outputs, batch)
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
+        return encode_rows(None, targets.sample_weights, scalings, batch)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         objective = self.objective(())
-        good = spec.readout == objective.readout and spec.output_size == objective.n_outputs(0) and outputs is None
+        good = spec.readout == objective.readout and spec.output_size == objective.n_outputs(0) and scaling is None
         require(good, f"it is not that of a {self.form} objective")
 
 
@@ -64,7 +62,7 @@ class NextStep(_OfNumbers):
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return Forecast(self.n_features, self.segment, self.segment_stride)
 
-    def fit_scaling(self, targets: Targets, inputs: InputScaling, batch: SequenceBatch, name: str) -> None:
+    def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> None:
         """Nothing to scale; but there has to be a next step."""
         if (batch.lengths <= self.segment).all():
             raise ValueError(
@@ -128,19 +126,17 @@ class NextCategory(_WithoutY):
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return EveryStep(CrossEntropy(vocabulary[0]))
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         values, by_step = _following(batch)
         here = SequenceBatch.one_after_another(values, batch.lengths)
-        return Encoded(encode_steps(here, values, by_step, targets.weights), None, targets.weights)
+        return Encoded(encode_steps(here, values, by_step, targets.sample_weights), None, targets.sample_weights)
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> NextCategory:
         return cls()
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
-        good = spec.readout == "steps" and spec.vocabulary[:1] == (spec.output_size,) and outputs is None
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
+        good = spec.readout == "steps" and spec.vocabulary[:1] == (spec.output_size,) and scaling is None
         require(good, "it is not that of a forecast of categories")
 
 

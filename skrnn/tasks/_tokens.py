@@ -10,9 +10,8 @@ import numpy as np
 from skrnn._plain import is_size, require
 from skrnn._types import Array, Doubles, Integers
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import CrossEntropy, EveryToken, Objective, TargetScaling
+from skrnn.objectives import CrossEntropy, EveryToken, Objective, Scalings, TargetScaling
 from skrnn.sequences import (
-    InputScaling,
     SequenceBatch,
     detached,
     kind_of_categories,
@@ -85,9 +84,7 @@ class Tokens(Task):
         assert self.tokens is not None
         return EveryToken(CrossEntropy(len(self.tokens) + 1))
 
-    def encode(
-        self, targets: Targets, inputs: InputScaling, outputs: TargetScaling | None, batch: SequenceBatch
-    ) -> Encoded:
+    def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         return encode_tokens(targets)
 
     @classmethod
@@ -98,9 +95,9 @@ class Tokens(Task):
         require(good and is_size(values["longest"], 0), "it is not that of a network that writes tokens")
         return cls(**values)
 
-    def check_state(self, spec: NetworkSpec, outputs: TargetScaling | None, n_targets: int) -> None:
+    def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         assert self.tokens is not None
-        good = spec.readout == "tokens" and spec.target_embedding_dim >= 1 and outputs is None
+        good = spec.readout == "tokens" and spec.target_embedding_dim >= 1 and scaling is None
         good = good and len(self.tokens) + 1 == spec.output_size
         require(good, "it is not that of a network that writes tokens")
 
@@ -143,8 +140,8 @@ def encode_tokens(targets: Targets) -> Encoded:
     """Token numbers are trained on as they are."""
     assert isinstance(targets.values, SequenceBatch)
     flat = targets.values.flat_steps()
-    steps = encode_steps(targets.values, flat[:, :-1], flat[:, -1], targets.weights)
-    return Encoded(steps, None, targets.weights)
+    steps = encode_steps(targets.values, flat[:, :-1], flat[:, -1], targets.sample_weights)
+    return Encoded(steps, None, targets.sample_weights)
 
 
 def in_form_of_y(numbers: list[Integers], tokens: Array, as_text: bool) -> list[Any]:

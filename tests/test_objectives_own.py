@@ -1,0 +1,159 @@
+"""A loss of the user's own, passed to the regressor: it trains, it is checked, and what is wrong with it is said."""
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skrnn import RNNRegressor
+from skrnn.objectives import HuberLoss, Objective, PoissonDeviance, QuantileLoss, SquaredError
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 5, 2))
+Y = X[:, :, 0].sum(axis=1)
+SMALL = {"hidden_size": 6, "max_iter": 5, "random_state": 0}
+
+
+@dataclass(frozen=True)
+class LogCosh(Objective):
+    """log cosh of ``steepness`` times the error, a mean over the targets."""
+
+    steepness: float = 1.0
+
+    def n_outputs(self, n_targets):
+        return n_targets
+
+    def loss(self, outputs, batch):
+        error = self.steepness * (outputs - batch.targets)
+        value = np.logaddexp(error, -error) - np.log(2)
+        return value.mean(axis=1), self.steepness * np.tanh(error) / outputs.shape[1]
+
+    def decode(self, outputs):
+        return outputs
+
+
+class Wrong(LogCosh):
+    """The same with something wrong."""
+
+    def __init__(self, change):
+        super().__init__()
+        object.__setattr__(self, "change", change)
+
+    def loss(self, outputs, batch):
+        return self.change(*super().loss(outputs, batch))
+
+
+def model(**parameters):
+    return RNNRegressor(**{**SMALL, **parameters})
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_it_trains(engine):
+    fitted = model(loss=LogCosh(), max_iter=60, engine=engine).fit(X, Y)
+    assert fitted.score(X, Y) > 0.9
+    assert fitted.loss_curve_[-1] < 0.1 * fitted.loss_curve_[0]
+    assert fitted.predict(X).shape == (60,)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize(
+    ("own", "name"), [(SquaredError(), "squared_error"), (HuberLoss(), "huber"), (PoissonDeviance(), "poisson")]
+)
+def test_an_instance_of_a_built_in_loss_is_that_loss(own, name, engine):
+    y = np.abs(Y)
+    one, other = (model(loss=loss, engine=engine).fit(X, y) for loss in (own, name))
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+
+
+def test_parameters_of_a_built_in_loss_count():
+    one, other = (model(loss=HuberLoss(delta)).fit(X, Y) for delta in (0.1, 1.35))
+    assert not np.array_equal(one.predict(X), other.predict(X))
+    levels = model(loss=QuantileLoss((0.1, 0.9))).fit(X, Y)
+    by_name = model(loss="quantile", quantile=[0.1, 0.9]).fit(X, Y)
+    np.testing.assert_array_equal(levels.predict(X), by_name.predict(X))
+    assert levels.score(X, Y) == by_name.score(X, Y)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_results_in_double_precision_are_taken(engine):
+    class Double(LogCosh):
+        def loss(self, outputs, batch):
+            value, slope = super().loss(outputs, batch)
+            return value.astype(np.float64), slope.astype(np.float64)
+
+    one, other = (model(loss=loss, engine=engine).fit(X, Y) for loss in (Double(), LogCosh()))
+    np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=1e-4, atol=1e-5)
+
+
+def test_several_targets_steps_and_ragged_sequences():
+    two = model(loss=LogCosh()).fit(X, np.column_stack([Y, -Y]))
+    assert two.predict(X).shape == (60, 2)
+    ragged = [x[: 2 + i % 4] for i, x in enumerate(X)]
+    steps = model(loss=LogCosh(), return_sequences=True).fit(ragged, [x.cumsum(axis=0)[:, 0] for x in ragged])
+    assert [len(row) for row in steps.predict(ragged)] == [len(x) for x in ragged]
+
+
+def test_it_is_cloned_searched_stored_and_gone_on_with(tmp_path):
+    search = GridSearchCV(model(), {"loss": [LogCosh(0.5), LogCosh(2.0), "huber"]}, cv=2).fit(X, Y)
+    assert isinstance(search.best_estimator_.predict(X), np.ndarray)
+    fitted = clone(model(loss=LogCosh(2.0), warm_start=True)).fit(X, Y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    again.fit(X, Y)
+    fitted.fit(X, Y)
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    assert fitted.n_iter_ == 10
+    with pytest.raises(ValueError, match="cannot go on training with loss='LogCosh'; the first fit had"):
+        fitted.set_params(loss=LogCosh(3.0)).fit(X, Y)
+
+
+WRONG = {
+    "sign": (lambda value, slope: (value, -slope), "the gradient is not that of the loss"),
+    "factor": (lambda value, slope: (value, 2 * slope), "100% of the sequences differ"),
+    "sum for mean": (lambda value, slope: (value.mean(), slope), r"losses of shape \(\) and a gradient of shape"),
+    "axis": (lambda value, slope: (value[:, None], slope), "losses of shape"),
+    "transposed": (lambda value, slope: (value, slope.T), "are expected"),
+    "one value": (lambda value, slope: value, "loss returned a ndarray"),
+    "not finite": (lambda value, slope: (value, slope * np.inf), "not finite"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_loss_is_refused_before_training(wrong):
+    change, message = WRONG[wrong]
+    estimator = model(loss=Wrong(change))
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, np.column_stack([Y, -Y, Y]))
+    assert not hasattr(estimator, "weights_")
+
+
+def test_wrong_sizes_are_refused():
+    class NoOutput(LogCosh):
+        def n_outputs(self, n_targets):
+            return 0
+
+    class Narrow(LogCosh):
+        def decode(self, outputs):
+            return outputs[:, 0]
+
+    with pytest.raises(ValueError, match=r"n_outputs\(1\) is 0; an int of at least 1"):
+        model(loss=NoOutput()).fit(X, Y)
+    with pytest.raises(ValueError, match=r"decode turns outputs .* \(32, 1\) is expected"):
+        model(loss=Narrow()).fit(X, Y)
+    with pytest.raises(InvalidParameterError, match="'loss' parameter of RNNRegressor"):
+        model(loss=LogCosh).fit(X, Y)
+
+
+def test_its_domain_and_its_link_are_its_own():
+    class Positive(PoissonDeviance):
+        least_target = 1.0
+
+    with pytest.raises(ValueError, match=r"loss='Positive' needs y >= 1, got 0\.5"):
+        model(loss=Positive()).fit(X, np.full(60, 0.5))
+    with pytest.raises(InvalidParameterError, match="loss='Positive' has a log link"):
+        model(loss=Positive(), scaling="last").fit(X, np.abs(Y) + 1)
+    assert (model(loss=Positive()).fit(X, np.abs(Y) + 1).predict(X) > 0).all()
