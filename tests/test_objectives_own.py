@@ -69,6 +69,20 @@ def test_an_instance_of_a_built_in_loss_is_that_loss(own, name, engine):
     np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
+@pytest.mark.parametrize("scaling", ["standard", "window", "last", None])
+def test_every_scaling_is_undone_for_it(scaling):
+    """A copy of the squared error, which knows nothing of gains, ends where the squared error does."""
+
+    class Copy(LogCosh):
+        def loss(self, outputs, batch):
+            error = outputs - batch.targets
+            return (error**2).mean(axis=1), 2 * error / error.shape[1]
+
+    options = {"scaling": scaling, "target_feature": 0}
+    one, other = (model(loss=loss, **options).fit(X + 5, Y + 5) for loss in (Copy(), "squared_error"))
+    np.testing.assert_allclose(one.predict(X + 5), other.predict(X + 5), rtol=1e-4, atol=1e-4)
+
+
 def test_parameters_of_a_built_in_loss_count():
     one, other = (model(loss=HuberLoss(delta)).fit(X, Y) for delta in (0.1, 1.35))
     assert not np.array_equal(one.predict(X), other.predict(X))

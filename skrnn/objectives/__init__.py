@@ -2,7 +2,15 @@
 
 from skrnn.objectives._base import MiniBatch, Objective, Readout
 from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, softmax
-from skrnn.objectives._named import LOSSES, check_own_loss, loss_from_plain, loss_to_plain, name_of_loss, same_loss
+from skrnn.objectives._named import (
+    LOSSES,
+    OwnLoss,
+    check_own_loss,
+    loss_from_plain,
+    loss_to_plain,
+    name_of_loss,
+    same_loss,
+)
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 from skrnn.objectives._self_supervised import Forecast, Reconstruction
@@ -20,6 +28,7 @@ __all__ = [
     "MiniBatch",
     "MultilabelCrossEntropy",
     "Objective",
+    "OwnLoss",
     "PoissonDeviance",
     "QuantileLoss",
     "Readout",

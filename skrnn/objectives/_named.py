@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from skrnn._plain import require
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Floats
 from skrnn.objectives._base import MiniBatch, Objective
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 
-__all__ = ["LOSSES", "check_own_loss", "loss_from_plain", "loss_to_plain", "name_of_loss", "same_loss"]
+__all__ = ["LOSSES", "OwnLoss", "check_own_loss", "loss_from_plain", "loss_to_plain", "name_of_loss", "same_loss"]
 
 LOSSES: dict[str, type[Objective]] = {
     "squared_error": SquaredError,
@@ -21,6 +21,29 @@ LOSSES: dict[str, type[Objective]] = {
     "huber": HuberLoss,
     "poisson": PoissonDeviance,
 }
+
+
+@dataclass(frozen=True)
+class OwnLoss(Objective):
+    """A loss of the user's own, which need not know of gains and of the precision of the outputs."""
+
+    base: Objective
+
+    def n_outputs(self, n_targets: int) -> int:
+        return self.base.n_outputs(n_targets)
+
+    def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        if batch.gain is None:
+            value, slope = self.base.loss(outputs, batch)
+        else:
+            gain = np.repeat(batch.gain, outputs.shape[1] // batch.gain.shape[1], axis=1)
+            value, slope = self.base.loss(outputs * gain, replace(batch, gain=None))
+            slope = slope * gain
+        return np.asarray(value, outputs.dtype), np.asarray(slope, outputs.dtype)
+
+    def decode(self, outputs: Floats) -> Floats:
+        return self.base.decode(outputs)
+
 
 _STEP = 1e-4  # of the difference quotients
 _TOLERATED = 0.2  # part of the sequences whose quotient may differ: a kink lies between the two points
@@ -78,8 +101,7 @@ def check_own_loss(objective: Objective, batch: MiniBatch) -> None:
     """
     assert batch.targets is not None
     label, (n, n_targets) = f"loss={objective!r}", batch.targets.shape
-    gain = None if batch.gain is None else batch.gain.astype(np.float64)
-    batch = replace(batch, targets=batch.targets.astype(np.float64), gain=gain)
+    batch = replace(batch, targets=batch.targets.astype(np.float64), gain=None)
     n_outputs = objective.n_outputs(n_targets)
     if not isinstance(n_outputs, (int, np.integer)) or n_outputs < 1:
         raise ValueError(f"{label}: n_outputs({n_targets}) is {n_outputs!r}; an int of at least 1 is expected.")

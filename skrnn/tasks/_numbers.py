@@ -16,6 +16,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import (
     MiniBatch,
     Objective,
+    OwnLoss,
     QuantileLoss,
     SquaredError,
     TargetScaling,
@@ -106,10 +107,15 @@ class Numbers(RowTask):
             )
 
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
-        return self.loss
+        return OwnLoss(self.loss) if self._is_own else self.loss
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the loss is the user's, and so has to be checked."""
+        return bool(loss_to_plain(self.loss)["name"] == "own")
 
     def check_loss(self, first: Callable[[], MiniBatch]) -> None:
-        if loss_to_plain(self.loss)["name"] == "own":
+        if self._is_own:
             check_own_loss(self.loss, first())
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
