@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from skrnn.networks import NetworkSpec, forward, initial_weights
-from skrnn.networks._forward import Forward
+from skrnn.networks.torch._forward import Forward
 
 KINDS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 

@@ -1,6 +1,7 @@
 """The compiled engine computes what torch computes: outputs, every gradient, and the weights after twenty epochs."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from sklearn.base import clone
 
 from skrnn import RNNRegressor
 from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
-from skrnn.networks import _compiled as compiled
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import TrainingConfig, TrainingSet, train
@@ -119,15 +119,15 @@ def test_outputs_and_gradients_are_those_of_torch(cell, form, ragged, block):
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     """The control: a derivative that forgets one step of the recurrence."""
-    plain, backward = compiled._CELLS[cell]
+    spec = make_spec((cell, "tanh"), {})
+    kernels = spec.make_cell().kernels
 
     def forgetful(x, weights, saved, d_out, *rest):
         d_out = d_out.copy()
         d_out[-1] *= 1.001
-        backward(x, weights, saved, d_out, *rest)
+        kernels.backward(x, weights, saved, d_out, *rest)
 
-    monkeypatch.setitem(compiled._CELLS, cell, (plain, forgetful))
-    spec = make_spec((cell, "tanh"), {})
+    monkeypatch.setattr(type(spec.make_cell()), "kernels", replace(kernels, backward=forgetful))
     weights, (x, lengths) = random_weights(spec, 3), make_inputs(False)
     arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
     assert largest_difference(by_kernels(*arguments)[1], by_torch(*arguments)[1]) > 1e-4
@@ -207,7 +207,7 @@ def test_mini_batches_split_among_threads(form, ragged):
     for n_threads in (1, 2, 3):
         network = ThreadedNetwork(spec, weights, None, n_threads)
         outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
-        assert len(network.spans) > 1, "the case is large enough to be split"
+        assert len(network.slices) > 1, "the case is large enough to be split"
         network.backward(arguments[4](outputs))
         network.close()
         results.append((outputs, network.gradient))

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,22 +119,24 @@ def test_without_numba_torch_trains_and_one_warning_says_so():
         "    print(error)\n"
     )
     first, second = fresh(code).stdout.splitlines()
-    assert first.startswith("1 The compiled engine is not there (ModuleNotFoundError: ")
+    assert first.startswith("1 The compiled engine is not available (ModuleNotFoundError: ")
     assert "Install numba, or set engine='torch'" in first
     assert second.startswith("engine='compiled' cannot compile its kernels here (ModuleNotFoundError: ")
 
 
 def test_kernels_that_do_not_compile_are_no_end(monkeypatch):
-    from skrnn.networks import _compiled, _engine
+    from skrnn.networks import _engine
+    from skrnn.networks.cells._gru import GRUCell
 
     def broken(*arguments):
         raise RuntimeError("no such target")
 
-    monkeypatch.setitem(_compiled._CELLS, "gru", (broken, broken))
+    kernels = replace(GRUCell(1).kernels, forward=broken, backward=broken)
+    monkeypatch.setattr(GRUCell, "kernels", kernels)
     for cache in (_engine._trouble, _engine._warn_once):
         cache.cache_clear()
     try:
-        with pytest.warns(UserWarning, match=r"not there \(RuntimeError: no such target\)"):
+        with pytest.warns(UserWarning, match=r"not available \(RuntimeError: no such target\)"):
             model = RNNRegressor(max_iter=1, random_state=0).fit(X, Y)
         assert np.isfinite(model.predict(X)).all()
     finally:

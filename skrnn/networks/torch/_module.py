@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks._forward import forward
-from skrnn.networks._module_cell import ModuleCell
-from skrnn.networks._spec import NetworkSpec
+from skrnn._types import NetworkWeights
+from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks.torch._forward import forward
 
 __all__ = ["SequenceModule"]
 
 
 class SequenceModule(torch.nn.Module):
-    """A fitted network. Its `state_dict` has the names of ``weights_``; ``rnn`` is torch's own module.
+    """A fitted network. Its `state_dict` has the names of ``weights_``; ``rnn`` is torch's own module, where torch has
+    one of the cell.
 
     It reads what the estimator's scaling makes of X: float32 (n_samples, n_timesteps, input_size), with zeros as
     padding behind the last step, and returns the head's outputs.
     """
 
-    def __init__(self, spec: NetworkSpec, weights: Mapping[str, NDArray[np.float32]]):
+    def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
         super().__init__()
         self.spec = spec
         self.cell = spec.make_cell()
         with torch.device("meta"):
             self._build(spec)
         state = {name: torch.tensor(value) for name, value in weights.items()}
-        self.load_state_dict(state, strict=not isinstance(self.cell, ModuleCell), assign=True)
+        self.load_state_dict(state, strict=isinstance(spec.cell, str), assign=True)
 
     def _build(self, spec: NetworkSpec) -> None:
         if spec.vocabulary:
@@ -39,10 +38,9 @@ class SequenceModule(torch.nn.Module):
             self.embedding = torch.nn.ModuleList(tables)
         if spec.segment is not None:
             self.segment = torch.nn.Linear(spec.segment * spec.step_size, spec.hidden_size)
-        first = spec.step_size if spec.segment is None else spec.hidden_size
-        self.rnn = self._recurrence("rnn.", first, spec.num_layers, spec.bidirectional)
-        if spec.readout == "decoder":
-            self.decoder = self._recurrence("decoder.", spec.state_size, 1, False)
+        self.rnn = self._recurrence([recurrence for layer in spec.layers() for recurrence in layer])
+        if spec.decoder_layers():
+            self.decoder = self._recurrence(spec.decoder_layers())
         own_state = spec.readout in ("decoder", "tokens")
         if spec.readout == "tokens":
             self._build_decoder(spec)
@@ -53,22 +51,12 @@ class SequenceModule(torch.nn.Module):
         hidden, states = spec.hidden_size, spec.state_size
         self.decoder_embedding = torch.nn.Embedding(spec.output_size, spec.target_embedding_dim)
         self.bridge = torch.nn.Linear(states, spec.num_layers * hidden)
-        self.decoder = self._recurrence("decoder.", spec.target_embedding_dim, spec.num_layers, False)
         if spec.attention is not None:
             self.attention = torch.nn.Linear(states, hidden, bias=False)
             self.combine = torch.nn.Linear(states + hidden, hidden)
 
-    def _recurrence(self, prefix: str, size: int, num_layers: int, bidirectional: bool) -> torch.nn.Module:
-        spec, cell = self.spec, self.cell
-        if isinstance(cell, ModuleCell):
-            sizes = [(suffix[1:], n) for p, suffix, n in spec.cell_sizes() if p == prefix]
-            with torch.device("cpu"):
-                return torch.nn.ModuleDict({name: cell.fresh().module(n) for name, n in sizes})
-        options: dict[str, Any] = {"batch_first": True, "num_layers": num_layers, "bidirectional": bidirectional}
-        if spec.cell == "rnn":
-            return torch.nn.RNN(size, spec.hidden_size, nonlinearity=spec.nonlinearity, **options)
-        kind = torch.nn.GRU if spec.cell == "gru" else torch.nn.LSTM
-        return kind(size, spec.hidden_size, **options)
+    def _recurrence(self, recurrences: list[Recurrence]) -> torch.nn.Module:
+        return self.cell.torch_module([(recurrence.suffix, recurrence.size) for recurrence in recurrences])
 
     def forward(self, x: Tensor, lengths: Any = None, tokens: Tensor | None = None) -> Tensor:
         """Outputs (n_samples, n_outputs), or one per time step; lengths None: all steps are real.
