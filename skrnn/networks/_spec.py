@@ -98,14 +98,12 @@ class NetworkSpec:
 
     def layers(self) -> list[list[Recurrence]]:
         """The recurrent layers, each with its directions, in the order of computation."""
-        first = self.step_size if self.segment is None else self.hidden_size
-        return [
-            [
-                Recurrence("rnn.", f"_l{layer}{direction}", self.state_size if layer else first)
-                for direction in self.directions
-            ]
-            for layer in range(self.num_layers)
-        ]
+        directions, size = self.directions, self.step_size if self.segment is None else self.hidden_size
+        layers = []
+        for layer in range(self.num_layers):
+            layers.append([Recurrence("rnn.", f"_l{layer}{direction}", size) for direction in directions])
+            size = self.hidden_size * len(directions)
+        return layers
 
     def decoder_layers(self) -> list[Recurrence]:
         """The layers of the decoder, if there is one."""

@@ -38,8 +38,8 @@ class Kernels:
         multiple of it; 0: never cut.
     run : callable
         ``run(x, lengths, reverse, weights, states, out, *options)`` predicts from x (B, T, F), with transposed weights.
-        It changes the states, ``n_states`` arrays (B, H) of which h is the first, to those after the last step, and
-        writes h into out (B, T, H), which stays untouched in the padding.
+        It changes the states (``n_states``, B, H), of which h is the first, to those after the last step, and writes h
+        into out (B, T, H), which stays untouched in the padding.
     n_gates : int
     n_gate_gradients : int
         Arrays (T, B, H) in d_gates.

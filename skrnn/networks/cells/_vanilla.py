@@ -103,7 +103,7 @@ def step(sums: Array, inner: Array, h: Array, relu: bool) -> None:
 
 
 @row_kernel
-def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Arrays, out: Array, relu: bool) -> None:
+def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array, relu: bool) -> None:
     """Predictions: the states h."""
     w_ih, w_hh, b_ih, b_hh = weights
     for begin in range(0, x.shape[0], SIDE_BY_SIDE):
@@ -112,12 +112,12 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Arrays
         x_t, sums, inner = np.empty((n, x.shape[2])), np.empty((n, b_ih.size)), np.empty((n, b_hh.size))
         for t in range(lengths[rows].max()):
             input_sums(x[rows], t, lengths[rows], reverse, w_ih, b_ih, x_t, sums)
-            state_sums(states[0][rows], w_hh, b_hh, inner)
+            state_sums(states[0, rows], w_hh, b_hh, inner)
             for i in range(n):
                 b = begin + i
                 if t < lengths[b]:
-                    step(sums[i], inner[i], states[0][b], relu)
-                    out[b, place(t, lengths[b], reverse)] = states[0][b]
+                    step(sums[i], inner[i], states[0, b], relu)
+                    out[b, place(t, lengths[b], reverse)] = states[0, b]
 
 
 _TANH = Kernels(forward, backward, run, n_gates=1, n_gate_gradients=1, options=(False,))

@@ -54,7 +54,7 @@ def run_direction(
     """Outputs (B, T, H) and last states (B, H) of one layer in one direction."""
     kernels, own = kernels_of(cell), layer_weights(cell, weights, recurrence)
     out = np.zeros((*x.shape[:2], cell.hidden_size))
-    states = tuple(np.zeros((len(x), cell.hidden_size)) for _ in range(kernels.n_states))
+    states = np.zeros((kernels.n_states, len(x), cell.hidden_size))
     kernels.run(x, lengths, recurrence.reverse, own, states, out, *kernels.options)
     return out, states[0]
 

@@ -56,6 +56,5 @@ class NetworkStream:
         kernels = kernels_of(self.cell)
         x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
         for weights, state in zip(self.layers, self.states, strict=True):
-            own = tuple(state[: kernels.n_states, None])
-            kernels.run(x, lengths, False, weights, own, out, *kernels.options)
+            kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
             x = out  # kernels read a step before they write it
