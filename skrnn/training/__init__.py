@@ -3,9 +3,11 @@
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._ctc import UnalignedLabels
 from skrnn.training._loop import train
+from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 
 __all__ = [
+    "OPTIMIZERS",
     "Observer",
     "Progress",
     "TrainingConfig",
