@@ -13,16 +13,20 @@ from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks.cells import Cell, glorot
 
 __all__ = [
+    "UNBIASED",
     "cell_weights",
     "check_weights",
     "embedding_shapes",
     "frozen_names",
     "initial_weights",
     "parameter_shapes",
+    "projections",
 ]
 
 Shapes = dict[str, tuple[int, ...]]
+Matrices = dict[str, tuple[int, int]]
 
+UNBIASED = frozenset({"attention"})  # projections without a bias; one of the keys would change no attention
 _EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
 
 
@@ -34,12 +38,12 @@ def frozen_names(spec: NetworkSpec) -> frozenset[str]:
     )
 
 
-def embedding_shapes(spec: NetworkSpec) -> Shapes:
+def embedding_shapes(spec: NetworkSpec) -> Matrices:
     """Name and shape of the table of each category input; its first row is for unknown and missing ones."""
     return {f"embedding.{i}.weight": (size, spec.embedding_dim) for i, size in enumerate(spec.vocabulary)}
 
 
-def _tables(spec: NetworkSpec) -> Shapes:
+def _tables(spec: NetworkSpec) -> Matrices:
     """All tables: those of the inputs, and that of the tokens which a decoder reads."""
     written = {"decoder_embedding.weight": (spec.output_size, spec.target_embedding_dim)}
     return {**embedding_shapes(spec), **(written if spec.readout == "tokens" else {})}
@@ -51,9 +55,9 @@ def cell_weights(cell: Cell, weights: Mapping[str, Any], recurrence: Recurrence)
     return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
 
 
-def _projections(spec: NetworkSpec) -> Shapes:
+def projections(spec: NetworkSpec) -> Matrices:
     """Linear maps around the recurrence: name of the module to (out, in)."""
-    shapes: Shapes = {}
+    shapes: Matrices = {}
     if spec.segment is not None:
         shapes["segment"] = (spec.hidden_size, spec.segment * spec.step_size)
     if spec.readout == "tokens":
@@ -68,13 +72,14 @@ def _projections(spec: NetworkSpec) -> Shapes:
 
 def parameter_shapes(spec: NetworkSpec) -> Shapes:
     """Name and shape of every weight, without allocating any of a built-in cell."""
-    cell, shapes = spec.make_cell(), _tables(spec)
+    cell = spec.make_cell()
+    shapes: Shapes = {**_tables(spec)}
     for prefix, suffix, size in spec.cell_sizes():
         for name, shape in cell.shapes(size).items():
             shapes[cell.full_name(prefix, name, suffix)] = shape
-    for name, shape in _projections(spec).items():
+    for name, shape in projections(spec).items():
         shapes[f"{name}.weight"] = shape
-        if name != "attention":  # a bias of the keys would change no attention
+        if name not in UNBIASED:
             shapes[f"{name}.bias"] = shape[:1]
     return shapes
 
@@ -88,9 +93,9 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Si
         cell = spec.make_cell(int(rng.integers(1 << 31)))
         for name, value in cell.initial(size, rng).items():
             weights[cell.full_name(prefix, name, suffix)] = value.astype(np.float32)
-    for name, (n_out, n_in) in _projections(spec).items():
+    for name, (n_out, n_in) in projections(spec).items():
         weights[f"{name}.weight"] = glorot((n_out, n_in), n_in, n_out, rng).astype(np.float32)
-        if name != "attention":
+        if name not in UNBIASED:
             weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
     return weights
 

@@ -20,7 +20,7 @@ __all__ = ["Cell", "Kernels", "glorot"]
 
 @dataclass(frozen=True)
 class Kernels:
-    """The compiled code of a cell: one layer in one direction, all time steps; and the buffers that it works in.
+    """The compiled code of a cell, for one layer in one direction, and the buffers that this code works in.
 
     In what follows there are T steps, B rows, F features, H hidden units and G gates; ``weights`` is a tuple in the
     order of `Cell.shapes`. In training arrays are float32 and time comes first, in predictions they are float64.
@@ -96,7 +96,7 @@ class Cell(ABC):
         """Outputs (B, T, H) and the state after the last step; state None is zero."""
 
     def first_state(self, h: Tensor) -> Any:
-        """The state in front of the first step of which a decoder knows h (1, B, H)."""
+        """The state that a decoder begins with, of which it knows h (1, B, H)."""
         return h
 
     def zero_state(self, x: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class Cell(ABC):
     def torch_module(self, sizes: list[tuple[str, int]]) -> Module:
         """A module that holds the weights of layers with these suffixes and input sizes, under their names.
 
-        The values are of no matter. torch's own module where it has one of the cell, or else a bare one.
+        It is torch's own module where torch has one of the cell, or else a bare one. Nothing reads its first values.
         """
         import torch
 

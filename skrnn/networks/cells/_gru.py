@@ -15,6 +15,7 @@ from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
+    Arrays,
     column_sums,
     gate_gradients,
     gate_panels,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["GRUCell"]
-
-Arrays = tuple[Array, ...]
 
 
 @kernel()

@@ -12,6 +12,7 @@ from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
+    Arrays,
     gate_gradients,
     gate_panels,
     input_products,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["VanillaCell"]
-
-Arrays = tuple[Array, ...]
 
 
 @kernel()

@@ -11,7 +11,7 @@ from skrnn.networks.kernels._moves import (
     take_last,
     turn,
 )
-from skrnn.networks.kernels._primitives import add_or_set, column_sums, kernel, sigmoid, tanh, transpose
+from skrnn.networks.kernels._primitives import Arrays, add_or_set, column_sums, kernel, place, sigmoid, tanh, transpose
 from skrnn.networks.kernels._products import (
     gate_gradients,
     gate_panels,
@@ -26,13 +26,13 @@ from skrnn.networks.kernels._rows import (
     add_product,
     input_sums,
     logistic,
-    place,
     row_kernel,
     state_sums,
 )
 
 __all__ = [
     "SIDE_BY_SIDE",
+    "Arrays",
     "add_or_set",
     "add_product",
     "column_sums",

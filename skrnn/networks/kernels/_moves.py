@@ -8,15 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import column_sums, kernel
+from skrnn.networks.kernels._primitives import column_sums, kernel, place
 
 __all__ = ["fill", "head", "head_backward", "look_up", "look_up_backward", "parted", "put_last", "take_last", "turn"]
-
-
-@kernel(nogil=False)
-def turned(t: int, length: int, reverse: bool) -> int:
-    """The step that stands at t when a sequence is read in a direction; padding stays where it is."""
-    return length - 1 - t if reverse and t < length else t
 
 
 @kernel(nogil=False)
@@ -26,7 +20,7 @@ def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -
     n_features = x.shape[2] - 1
     for b in range(n_rows):
         for t in range(n_steps):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             row = source[b, s] if by_row else source[s, b]
             for j in range(n_features):
                 x[t, b, j] = row[j]
@@ -62,7 +56,7 @@ def turn(out: Array, lengths: Array, reverse: bool, offset: int, joined: Array) 
     n_steps, n_rows, hidden = out.shape
     for t in range(n_steps):
         for b in range(n_rows):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             for j in range(hidden):
                 joined[t, b, offset + j] = out[s, b, j]
 
@@ -73,7 +67,7 @@ def parted(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array
     n_steps, n_rows, hidden = out.shape
     for t in range(n_steps):
         for b in range(n_rows):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             for j in range(hidden):
                 out[t, b, j] = joined[s, b, offset + j]
 

@@ -1,4 +1,4 @@
-"""What the compiled kernels are made of: how they are compiled, activations that vectorise, sums.
+"""What the compiled kernels are made of: how they are compiled, activations that vectorise, sums, the order of time.
 
 Numba's cache looks at the file of the kernel that is called, not at this one: after a change here, delete the ``*.nbi``
 files of the package.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from skrnn._types import Array
 
-__all__ = ["add_or_set", "column_sums", "kernel", "sigmoid", "tanh", "transpose"]
+__all__ = ["Arrays", "add_or_set", "column_sums", "kernel", "place", "sigmoid", "tanh", "transpose"]
+
+Arrays: TypeAlias = tuple[Array, ...]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -89,6 +91,12 @@ def tanh(x: Any) -> Any:
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) of a float32."""
     return _HALF * tanh(_HALF * x) + _HALF
+
+
+@kernel()
+def place(t: int, length: int, reverse: bool) -> int:
+    """Where the step stands that is the t-th in a direction; padding stays where it is."""
+    return length - 1 - t if reverse and t < length else t
 
 
 @kernel()

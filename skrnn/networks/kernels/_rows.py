@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import exp
 
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import kernel
+from skrnn.networks.kernels._primitives import kernel, place
 
-__all__ = ["SIDE_BY_SIDE", "add_product", "input_sums", "logistic", "place", "row_kernel", "state_sums"]
+__all__ = ["SIDE_BY_SIDE", "add_product", "input_sums", "logistic", "row_kernel", "state_sums"]
 
 SIDE_BY_SIDE = 4
 
@@ -56,12 +56,6 @@ def add_product(a: Array, w: Array, out: Array) -> None:
 def logistic(x: float) -> float:
     """1 / (1 + exp(-x))"""
     return 1.0 / (1.0 + exp(-x))
-
-
-@row_kernel
-def place(t: int, length: int, reverse: bool) -> int:
-    """Where the step stands that is the t-th in a direction; padding stays where it is."""
-    return length - 1 - t if reverse and t < length else t
 
 
 @row_kernel

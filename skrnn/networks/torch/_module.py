@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skrnn._types import NetworkWeights
 from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks._weights import UNBIASED, embedding_shapes, projections
 from skrnn.networks.torch._forward import forward
 
 __all__ = ["SequenceModule"]
@@ -34,26 +35,15 @@ class SequenceModule(torch.nn.Module):
 
     def _build(self, spec: NetworkSpec) -> None:
         if spec.vocabulary:
-            tables = (torch.nn.Embedding(size, spec.embedding_dim) for size in spec.vocabulary)
-            self.embedding = torch.nn.ModuleList(tables)
-        if spec.segment is not None:
-            self.segment = torch.nn.Linear(spec.segment * spec.step_size, spec.hidden_size)
+            tables = embedding_shapes(spec).values()
+            self.embedding = torch.nn.ModuleList(torch.nn.Embedding(size, width) for size, width in tables)
+        if spec.readout == "tokens":
+            self.decoder_embedding = torch.nn.Embedding(spec.output_size, spec.target_embedding_dim)
         self.rnn = self._recurrence([recurrence for layer in spec.layers() for recurrence in layer])
         if spec.decoder_layers():
             self.decoder = self._recurrence(spec.decoder_layers())
-        own_state = spec.readout in ("decoder", "tokens")
-        if spec.readout == "tokens":
-            self._build_decoder(spec)
-        read = spec.hidden_size if own_state else spec.state_size
-        self.head = torch.nn.Linear(read, spec.output_size)
-
-    def _build_decoder(self, spec: NetworkSpec) -> None:
-        hidden, states = spec.hidden_size, spec.state_size
-        self.decoder_embedding = torch.nn.Embedding(spec.output_size, spec.target_embedding_dim)
-        self.bridge = torch.nn.Linear(states, spec.num_layers * hidden)
-        if spec.attention is not None:
-            self.attention = torch.nn.Linear(states, hidden, bias=False)
-            self.combine = torch.nn.Linear(states + hidden, hidden)
+        for name, (n_out, n_in) in projections(spec).items():
+            self.add_module(name, torch.nn.Linear(n_in, n_out, bias=name not in UNBIASED))
 
     def _recurrence(self, recurrences: list[Recurrence]) -> torch.nn.Module:
         return self.cell.torch_module([(recurrence.suffix, recurrence.size) for recurrence in recurrences])
