@@ -47,6 +47,26 @@ def test_networks_step_by_step_and_at_one_go(kind, readout):
     np.testing.assert_allclose(again.states, stream.states, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_states_are_followed_where_a_decoder_waits_for_the_last(kind):
+    spec = NetworkSpec(2, 3, kind[0], 6, 2, kind[1], readout="decoder")
+    weights = random_weights(spec)
+    stream = NetworkStream(spec, weights)
+    for t in range(12):
+        assert stream.step(X[:1, t : t + 1]).shape == (1, 0)
+        last, _ = run_network(spec, weights, X[:1, : t + 1], np.array([t + 1]), want="last", engine="compiled")
+        np.testing.assert_allclose(stream.states[-1, 0], last[0], rtol=1e-12)
+    assert stream.read(X[:1]).shape == (12, 0)
+
+
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+def test_a_stream_of_a_reconstruction(cell):
+    features = RNNSequenceTransformer(cell=cell, objective="reconstruct", max_iter=2, random_state=0).fit(X)
+    stream = features.stream()
+    for t in range(12):
+        np.testing.assert_allclose(stream.step(X[0, t]), features.transform(X[:1, : t + 1])[0], rtol=1e-12)
+
+
 @pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_ten_thousand_steps(cell):
     series = np.cumsum(RNG.normal(size=(10_000, 2)), axis=0) * 0.01

@@ -19,17 +19,18 @@ _ONE = np.ones(1, np.intp)
 class NetworkStream:
     """The weights of a unidirectional network as the kernels take them, and the state of each layer.
 
-    ``states`` (num_layers, 2, H) are h and the memory c of every layer (only the LSTM uses c); zero before the first
-    step.
+    ``states`` (num_layers, 2, H) are h and the memory c of every layer, where its cell has one; zero before the first
+    step. A network whose head reads the states of a decoder has no outputs (K = 0) before its last step is known.
     """
 
     def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
         self.spec, self.cell = spec, spec.make_cell()
         self.tables = {name: weights[name] for name in embedding_shapes(spec)}
-        self.layers = [layer_weights(self.cell, weights, recurrence) for recurrence in spec.cell_sizes()]
+        self.layers = [layer_weights(self.cell, weights, *layer) for layer in spec.layers()]
         self.states = np.zeros((spec.num_layers, max(2, kernels_of(self.cell).n_states), spec.hidden_size))
-        self.head = np.ascontiguousarray(weights["head.weight"].T, np.float64)
-        self.bias = weights["head.bias"].astype(np.float64)
+        n_outputs = 0 if spec.decoder_layers() else spec.output_size
+        self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
+        self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
         self._out = np.zeros((1, 1, spec.hidden_size))
 
     def step(self, x: Doubles) -> Doubles:
