@@ -77,9 +77,9 @@ def reference_step(spec, w, x, h, c):
     return STEPS[spec.cell](m, w, x, h, c, function)
 
 
-def own_weights(spec, weights, suffix):
+def own_weights(spec, weights, suffix, prefix="rnn."):
     """The weights of one layer and direction, without its name."""
-    return {name: weights[f"rnn.{name}{suffix}"] for name in spec.make_cell().shapes(1)}
+    return {name: weights[f"{prefix}{name}{suffix}"] for name in spec.make_cell().shapes(1)}
 
 
 def run_layer(spec, w, x):
