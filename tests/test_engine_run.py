@@ -109,6 +109,15 @@ def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
         assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {2}
 
 
+def test_networks_load_neither_torch_nor_numba_before_one_is_made():
+    code = (
+        "import sys, skrnn.networks as networks\n"
+        "networks.NetworkSpec.from_plain(networks.NetworkSpec(1, 1, 'gru', 1).plain())\n"
+        "print([name for name in ('torch', 'numba') if name in sys.modules])\n"
+    )
+    assert fresh(code).stdout.strip() == "[]"
+
+
 def test_a_compiled_fit_does_not_load_torch():
     code = (
         "import sys, numpy as np, skrnn\n"
