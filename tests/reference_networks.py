@@ -57,7 +57,13 @@ def lstm_step(m, w, x, h, c, function):
     return sigmoid(m, output) * m.tanh(c), c
 
 
-STEPS = {"rnn": vanilla_step, "gru": gru_step, "lstm": lstm_step}
+def mingru_step(m, w, x, h, c, function):
+    """z = sigma(...); h_t = (1 - z) h_{t-1} + z (W x + b)"""
+    update, new = gates(x @ w["weight_ih"].T + w["bias_ih"], 2)
+    return (1 - sigmoid(m, update)) * h + sigmoid(m, update) * new, c
+
+
+STEPS = {"rnn": vanilla_step, "gru": gru_step, "lstm": lstm_step, "mingru": mingru_step}
 
 
 def sigmoid(m, z):

@@ -15,6 +15,7 @@ CELLS: dict[str, tuple[str, str]] = {  # its file and its class; loaded when a n
     "rnn": ("._vanilla", "VanillaCell"),
     "gru": ("._gru", "GRUCell"),
     "lstm": ("._lstm", "LSTMCell"),
+    "mingru": ("._mingru", "MinGRUCell"),
 }
 
 
