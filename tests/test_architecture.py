@@ -26,18 +26,18 @@ MAY_USE = {
     "datasets": set(),
     **{name: set() for name in SHARED},
 }
-FORBIDDEN = {
-    "torch": {
-        "sequences",
-        "objectives",
-        "tasks",
-        "estimators",
-        "windowing",
-        "forecasting",
-        "inspection",
-        "datasets",
-        "text",
+ROOMS = {  # folders within folders, in order; files that are not named stand above all of them
+    "networks": {
+        "kernels": set(),
+        "cells": {"kernels"},
+        "_spec": {"cells"},
+        "_weights": {"cells", "_spec"},
+        "compiled": {"kernels", "cells", "_spec", "_weights"},
+        "torch": {"cells", "_spec", "_weights"},
     },
+}
+FORBIDDEN = {
+    "torch": set(MAY_USE) - {"networks", "training"},
     "sklearn": {"networks", "training", "objectives"},
     "pandas": set(MAY_USE) - {"datasets", "windowing", "forecasting"},
     "matplotlib": set(MAY_USE) - {"inspection"},
@@ -50,6 +50,15 @@ def room(path):
     return part.removesuffix(".py")
 
 
+def inner_room(path):
+    """The folder (or module) right below the room."""
+    return path.relative_to(PACKAGE).parts[1].removesuffix(".py")
+
+
+def is_folder(module):
+    return (PACKAGE.parent / Path(*module.split("."))).is_dir()
+
+
 def imports(path):
     """Every imported module, absolute, wherever in the file it stands."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -57,9 +66,15 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module
-            if node.module == "skrnn":
-                yield from (f"skrnn.{alias.name}" for alias in node.names)
+            yield from imported_by(node)
+
+
+def imported_by(node):
+    """The modules of a `from … import …`: a folder may be named on either side."""
+    folders = [f"{node.module}.{alias.name}" for alias in node.names if is_folder(f"{node.module}.{alias.name}")]
+    if node.module == "skrnn":
+        return ["skrnn", *(f"skrnn.{alias.name}" for alias in node.names)]
+    return folders if len(folders) == len(node.names) else [node.module, *folders]
 
 
 def inner_imports(path):
@@ -80,6 +95,28 @@ def test_imports_go_down_and_through_the_door(path):
         assert len(parts) == 2, f"{path.name} goes past the door of {there}: {'.'.join(parts)}"
 
 
+INNER = [path for path in FILES if room(path) in ROOMS]
+
+
+@pytest.mark.parametrize("path", INNER, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_within_a_folder_have_doors_and_an_order(path):
+    folder, here = room(path), inner_room(path)
+    below = ROOMS[folder].get(here)  # None: the file stands above all rooms
+    for parts in inner_imports(path):
+        if parts[1] != folder or parts[2:3] == [here]:
+            continue
+        assert below is None or len(parts) > 2, f"{path.name} reaches for the door of its own folder"
+        assert below is None or parts[2] in below, f"{path.name} reaches from {here} to {parts[2]}"
+        assert len(parts) == 3, f"{path.name} goes past the door of {parts[2]}: {'.'.join(parts)}"
+
+
+def test_every_folder_within_a_folder_has_its_place():
+    found = {path.parent.relative_to(PACKAGE).parts for path in FILES}
+    assert {parts for parts in found if len(parts) > 1} == {
+        (folder, name) for folder, names in ROOMS.items() for name in names if not name.startswith("_")
+    }
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_libraries_stay_on_their_floors(path):
     for library, rooms in FORBIDDEN.items():
@@ -92,8 +129,8 @@ def test_no_cycles_within_a_folder():
     for path in FILES:
         name = ".".join(("skrnn", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
         top = [node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        modules = [node.module for node in top if isinstance(node, ast.ImportFrom)]
-        graph[name] = {module for module in modules if module and module.startswith("skrnn.")}
+        modules = [module for node in top if isinstance(node, ast.ImportFrom) for module in imported_by(node)]
+        graph[name] = {module for module in modules if module.startswith("skrnn.")}
 
     def visit(name, trail):
         assert name not in trail, " -> ".join([*trail, name])

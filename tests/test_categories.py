@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
-from skrnn.networks import _compiled_threads as threads
+from skrnn.networks.compiled import _threads as threads
 from skrnn.sequences import SequenceBatch, check_categories, keep_used_categories
 
 rng = np.random.default_rng(0)
@@ -297,7 +297,7 @@ def test_the_engines_agree_on_outputs_and_gradients(cell, form, drop):
 
 
 def test_threads_share_the_embeddings(monkeypatch):
-    monkeypatch.setattr(threads, "_WORTH_A_PART", 1)
+    monkeypatch.setattr(threads, "_WORTH_A_THREAD", 1)
     monkeypatch.setattr(threads, "_FEWEST_ROWS", 2)
     spec = NetworkSpec(1, 2, "gru", 4, vocabulary=(5,), embedding_dim=3, dropout=0.3)
     weights = initial_weights(spec, np.random.default_rng(0))

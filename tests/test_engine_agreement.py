@@ -1,20 +1,20 @@
 """The compiled engine computes what torch computes: outputs, every gradient, and the weights after twenty epochs."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from reference_networks import KINDS
 from sklearn.base import clone
 
 from skrnn import RNNRegressor
-from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
-from skrnn.networks import _compiled as compiled
+from skrnn.networks import CELLS, CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import TrainingConfig, TrainingSet, train
 
-CELLS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 FORMS = [
     {},
     {"num_layers": 2},
@@ -31,7 +31,7 @@ FORMS = [
 ]
 TABLE = [
     pytest.param(cell, form, ragged, block, id=f"{cell[0]}-{cell[1]}-{number}-{'ragged' if ragged else 'even'}-{block}")
-    for (cell, (number, form), ragged, block) in itertools.product(CELLS, enumerate(FORMS), [False, True], [None, 3])
+    for (cell, (number, form), ragged, block) in itertools.product(KINDS, enumerate(FORMS), [False, True], [None, 3])
 ]
 
 
@@ -116,24 +116,24 @@ def test_outputs_and_gradients_are_those_of_torch(cell, form, ragged, block):
     assert largest_difference(found, gradients) < 1e-5
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     """The control: a derivative that forgets one step of the recurrence."""
-    plain, backward = compiled._CELLS[cell]
+    spec = make_spec((cell, "tanh"), {})
+    kernels = spec.make_cell().kernels
 
     def forgetful(x, weights, saved, d_out, *rest):
         d_out = d_out.copy()
         d_out[-1] *= 1.001
-        backward(x, weights, saved, d_out, *rest)
+        kernels.backward(x, weights, saved, d_out, *rest)
 
-    monkeypatch.setitem(compiled._CELLS, cell, (plain, forgetful))
-    spec = make_spec((cell, "tanh"), {})
+    monkeypatch.setattr(type(spec.make_cell()), "kernels", replace(kernels, backward=forgetful))
     weights, (x, lengths) = random_weights(spec, 3), make_inputs(False)
     arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
     assert largest_difference(by_kernels(*arguments)[1], by_torch(*arguments)[1]) > 1e-4
 
 
-@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+@pytest.mark.parametrize("cell", KINDS, ids="-".join)
 @pytest.mark.parametrize("hidden_size", [16, 50, 130, 300])
 def test_wide_layers_agree(cell, hidden_size):
     """Products are taken in blocks of rows that depend on the width."""
@@ -157,7 +157,7 @@ def training_set(ragged):
     return TrainingSet(batch, scaling, targets.astype(np.float32), None, rng.uniform(0.5, 1.5, size=n))
 
 
-@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+@pytest.mark.parametrize("cell", KINDS, ids="-".join)
 @pytest.mark.parametrize("form", [form for form in FORMS if "readout" not in form], ids=str)
 def test_weights_after_twenty_epochs(cell, form):
     spec, data = make_spec(cell, form), training_set(ragged=bool(len(form) % 2))
@@ -207,7 +207,7 @@ def test_mini_batches_split_among_threads(form, ragged):
     for n_threads in (1, 2, 3):
         network = ThreadedNetwork(spec, weights, None, n_threads)
         outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
-        assert len(network.spans) > 1, "the case is large enough to be split"
+        assert len(network.slices) > 1, "the case is large enough to be split"
         network.backward(arguments[4](outputs))
         network.close()
         results.append((outputs, network.gradient))

@@ -2,18 +2,21 @@
 
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from reference_networks import KINDS, OF_ESTIMATORS, random_weights
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+from skrnn.networks import CELLS, NetworkSpec, SequenceModule, resolve_engine, run_network, summarize
 from skrnn.training._compiled_learner import CompiledLearner
 
-CELLS = ["rnn", "gru", "lstm"]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(37, 9, 2))
 Y = X[:, -3:, 0].sum(axis=1)
@@ -28,7 +31,7 @@ def fresh(code):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_a_row_has_the_same_bits_whatever_is_beside_it(cell, form):
     for data in (X, RAGGED):
         rows = data if isinstance(data, np.ndarray) else data[2:]  # segments need three steps
@@ -43,7 +46,7 @@ def test_a_row_has_the_same_bits_whatever_is_beside_it(cell, form):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_predictions_of_the_two_engines_agree(cell, form):
     model = RNNRegressor(cell=cell, max_iter=2, random_state=0, **form).fit(X, Y)
     found = model.predict(X)
@@ -52,6 +55,26 @@ def test_predictions_of_the_two_engines_agree(cell, form):
     rows = features.transform(RAGGED[2:])
     for row, other in zip(rows, features.set_params(engine="torch").transform(RAGGED[2:]), strict=True):
         np.testing.assert_allclose(row, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("readout", ["last", "steps", "decoder"])
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_networks_run_alike_on_either_engine(kind, readout):
+    """Outputs, last states and states; and each row has the bits that it has alone."""
+    spec = NetworkSpec(2, 3, kind[0], 6, 2, kind[1], bidirectional=True, readout=readout)
+    weights, lengths = random_weights(spec), np.arange(37) % 9 + 1
+    x = np.where(np.arange(9)[:, None] < lengths[:, None, None], X, 0.0)
+    for want in ("outputs", "last", "states"):
+        found, counts = run_network(spec, weights, x, lengths, want=want, engine="compiled")
+        expected, _ = run_network(spec, weights, x, lengths, want=want)
+        real = slice(None) if found.ndim == 2 else np.arange(9) < counts[:, None]
+        np.testing.assert_allclose(found[real], expected[real], rtol=1e-10, atol=1e-12)
+        for i, length in enumerate(lengths[:10]):
+            alone, _ = run_network(
+                spec, weights, x[i : i + 1, :length], lengths[i : i + 1], want=want, engine="compiled"
+            )
+            steps = slice(length) if found.ndim == 3 else slice(None)
+            np.testing.assert_array_equal(alone[0], found[i][steps])
 
 
 def test_threads_of_blas_and_torch_do_not_matter():
@@ -86,6 +109,15 @@ def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
         assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {2}
 
 
+def test_networks_load_neither_torch_nor_numba_before_one_is_made():
+    code = (
+        "import sys, skrnn.networks as networks\n"
+        "networks.NetworkSpec.from_plain(networks.NetworkSpec(1, 1, 'gru', 1).plain())\n"
+        "print([name for name in ('torch', 'numba') if name in sys.modules])\n"
+    )
+    assert fresh(code).stdout.strip() == "[]"
+
+
 def test_a_compiled_fit_does_not_load_torch():
     code = (
         "import sys, numpy as np, skrnn\n"
@@ -118,22 +150,41 @@ def test_without_numba_torch_trains_and_one_warning_says_so():
         "    print(error)\n"
     )
     first, second = fresh(code).stdout.splitlines()
-    assert first.startswith("1 The compiled engine is not there (ModuleNotFoundError: ")
+    assert first.startswith("1 The compiled engine is not available (ModuleNotFoundError: ")
     assert "Install numba, or set engine='torch'" in first
     assert second.startswith("engine='compiled' cannot compile its kernels here (ModuleNotFoundError: ")
 
 
+@pytest.mark.parametrize("trouble", ["def njit(**options): raise RuntimeError('no locator available')", "njit = None"])
+def test_kernels_that_numba_does_not_take_are_no_end(trouble):
+    """Such as those of a folder that cannot be written to: the files of cells can be imported all the same."""
+    code = (
+        "import numba, warnings\n"
+        f"{trouble}\n"
+        "numba.njit = njit\n"
+        "import numpy as np, skrnn\n"
+        "X = np.random.default_rng(0).normal(size=(30, 6))\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    skrnn.RNNRegressor(max_iter=2).fit(X, X[:, 0]).predict(X)\n"
+        "print(len(caught), caught[0].message)\n"
+    )
+    assert fresh(code).stdout.startswith("1 The compiled engine is not available (")
+
+
 def test_kernels_that_do_not_compile_are_no_end(monkeypatch):
-    from skrnn.networks import _compiled, _engine
+    from skrnn.networks import _engine
+    from skrnn.networks.cells._gru import GRUCell
 
     def broken(*arguments):
         raise RuntimeError("no such target")
 
-    monkeypatch.setitem(_compiled._CELLS, "gru", (broken, broken))
+    kernels = replace(GRUCell(1).kernels, forward=broken, backward=broken)
+    monkeypatch.setattr(GRUCell, "kernels", kernels)
     for cache in (_engine._trouble, _engine._warn_once):
         cache.cache_clear()
     try:
-        with pytest.warns(UserWarning, match=r"not there \(RuntimeError: no such target\)"):
+        with pytest.warns(UserWarning, match=r"not available \(RuntimeError: no such target\)"):
             model = RNNRegressor(max_iter=1, random_state=0).fit(X, Y)
         assert np.isfinite(model.predict(X)).all()
     finally:
@@ -155,6 +206,21 @@ def test_what_the_kernels_do_not_serve_is_refused(options, message):
         RNNClassifier(engine="compiled", **options).fit(X, Y > 0)
 
 
+def test_a_cell_without_kernels_runs_on_torch_and_nothing_is_said(monkeypatch):
+    monkeypatch.setitem(CELLS, "plain", ("reference_networks", "PlainCell"))
+    spec = NetworkSpec(2, 1, "plain", 4, 2, bidirectional=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve_engine("auto", spec, "cpu") == "torch"
+    with pytest.raises(ValueError, match=r"on the CPU, not cell='plain', which has no kernels. Set engine='auto'"):
+        resolve_engine("compiled", spec, "cpu")
+    weights = random_weights(spec)
+    outputs, _ = run_network(spec, weights, X, np.full(37, 9))
+    module = SequenceModule(spec, weights).double()
+    np.testing.assert_allclose(module(torch.tensor(X)).detach(), outputs, rtol=1e-12)
+    assert "rnn.weight_l1_reverse (4, 8)" in str(summarize(spec))
+
+
 def test_auto_trains_cells_of_the_users_own_on_torch():
     class Echo(torch.nn.Module):
         def __init__(self, input_size, hidden_size):
@@ -168,7 +234,7 @@ def test_auto_trains_cells_of_the_users_own_on_torch():
     assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_an_interrupted_or_unpickled_fit_goes_on_in_either_engine(cell):
     half = RNNRegressor(cell=cell, max_iter=3, shuffle=False, warm_start=True, random_state=0, engine="torch").fit(X, Y)
     whole = RNNRegressor(cell=cell, max_iter=6, shuffle=False, random_state=0).fit(X, Y)

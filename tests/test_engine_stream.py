@@ -5,11 +5,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from reference_networks import KINDS, OF_ESTIMATORS, random_weights
 from sklearn.exceptions import NotFittedError
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+from skrnn.networks import NetworkSpec, NetworkStream, run_network
 
-CELLS = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 12, 2))
 Y = X[:, -3:].sum(axis=(1, 2))
@@ -22,7 +23,7 @@ def fitted(**options):
 @pytest.mark.parametrize(
     "form", [{}, {"num_layers": 3}, {"scaling": None}, {"loss": "quantile", "quantile": [0.1, 0.9]}], ids=str
 )
-@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+@pytest.mark.parametrize("cell", [kind for kind in KINDS if kind[0] in OF_ESTIMATORS], ids="-".join)
 def test_every_step_equals_a_prediction_of_the_steps_so_far(cell, form):
     model = fitted(cell=cell[0], nonlinearity=cell[1], **form)
     stream = model.stream()
@@ -31,7 +32,42 @@ def test_every_step_equals_a_prediction_of_the_steps_so_far(cell, form):
     assert stream.n_steps == 12
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("readout", ["last", "steps"])
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_networks_step_by_step_and_at_one_go(kind, readout):
+    spec = NetworkSpec(2, 3, kind[0], 6, 3, kind[1], readout=readout)
+    weights = random_weights(spec)
+    stream, again = NetworkStream(spec, weights), NetworkStream(spec, weights)
+    found = np.concatenate([stream.step(X[0, None, t : t + 1]) for t in range(12)])
+    for t in range(12):
+        outputs, _ = run_network(spec, weights, X[:1, : t + 1], np.array([t + 1]), engine="compiled")
+        np.testing.assert_allclose(found[t], outputs[0, -1] if readout == "steps" else outputs[0], rtol=1e-12)
+    both = np.concatenate([again.read(X[:1, :5]), again.read(X[:1, 5:])])
+    np.testing.assert_allclose(both, found, rtol=1e-12)
+    np.testing.assert_allclose(again.states, stream.states, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_states_are_followed_where_a_decoder_waits_for_the_last(kind):
+    spec = NetworkSpec(2, 3, kind[0], 6, 2, kind[1], readout="decoder")
+    weights = random_weights(spec)
+    stream = NetworkStream(spec, weights)
+    for t in range(12):
+        assert stream.step(X[:1, t : t + 1]).shape == (1, 0)
+        last, _ = run_network(spec, weights, X[:1, : t + 1], np.array([t + 1]), want="last", engine="compiled")
+        np.testing.assert_allclose(stream.states[-1, 0], last[0], rtol=1e-12)
+    assert stream.read(X[:1]).shape == (12, 0)
+
+
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+def test_a_stream_of_a_reconstruction(cell):
+    features = RNNSequenceTransformer(cell=cell, objective="reconstruct", max_iter=2, random_state=0).fit(X)
+    stream = features.stream()
+    for t in range(12):
+        np.testing.assert_allclose(stream.step(X[0, t]), features.transform(X[:1, : t + 1])[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_ten_thousand_steps(cell):
     series = np.cumsum(RNG.normal(size=(10_000, 2)), axis=0) * 0.01
     model = fitted(cell=cell)
@@ -82,7 +118,7 @@ def test_labels_probabilities_and_features():
     np.testing.assert_allclose(kept[0], features.transform(X[:1, :1])[0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", OF_ESTIMATORS)
 def test_state_is_kept_restored_and_pickled(cell):
     stream = fitted(cell=cell, num_layers=2).stream()
     for row in X[0, :5]:

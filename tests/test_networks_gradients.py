@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from reference_networks import KINDS, random_weights, run, run_torch
+from reference_networks import KINDS, own_weights, random_weights, reference_step, run, run_torch
 
-from skrnn.networks import NetworkSpec
-from skrnn.objectives import CrossEntropy, Forecast, MiniBatch, Reconstruction, SquaredError
+from skrnn.networks import CELLS, NetworkSpec
+from skrnn.objectives import CrossEntropy, EveryToken, Forecast, MiniBatch, Reconstruction, SquaredError
 
 LENGTHS = np.array([7, 3, 1, 6])
 
@@ -23,21 +23,22 @@ def masks(seed):
     return lambda shape: torch.from_numpy((rng.random(shape) < 0.6) / 0.6)
 
 
-def check_gradients(spec, objective, targets=None, dropout=False):
+def check_gradients(spec, objective, targets=None, dropout=False, tokens=None, step_weights=None):
     """The gradient along random directions of every weight against central differences, in float64."""
     weights = {name: value.astype(np.float64) for name, value in random_weights(spec).items()}
-    batch = MiniBatch(make_inputs(), LENGTHS, targets)
+    batch = MiniBatch(make_inputs(), LENGTHS, targets, step_weights=step_weights)
+    read = None if tokens is None else torch.from_numpy(tokens)
     share = np.array([0.5, 2.0, 1.0, 0.7])
 
     def draw():
         return masks(4) if dropout else None
 
     def loss(weights):
-        outputs = run(spec, weights, batch.inputs, LENGTHS, draw_mask=draw()).outputs
+        outputs = run(spec, weights, batch.inputs, LENGTHS, draw_mask=draw(), tokens=read).outputs
         return objective.loss(outputs, batch)[0] @ share
 
     tensors = {name: torch.tensor(value, requires_grad=True) for name, value in weights.items()}
-    outputs = run_torch(spec, tensors, torch.tensor(batch.inputs), LENGTHS, draw_mask=draw()).outputs
+    outputs = run_torch(spec, tensors, torch.tensor(batch.inputs), LENGTHS, draw_mask=draw(), tokens=read).outputs
     slope = objective.loss(outputs.detach().numpy(), batch)[1]
     slope = slope * share.reshape(-1, *(1,) * (slope.ndim - 1))
     outputs.backward(torch.from_numpy(slope))
@@ -69,6 +70,33 @@ def test_decoder(kind):
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_outputs_of_every_step(kind):
     check_gradients(NetworkSpec(2, 2, kind[0], 3, nonlinearity=kind[1], readout="steps"), Forecast(2))
+
+
+@pytest.mark.parametrize("attention", ["luong", None])
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_decoder_of_tokens(kind, attention):
+    sizes = {"num_layers": 2, "attention": attention, "target_embedding_dim": 2}
+    spec = NetworkSpec(2, 4, kind[0], 3, nonlinearity=kind[1], readout="tokens", **sizes)
+    targets = np.random.default_rng(6).integers(0, 4, size=(4, 5, 1))
+    tokens = np.concatenate([np.zeros((4, 1), int), targets[:, :-1, 0]], axis=1)
+    every = EveryToken(CrossEntropy(4))
+    check_gradients(spec, every, targets.astype(float), tokens=tokens, step_weights=np.ones((4, 5)))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_carried_states(kind):
+    """Half a sequence after the other is the whole of it, and no gradient goes back into the first half."""
+    spec = NetworkSpec(2, 2, kind[0], 3, 2, kind[1], readout="steps")
+    tensors = {name: torch.tensor(value, dtype=torch.float64) for name, value in random_weights(spec).items()}
+    x = torch.tensor(np.random.default_rng(2).normal(size=(4, 7, 2)), requires_grad=True)
+    whole, first = run_torch(spec, tensors, x), run_torch(spec, tensors, x[:, :3])
+    second = run_torch(spec, tensors, x[:, 3:], carried=first.carried)
+    np.testing.assert_allclose(second.outputs.detach(), whole.outputs[:, 3:].detach(), rtol=1e-12, atol=1e-14)
+    afresh = run_torch(spec, tensors, x[:, 3:])
+    assert (afresh.outputs - second.outputs).abs().max() > 1e-3
+    second.outputs.sum().backward()
+    assert (x.grad[:, :3] == 0).all()
+    assert (x.grad[:, 3:] != 0).any()
 
 
 @pytest.mark.parametrize("stride", [None, 1])
@@ -119,19 +147,15 @@ def test_long_truncation_is_none(bptt_steps, readout):
 
 
 def stepwise_outputs(spec, tensors, x, bptt_steps):
-    """The network unrolled step by step with torch's single-step cells, detached by hand."""
+    """The network unrolled step by step, detached by hand."""
     for layer in range(spec.num_layers):
-        kinds = {"rnn": torch.rnn_tanh_cell, "gru": torch.gru_cell, "lstm": torch.lstm_cell}
-        own = [tensors[f"rnn.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        own = own_weights(spec, tensors, f"_l{layer}")
         h = c = x.new_zeros(len(x), spec.hidden_size)
         outs = []
         for t in range(x.shape[1]):
             if t and (x.shape[1] - t) % bptt_steps == 0:
                 h, c = h.detach(), c.detach()
-            if spec.cell == "lstm":
-                h, c = kinds["lstm"](x[:, t], (h, c), *own)
-            else:
-                h = kinds[spec.cell](x[:, t], h, *own)
+            h, c = reference_step(spec, own, x[:, t], h, c)
             outs.append(h)
         x = torch.stack(outs, dim=1)
     read = x if spec.readout == "steps" else x[:, -1]
@@ -140,7 +164,7 @@ def stepwise_outputs(spec, tensors, x, bptt_steps):
 
 @pytest.mark.parametrize("readout", ["last", "steps"])
 @pytest.mark.parametrize("bptt_steps", [1, 2, 3, 6])
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_truncation_by_hand(cell, bptt_steps, readout):
     spec = NetworkSpec(2, 2, cell, 3, 2, readout=readout)
     weights = {name: value.astype(np.float64) for name, value in random_weights(spec).items()}
@@ -155,7 +179,7 @@ def test_truncation_by_hand(cell, bptt_steps, readout):
     np.testing.assert_allclose(found_x, inputs.grad, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_truncation_ends_at_the_last_detach(cell):
     """With 7 steps and a detach every 3, the last state learns from steps 5 to 7; the value does not change."""
     spec = NetworkSpec(2, 2, cell, 3)

@@ -10,7 +10,7 @@ from reference_networks import random_weights
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
-from skrnn.training import TrainingConfig, TrainingResult, TrainingSet, train
+from skrnn.training import OPTIMIZERS, TrainingConfig, TrainingResult, TrainingSet, train
 from skrnn.training._schedule import rate_factor
 from skrnn.training._torch_learner import TorchLearner
 
@@ -106,6 +106,17 @@ def test_the_comparison_sees_each_part():
             wrong = plain_training(name, weights, rows, 0.02, bound, decay)[0]["rnn.weight_hh_l0"]
             if (name, bound) != ("adamw", None):  # Adam's first steps hardly depend on the gradient's size
                 assert np.abs(wrong - right).max() > 1e-4
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_an_optimizer_remembers(name, engine):
+    result = run({"optimizer": name, "engine": engine}, random_weights(SPEC), make_data())
+    assert tuple(result.optimizer_state) == OPTIMIZERS[name]
+    n = sum(value.size for value in result.weights.values())
+    for key, value in result.optimizer_state.items():
+        assert value.dtype == np.float32
+        assert value.shape == (() if key == "step" else (n,))
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])

@@ -10,7 +10,7 @@ _LARGE = 512  # hidden units, over all layers and directions, from which an acce
 
 
 def resolve_device(device: str, spec: NetworkSpec) -> str:
-    """A device that is there, by name; "auto" is the CPU unless the net is large and there is an accelerator."""
+    """The name of a device of this machine; "auto" is the CPU unless the net is large and there is an accelerator."""
     if device == "cpu" or (device == "auto" and spec.state_size * spec.num_layers < _LARGE):
         return "cpu"
     import torch
@@ -27,5 +27,7 @@ def resolve_device(device: str, spec: NetworkSpec) -> str:
     except RuntimeError:
         wanted = None
     if wanted is None or f"{wanted.type}:{wanted.index or 0}".replace("cpu:0", "cpu") not in available:
-        raise ValueError(f"device={device!r} is not there. This machine has {', '.join(available)}; 'auto' picks one.")
+        raise ValueError(
+            f"device={device!r} is not available. This machine has {', '.join(available)}; 'auto' picks one."
+        )
     return device

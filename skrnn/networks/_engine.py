@@ -7,13 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from skrnn.networks._spec import NetworkSpec, initial_weights
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import initial_weights
 
 __all__ = ["resolve_engine"]
 
 
 def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool = False) -> str:
-    """ "torch" or "compiled"; "auto" is the kernels wherever they serve: the built-in cells, on the CPU.
+    """ "torch" or "compiled"; "auto" is the kernels wherever they serve: cells that have some, on the CPU.
 
     ``carries``: whether the state is carried from one mini-batch to the next.
 
@@ -22,14 +23,13 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool
     ValueError
         If "compiled" is asked for a network that the kernels do not serve, or they cannot be compiled.
     """
-    served = isinstance(spec.cell, str) and device == "cpu" and spec.readout != "tokens" and not carries
-    if engine == "torch" or (engine == "auto" and not served):
+    if engine == "torch":
         return "torch"
-    if not served:
-        what = f"device={device!r}" if isinstance(spec.cell, str) else "a cell of your own"
-        what = "a decoder of tokens" if spec.readout == "tokens" else what
-        what = "a training that carries its state from chunk to chunk (bptt_steps)" if carries else what
-        raise ValueError(f"engine='compiled' runs the built-in cells on the CPU, not {what}. Set engine='auto'.")
+    unserved = _unserved(spec, device, carries)
+    if unserved is not None:
+        if engine == "auto":
+            return "torch"
+        raise ValueError(f"engine='compiled' runs the built-in cells on the CPU, not {unserved}. Set engine='auto'.")
     trouble = _trouble(str(spec.cell))
     if trouble is None:
         return "compiled"
@@ -39,11 +39,22 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool
     return "torch"
 
 
+def _unserved(spec: NetworkSpec, device: str, carries: bool) -> str | None:
+    """What there is about a training that the kernels do not serve, in words."""
+    if carries:
+        return "a training that carries its state from chunk to chunk (bptt_steps)"
+    if spec.readout == "tokens":
+        return "a decoder of tokens"
+    if spec.make_cell().kernels is None:
+        return f"cell={spec.cell!r}, which has no kernels" if isinstance(spec.cell, str) else "a cell of your own"
+    return None if device == "cpu" else f"device={device!r}"
+
+
 @lru_cache
 def _trouble(cell: str) -> str | None:
     """Compile the kernels of a cell, or load them from the cache, by a tiny fit; what went wrong, in words."""
     try:
-        from skrnn.networks._compiled import CompiledNetwork
+        from skrnn.networks.compiled import CompiledNetwork
 
         spec = NetworkSpec(1, 1, cell, 1)
         network = CompiledNetwork(spec, initial_weights(spec, np.random.default_rng(0)))
@@ -57,7 +68,7 @@ def _trouble(cell: str) -> str | None:
 @lru_cache
 def _warn_once(trouble: str) -> None:
     warnings.warn(
-        f"The compiled engine is not there ({trouble}); networks train on torch, several times slower. Install numba, "
-        "or set engine='torch' to silence this.",
+        f"The compiled engine is not available ({trouble}); networks train on torch, several times slower. Install "
+        "numba, or set engine='torch' to silence this.",
         stacklevel=2,
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks._spec import NetworkSpec
 
 __all__ = ["run_network"]
@@ -15,15 +12,15 @@ __all__ = ["run_network"]
 
 def run_network(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
-    inputs: NDArray[Any],
-    lengths: NDArray[np.intp],
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
     *,
     want: Literal["outputs", "last", "states"] = "outputs",
     device: str = "cpu",
     engine: str = "torch",
     n_threads: int = 1,
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+) -> tuple[Doubles, Integers]:
     """Compute in double precision, so that a row's result does not depend on the rows beside it.
 
     (A product of float32 matrices rounds differently for 1 row and for 20; in float64 what is left of that lies
@@ -37,14 +34,13 @@ def run_network(
         Valid steps of ``states``: the sequence's steps, or its segments.
     """
     if engine == "compiled":
-        from skrnn.networks._run_compiled import CompiledRun
+        from skrnn.networks.compiled import CompiledRun
 
         run = CompiledRun.of(spec, weights, inputs, lengths)
         return getattr(run, want), run.lengths
     import torch
 
-    from skrnn.networks._forward import forward, in_double
-    from skrnn.networks._threads import pinned_threads
+    from skrnn.networks.torch import forward, in_double, pinned_threads
 
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from skrnn.networks._spec import NetworkSpec, embedding_shapes, parameter_shapes
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import embedding_shapes, parameter_shapes
 
 __all__ = ["LayerSummary", "NetworkSummary", "summarize"]
 
@@ -64,7 +65,6 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
         layers.append(LayerSummary(label, output_shape, weights, sum(prod(shape) for shape in weights.values())))
 
     steps = "n_timesteps" if spec.segment is None else "n_segments"
-    kind = spec.cell.upper() if isinstance(spec.cell, str) else getattr(spec.cell, "__name__", "module")
     for i, name in enumerate(embedding_shapes(spec)):
         add(f"embedding.{i} (Embedding)", f"(n, n_timesteps, {spec.embedding_dim})", [name])
     if spec.segment is not None:
@@ -75,7 +75,7 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
     for prefix, suffix, size in spec.cell_sizes():
         axis = steps if prefix == "rnn." else "n_tokens" if spec.readout == "tokens" else "n_timesteps"
         names = [cell.full_name(prefix, name, suffix) for name in cell.shapes(size)]
-        add(f"{prefix}{suffix[1:]} ({kind})", f"(n, {axis}, {spec.hidden_size})", names)
+        add(f"{prefix}{suffix[1:]} ({cell.label})", f"(n, {axis}, {spec.hidden_size})", names)
     if spec.attention is not None:
         add("attention (Linear)", f"(n, {steps}, {spec.hidden_size})", ["attention.weight"])
         add("combine (Linear, tanh)", f"(n, n_tokens, {spec.hidden_size})", ["combine.weight", "combine.bias"])

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-__all__ = ["STATES", "UPDATES"]
+from skrnn._types import Array
 
-Array = NDArray[Any]
+__all__ = ["UPDATES"]
 
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _SUMS: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
@@ -94,10 +93,5 @@ def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, sett
     return norm
 
 
+# ``update(weights, gradient, running averages in the order of `OPTIMIZERS`, step, (rate, bound, decay))``
 UPDATES = {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}
-STATES = {
-    "adam": ("exp_avg", "exp_avg_sq"),
-    "adamw": ("exp_avg", "exp_avg_sq"),
-    "sgd": ("momentum_buffer",),
-    "rmsprop": ("square_avg",),
-}

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skrnn._types import Integers, Singles
 from skrnn.exceptions import DivergenceError
-from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
+from skrnn.networks import NetworkSpec, initial_weights
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
+from skrnn.training._learner import Learner
 from skrnn.training._schedule import rate_factor
 
-if TYPE_CHECKING:
-    from skrnn.training._compiled_learner import CompiledLearner
-    from skrnn.training._torch_learner import TorchLearner
-
-    Learner = TorchLearner | CompiledLearner
-
 __all__ = ["train"]
+
+# What a learner computes in one go: a mini-batch, what each row counts in its loss, which fraction of the rows' time it
+# is, and what the learner has to know besides.
+Pass = tuple[MiniBatch, Singles, float, dict[str, Any]]
 
 _EVALUATION_ROWS = 256
 
@@ -58,7 +57,7 @@ def train(
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
     with ExitStack() as stack:
-        stack.enter_context(pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
+        stack.enter_context(_pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
         learner = _make_learner(spec, objective, start, config, rng)
         stack.callback(learner.close)
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
@@ -87,10 +86,10 @@ def _make_learner(
     if config.engine == "compiled":
         from skrnn.training._compiled_learner import CompiledLearner
 
-        return CompiledLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
+        return CompiledLearner(spec, objective, start, config, rng)
     from skrnn.training._torch_learner import TorchLearner
 
-    return TorchLearner(spec, objective, start.weights, start.optimizer_state, config, rng)
+    return TorchLearner(spec, objective, start, config, rng)
 
 
 class _Watch:
@@ -130,45 +129,42 @@ def _run_epoch(
     for number, begin in enumerate(starts):
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
-        learner.sampling = config.scheduled_sampling * progress
         factor = rate_factor(config.learning_rate_schedule, progress)
-        pieces: Iterable[tuple[MiniBatch, NDArray[np.float32], float]]
-        if config.chunk_steps is None:
-            pieces = ((data.mini_batch(rows, rng), data.shares(rows), 1.0),)
-        else:
-            pieces = _chunks(learner, data, rows, config.chunk_steps, rng)
-        for batch, share, part in pieces:
-            loss, norm = learner.step(batch, share, rate * factor)
+        drawn = {"sampling": config.scheduled_sampling * progress} if config.scheduled_sampling else {}
+        for batch, share, fraction, carried in _passes(data, rows, config, rng):
+            loss, norm = learner.step(batch, share, rate * factor, **carried, **drawn)
             if not (isfinite(loss) and isfinite(norm)):
                 what = "gradient" if isfinite(loss) else "loss"
                 raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
-            total += loss * len(rows) * part
+            total += loss * len(rows) * fraction
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, rate)
     return total / n
 
 
-def _chunks(
-    learner: Learner,
-    data: TrainingSet,
-    rows: NDArray[np.intp],
-    steps: int,
-    rng: np.random.Generator | None = None,
-) -> Iterator[tuple[MiniBatch, NDArray[np.float32], float]]:
-    """Mini-batches of some rows, so many time steps each, one after the other, and what each row counts in them.
+def _passes(
+    data: TrainingSet, rows: Integers, config: TrainingConfig, rng: np.random.Generator | None = None
+) -> Iterable[Pass]:
+    """What there is to compute for some rows: all of their time at once, or chunk by chunk."""
+    if config.chunk_steps is not None:
+        return _chunks(data, rows, config.chunk_steps, rng)
+    return ((data.mini_batch(rows, rng), data.shares(rows), 1.0, {}),)
 
-    The learner carries its state from one to the next. A chunk counts as if it were all of the rows' time; the third
-    value is which part of it that is.
+
+def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Generator | None) -> Iterator[Pass]:
+    """Chunks of ``steps`` time steps, one after the other, each going on with the learner's state after the last.
+
+    A chunk counts as if it were all of the rows' time.
     """
     shares, lengths = data.shares(rows), data.batch.lengths[rows]
     longest, before = int(lengths.max()), np.arange(len(rows))
     for begin in range(0, longest, steps):
-        going_on = np.flatnonzero(lengths > begin)
-        learner.carry(np.searchsorted(before, going_on) if begin else None)
-        part = min(steps, longest - begin) / longest
-        batch = data.chunk(rows[going_on], begin, steps, rng)
-        yield batch, (shares[going_on] / part).astype(np.float32), part
-        before = going_on
+        left = np.flatnonzero(lengths > begin)
+        fraction = min(steps, longest - begin) / longest
+        batch = data.chunk(rows[left], begin, steps, rng)
+        going_on = np.searchsorted(before, left) if begin else None
+        yield batch, (shares[left] / fraction).astype(np.float32), fraction, {"going_on": going_on}
+        before = left
 
 
 def _divergence(what: str, value: float, largest: float, epoch: int, batch: int, rate: float) -> DivergenceError:
@@ -186,9 +182,16 @@ def _mean_loss(learner: Learner, data: TrainingSet, config: TrainingConfig) -> f
         if config.chunk_steps is None:
             total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
             continue
-        for batch, share, part in _chunks(learner, data, rows, config.chunk_steps):
-            total += float(learner.losses(batch) @ share) * len(rows) * part
+        for batch, share, fraction, carried in _passes(data, rows, config):
+            total += float(learner.losses(batch, **carried) @ share) * len(rows) * fraction
     return total / float(data.weights.sum())
+
+
+def _pinned_blas() -> AbstractContextManager[None]:
+    """BLAS with one thread."""
+    from skrnn.networks import pinned_blas
+
+    return pinned_blas()
 
 
 @contextmanager

@@ -7,34 +7,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks import NetworkSpec, forward, frozen_names, take_states
-from skrnn.objectives import MiniBatch, Objective
-from skrnn.training._config import TrainingConfig
+from skrnn._types import Array, Floats, Integers, Singles
+from skrnn.networks import forward, frozen_names, take_states
+from skrnn.objectives import MiniBatch
+from skrnn.training._config import TrainingResult
+from skrnn.training._learner import BaseLearner
+from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._torch_tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
 
 
-class TorchLearner:
+class TorchLearner(BaseLearner):
     """Weights and optimizer state as torch tensors, changed by `step`.
 
     All weights are views of one flat tensor and their gradients views of another, so that the optimizer, the norm of
     the gradient and the weight decay are single operations.
     """
 
-    def __init__(
-        self,
-        spec: NetworkSpec,
-        objective: Objective,
-        weights: Mapping[str, NDArray[np.float32]],
-        optimizer_state: Mapping[str, NDArray[Any]],
-        config: TrainingConfig,
-        rng: np.random.Generator,
-    ):
-        self.spec, self.objective, self.config, self.rng = spec, objective, config, rng
+    def _start(self, start: TrainingResult) -> None:
+        spec, config, weights = self.spec, self.config, start.weights
         self.cell = spec.make_cell()
         device = torch.device(config.device)
         frozen = frozen_names(spec)
@@ -42,31 +36,43 @@ class TorchLearner:
         self.flat = torch.from_numpy(np.concatenate(values, dtype=np.float32)).to(device)
         self.flat.grad = torch.zeros_like(self.flat)
         self.parameters: dict[str, Tensor] = {}
-        start = 0
+        begin = 0
         for name, value in weights.items():
             if name in frozen:
                 self.parameters[name] = torch.tensor(value, device=device)
                 continue
-            span = slice(start, start + value.size)
-            parameter = self.flat.detach()[span].view(value.shape).requires_grad_()
-            parameter.grad = self.flat.grad[span].view(value.shape)
+            own = slice(begin, begin + value.size)
+            parameter = self.flat.detach()[own].view(value.shape).requires_grad_()
+            parameter.grad = self.flat.grad[own].view(value.shape)
             self.parameters[name] = parameter
-            start += value.size
-        self.largest_norm = 0.0
-        self.carried: Any = None  # the state of each layer before the next mini-batch, where it goes on with the last
-        self.sampling = 0.0  # how likely a decoder of tokens reads a token of its own in place of the right one
+            begin += value.size
+        self.carried: Any = None  # the state of each layer after the last mini-batch, where the next may go on with it
         self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
-        self._load(optimizer_state)
+        self._load(start.optimizer_state)
 
-    def step(self, batch: MiniBatch, share: NDArray[np.float32], rate: float) -> tuple[float, float]:
-        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
+    def step(
+        self,
+        batch: MiniBatch,
+        share: Singles,
+        rate: float,
+        *,
+        going_on: Integers | None = None,
+        sampling: float = 0.0,
+    ) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping.
+
+        Parameters
+        ----------
+        going_on : integer array of shape (B,), optional
+            Which rows of the last mini-batch the rows go on with, if the training is one of chunks; None: with none.
+        sampling : float
+            How likely a decoder of tokens reads a token of its own in place of the right one.
+        """
         assert self.flat.grad is not None
         self.flat.grad.zero_()
-        outputs = self._outputs(batch, training=True)
-        losses, gradient = self._loss(outputs.detach(), batch)
-        gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
-        loss = float(losses @ share)
+        outputs = self._outputs(batch, True, going_on, sampling)
+        loss, gradient = self._score(outputs.detach().cpu().numpy(), batch, share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
         norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
@@ -84,41 +90,39 @@ class TorchLearner:
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
 
-    def losses(self, batch: MiniBatch) -> NDArray[np.floating[Any]]:
+    def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
-            outputs = self._outputs(batch, training=False)
-        return self._loss(outputs, batch)[0]
+            outputs = self._outputs(batch, False, going_on)
+        return self.objective.loss(outputs.cpu().numpy(), batch)[0]
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
+    def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""
         return {name: value.detach().cpu().numpy().copy() for name, value in self.parameters.items()}
 
     def weights_are_finite(self) -> bool:
         return bool(self.flat.isfinite().all())
 
-    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+    def optimizer_state(self) -> dict[str, Array]:
         """A copy of the optimizer's running averages and step count."""
         state = self.optimizer.state[self.flat]
-        return {name: value.cpu().numpy().copy() for name, value in state.items() if isinstance(value, Tensor)}
+        return {name: state[name].cpu().numpy().copy() for name in OPTIMIZERS[self.config.optimizer] if name in state}
 
     def close(self) -> None:
         """Nothing is left to end: torch's threads are pinned outside."""
 
-    def _load(self, optimizer_state: Mapping[str, NDArray[Any]]) -> None:
+    def _load(self, optimizer_state: Mapping[str, Array]) -> None:
         for name, value in optimizer_state.items():
             device = "cpu" if name == "step" and self.config.device == "cpu" else self.flat.device
             self.optimizer.state[self.flat][name] = torch.tensor(value, device=device)
 
-    def _outputs(self, batch: MiniBatch, training: bool) -> Tensor:
-        drop = training and self.spec.dropout > 0
+    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None, sampling: float = 0.0) -> Tensor:
         self.cell.training = training
         x = torch.from_numpy(batch.inputs).to(self.flat.device)
-        tokens = tokens_to_read(batch).to(x.device) if self.spec.readout == "tokens" else None
-        if tokens is not None and training and self.sampling > 0:
-            with torch.no_grad():
-                run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=tokens)
-            tokens = with_own_tokens(tokens, run.outputs, self.sampling, self.rng)
+        tokens = self._tokens(batch, x, sampling) if self.spec.readout == "tokens" else None
+        carried = None
+        if going_on is not None:
+            carried = take_states(self.carried, torch.from_numpy(going_on).to(self.flat.device))
         run = forward(
             self.spec,
             self.cell,
@@ -126,25 +130,24 @@ class TorchLearner:
             x,
             batch.lengths,
             tokens=tokens,
-            carried=self.carried,
-            draw_mask=self._draw_mask if drop else None,
+            carried=carried,
+            draw_mask=self._draw_tensor if training and self.spec.dropout > 0 else None,
             bptt_steps=self.config.bptt_steps,
         )
-        if self.config.chunk_steps is not None:
-            self.carried = run.carried
+        self.carried = None if self.config.chunk_steps is None else run.carried
         return run.outputs
 
-    def _loss(self, outputs: Tensor, batch: MiniBatch) -> tuple[NDArray[Any], NDArray[Any]]:
-        return self.objective.loss(outputs.cpu().numpy(), batch)
+    def _tokens(self, batch: MiniBatch, x: Tensor, sampling: float) -> Tensor:
+        """What the decoder reads (B, L): the targets, and in their place some tokens of its own."""
+        tokens = tokens_to_read(batch).to(x.device)
+        if sampling == 0:
+            return tokens
+        with torch.no_grad():
+            run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=tokens)
+        return with_own_tokens(tokens, run.outputs, sampling, self.rng)
 
-    def carry(self, rows: NDArray[np.intp] | None) -> None:
-        """Go on with these rows of the last mini-batch; None: begin anew."""
-        self.carried = None if rows is None else take_states(self.carried, torch.from_numpy(rows).to(self.flat.device))
-
-    def _draw_mask(self, shape: tuple[int, ...]) -> Tensor:
-        keep = 1 - self.spec.dropout
-        mask = (self.rng.random(shape, dtype=np.float32) < keep) / np.float32(keep)
-        return torch.from_numpy(mask).to(self.flat.device)
+    def _draw_tensor(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.from_numpy(self._draw_mask(shape)).to(self.flat.device)
 
 
 def _make_optimizer(name: str, flat: Tensor) -> torch.optim.Optimizer:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from skrnn.networks._threads import pinned_threads
+from skrnn._types import Floats, Integers
+from skrnn.networks.torch._threads import pinned_threads
 
 __all__ = ["ctc_loss"]
 
 
 def ctc_loss(
-    outputs: NDArray[np.floating[Any]],
-    lengths: NDArray[np.intp],
-    labels: NDArray[np.floating[Any]],
-    label_lengths: NDArray[np.intp],
-) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    outputs: Floats,
+    lengths: Integers,
+    labels: Floats,
+    label_lengths: Integers,
+) -> tuple[Floats, Floats]:
     """Minus the log-probability of the labels (B, L), summed over all alignments, and its gradient; torch's own.
 
     Graves, Fernández, Gomez & Schmidhuber, "Connectionist temporal classification", ICML 2006, equations 3 and 16.

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skrnn.networks._cells import Cell, Floats
+from skrnn._types import Floats
+from skrnn.networks.cells._base import Cell
 
 __all__ = ["ModuleCell", "private_torch_random"]
 
@@ -43,9 +44,9 @@ class ModuleCell(Cell):
         self.seed = seed
         self._modules: dict[int, torch.nn.Module] = {}
 
-    def fresh(self) -> ModuleCell:
-        """The same cell without the modules made so far."""
-        return ModuleCell(self.hidden_size, self.maker, self.seed)
+    @property
+    def label(self) -> str:
+        return getattr(self.maker, "__name__", "module")
 
     def module(self, input_size: int) -> torch.nn.Module:
         """The module for that input size, made once."""
@@ -107,6 +108,12 @@ class ModuleCell(Cell):
         module = self.module(x.shape[2]).to(x.device, x.dtype).train(self.training)
         out, state = torch.func.functional_call(module, weights, (x, state))
         return out, state
+
+    def torch_module(self, sizes: list[tuple[str, int]]) -> torch.nn.Module:
+        """New modules of the maker's, each under the name of its layer."""
+        with torch.device("cpu"):
+            made = {suffix[1:]: ModuleCell(self.hidden_size, self.maker, self.seed).module(n) for suffix, n in sizes}
+        return torch.nn.ModuleDict(made)
 
     def full_name(self, prefix: str, name: str, suffix: str) -> str:
         """The module's own names behind that of the layer: ``rnn.l0.weight``."""

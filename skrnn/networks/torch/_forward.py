@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks._cells import Cell
-from skrnn.networks._decoder import decode_tokens, start_decoder
-from skrnn.networks._spec import NetworkSpec, cell_weights, embedding_shapes
-from skrnn.sequences import segment_positions
+from skrnn._types import Array, Integers, NetworkWeights
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks.cells import Cell
+from skrnn.networks.torch._decoder import decode_tokens, start_decoder
 
 __all__ = ["Encoded", "Forward", "encode", "forward", "in_double", "take_states"]
 
@@ -31,7 +30,7 @@ class Encoded:
 
     states: Tensor
     last: Tensor
-    lengths: NDArray[np.intp]
+    lengths: Integers
     ends: Tensor | None
     carried: list[Any]
 
@@ -46,7 +45,7 @@ class Forward:
 
     states: Tensor
     last: Tensor
-    lengths: NDArray[np.intp]
+    lengths: Integers
     outputs: Tensor
     attention: Tensor | None = None
     carried: Any = None
@@ -57,7 +56,7 @@ def forward(
     cell: Cell,
     weights: Mapping[str, Tensor],
     x: Tensor,
-    lengths: NDArray[np.intp],
+    lengths: Integers,
     *,
     tokens: Tensor | None = None,
     carried: list[Any] | None = None,
@@ -81,13 +80,13 @@ def forward(
     attention = None
     if spec.readout == "tokens":
         assert tokens is not None
-        memory, state = start_decoder(spec, weights, run.states, run.last, run.ends)
+        memory, state = start_decoder(spec, cell, weights, run.states, run.last, run.ends)
         outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
     else:
         read = run.states if spec.readout == "steps" else run.last
         if spec.readout == "decoder":
             code = run.last[:, None].expand(-1, x.shape[1], -1)
-            read = _unroll(cell, cell_weights(cell, weights, *spec.cell_sizes()[-1]), code, bptt_steps)[0]
+            read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]
         outputs = torch.nn.functional.linear(read, weights["head.weight"], weights["head.bias"])
     return Forward(run.states, run.last, run.lengths, outputs, attention, run.carried)
 
@@ -97,7 +96,7 @@ def encode(
     cell: Cell,
     weights: Mapping[str, Tensor],
     x: Tensor,
-    lengths: NDArray[np.intp],
+    lengths: Integers,
     *,
     carried: list[Any] | None = None,
     draw_mask: DrawMask | None = None,
@@ -111,15 +110,14 @@ def encode(
     if spec.segment is not None:
         x, lengths = _project_segments(spec, weights, x, lengths)
     ends = None if (lengths == x.shape[1]).all() else torch.from_numpy(lengths).to(x.device)
-    layers, before = iter(spec.cell_sizes()), iter(carried or [])
-    after = []
-    for _ in range(spec.num_layers):
+    before, after = iter(carried or []), []
+    for layer in spec.layers():
         outs = []
-        for direction in spec.directions:
-            parameters = cell_weights(cell, weights, *next(layers))
-            source = _reverse(x, ends) if direction else x
+        for recurrence in layer:
+            parameters = cell_weights(cell, weights, recurrence)
+            source = _reverse(x, ends) if recurrence.reverse else x
             out, state = _unroll(cell, parameters, source, bptt_steps, _detach(next(before, None)))
-            outs.append(_reverse(out, ends) if direction else out)
+            outs.append(_reverse(out, ends) if recurrence.reverse else out)
             after.append(state)
         x = torch.cat(outs, dim=2) if len(outs) > 1 else outs[0]  # (B, T', H')
         if draw_mask is not None:
@@ -147,8 +145,8 @@ def _unroll(
     outs = []
     oldest = x.shape[1] % bptt_steps or bptt_steps  # a shorter block stands where its gradient matters least
     sizes = [oldest] + [bptt_steps] * ((x.shape[1] - oldest) // bptt_steps)
-    for part in torch.split(x, sizes, dim=1):
-        out, state = cell.run(parameters, part, _detach(state))
+    for block in torch.split(x, sizes, dim=1):
+        out, state = cell.run(parameters, block, _detach(state))
         outs.append(out)
     return torch.cat(outs, dim=1), state
 
@@ -160,9 +158,7 @@ def take_states(states: Any, rows: Tensor) -> Any:
     return type(states)(take_states(part, rows) for part in states)
 
 
-def in_double(
-    weights: Mapping[str, NDArray[np.float32]], inputs: NDArray[Any], device: str
-) -> tuple[dict[str, Tensor], Tensor]:
+def in_double(weights: NetworkWeights, inputs: Array, device: str) -> tuple[dict[str, Tensor], Tensor]:
     """Weights and inputs on a device, in double precision where it has that."""
     dtype = torch.float32 if device.startswith("mps") else torch.float64
     tensors = {name: torch.tensor(value, dtype=dtype, device=device) for name, value in weights.items()}
@@ -195,18 +191,13 @@ def _last_states(x: Tensor, ends: Tensor | None, hidden_size: int) -> Tensor:
 
 
 def _project_segments(
-    spec: NetworkSpec, weights: Mapping[str, Tensor], x: Tensor, lengths: NDArray[np.intp]
-) -> tuple[Tensor, NDArray[np.intp]]:
-    """One vector per segment of steps: a strided convolution and a rectifier (SegRNN, Lin et al. 2023, section 3.2).
-
-    The newest segment ends at the newest step; the oldest is completed with zeros in front.
-    """
-    assert spec.segment is not None
-    positions, n_segments = segment_positions(lengths, spec.segment, spec.segment_stride)  # (B, S, W)
-    batch, count, width = positions.shape
-    zero = x.new_zeros(batch, 1, x.shape[2])
-    padded = torch.cat([x, zero], dim=1)
-    index = torch.from_numpy(np.where(positions < 0, x.shape[1], positions).reshape(batch, -1, 1)).to(x.device)
-    pieces = torch.take_along_dim(padded, index, dim=1).reshape(batch, count, width * x.shape[2])
-    projected = torch.nn.functional.linear(pieces, weights["segment.weight"], weights["segment.bias"])
+    spec: NetworkSpec, weights: Mapping[str, Tensor], x: Tensor, lengths: Integers
+) -> tuple[Tensor, Integers]:
+    """One vector per segment of steps: a strided convolution and a rectifier."""
+    steps, n_segments = spec.segment_steps(lengths, x.shape[1])
+    batch, count, width = steps.shape
+    padded = torch.cat([x, x.new_zeros(batch, 1, x.shape[2])], dim=1)
+    index = torch.from_numpy(steps.reshape(batch, -1, 1)).to(x.device)
+    segments = torch.take_along_dim(padded, index, dim=1).reshape(batch, count, width * x.shape[2])
+    projected = torch.nn.functional.linear(segments, weights["segment.weight"], weights["segment.bias"])
     return projected.relu(), n_segments

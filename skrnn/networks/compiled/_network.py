@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skrnn.networks import _kernels as kernels
-from skrnn.networks import _moves as moves
-from skrnn.networks._spec import NetworkSpec, embedding_shapes
-from skrnn.sequences import segment_positions
+from skrnn._types import Integers, NetworkWeights, Singles
+from skrnn.networks import kernels
+from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks.compiled._layer import Layer
 
 __all__ = ["CompiledNetwork", "DrawMask"]
 
-Floats = NDArray[np.float32]
-DrawMask = Callable[[tuple[int, ...]], Floats]
-
-_CELLS: dict[str, tuple[Any, Any]] = {
-    "rnn": (kernels.vanilla_forward, kernels.vanilla_backward),
-    "gru": (kernels.gru_forward, kernels.gru_backward),
-    "lstm": (kernels.lstm_forward, kernels.lstm_backward),
-}
-_KEPT_SHAPES = 8  # of mini-batches, whose buffers are kept
-
-
-class _Layer:
-    """One recurrent layer in one direction: its weights, and buffers for the shapes of the mini-batches."""
-
-    def __init__(self, spec: NetworkSpec, weights: tuple[Floats, ...], gradients: tuple[Floats, ...], reverse: bool):
-        self.weights, self.gradients, self.reverse = weights, gradients, reverse
-        self.forward_kernel, self.backward_kernel = _CELLS[str(spec.cell)]
-        self.relu, self.hidden = spec.nonlinearity == "relu", spec.hidden_size
-        self.is_lstm, self.is_gru = spec.cell == "lstm", spec.cell == "gru"
-        self.n_gates = len(weights[0]) // self.hidden
-        self.buffers: dict[tuple[int, int], tuple[Floats, ...]] = {}
-
-    def prepare(self, n_steps: int, n_rows: int) -> Floats:
-        """Choose the buffers of a shape; the one that takes the inputs (T, B, F + 1), ones in its last column."""
-        found = self.buffers.get((n_steps, n_rows))
-        if found is None:
-            if len(self.buffers) >= _KEPT_SHAPES:
-                self.buffers.clear()
-            shape, n_inputs = (n_steps, n_rows, self.hidden), self.weights[0].shape[1]
-            extra = 2 * n_steps + 1 if self.is_lstm else n_steps if self.is_gru else 0
-            found = (
-                np.ones((n_steps, n_rows, n_inputs + 1), np.float32),
-                np.empty((self.n_gates, *shape), np.float32),
-                np.empty((n_steps + 1, n_rows, self.hidden), np.float32),
-                np.empty((extra, n_rows, self.hidden), np.float32),
-                np.empty((self.n_gates + self.is_gru, *shape), np.float32),
-                np.empty((n_steps, n_rows, n_inputs), np.float32),
-                np.empty((0, n_rows, n_inputs), np.float32),
-            )
-            self.buffers[n_steps, n_rows] = found
-        self.x, self.gates, self.h, self.extra, self.d_gates, self.dx, self.no_dx = found
-        return self.x
-
-    def forward(self) -> Floats:
-        """Run on the inputs in the buffer; the states (T, B, H)."""
-        self.forward_kernel(self.x, self.weights, self.gates, self.h, self.extra, self.relu)
-        return self.h[1:]
-
-    def backward(self, d_out: Floats, block: int, want_dx: bool) -> Floats:
-        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
-        dx = self.dx if want_dx else self.no_dx
-        saved = self.gates, self.h, self.extra
-        self.backward_kernel(self.x, self.weights, saved, d_out, self.d_gates, dx, self.gradients, block, self.relu)
-        return dx
+DrawMask = Callable[[tuple[int, ...]], Singles]
 
 
 class CompiledNetwork:
@@ -81,9 +27,9 @@ class CompiledNetwork:
     def __init__(
         self,
         spec: NetworkSpec,
-        weights: Mapping[str, NDArray[np.float32]],
+        weights: NetworkWeights,
         bptt_steps: int | None = None,
-        flat: Floats | None = None,
+        flat: Singles | None = None,
     ):
         self.spec, self.block = spec, bptt_steps or 0
         if flat is None:
@@ -92,27 +38,26 @@ class CompiledNetwork:
         self.gradient = np.zeros_like(self.flat)
         self.weights, self.gradients, start = {}, {}, 0
         for name, value in weights.items():
-            span = slice(start, start + value.size)
-            self.weights[name] = self.flat[span].reshape(value.shape)
-            self.gradients[name] = self.gradient[span].reshape(value.shape)
+            own = slice(start, start + value.size)
+            self.weights[name] = self.flat[own].reshape(value.shape)
+            self.gradients[name] = self.gradient[own].reshape(value.shape)
             start += value.size
         self.tables = list(embedding_shapes(spec))
-        layers = [self._layer(prefix, suffix) for prefix, suffix, _ in spec.cell_sizes()]
-        self.decoder = layers.pop() if spec.readout == "decoder" else None
-        width = len(spec.directions)
-        self.layers = [layers[i : i + width] for i in range(0, len(layers), width)]
+        self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
+        decoder = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
+        self.decoder = decoder[0] if decoder else None
 
     def twin(self) -> CompiledNetwork:
         """A network on the same weights, with gradients and buffers of its own."""
         return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
 
-    def _layer(self, prefix: str, suffix: str) -> _Layer:
-        names = [f"{prefix}{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        weights = tuple(self.weights[name] for name in names)
-        gradients = tuple(self.gradients[name] for name in names)
-        return _Layer(self.spec, weights, gradients, suffix.endswith("_reverse"))
+    def _layer(self, recurrence: Recurrence) -> Layer:
+        cell = self.spec.make_cell()
+        weights = tuple(cell_weights(cell, self.weights, recurrence).values())
+        gradients = tuple(cell_weights(cell, self.gradients, recurrence).values())
+        return Layer(cell, recurrence, weights, gradients)
 
-    def forward(self, inputs: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None = None) -> Floats:
+    def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding."""
         self.n_timesteps = inputs.shape[1]
         if self.tables:
@@ -123,10 +68,10 @@ class CompiledNetwork:
         self.even = lengths.strides == (0,) or bool((lengths == inputs.shape[1]).all())
         source, by_row = np.ascontiguousarray(inputs), True
         n_rows, n_steps = inputs.shape[:2]
-        self.masks: list[Floats | None] = []
+        self.masks: list[Singles | None] = []
         for directions in self.layers:
             for layer in directions:
-                moves.fill(source, by_row, self.lengths, layer.reverse, layer.prepare(n_steps, n_rows))
+                kernels.fill(source, by_row, self.lengths, layer.reverse, layer.prepare(n_steps, n_rows))
             source, by_row = self._joined([layer.forward() for layer in directions], directions), False
             mask = None
             if draw_mask is not None:
@@ -136,7 +81,7 @@ class CompiledNetwork:
             self.masks.append(mask)
         return self._head(source)
 
-    def backward(self, gradient: Floats) -> None:
+    def backward(self, gradient: Singles) -> None:
         """Set ``gradients`` from the gradient of the outputs."""
         d_source = self._head_backward(np.ascontiguousarray(gradient, np.float32))
         for number in range(len(self.layers) - 1, -1, -1):
@@ -144,13 +89,13 @@ class CompiledNetwork:
             if mask is not None:
                 d_source *= mask
             wanted = number > 0 or self.spec.segment is not None or bool(self.tables)
-            directions, parts = self.layers[number], self._parted(d_source, self.layers[number])
-            found = [layer.backward(part, self.block, wanted) for layer, part in zip(directions, parts, strict=True)]
+            directions, shares = self.layers[number], self._shares(d_source, self.layers[number])
+            found = [layer.backward(d, self.block, wanted) for layer, d in zip(directions, shares, strict=True)]
             if wanted:
                 d_source = found[0]
                 if len(found) > 1:
                     backwards = np.empty_like(found[1])
-                    moves.turn(found[1], self.lengths, True, 0, backwards)
+                    kernels.turn(found[1], self.lengths, True, 0, backwards)
                     d_source = found[0] + backwards
         by_row = self.spec.segment is not None
         if by_row:
@@ -158,44 +103,44 @@ class CompiledNetwork:
         if self.tables:
             self._embed_backward(d_source, by_row)
 
-    def _embed(self, codes: Floats, lengths: NDArray[np.intp], draw_mask: DrawMask | None) -> Floats:
+    def _embed(self, codes: Singles, lengths: Integers, draw_mask: DrawMask | None) -> Singles:
         """The embeddings (B, T, F * D) of category numbers (B, T, F)."""
         self.codes, self.code_lengths = codes, lengths
         x = np.empty((*codes.shape[:2], self.spec.step_size), np.float32)
         for i, name in enumerate(self.tables):
-            moves.look_up(codes, i, self.weights[name], x)
+            kernels.look_up(codes, i, self.weights[name], x)
         self.embedding_mask = None if draw_mask is None else draw_mask(x.shape)
         return x if self.embedding_mask is None else x * self.embedding_mask
 
-    def _embed_backward(self, d_x: Floats, by_row: bool) -> None:
+    def _embed_backward(self, d_x: Singles, by_row: bool) -> None:
         """Gradients of the tables from that of the embeddings: (B, T + 1, F * D), by row, or (T, B, F * D)."""
         if self.embedding_mask is not None:
             d_kept = d_x[:, : self.n_timesteps] if by_row else d_x.transpose(1, 0, 2)
             d_kept *= self.embedding_mask
         for i, name in enumerate(self.tables):
-            moves.look_up_backward(self.codes, i, self.code_lengths, by_row, d_x, self.gradients[name])
+            kernels.look_up_backward(self.codes, i, self.code_lengths, by_row, d_x, self.gradients[name])
 
-    def _joined(self, outs: list[Floats], directions: list[_Layer]) -> Floats:
+    def _joined(self, outs: list[Singles], directions: list[Layer]) -> Singles:
         """Outputs of all directions side by side, in the order of time; (T, B, H')."""
         if len(outs) == 1:
             return outs[0]
         n_steps, n_rows, hidden = outs[0].shape
         joined = np.empty((n_steps, n_rows, 2 * hidden), np.float32)
         for number, (out, layer) in enumerate(zip(outs, directions, strict=True)):
-            moves.turn(out, self.lengths, layer.reverse, number * hidden, joined)
+            kernels.turn(out, self.lengths, layer.reverse, number * hidden, joined)
         return joined
 
-    def _parted(self, d_source: Floats, directions: list[_Layer]) -> list[Floats]:
+    def _shares(self, d_source: Singles, directions: list[Layer]) -> list[Singles]:
         """The share of each direction in a gradient (T, B, H'), in its own order of time."""
         if len(directions) == 1:
             return [d_source]
         hidden = directions[0].hidden
-        parts = [np.empty((*d_source.shape[:2], hidden), np.float32) for _ in directions]
+        shares = [np.empty((*d_source.shape[:2], hidden), np.float32) for _ in directions]
         for number, layer in enumerate(directions):
-            moves.part(d_source, self.lengths, layer.reverse, number * hidden, parts[number])
-        return parts
+            kernels.parted(d_source, self.lengths, layer.reverse, number * hidden, shares[number])
+        return shares
 
-    def _head(self, states: Floats) -> Floats:
+    def _head(self, states: Singles) -> Singles:
         """The outputs that the head reads off the states (T, B, H') of the last layer."""
         n_steps, n_rows, size = states.shape
         self.state_shape, readout = states.shape, self.spec.readout
@@ -204,7 +149,7 @@ class CompiledNetwork:
                 self.last = states[n_steps - 1]
             else:
                 self.last = np.empty((n_rows, size), np.float32)
-                moves.take_last(states, self.lengths, self.spec.hidden_size, self.last)
+                kernels.take_last(states, self.lengths, self.spec.hidden_size, self.last)
         read = states
         if self.decoder is not None:
             self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.last
@@ -212,17 +157,17 @@ class CompiledNetwork:
         rows = self.last if readout == "last" else read.reshape(-1, read.shape[2])
         self.read = np.ascontiguousarray(rows)
         outputs = np.empty((len(rows), self.spec.output_size), np.float32)
-        moves.head(self.read, self.weights["head.weight"], self.weights["head.bias"], outputs)
+        kernels.head(self.read, self.weights["head.weight"], self.weights["head.bias"], outputs)
         if readout == "last":
             return outputs
         return np.ascontiguousarray(outputs.reshape(-1, n_rows, self.spec.output_size).transpose(1, 0, 2))
 
-    def _head_backward(self, gradient: Floats) -> Floats:
+    def _head_backward(self, gradient: Singles) -> Singles:
         """The gradient of the states (T, B, H'), the head's own set on the way."""
         if gradient.ndim == 3:
             gradient = np.ascontiguousarray(gradient.transpose(1, 0, 2)).reshape(-1, gradient.shape[2])
         d_read = np.empty_like(self.read)
-        moves.head_backward(
+        kernels.head_backward(
             self.read,
             gradient,
             self.weights["head.weight"],
@@ -240,33 +185,31 @@ class CompiledNetwork:
         if self.even and len(self.layers[-1]) == 1:
             d_states[n_steps - 1] = d_read
         else:
-            moves.put_last(d_read, self.lengths, self.spec.hidden_size, d_states)
+            kernels.put_last(d_read, self.lengths, self.spec.hidden_size, d_states)
         return d_states
 
-    def _segments(self, inputs: Floats, lengths: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
+    def _segments(self, inputs: Singles, lengths: Integers) -> tuple[Singles, Integers]:
         """One vector per segment of steps (B, S, H), and the number of segments."""
-        assert self.spec.segment is not None
-        positions, counts = segment_positions(lengths, self.spec.segment, self.spec.segment_stride)  # (B, S, W)
         n_rows, n_steps, n_features = inputs.shape
+        steps, counts = self.spec.segment_steps(lengths, n_steps)  # (B, S, W)
         padded = np.concatenate([inputs, np.zeros((n_rows, 1, n_features), np.float32)], axis=1)
-        flat = np.where(positions < 0, n_steps, positions) + (n_steps + 1) * np.arange(n_rows)[:, None, None]
-        self.places = flat.ravel()
-        self.pieces = padded.reshape(-1, n_features)[self.places].reshape(n_rows * positions.shape[1], -1)
-        projected = np.empty((len(self.pieces), self.spec.hidden_size), np.float32)
-        moves.head(self.pieces, self.weights["segment.weight"], self.weights["segment.bias"], projected)
+        self.places = (steps + (n_steps + 1) * np.arange(n_rows)[:, None, None]).ravel()
+        self.segments = padded.reshape(-1, n_features)[self.places].reshape(n_rows * steps.shape[1], -1)
+        projected = np.empty((len(self.segments), self.spec.hidden_size), np.float32)
+        kernels.head(self.segments, self.weights["segment.weight"], self.weights["segment.bias"], projected)
         np.maximum(projected, 0, out=projected)
-        self.projected = projected.reshape(n_rows, positions.shape[1], -1)
+        self.projected = projected.reshape(n_rows, steps.shape[1], -1)
         return self.projected, counts
 
-    def _segments_backward(self, d_source: Floats) -> Floats:
+    def _segments_backward(self, d_source: Singles) -> Singles:
         """Gradients of the projection, from that of its outputs (S, B, H); of its inputs (B, T + 1, F), if wanted."""
         gradient = np.ascontiguousarray(d_source.transpose(1, 0, 2) * (self.projected > 0))
         gradient = gradient.reshape(-1, gradient.shape[2])
-        np.dot(gradient.T, self.pieces, out=self.gradients["segment.weight"])
+        np.dot(gradient.T, self.segments, out=self.gradients["segment.weight"])
         np.sum(gradient, axis=0, out=self.gradients["segment.bias"])
         if not self.tables:
             return d_source
         d_inputs = np.zeros((len(self.codes) * (self.n_timesteps + 1), self.spec.step_size), np.float32)
-        d_pieces = gradient @ self.weights["segment.weight"]
-        np.add.at(d_inputs, self.places, d_pieces.reshape(-1, self.spec.step_size))
+        d_segments = gradient @ self.weights["segment.weight"]
+        np.add.at(d_inputs, self.places, d_segments.reshape(-1, self.spec.step_size))
         return d_inputs.reshape(len(self.codes), self.n_timesteps + 1, -1)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.networks._decoder import decode_tokens, start_decoder
-from skrnn.networks._forward import encode, forward, in_double, take_states
+from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks._spec import NetworkSpec
-from skrnn.networks._threads import pinned_threads
+from skrnn.networks.torch._decoder import decode_tokens, start_decoder
+from skrnn.networks.torch._forward import encode, forward, in_double, take_states
+from skrnn.networks.torch._threads import pinned_threads
 
 __all__ = ["Search", "attend", "search_tokens"]
 
@@ -34,29 +32,30 @@ class Search:
 
 def search_tokens(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
-    inputs: NDArray[Any],
-    lengths: NDArray[np.intp],
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
     search: Search,
     *,
     device: str = "cpu",
     n_threads: int = 1,
-) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+) -> tuple[list[Integers], Doubles]:
     """The best tokens found for each of the sequences (B, T, F), and their log-probabilities (B,).
 
     In double precision, as every prediction. Of equally good hypotheses the one with the smaller tokens is taken.
     """
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
-        run = encode(spec, spec.make_cell(), tensors, x, lengths)
-        memory, state = start_decoder(spec, tensors, run.states, run.last, run.ends)
+        cell = spec.make_cell()
+        run = encode(spec, cell, tensors, x, lengths)
+        memory, states = start_decoder(spec, cell, tensors, run.states, run.last, run.ends)
         width = search.beam_width
         rows = torch.arange(len(x), device=x.device).repeat_interleave(width)
         beams = _Beams(len(x), search, x)
-        memory, states = memory.take(rows), state[:, rows].contiguous()
+        memory, states = memory.take(rows), take_states(states, rows)
         tokens = torch.zeros(len(rows), 1, dtype=torch.long, device=x.device)
         for _ in range(search.max_length + 1):
-            outputs, _, states = decode_tokens(spec, spec.make_cell(), tensors, memory, states, tokens)
+            outputs, _, states = decode_tokens(spec, cell, tensors, memory, states, tokens)
             origin, tokens = beams.grow(outputs[:, 0].log_softmax(dim=1))
             if beams.all_ended():
                 break
@@ -100,7 +99,7 @@ class _Beams:
     def all_ended(self) -> bool:
         return bool((self.ended | (self.scores == -torch.inf)).all())
 
-    def best(self) -> tuple[list[NDArray[np.intp]], NDArray[np.float64]]:
+    def best(self) -> tuple[list[Integers], Doubles]:
         """The first hypothesis of each sequence, without its end."""
         tokens, scores = self.tokens[:, 0].cpu().numpy(), self.scores[:, 0].cpu().double().numpy()
         lengths = np.where((tokens == 0).any(axis=1), (tokens == 0).argmax(axis=1), tokens.shape[1])
@@ -109,14 +108,14 @@ class _Beams:
 
 def attend(
     spec: NetworkSpec,
-    weights: Mapping[str, NDArray[np.float32]],
-    inputs: NDArray[Any],
-    lengths: NDArray[np.intp],
-    tokens: NDArray[np.intp],
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
+    tokens: Integers,
     *,
     device: str = "cpu",
     n_threads: int = 1,
-) -> NDArray[np.float64]:
+) -> Doubles:
     """The attention (B, L, T) of a network that reads the tokens (B, L), which begin with 0, as its own so far."""
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skrnn.networks._cells import Cell
-from skrnn.networks._spec import NetworkSpec, cell_weights
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import cell_weights
+from skrnn.networks.cells import Cell
 
 __all__ = ["Memory", "decode_tokens", "start_decoder"]
 
@@ -39,20 +40,21 @@ class Memory:
 
     def take(self, rows: Tensor) -> Memory:
         """The sequences at ``rows``."""
-        return Memory(*(None if part is None else part[rows] for part in (self.states, self.keys, self.padding)))
+        return Memory(*(None if held is None else held[rows] for held in (self.states, self.keys, self.padding)))
 
 
 def start_decoder(
-    spec: NetworkSpec, weights: Mapping[str, Tensor], states: Tensor, last: Tensor, ends: Tensor | None
-) -> tuple[Memory, Tensor]:
-    """The memory, and the decoder's first state (num_layers, B, H), from the encoder's states and last state."""
+    spec: NetworkSpec, cell: Cell, weights: Mapping[str, Tensor], states: Tensor, last: Tensor, ends: Tensor | None
+) -> tuple[Memory, list[Any]]:
+    """The memory, and the first state of each of the decoder's layers, from the encoder's states and last state."""
     bridge = torch.nn.functional.linear(last, weights["bridge.weight"], weights["bridge.bias"]).tanh()
-    state = bridge.reshape(len(last), spec.num_layers, spec.hidden_size).transpose(0, 1).contiguous()
+    h = bridge.reshape(len(last), spec.num_layers, spec.hidden_size).transpose(0, 1).contiguous()
+    first = [cell.first_state(layer) for layer in torch.split(h, 1)]
     if spec.attention is None:
-        return Memory(), state
+        return Memory(), first
     keys = torch.nn.functional.linear(states, weights["attention.weight"])
     padding = None if ends is None else torch.arange(states.shape[1], device=states.device) >= ends[:, None]
-    return Memory(states, keys, padding), state
+    return Memory(states, keys, padding), first
 
 
 def decode_tokens(
@@ -60,10 +62,10 @@ def decode_tokens(
     cell: Cell,
     weights: Mapping[str, Tensor],
     memory: Memory,
-    state: Any,
+    state: list[Any],
     tokens: Tensor,
     draw_mask: DrawMask | None = None,
-) -> tuple[Tensor, Tensor | None, Any]:
+) -> tuple[Tensor, Tensor | None, list[Any]]:
     """Outputs (B, L, K) after each of the tokens (B, L), the attention (B, L, T), and the state after the last token.
 
     The state is what `start_decoder` or an earlier call returned.
@@ -71,12 +73,9 @@ def decode_tokens(
     x = torch.nn.functional.embedding(tokens, weights["decoder_embedding.weight"])
     if draw_mask is not None:
         x = x * draw_mask(tuple(x.shape))
-    if isinstance(state, Tensor):  # the first state; the LSTM's memory begins at zero
-        state = [(h, torch.zeros_like(h)) if spec.cell == "lstm" else h for h in torch.split(state, 1)]
     following = []
-    layers = [names for names in spec.cell_sizes() if names[0] == "decoder."]
-    for names, before in zip(layers, state, strict=True):
-        x, after = cell.run(cell_weights(cell, weights, *names), x, before)
+    for recurrence, before in zip(spec.decoder_layers(), state, strict=True):
+        x, after = cell.run(cell_weights(cell, weights, recurrence), x, before)
         following.append(after)
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))

@@ -1,42 +1,32 @@
-"""Compiled moves of data around the recurrences: into the order of time and back, last states, the linear head."""
+"""Compiled moves of data around the recurrences: into the order of time and back, last states, the linear head.
+
+They are so short that giving the interpreter's lock away would cost more than they do.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from skrnn.networks._primitives import OPTIONS, column_sums
+from skrnn._types import Array
+from skrnn.networks.kernels._primitives import column_sums, kernel, place
 
-__all__ = ["fill", "head", "head_backward", "look_up", "look_up_backward", "part", "put_last", "take_last", "turn"]
-
-Array = NDArray[Any]
-
-_SHORT: dict[str, Any] = {**OPTIONS, "nogil": False}  # so short that handing the lock over would cost more
+__all__ = ["fill", "head", "head_backward", "look_up", "look_up_backward", "parted", "put_last", "take_last", "turn"]
 
 
-@njit(**_SHORT)
-def turned(t: int, length: int, reverse: bool) -> int:
-    """The step that stands at t when a sequence is read in a direction; padding stays where it is."""
-    return length - 1 - t if reverse and t < length else t
-
-
-@njit(**_SHORT)
+@kernel(nogil=False)
 def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -> None:
     """x[:, :, :F] (T, B, F + 1) = source, which is (B, T, F) or (T, B, F), in a direction."""
     n_steps, n_rows = x.shape[:2]
     n_features = x.shape[2] - 1
     for b in range(n_rows):
         for t in range(n_steps):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             row = source[b, s] if by_row else source[s, b]
             for j in range(n_features):
                 x[t, b, j] = row[j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def look_up(codes: Array, feature: int, table: Array, x: Array) -> None:
     """x[:, :, f * D : (f + 1) * D] (B, T, F * D) = the rows (D,) of a table at category numbers (B, T, F)."""
     n_rows, n_steps = codes.shape[:2]
@@ -48,7 +38,7 @@ def look_up(codes: Array, feature: int, table: Array, x: Array) -> None:
                 out[feature * size + j] = row[j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def look_up_backward(codes: Array, feature: int, lengths: Array, by_row: bool, dx: Array, d_table: Array) -> None:
     """The gradient of a table from that of what was looked up, (B, T, F * D) or (T, B, F * D)."""
     d_table[:] = 0.0
@@ -60,29 +50,29 @@ def look_up_backward(codes: Array, feature: int, lengths: Array, by_row: bool, d
                 row[j] += d[feature * size + j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def turn(out: Array, lengths: Array, reverse: bool, offset: int, joined: Array) -> None:
     """joined[:, :, offset : offset + H] = out (T, B, H), in the order of time."""
     n_steps, n_rows, hidden = out.shape
     for t in range(n_steps):
         for b in range(n_rows):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             for j in range(hidden):
                 joined[t, b, offset + j] = out[s, b, j]
 
 
-@njit(**_SHORT)
-def part(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array) -> None:
+@kernel(nogil=False)
+def parted(joined: Array, lengths: Array, reverse: bool, offset: int, out: Array) -> None:
     """out (T, B, H) = joined[:, :, offset : offset + H], in a direction."""
     n_steps, n_rows, hidden = out.shape
     for t in range(n_steps):
         for b in range(n_rows):
-            s = turned(t, lengths[b], reverse)
+            s = place(t, lengths[b], reverse)
             for j in range(hidden):
                 out[t, b, j] = joined[s, b, offset + j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def take_last(states: Array, lengths: Array, hidden: int, last: Array) -> None:
     """Each direction's own last state: forward at the last real step, backward at the first; (B, H')."""
     for b in range(last.shape[0]):
@@ -90,7 +80,7 @@ def take_last(states: Array, lengths: Array, hidden: int, last: Array) -> None:
             last[b, j] = states[lengths[b] - 1 if j < hidden else 0, b, j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> None:
     """Add the gradient of the last states (B, H') where they were taken."""
     for b in range(d_last.shape[0]):
@@ -98,7 +88,7 @@ def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> Non
             d_states[lengths[b] - 1 if j < hidden else 0, b, j] += d_last[b, j]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
     """outputs (N, K) = read (N, H) W^T + b."""
     np.dot(read, weight.T, outputs)
@@ -107,7 +97,7 @@ def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
             outputs[i, k] += bias[k]
 
 
-@njit(**_SHORT)
+@kernel(nogil=False)
 def head_backward(read: Array, gradient: Array, weight: Array, d_weight: Array, d_bias: Array, d_read: Array) -> None:
     """Gradients of the weights and of what was read, from that of the outputs (N, K)."""
     np.dot(gradient.T, read, d_weight)

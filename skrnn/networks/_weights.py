@@ -1,0 +1,120 @@
+"""The weights of a network: their names and shapes, and their initial values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from skrnn._plain import is_finite_array, require
+from skrnn._types import Singles
+from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks.cells import Cell, glorot
+
+__all__ = [
+    "UNBIASED",
+    "cell_weights",
+    "check_weights",
+    "embedding_shapes",
+    "frozen_names",
+    "initial_weights",
+    "parameter_shapes",
+    "projections",
+]
+
+Shapes = dict[str, tuple[int, ...]]
+Matrices = dict[str, tuple[int, int]]
+
+UNBIASED = frozenset({"attention"})  # projections without a bias; one of the keys would change no attention
+_EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
+
+
+def frozen_names(spec: NetworkSpec) -> frozenset[str]:
+    """Names of the weights that are not trained."""
+    cell = spec.make_cell()
+    return frozenset(
+        cell.full_name(prefix, name, suffix) for prefix, suffix, size in spec.cell_sizes() for name in cell.frozen(size)
+    )
+
+
+def embedding_shapes(spec: NetworkSpec) -> Matrices:
+    """Name and shape of the table of each category input; its first row is for unknown and missing ones."""
+    return {f"embedding.{i}.weight": (size, spec.embedding_dim) for i, size in enumerate(spec.vocabulary)}
+
+
+def _tables(spec: NetworkSpec) -> Matrices:
+    """All tables: those of the inputs, and that of the tokens which a decoder reads."""
+    written = {"decoder_embedding.weight": (spec.output_size, spec.target_embedding_dim)}
+    return {**embedding_shapes(spec), **(written if spec.readout == "tokens" else {})}
+
+
+def cell_weights(cell: Cell, weights: Mapping[str, Any], recurrence: Recurrence) -> dict[str, Any]:
+    """The weights of one layer and direction under the cell's own names."""
+    prefix, suffix, size = recurrence
+    return {name: weights[cell.full_name(prefix, name, suffix)] for name in cell.shapes(size)}
+
+
+def projections(spec: NetworkSpec) -> Matrices:
+    """Linear maps around the recurrence: name of the module to (out, in)."""
+    shapes: Matrices = {}
+    if spec.segment is not None:
+        shapes["segment"] = (spec.hidden_size, spec.segment * spec.step_size)
+    if spec.readout == "tokens":
+        shapes["bridge"] = (spec.num_layers * spec.hidden_size, spec.state_size)
+        if spec.attention is not None:
+            shapes["attention"] = (spec.hidden_size, spec.state_size)
+            shapes["combine"] = (spec.hidden_size, spec.state_size + spec.hidden_size)
+    own_state = spec.readout in ("decoder", "tokens")
+    shapes["head"] = (spec.output_size, spec.hidden_size if own_state else spec.state_size)
+    return shapes
+
+
+def parameter_shapes(spec: NetworkSpec) -> Shapes:
+    """Name and shape of every weight, without allocating any of a built-in cell."""
+    cell = spec.make_cell()
+    shapes: Shapes = {**_tables(spec)}
+    for prefix, suffix, size in spec.cell_sizes():
+        for name, shape in cell.shapes(size).items():
+            shapes[cell.full_name(prefix, name, suffix)] = shape
+    for name, shape in projections(spec).items():
+        shapes[f"{name}.weight"] = shape
+        if name not in UNBIASED:
+            shapes[f"{name}.bias"] = shape[:1]
+    return shapes
+
+
+def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Singles]:
+    """Fresh weights, drawn in a fixed order from ``rng``."""
+    weights: dict[str, Singles] = {}
+    for name, shape in _tables(spec).items():
+        weights[name] = rng.normal(scale=_EMBEDDING_SCALE, size=shape).astype(np.float32)
+    for prefix, suffix, size in spec.cell_sizes():
+        cell = spec.make_cell(int(rng.integers(1 << 31)))
+        for name, value in cell.initial(size, rng).items():
+            weights[cell.full_name(prefix, name, suffix)] = value.astype(np.float32)
+    for name, (n_out, n_in) in projections(spec).items():
+        weights[f"{name}.weight"] = glorot((n_out, n_in), n_in, n_out, rng).astype(np.float32)
+        if name not in UNBIASED:
+            weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
+    return weights
+
+
+def check_weights(spec: NetworkSpec, weights: Any) -> None:
+    """Refuse weights, which may come from anywhere, that are not those of the network.
+
+    Raises
+    ------
+    ValueError
+        If a name, a shape or a value does not fit. (Those of a module of the user's own are known when it is made.)
+    """
+    require(isinstance(weights, dict), f"weights_ is a {type(weights).__name__}")
+    if isinstance(spec.cell, str):
+        shapes = parameter_shapes(spec)
+        found = sorted(map(str, weights))
+        require(set(weights) == set(shapes), f"weights_ has the names {found}, the parameters need {sorted(shapes)}")
+        for name, shape in shapes.items():
+            size = np.shape(weights[name])
+            require(size == shape, f"weights_[{name!r}] has shape {size}, the parameters need {shape}")
+    for name, value in weights.items():
+        require(is_finite_array(value, "f4", None), f"weights_[{name!r}] is not finite float32")

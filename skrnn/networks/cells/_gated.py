@@ -1,0 +1,59 @@
+"""What the cells have in common that torch has a module of: the layout of their weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from skrnn._types import Floats
+from skrnn.networks.cells._base import Cell, glorot
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+__all__ = ["GatedCell"]
+
+
+class GatedCell(Cell):
+    """A cell of ``n_gates`` gates in torch's layout: weights (n_gates * H, …), with two biases."""
+
+    n_gates: ClassVar[int]
+
+    def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
+        rows = self.n_gates * self.hidden_size
+        return {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (rows, self.hidden_size),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+
+    def initial(self, input_size: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """Glorot-uniform inputs, orthogonal recurrence (Saxe et al., ICLR 2014), each gate by itself; zero biases."""
+        rows = self.n_gates * self.hidden_size
+        orthogonal = [_orthogonal(self.hidden_size, rng) for _ in range(self.n_gates)]
+        return {
+            "weight_ih": glorot((rows, input_size), input_size, self.hidden_size, rng),
+            "weight_hh": np.concatenate(orthogonal),
+            "bias_ih": np.zeros(rows),
+            "bias_hh": np.zeros(rows),
+        }
+
+    def torch_module(self, sizes: list[tuple[str, int]]) -> Module:
+        import torch
+
+        directions = 1 + sizes[-1][0].endswith("_reverse")
+        options = {"num_layers": len(sizes) // directions, "bidirectional": directions == 2, "batch_first": True}
+        module: Module = getattr(torch.nn, self.label)(sizes[0][1], self.hidden_size, **options, **self._own_options())
+        return module
+
+    def _own_options(self) -> dict[str, Any]:
+        """Arguments of torch's module that other cells do not have."""
+        return {}
+
+
+def _orthogonal(n: int, rng: np.random.Generator) -> Floats:
+    """A random orthogonal matrix, uniformly distributed (Mezzadri, Notices AMS 54(5), 2007)."""
+    q, r = np.linalg.qr(rng.normal(size=(n, n)))
+    return np.asarray(q * np.sign(np.diag(r)))

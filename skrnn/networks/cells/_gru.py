@@ -1,0 +1,175 @@
+"""The gated recurrent unit (Cho et al., EMNLP 2014) in torch's form: the reset gate acts after the product.
+
+r, z = s(W x + b + U h + c), n = tanh(W_n x + b_n + r (U_n h + c_n)), h_t = (1 - z) n + z h
+"""
+
+from __future__ import annotations
+
+from math import tanh as tanh_double
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skrnn._types import Array
+from skrnn.networks.cells._base import Kernels
+from skrnn.networks.cells._gated import GatedCell
+from skrnn.networks.kernels import (
+    SIDE_BY_SIDE,
+    Arrays,
+    column_sums,
+    gate_gradients,
+    gate_panels,
+    input_products,
+    input_sums,
+    kernel,
+    logistic,
+    panel_product,
+    place,
+    recurrent_gradients,
+    row_kernel,
+    sigmoid,
+    state_gradient,
+    state_sums,
+    tanh,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["GRUCell"]
+
+
+@kernel()
+def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
+    """r, z = s(…), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = n + z (h - n): torch's form of Cho et al., 2014.
+
+    Leaves r, z and n in ``gates`` (3, T, B, H), and W_hn h + b_hn in ``extra`` (T, B, H).
+    """
+    w_ih, w_hh, b_ih, b_hh = weights
+    gates, h, extra = tape
+    n_rows, hidden = h.shape[1:]
+    bias = (b_ih + b_hh).reshape(3, hidden)
+    bias[2] = b_ih[2 * hidden :]
+    input_products(x, w_ih, bias, gates)
+    w, n = gate_panels(w_hh, True), n_rows * hidden
+    added, inner_bias = np.zeros((3, n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
+    inner_bias[:] = b_hh[2 * hidden :]
+    s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
+    b_inner = inner_bias.reshape(n)
+    h[0] = 0.0
+    for t in range(x.shape[0]):
+        if t > 0:
+            for g in range(3):
+                panel_product(h[t], w[g], added[g])
+        reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
+        inner, old, new = extra[t].reshape(n), h[t].reshape(n), h[t + 1].reshape(n)
+        for i in range(n):
+            reset[i] = sigmoid(reset[i] + s_reset[i])
+        for i in range(n):
+            update[i] = sigmoid(update[i] + s_update[i])
+        for i in range(n):
+            inner[i] = s_inner[i] + b_inner[i]
+        for i in range(n):
+            fresh[i] = tanh(fresh[i] + reset[i] * inner[i])
+        for i in range(n):
+            new[i] = fresh[i] + update[i] * (old[i] - fresh[i])
+
+
+@kernel()
+def backward(
+    x: Array,
+    weights: Arrays,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Arrays,
+    block: int,
+) -> None:
+    """Gradients from those of the outputs, d_out (T, B, H).
+
+    ``d_gates`` (4, T, B, H) are those of r, z, W_hn h + b_hn, and the sum inside n.
+    """
+    w_ih, w = weights[0], gate_panels(weights[1], False)
+    dw_ih, dw_hh, db_ih, db_hh = dw
+    gates, h, extra = tape
+    n_steps, n_rows, hidden = d_out.shape
+    n, one = n_rows * hidden, np.float32(1.0)
+    carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
+    past = np.zeros(n, np.float32)  # what reaches the state before a step past its gates
+    through = carried.reshape(n)  # and through them
+    for t in range(n_steps - 1, -1, -1):
+        reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
+        d_reset, d_update, d_inner = d_gates[0, t].reshape(n), d_gates[1, t].reshape(n), d_gates[2, t].reshape(n)
+        d_fresh, inner, old, d = d_gates[3, t].reshape(n), extra[t].reshape(n), h[t].reshape(n), d_out[t].reshape(n)
+        for i in range(n):
+            past[i] += d[i] + through[i]
+        for i in range(n):
+            d_fresh[i] = past[i] * (one - update[i]) * (one - fresh[i] * fresh[i])
+        for i in range(n):
+            d_update[i] = past[i] * (old[i] - fresh[i]) * update[i] * (one - update[i])
+        for i in range(n):
+            d_inner[i] = d_fresh[i] * reset[i]
+        for i in range(n):
+            d_reset[i] = d_inner[i] * inner[i] * (one - reset[i])
+        for i in range(n):
+            past[i] *= update[i]
+        if block > 0 and (n_steps - t) % block == 0:
+            carried[:] = 0.0
+            past[:] = 0.0
+        elif t > 0:
+            state_gradient(d_gates[:3], t, w, part, carried)
+    recurrent_gradients(d_gates[:3], h, dw_hh)
+    column_sums(d_gates[2].reshape(n_steps * n_rows, hidden), db_hh[2 * hidden :])
+    d_gates[2] = d_gates[3]
+    gate_gradients(x, w_ih, d_gates[:3], dw_ih, db_ih.reshape(3, hidden), dx)
+    db_hh[: 2 * hidden] = db_ih[: 2 * hidden]
+
+
+@row_kernel
+def step(sums: Array, inner: Array, h: Array) -> None:
+    """The next state h (H,) of a row, from the sums of its inputs and of its state."""
+    hidden = h.size
+    for j in range(hidden):
+        reset = logistic(sums[j] + inner[j])
+        update = logistic(sums[hidden + j] + inner[hidden + j])
+        fresh = tanh_double(sums[2 * hidden + j] + reset * inner[2 * hidden + j])
+        h[j] = (1.0 - update) * fresh + update * h[j]
+
+
+@row_kernel
+def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+    """Predictions: the states h."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
+        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
+        n = rows.stop - begin
+        x_t, sums, inner = np.empty((n, x.shape[2])), np.empty((n, b_ih.size)), np.empty((n, b_hh.size))
+        for t in range(lengths[rows].max()):
+            input_sums(x[rows], t, lengths[rows], reverse, w_ih, b_ih, x_t, sums)
+            state_sums(states[0, rows], w_hh, b_hh, inner)
+            for i in range(n):
+                b = begin + i
+                if t < lengths[b]:
+                    step(sums[i], inner[i], states[0, b])
+                    out[b, place(t, lengths[b], reverse)] = states[0, b]
+
+
+_KERNELS = Kernels(forward, backward, run, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps)
+
+
+class GRUCell(GatedCell):
+    """Reset, update and candidate."""
+
+    n_gates = 3
+    label = "GRU"
+
+    @property
+    def kernels(self) -> Kernels:
+        return _KERNELS
+
+    def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        import torch
+
+        state = self.zero_state(x) if state is None else state
+        return torch.gru(x, state, list(weights.values()), True, 1, 0.0, False, False, True)

@@ -1,0 +1,122 @@
+"""The minimal gated recurrent unit: Feng et al., "Were RNNs All We Needed?", arXiv:2410.01201, 2024, section 3.1.
+
+z_t = s(W_z x_t + b_z), g_t = W_g x_t + b_g, h_t = (1 - z_t) h_{t-1} + z_t g_t; neither gate looks at the state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skrnn._types import Array, Floats
+from skrnn.networks.cells._base import Cell, Kernels, glorot
+from skrnn.networks.kernels import (
+    SIDE_BY_SIDE,
+    Arrays,
+    gate_gradients,
+    input_products,
+    input_sums,
+    kernel,
+    logistic,
+    place,
+    row_kernel,
+    sigmoid,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["MinGRUCell"]
+
+
+@kernel()
+def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
+    """Leaves z and g in the gates (2, T, B, H)."""
+    w_ih, bias = weights
+    gates, h = tape
+    n = h[0].size
+    input_products(x, w_ih, bias.reshape(2, h.shape[2]), gates)
+    h[0] = 0.0
+    for t in range(x.shape[0]):
+        update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n)
+        old, new = h[t].reshape(n), h[t + 1].reshape(n)
+        for i in range(n):
+            update[i] = sigmoid(update[i])
+        for i in range(n):
+            new[i] = old[i] + update[i] * (fresh[i] - old[i])
+
+
+@kernel()
+def backward(
+    x: Array, weights: Arrays, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Arrays, block: int
+) -> None:
+    """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
+    gates, h = tape
+    dw_ih, db = dw
+    n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
+    through = np.zeros(n, np.float32)  # what reaches the state before a step
+    for t in range(n_steps - 1, -1, -1):
+        update, fresh, old = gates[0, t].reshape(n), gates[1, t].reshape(n), h[t].reshape(n)
+        d_update, d_fresh, d = d_gates[0, t].reshape(n), d_gates[1, t].reshape(n), d_out[t].reshape(n)
+        for i in range(n):
+            through[i] += d[i]
+        for i in range(n):
+            d_update[i] = through[i] * (fresh[i] - old[i]) * update[i] * (one - update[i])
+        for i in range(n):
+            d_fresh[i] = through[i] * update[i]
+        for i in range(n):
+            through[i] *= one - update[i]
+        if block > 0 and (n_steps - t) % block == 0:
+            through[:] = 0.0
+    gate_gradients(x, weights[0], d_gates, dw_ih, db.reshape(2, d_out.shape[2]), dx)
+
+
+@row_kernel
+def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+    """Predictions: the states h."""
+    w_ih, bias = weights
+    hidden = states.shape[2]
+    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
+        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
+        x_t, sums = np.empty((rows.stop - begin, x.shape[2])), np.empty((rows.stop - begin, bias.size))
+        for t in range(lengths[rows].max()):
+            input_sums(x[rows], t, lengths[rows], reverse, w_ih, bias, x_t, sums)
+            for i in range(rows.stop - begin):
+                h, length = states[0, begin + i], lengths[begin + i]
+                if t < length:
+                    for j in range(hidden):
+                        update = logistic(sums[i, j])
+                        h[j] = (1.0 - update) * h[j] + update * sums[i, hidden + j]
+                    out[begin + i, place(t, length, reverse)] = h
+
+
+_KERNELS = Kernels(forward, backward, run, n_gates=2, n_gate_gradients=2)
+
+
+class MinGRUCell(Cell):
+    """Update and candidate, of the inputs alone."""
+
+    label = "MinGRU"
+
+    @property
+    def kernels(self) -> Kernels:
+        return _KERNELS
+
+    def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
+        return {"weight_ih": (2 * self.hidden_size, input_size), "bias_ih": (2 * self.hidden_size,)}
+
+    def initial(self, input_size: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """Glorot-uniform inputs, each gate by itself; zero biases."""
+        weight = glorot((2 * self.hidden_size, input_size), input_size, self.hidden_size, rng)
+        return {"weight_ih": weight, "bias_ih": np.zeros(2 * self.hidden_size)}
+
+    def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        import torch
+
+        h, states = self.zero_state(x) if state is None else state, []
+        update, fresh = torch.nn.functional.linear(x, weights["weight_ih"], weights["bias_ih"]).chunk(2, dim=2)
+        for z, g in zip(update.sigmoid().unbind(1), fresh.unbind(1), strict=True):
+            h = torch.lerp(h, g, z)
+            states.append(h[0])
+        return torch.stack(states, dim=1), h

@@ -1,0 +1,73 @@
+"""One recurrent layer in one direction, in training on the kernels of its cell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skrnn._types import Singles
+from skrnn.networks._spec import Recurrence
+from skrnn.networks.cells import Cell, Kernels
+
+__all__ = ["Layer", "kernels_of"]
+
+_KEPT_SHAPES = 8  # of mini-batches, whose buffers are kept
+
+
+def kernels_of(cell: Cell) -> Kernels:
+    """The kernels of a cell that has some."""
+    kernels = cell.kernels
+    assert kernels is not None
+    return kernels
+
+
+class Layer:
+    """The weights of a layer in a direction and their gradients, and buffers for the shapes of the mini-batches."""
+
+    def __init__(
+        self, cell: Cell, recurrence: Recurrence, weights: tuple[Singles, ...], gradients: tuple[Singles, ...]
+    ):
+        self.weights, self.gradients = weights, gradients
+        self.kernels, self.hidden = kernels_of(cell), cell.hidden_size
+        self.n_inputs, self.reverse = recurrence.size, recurrence.reverse
+        self.run_forward, self.run_backward = self.kernels.forward, self.kernels.backward
+        self.options = self.kernels.options
+        self.buffers: dict[tuple[int, int], tuple[Singles, tuple[Singles, ...], Singles, Singles, Singles]] = {}
+
+    def prepare(self, n_steps: int, n_rows: int) -> Singles:
+        """Choose the buffers of a shape; the one that takes the inputs (T, B, F + 1), ones in its last column."""
+        found = self.buffers.get((n_steps, n_rows))
+        if found is None:
+            if len(self.buffers) >= _KEPT_SHAPES:
+                self.buffers.clear()
+            found = (
+                np.ones((n_steps, n_rows, self.n_inputs + 1), np.float32),
+                self._tape(n_steps, n_rows),
+                np.empty((self.kernels.n_gate_gradients, n_steps, n_rows, self.hidden), np.float32),
+                np.empty((n_steps, n_rows, self.n_inputs), np.float32),
+                np.empty((0, n_rows, self.n_inputs), np.float32),
+            )
+            self.buffers[n_steps, n_rows] = found
+        self.x, self.tape, self.d_gates, self.dx, self.no_dx = found
+        return self.x
+
+    def forward(self) -> Singles:
+        """Run on the inputs in the buffer; the states (T, B, H)."""
+        self.run_forward(self.x, self.weights, self.tape, *self.options)
+        return self.tape[1][1:]
+
+    def backward(self, d_out: Singles, block: int, want_dx: bool) -> Singles:
+        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
+        dx = self.dx if want_dx else self.no_dx
+        self.run_backward(
+            self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block, *self.options
+        )
+        return dx
+
+    def _tape(self, n_steps: int, n_rows: int) -> tuple[Singles, ...]:
+        """What the forward pass keeps for the backward one: gates, states, and what else the cell wants."""
+        rows = n_rows, self.hidden
+        gates = np.empty((self.kernels.n_gates, n_steps, *rows), np.float32)
+        states = np.empty((n_steps + 1, *rows), np.float32)
+        if self.kernels.n_extra is None:
+            return gates, states
+        return gates, states, np.empty((self.kernels.n_extra(n_steps), *rows), np.float32)

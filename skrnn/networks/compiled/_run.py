@@ -1,0 +1,93 @@
+"""Run a network with given weights on the compiled kernels, for predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skrnn._types import Array, Doubles, Integers, NetworkWeights
+from skrnn.networks import kernels
+from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks.cells import Cell
+from skrnn.networks.compiled._layer import kernels_of
+
+__all__ = ["CompiledRun", "embed", "layer_weights"]
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledRun:
+    """What a run leaves behind: states (B, T', H') of every step (segment), zero in the padding, last (B, H') of each
+    sequence, their number of steps, and the head's outputs (B, K) or (B, T, K).
+    """
+
+    states: Doubles
+    last: Doubles
+    lengths: Integers
+    outputs: Doubles
+
+    @classmethod
+    def of(cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers) -> CompiledRun:
+        """Run on inputs (B, T, F)."""
+        inputs = embed(spec, weights, inputs)
+        x, n_timesteps = np.ascontiguousarray(inputs, np.float64), inputs.shape[1]
+        if spec.segment is not None:
+            x, lengths = _project_segments(spec, weights, x, lengths)
+        lengths = np.ascontiguousarray(lengths)
+        cell, last = spec.make_cell(), np.empty((len(x), 0))
+        for layer in spec.layers():
+            found = [run_direction(cell, weights, recurrence, x, lengths) for recurrence in layer]
+            outs, states = zip(*found, strict=True)
+            x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
+            last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
+        read = x if spec.readout == "steps" else last
+        for recurrence in spec.decoder_layers():
+            code = np.repeat(last[:, None], n_timesteps, axis=1)
+            read, _ = run_direction(cell, weights, recurrence, code, np.full(len(x), n_timesteps))
+        return cls(x, last, lengths, linear(weights, "head", read))
+
+
+def run_direction(
+    cell: Cell, weights: NetworkWeights, recurrence: Recurrence, x: Doubles, lengths: Integers
+) -> tuple[Doubles, Doubles]:
+    """Outputs (B, T, H) and last states (B, H) of one layer in one direction."""
+    kernels, own = kernels_of(cell), layer_weights(cell, weights, recurrence)
+    out = np.zeros((*x.shape[:2], cell.hidden_size))
+    states = np.zeros((kernels.n_states, len(x), cell.hidden_size))
+    kernels.run(x, lengths, recurrence.reverse, own, states, out, *kernels.options)
+    return out, states[0]
+
+
+def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
+    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F); numbers stay as they are."""
+    if not spec.vocabulary:
+        return inputs
+    found = [weights[name][inputs[:, :, i].astype(np.intp)] for i, name in enumerate(embedding_shapes(spec))]
+    return np.concatenate(found, axis=2)
+
+
+def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Doubles, ...]:
+    """Weights of a layer and direction as the kernels take them, transposed and in double precision."""
+    own = cell_weights(cell, weights, recurrence)
+    return tuple(np.ascontiguousarray(value.T, np.float64) for value in own.values())
+
+
+def linear(weights: NetworkWeights, name: str, x: Doubles) -> Doubles:
+    """x W^T + b on the last axis, each row by itself."""
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    out = np.empty((len(rows), len(bias)))
+    out[:] = bias
+    kernels.add_product(rows, np.ascontiguousarray(weight.T, np.float64), out)
+    return out.reshape(*x.shape[:-1], len(bias))
+
+
+def _project_segments(
+    spec: NetworkSpec, weights: NetworkWeights, x: Doubles, lengths: Integers
+) -> tuple[Doubles, Integers]:
+    """One vector per segment of steps."""
+    steps, counts = spec.segment_steps(lengths, x.shape[1])  # (B, S, W)
+    padded = np.concatenate([x, np.zeros((len(x), 1, x.shape[2]))], axis=1)
+    segments = padded[np.arange(len(x))[:, None, None], steps].reshape(*steps.shape[:2], -1)
+    return np.maximum(linear(weights, "segment", segments), 0.0), counts

@@ -1,0 +1,61 @@
+"""A network that is fed one time step after the other, in constant time and memory, on the compiled kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skrnn._types import Doubles, Integers, NetworkWeights
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import embedding_shapes
+from skrnn.networks.compiled._layer import kernels_of
+from skrnn.networks.compiled._run import embed, layer_weights
+from skrnn.networks.kernels import add_product
+
+__all__ = ["NetworkStream"]
+
+_ONE = np.ones(1, np.intp)
+
+
+class NetworkStream:
+    """The weights of a unidirectional network as the kernels take them, and the state of each layer.
+
+    ``states`` (num_layers, 2, H) are h and the memory c of every layer, where its cell has one; zero before the first
+    step. A network whose head reads the states of a decoder has no outputs (K = 0) before its last step is known.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
+        self.spec, self.cell = spec, spec.make_cell()
+        self.tables = {name: weights[name] for name in embedding_shapes(spec)}
+        self.layers = [layer_weights(self.cell, weights, *layer) for layer in spec.layers()]
+        self.states = np.zeros((spec.num_layers, max(2, kernels_of(self.cell).n_states), spec.hidden_size))
+        n_outputs = 0 if spec.decoder_layers() else spec.output_size
+        self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
+        self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
+        self._out = np.zeros((1, 1, spec.hidden_size))
+
+    def step(self, x: Doubles) -> Doubles:
+        """Outputs (1, K) after one more step, x (1, 1, F)."""
+        self._advance(x, _ONE, self._out)
+        return self.outputs()
+
+    def read(self, x: Doubles) -> Doubles:
+        """Outputs (T, K) after each of more steps, x (1, T, F)."""
+        out = np.zeros((1, x.shape[1], self.spec.hidden_size))
+        self._advance(x, np.full(1, x.shape[1]), out)
+        outputs = np.repeat(self.bias[None], x.shape[1], axis=0)
+        add_product(out[0], self.head, outputs)
+        return outputs
+
+    def outputs(self) -> Doubles:
+        """What the head makes of the present state, (1, K)."""
+        outputs = self.bias[None].copy()
+        add_product(self.states[-1, :1], self.head, outputs)
+        return outputs
+
+    def _advance(self, x: Doubles, lengths: Integers, out: Doubles) -> None:
+        """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
+        kernels = kernels_of(self.cell)
+        x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
+        for weights, state in zip(self.layers, self.states, strict=True):
+            kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
+            x = out  # kernels read a step before they write it

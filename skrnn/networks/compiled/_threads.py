@@ -1,0 +1,101 @@
+"""A network in training whose mini-batches are split by rows, so that threads can share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from skrnn._types import Integers, NetworkWeights, Singles
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks.compiled._network import CompiledNetwork, DrawMask
+
+__all__ = ["ThreadedNetwork"]
+
+_WORTH_A_THREAD = 10_000_000  # multiplications of a forward pass for which handing it to a thread pays
+_FEWEST_ROWS, _MOST_SLICES = 32, 8
+
+
+class ThreadedNetwork:
+    """A `CompiledNetwork`, and for large mini-batches several that share its weights, each with a slice of the rows.
+
+    How a mini-batch is split depends on its size alone, and the gradients of the slices are added in their order:
+    results have the same bits for any number of threads. Small mini-batches, for which threads do not pay, are not
+    split.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        weights: NetworkWeights,
+        bptt_steps: int | None = None,
+        n_threads: int = 1,
+    ):
+        self.spec = spec
+        self.whole = CompiledNetwork(spec, weights, bptt_steps)
+        self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
+        apart = sum(self.weights[name].size for name in ("head.weight", *self.whole.tables))
+        self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
+        self.twins: list[CompiledNetwork] = []
+        self.slices: list[slice] = []
+        self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
+
+    def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
+        """The head's outputs, as of `CompiledNetwork.forward`."""
+        self.slices = self._split(inputs, lengths)
+        if not self.slices:
+            return self.whole.forward(inputs, lengths, draw_mask)
+        while len(self.twins) < len(self.slices):
+            self.twins.append(self.whole.twin())
+        masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths)]
+
+        def run(number: int) -> Singles:
+            rows = self.slices[number]
+            mine = iter(masks)
+            draw = (lambda shape: next(mine)[rows, : shape[1]]) if masks else None
+            return self.twins[number].forward(inputs[rows], lengths[rows], draw)
+
+        return np.concatenate(list(self._map(run, range(len(self.slices)))))
+
+    def backward(self, gradient: Singles) -> None:
+        """Set ``gradient`` from the gradient of the outputs."""
+        if not self.slices:
+            self.whole.backward(gradient)
+            return
+
+        def run(number: int) -> None:
+            self.twins[number].backward(gradient[self.slices[number]])
+
+        list(self._map(run, range(len(self.slices))))
+        np.copyto(self.gradient, self.twins[0].gradient)
+        for twin in self.twins[1 : len(self.slices)]:
+            self.gradient += twin.gradient
+
+    def close(self) -> None:
+        """End the threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+    def _map(self, function: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
+        return map(function, numbers) if self.pool is None else self.pool.map(function, numbers)
+
+    def _split(self, inputs: Singles, lengths: Integers) -> list[slice]:
+        """The slices of rows; none if the mini-batch stays whole."""
+        n_rows, n_steps = inputs.shape[:2]
+        n_slices = min(n_steps * n_rows * self.n_products // _WORTH_A_THREAD, n_rows // _FEWEST_ROWS, _MOST_SLICES)
+        shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
+        if n_slices < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
+            return []
+        edges = np.linspace(0, n_rows, n_slices + 1).astype(int)
+        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+    def _mask_shapes(self, inputs: Singles, lengths: Integers) -> list[tuple[int, ...]]:
+        """Of the dropout masks of all layers, as they are drawn for the whole mini-batch."""
+        n_steps = inputs.shape[1]
+        if self.spec.segment is not None:
+            n_steps = self.spec.segment_steps(lengths, n_steps)[0].shape[1]
+        embedding = [(*inputs.shape[:2], self.spec.step_size)] if self.whole.tables else []
+        return embedding + [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers

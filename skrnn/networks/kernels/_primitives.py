@@ -1,0 +1,129 @@
+"""What the compiled kernels are made of: how they are compiled, activations that vectorise, sums, the order of time.
+
+Numba's cache looks at the file of the kernel that is called, not at this one: after a change here, delete the ``*.nbi``
+files of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from skrnn._types import Array
+
+__all__ = ["Arrays", "add_or_set", "column_sums", "kernel", "place", "sigmoid", "tanh", "transpose"]
+
+Arrays: TypeAlias = tuple[Array, ...]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_TILE = 16
+
+# Kernels release the interpreter's lock and are kept on disk. Of fast mathematics they take what does not change which
+# values are finite: fused multiply-add, and the sign of zero.
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+
+
+def _failing(error: Exception) -> Callable[[Function], Function]:
+    """Put functions in the place of kernels that raise the error of their compiler once they are called."""
+
+    def replace(function: Function) -> Function:
+        @wraps(function)
+        def fail(*arguments: Any) -> Any:
+            raise error
+
+        return fail  # type: ignore[return-value]
+
+    return replace
+
+
+def _compiler() -> Callable[..., Any]:
+    """Numba's decorator; one that only complains where Numba cannot be imported."""
+    try:
+        from numba import njit
+    except Exception as error:  # not installed, or broken beside these versions of Python and NumPy
+        failing = _failing(error)
+        return lambda **options: failing
+    return njit
+
+
+_njit = _compiler()
+
+
+def kernel(**options: Any) -> Callable[[Function], Function]:
+    """Have Numba compile a function, with some options of its own.
+
+    A file with kernels can be imported without Numba, and where it cannot keep its cache: calls fail then, no import.
+    """
+
+    def compiled(function: Function) -> Function:
+        try:
+            return _njit(**{**_OPTIONS, **options})(function)  # type: ignore[no-any-return]
+        except Exception as error:  # such as no folder for the cache
+            return _failing(error)(function)
+
+    return compiled
+
+
+# tanh(x) / x on [-9, 9] as a ratio of polynomials in x**2, of degrees 6 and 3: a relative minimax fit by Lawson's
+# iteration (reweighted least squares), with a largest relative error of 6.7e-9. In float32, 3.5e-7.
+_BOUND = np.float32(9.0)
+_P0, _P1, _P2, _P3 = map(np.float32, (0.9999999933846, 0.130840101813, 0.003103956328353, 1.115431004541e-05))
+_P4, _P5, _P6 = map(np.float32, (-2.022523610134e-08, 5.277954845511e-11, -8.488729965883e-14))
+_Q1, _Q2, _Q3 = map(np.float32, (0.4641733728213, 0.02449517878647, 0.0002546145421936))
+_ONE, _HALF = np.float32(1.0), np.float32(0.5)
+
+
+@kernel(inline="always")
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent of a float32, within [-1, 1]; NaN stays NaN."""
+    x = min(max(x, -_BOUND), _BOUND) if x == x else x
+    u = x * x
+    p = ((((((_P6 * u + _P5) * u + _P4) * u + _P3) * u + _P2) * u + _P1) * u + _P0) * x
+    q = ((_Q3 * u + _Q2) * u + _Q1) * u + _ONE
+    return min(max(p / q, -_ONE), _ONE) if x == x else x
+
+
+@kernel(inline="always")
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) of a float32."""
+    return _HALF * tanh(_HALF * x) + _HALF
+
+
+@kernel()
+def place(t: int, length: int, reverse: bool) -> int:
+    """Where the step stands that is the t-th in a direction; padding stays where it is."""
+    return length - 1 - t if reverse and t < length else t
+
+
+@kernel()
+def transpose(w: Array, out: Array) -> None:
+    """out (N, M) = w (M, N)^T, in square tiles."""
+    for top in range(0, w.shape[0], _TILE):
+        for left in range(0, w.shape[1], _TILE):
+            for j in range(left, min(left + _TILE, w.shape[1])):
+                for i in range(top, min(top + _TILE, w.shape[0])):
+                    out[j, i] = w[i, j]
+
+
+@kernel()
+def add_or_set(part: Array, total: Array, add: bool) -> None:
+    """total += part, or total = part."""
+    if add:
+        for i in range(part.size):
+            total[i] += part[i]
+    else:
+        total[:] = part
+
+
+@kernel()
+def column_sums(rows: Array, total: Array) -> None:
+    """total (N,) = sum of rows (M, N)."""
+    total[:] = 0.0
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        for j in range(row.size):
+            total[j] += row[j]

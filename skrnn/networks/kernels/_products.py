@@ -1,0 +1,130 @@
+"""Compiled products of the recurrences in training, for all gates of a layer: what is the same in every cell.
+
+Arrays are float32 and C-contiguous. Time comes first, and gates before it: inputs (T, B, F + 1) with a last column of
+ones for the bias, states (T + 1, B, H) with the zero state in front, gates (G, T, B, H). So what happens at one step to
+one gate is a single loop over B * H numbers, which the compiler vectorises; products are BLAS's (`np.dot` with an
+output).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skrnn._types import Array
+from skrnn.networks.kernels._primitives import add_or_set, kernel, transpose
+
+__all__ = [
+    "gate_gradients",
+    "gate_panels",
+    "input_products",
+    "panel_product",
+    "product",
+    "recurrent_gradients",
+    "state_gradient",
+]
+
+_SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
+_PANEL = 64  # columns of wide matrices that are multiplied at a time
+
+
+@kernel()
+def product(a: Array, w: Array, out: Array) -> None:
+    """out (M, N) = a (M, K) w (K, N), in groups of rows that are small products where such groups exist."""
+    n_rows = a.shape[0]
+    size = _SMALL // (w.shape[0] * w.shape[1]) // 8 * 8
+    if size == 0 or size >= n_rows:
+        np.dot(a, w, out)
+    else:
+        for row in range(0, n_rows, size):
+            np.dot(a[row : row + size], w, out[row : row + size])
+
+
+@kernel()
+def gate_panels(w_hh: Array, turned: bool) -> Array:
+    """W_g, or W_g^T, of the recurrent weights (G * H, H) as panels (G, P, H, width) of columns, for `panel_product`.
+
+    Turned once, since a product with a transposed matrix is half as fast. One panel has all columns up to 353 of them.
+    """
+    hidden = w_hh.shape[1]
+    n_gates = w_hh.shape[0] // hidden
+    width = hidden if 8 * hidden * hidden <= _SMALL else _PANEL
+    n_panels = -(-hidden // width)
+    if n_panels == 1 and not turned:
+        return w_hh.reshape(n_gates, 1, hidden, hidden)
+    out = np.zeros((n_gates, n_panels, hidden, width), np.float32)
+    for g in range(n_gates):
+        w = w_hh[g * hidden : (g + 1) * hidden]
+        for p in range(n_panels):
+            end = min((p + 1) * width, hidden)
+            if turned:
+                transpose(w[p * width : end], out[g, p])
+            else:
+                out[g, p, :, : end - p * width] = w[:, p * width : end]
+    return out
+
+
+@kernel()
+def panel_product(a: Array, panels: Array, out: Array) -> None:
+    """out (M, N) = a (M, K) w (K, N), w as panels (P, K, width): every product is a small one."""
+    n_panels, _, width = panels.shape
+    if n_panels == 1:
+        product(a, panels[0], out)
+        return
+    part = np.empty((a.shape[0], width), np.float32)
+    for p in range(n_panels):
+        product(a, panels[p], part)
+        end = min((p + 1) * width, out.shape[1])
+        out[:, p * width : end] = part[:, : end - p * width]
+
+
+@kernel()
+def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
+    """gates[g] = x W_g^T + b_g for all steps at once; x (T, B, F + 1), W (G * H, F), b (G, H)."""
+    n_gates, n_steps, n_rows, hidden = gates.shape
+    n_inputs = x.shape[2]
+    w = np.empty((n_inputs, hidden), np.float32)
+    for g in range(n_gates):
+        transpose(w_ih[g * hidden : (g + 1) * hidden], w[: n_inputs - 1])
+        w[n_inputs - 1] = bias[g]
+        product(x.reshape(n_steps * n_rows, n_inputs), w, gates[g].reshape(n_steps * n_rows, hidden))
+
+
+@kernel()
+def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Array, dx: Array) -> None:
+    """Gradients of the input weights, of the bias db (G, H) and of the input, from those of the gates' sums.
+
+    ``dx`` (T, B, F), or without a step: not wanted.
+    """
+    n_gates, n_steps, n_rows, hidden = d_gates.shape
+    n, n_features = n_steps * n_rows, x.shape[2] - 1
+    whole = np.empty((hidden, n_features + 1), np.float32)
+    part = np.empty((n if dx.shape[0] > 0 else 0, n_features), np.float32)
+    for g in range(n_gates):
+        d = d_gates[g].reshape(n, hidden)
+        np.dot(d.T, x.reshape(n, n_features + 1), whole)
+        dw_ih[g * hidden : (g + 1) * hidden] = whole[:, :n_features]
+        db[g] = whole[:, n_features]
+        if dx.shape[0] > 0:
+            product(d, w_ih[g * hidden : (g + 1) * hidden], part)
+            add_or_set(part.reshape(part.size), dx.reshape(dx.size), g > 0)
+
+
+@kernel()
+def state_gradient(d_gates: Array, t: int, panels: Array, part: Array, carried: Array) -> None:
+    """carried (B, H) = sum over gates of d_gates[g, t] W_g: the gradient of the state before step t."""
+    for g in range(d_gates.shape[0]):
+        panel_product(d_gates[g, t], panels[g], part)
+        add_or_set(part.reshape(part.size), carried.reshape(carried.size), g > 0)
+
+
+@kernel()
+def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
+    """Gradients of the recurrent weights; the zero state in front of the first step adds nothing."""
+    n_gates, n_steps, n_rows, hidden = d_gates.shape
+    n = (n_steps - 1) * n_rows
+    for g in range(n_gates):
+        out = dw_hh[g * hidden : (g + 1) * hidden]
+        if n > 0:
+            np.dot(d_gates[g, 1:].reshape(n, hidden).T, h[1:n_steps].reshape(n, hidden), out)
+        else:
+            out[:] = 0.0

@@ -1,0 +1,19 @@
+"""Networks on torch: the forward pass that autograd follows, decoders of tokens and their search."""
+
+from skrnn.networks.torch._ctc import ctc_loss
+from skrnn.networks.torch._forward import forward, in_double, take_states
+from skrnn.networks.torch._module import SequenceModule
+from skrnn.networks.torch._search import Search, attend, search_tokens
+from skrnn.networks.torch._threads import pinned_threads
+
+__all__ = [
+    "Search",
+    "SequenceModule",
+    "attend",
+    "ctc_loss",
+    "forward",
+    "in_double",
+    "pinned_threads",
+    "search_tokens",
+    "take_states",
+]

@@ -1,0 +1,73 @@
+"""What the loop needs of a learner, and what the learners of both engines have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import numpy as np
+
+from skrnn._types import Array, Floats, Singles
+from skrnn.networks import NetworkSpec
+from skrnn.objectives import MiniBatch, Objective
+from skrnn.training._config import TrainingConfig, TrainingResult
+
+__all__ = ["BaseLearner", "Learner"]
+
+
+class Learner(Protocol):
+    """Whoever owns the weights and the optimizer of a training while it lasts.
+
+    `step` and `losses` of an engine that carries states or draws tokens take more by name: see `TorchLearner`.
+    """
+
+    largest_norm: float
+
+    def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
+
+    def losses(self, batch: MiniBatch) -> Floats:
+        """The loss of each row (B,), without dropout."""
+
+    def weights(self) -> dict[str, Singles]:
+        """A copy of the weights."""
+
+    def weights_are_finite(self) -> bool:
+        """Whether training can go on from them."""
+
+    def optimizer_state(self) -> dict[str, Array]:
+        """A copy of what the optimizer remembers, as `OPTIMIZERS` names it."""
+
+    def close(self) -> None:
+        """End what the learner has started."""
+
+
+class BaseLearner(ABC):
+    """A learner that starts from some weights and optimizer state."""
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        objective: Objective,
+        start: TrainingResult,
+        config: TrainingConfig,
+        rng: np.random.Generator,
+    ):
+        self.spec, self.objective, self.config, self.rng = spec, objective, config, rng
+        self.largest_norm = 0.0  # of a gradient so far
+        self._start(start)
+
+    @abstractmethod
+    def _start(self, start: TrainingResult) -> None:
+        """Take over the weights and the optimizer's state."""
+
+    def _score(self, outputs: Floats, batch: MiniBatch, share: Singles) -> tuple[float, Floats]:
+        """The mini-batch's loss, and its gradient with respect to the outputs."""
+        losses, gradient = self.objective.loss(outputs, batch)
+        gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
+        return float(losses @ share), gradient
+
+    def _draw_mask(self, shape: tuple[int, ...]) -> Singles:
+        """A dropout mask: zeros and 1 / (1 - dropout)."""
+        keep = 1 - self.spec.dropout
+        return np.asarray((self.rng.random(shape, dtype=np.float32) < keep) / np.float32(keep), np.float32)
