@@ -26,10 +26,11 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
 
     Parameters
     ----------
-    cell : {"rnn", "gru", "lstm"} or callable, default="gru"
-        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory. A callable
-        ``cell(input_size, hidden_size)`` returns a `torch.nn.Module` that maps ``(x, state)`` to ``(out, state)``,
-        batch first, with ``state=None`` at the first step.
+    cell : {"rnn", "gru", "lstm", "mingru"} or callable, default="gru"
+        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory, or the minimal GRU, whose
+        gates do not look at the state (Feng et al., 2024). A callable ``cell(input_size, hidden_size)`` returns a
+        `torch.nn.Module` that maps ``(x, state)`` to ``(out, state)``, batch first, with ``state=None`` at the first
+        step.
     hidden_size : int, default=32
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.

@@ -30,8 +30,9 @@ class RNNLanguageModel(BaseRNN):
 
     Parameters
     ----------
-    cell : {"rnn", "gru", "lstm"}, default="gru"
-        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory.
+    cell : {"rnn", "gru", "lstm", "mingru"}, default="gru"
+        The recurrent cell: vanilla (Elman), gated recurrent unit, long short-term memory, minimal GRU (Feng et al.,
+        2024).
     hidden_size : int, default=32
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.

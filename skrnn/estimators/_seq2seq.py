@@ -27,9 +27,9 @@ class RNNSeq2Seq(AnsweringRNN):
 
     Parameters
     ----------
-    cell : {"rnn", "gru", "lstm"}, default="gru"
+    cell : {"rnn", "gru", "lstm", "mingru"}, default="gru"
         The recurrent cell of the encoder and of the decoder: vanilla (Elman), gated recurrent unit, long short-term
-        memory.
+        memory, minimal GRU (Feng et al., 2024).
     hidden_size : int, default=32
         Features of the hidden state, per layer and direction; at least 1. More can express more, cost time with their
         square, and overfit small data.

@@ -19,15 +19,15 @@ def tokens_to_read(batch: MiniBatch) -> Tensor:
     return torch.from_numpy(read)
 
 
-def with_own_tokens(tokens: Tensor, outputs: Tensor, part: float, rng: np.random.Generator) -> Tensor:
-    """Scheduled sampling (Bengio et al., NIPS 2015): a part of the tokens (B, L) drawn from the network's own outputs.
+def with_own_tokens(tokens: Tensor, outputs: Tensor, fraction: float, rng: np.random.Generator) -> Tensor:
+    """Scheduled sampling (Bengio et al., NIPS 2015): the network draws some tokens (B, L) itself.
 
     All at once, from the outputs (B, L, K) of a pass over the right tokens: Mihaylova & Martins, "Scheduled sampling
     for transformers", ACL SRW 2019, section 3. Draws by the Gumbel-max trick.
     """
     noise = rng.gumbel(size=tuple(outputs.shape)).astype(np.float32)
     drawn = (outputs + torch.from_numpy(noise).to(outputs.device)).argmax(dim=2)[:, :-1]
-    replaced = torch.from_numpy(rng.random(tuple(drawn.shape)) < part).to(outputs.device)
+    replaced = torch.from_numpy(rng.random(tuple(drawn.shape)) < fraction).to(outputs.device)
     read = tokens.clone()
     read[:, 1:] = torch.where(replaced, drawn, tokens[:, 1:])
     return read

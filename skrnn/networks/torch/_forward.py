@@ -129,8 +129,8 @@ def _embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> T
     """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F)."""
     numbers = codes.long()
     tables = [weights[name] for name in embedding_shapes(spec)]
-    parts = [torch.nn.functional.embedding(numbers[:, :, i], table) for i, table in enumerate(tables)]
-    return torch.cat(parts, dim=2)
+    found = [torch.nn.functional.embedding(numbers[:, :, i], table) for i, table in enumerate(tables)]
+    return torch.cat(found, dim=2)
 
 
 def _unroll(
