@@ -31,6 +31,7 @@ GRID: list[dict[str, Any]] = [
     {"batch_size": 64},
     {"tol": 1e-3},
     {"tol": 1e-5},
+    {"cell": "gru"},
     {"cell": "mingru"},
 ]
 

@@ -6,14 +6,10 @@ to be close.
 """
 
 import json
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from cases import CASES
 from digests import describe, place
 

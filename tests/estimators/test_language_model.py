@@ -1,15 +1,14 @@
 """Language models: chunks of time with a carried state, probabilities, perplexity, and texts that are drawn."""
 
-import pickle
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import skops.io
 from input_cases import assert_same_fit
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
+from stored import copies
 
 from skrnn import RNNLanguageModel
 from skrnn.tasks._next_token import cut_texts
@@ -168,9 +167,7 @@ def test_going_on_and_early_stopping():
 
 
 def test_the_state_passes_its_gate(reader):
-    data = skops.io.dumps(reader)
-    copies = pickle.loads(pickle.dumps(reader)), skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
-    for copy in copies:
+    for copy in copies(reader):
         assert copy.score(TEXT) == reader.score(TEXT)
     for part, change in (("spec", {"bidirectional": True}), ("columns", {"categories": [np.array(["a", "b"])]})):
         state = reader.__getstate__()

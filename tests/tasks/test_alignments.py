@@ -1,14 +1,13 @@
 """Labels that are not aligned with the steps: the loss against all alignments, two searches, and the classifier."""
 
 import itertools
-import pickle
 import re
 
 import numpy as np
 import pytest
-import skops.io
 from input_cases import assert_same_fit
 from sklearn.utils._param_validation import InvalidParameterError
+from stored import copies
 
 from skrnn import RNNClassifier
 from skrnn.networks import ctc_loss
@@ -121,9 +120,7 @@ def test_weights_and_going_on():
 
 def test_the_state_passes_its_gate():
     fitted = model().fit(X, Y)
-    data = skops.io.dumps(fitted)
-    copies = pickle.loads(pickle.dumps(fitted)), skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
-    for copy in copies:
+    for copy in copies(fitted):
         assert copy.predict(X) == fitted.predict(X)
     known = fitted.classes_
     for task in (

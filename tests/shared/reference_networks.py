@@ -3,14 +3,12 @@
 import numpy as np
 import torch
 
-from skrnn import RNNRegressor
 from skrnn.networks import CELLS, NetworkSpec, forward, initial_weights
 from skrnn.networks.cells import Cell
 from skrnn.networks.torch._forward import Forward
 
 KINDS = [("rnn", "relu"), *((name, "tanh") for name in CELLS)]
 IN_TORCH = [name for name in CELLS if hasattr(torch.nn, NetworkSpec(1, 1, name, 1).make_cell().label)]
-OF_ESTIMATORS = [name for name in CELLS if name in RNNRegressor._parameter_constraints["cell"][0].options]
 
 
 def random_weights(spec, seed=0):

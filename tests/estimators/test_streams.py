@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from reference_networks import KINDS, OF_ESTIMATORS, random_weights
+from reference_networks import CELLS, KINDS, random_weights
 from sklearn.exceptions import NotFittedError
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
@@ -23,7 +23,7 @@ def fitted(**options):
 @pytest.mark.parametrize(
     "form", [{}, {"num_layers": 3}, {"scaling": None}, {"loss": "quantile", "quantile": [0.1, 0.9]}], ids=str
 )
-@pytest.mark.parametrize("cell", [kind for kind in KINDS if kind[0] in OF_ESTIMATORS], ids="-".join)
+@pytest.mark.parametrize("cell", [kind for kind in KINDS if kind[0] in CELLS], ids="-".join)
 def test_every_step_equals_a_prediction_of_the_steps_so_far(cell, form):
     model = fitted(cell=cell[0], nonlinearity=cell[1], **form)
     stream = model.stream()
@@ -59,7 +59,7 @@ def test_states_are_followed_where_a_decoder_waits_for_the_last(kind):
     assert stream.read(X[:1]).shape == (12, 0)
 
 
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_stream_of_a_reconstruction(cell):
     features = RNNSequenceTransformer(cell=cell, objective="reconstruct", max_iter=2, random_state=0).fit(X)
     stream = features.stream()
@@ -67,7 +67,7 @@ def test_a_stream_of_a_reconstruction(cell):
         np.testing.assert_allclose(stream.step(X[0, t]), features.transform(X[:1, : t + 1])[0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_ten_thousand_steps(cell):
     series = np.cumsum(RNG.normal(size=(10_000, 2)), axis=0) * 0.01
     model = fitted(cell=cell)
@@ -118,7 +118,7 @@ def test_labels_probabilities_and_features():
     np.testing.assert_allclose(kept[0], features.transform(X[:1, :1])[0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_state_is_kept_restored_and_pickled(cell):
     stream = fitted(cell=cell, num_layers=2).stream()
     for row in X[0, :5]:

@@ -1,17 +1,16 @@
 """Categories as input: forms, unknown and missing ones, embeddings in both engines, and the state."""
 
-import pickle
 import re
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import skops.io
 import torch
 from input_cases import assert_same_fit
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils._param_validation import InvalidParameterError
+from stored import copies
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
@@ -182,12 +181,7 @@ def test_features_of_text_without_labels():
 
 def test_the_state_passes_its_gate():
     model = classifier().fit(WORDS, FIRST)
-    data = skops.io.dumps(model)
-    copies = [
-        pickle.loads(pickle.dumps(model)),
-        skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data)),
-    ]
-    for copy in copies:
+    for copy in copies(model):
         assert np.array_equal(copy.predict_proba(WORDS), model.predict_proba(WORDS))
     for categories in ([], [np.array(list("fedcba"))], [np.arange(3.0)]):
         state = model.__getstate__()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skops.io
 
-FOLDER = Path(__file__).parent / "files"
+FOLDER = Path(__file__).parents[1] / "files"
 ANSWERS = {
     "regressor": lambda model, X: model.predict(X),
     "classifier": lambda model, X: model.predict_proba(X),

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from reference_networks import KINDS, OF_ESTIMATORS, random_weights
+from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -31,7 +31,7 @@ def fresh(code):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_row_has_the_same_bits_whatever_is_beside_it(cell, form):
     for data in (X, RAGGED):
         rows = data if isinstance(data, np.ndarray) else data[2:]  # segments need three steps
@@ -46,7 +46,7 @@ def test_a_row_has_the_same_bits_whatever_is_beside_it(cell, form):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_predictions_of_the_two_engines_agree(cell, form):
     model = RNNRegressor(cell=cell, max_iter=2, random_state=0, **form).fit(X, Y)
     found = model.predict(X)
@@ -234,7 +234,7 @@ def test_auto_trains_cells_of_the_users_own_on_torch():
     assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.parametrize("cell", OF_ESTIMATORS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_an_interrupted_or_unpickled_fit_goes_on_in_either_engine(cell):
     half = RNNRegressor(cell=cell, max_iter=3, shuffle=False, warm_start=True, random_state=0, engine="torch").fit(X, Y)
     whole = RNNRegressor(cell=cell, max_iter=6, shuffle=False, random_state=0).fit(X, Y)

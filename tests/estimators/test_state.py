@@ -7,10 +7,10 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-import skops.io
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from stored import through_pickle, through_skops
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 
@@ -46,18 +46,11 @@ def through_joblib(model, folder):
     return joblib.load(folder / "model.joblib", mmap_mode="r")
 
 
-def through_skops(model, folder):
-    data = skops.io.dumps(model)
-    unknown = skops.io.get_untrusted_types(data=data)
-    assert unknown == [f"skrnn.{type(model).__name__}"]
-    return skops.io.loads(data, trusted=unknown)
-
-
 WAYS = {
-    "pickle": lambda model, folder: pickle.loads(pickle.dumps(model)),
+    "pickle": lambda model, folder: through_pickle(model),
     "old pickle": lambda model, folder: pickle.loads(pickle.dumps(model, protocol=2)),
     "joblib": through_joblib,
-    "skops": through_skops,
+    "skops": lambda model, folder: through_skops(model),
     "deepcopy": lambda model, folder: copy.deepcopy(model),
     "copy": lambda model, folder: copy.copy(model),
     "refit of a clone": lambda model, folder: fitted(next(n for n, m in MODELS.items() if same_parameters(m, model))),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from reference_networks import KINDS
+from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 
 from skrnn import RNNRegressor
@@ -37,12 +37,6 @@ TABLE = [
 
 def make_spec(cell, form, hidden_size=5):
     return NetworkSpec(3, 2, cell[0], hidden_size, nonlinearity=cell[1], **form)
-
-
-def random_weights(spec, seed):
-    rng = np.random.default_rng(seed)
-    weights = initial_weights(spec, rng)
-    return {name: (value + 0.2 * rng.normal(size=value.shape)).astype(np.float32) for name, value in weights.items()}
 
 
 def make_inputs(ragged, n_rows=9, n_steps=11, seed=0):

@@ -1,17 +1,16 @@
 """One target per time step: forms of y, steps without a target, weights, scores, and what a prediction looks like."""
 
-import pickle
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from input_cases import assert_same_fit
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.utils._param_validation import InvalidParameterError
+from stored import copies
 
 from skrnn import RNNClassifier, RNNRegressor
 from skrnn.objectives import CrossEntropy, EveryStep, MiniBatch, SquaredError
@@ -244,17 +243,12 @@ def test_early_stopping_holds_out_the_last_sequences():
 def test_the_state_passes_its_gate():
     for model in (regressor().fit(RAGGED, ECHO), classifier().fit(RAGGED, SIGNS)):
         expected = model.predict(RAGGED)
-        for copy in (pickle.loads(pickle.dumps(model)), through_skops(model)):
+        for copy in copies(model):
             assert all(np.array_equal(a, b) for a, b in zip(copy.predict(RAGGED), expected, strict=True))
         state = model.__getstate__()
         state["_fitted"]["spec"]["readout"] = "last"
         with pytest.raises(ValueError, match="State does not fit"):
             type(model)().__setstate__(state)
-
-
-def through_skops(model):
-    data = skops.io.dumps(model)
-    return skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
 
 
 def test_searches_and_cross_validation():
