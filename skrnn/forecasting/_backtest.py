@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from skrnn._constraints import check_arguments, integers
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
 from skrnn.forecasting._panel import History, Panel, read_panel
-from skrnn.windowing import check_positive
 
 __all__ = ["BacktestResult", "backtest"]
+
+_CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +111,7 @@ def backtest(
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
     horizon = forecaster.horizon if horizon is None else horizon
-    for name, value in (("initial", initial), ("horizon", horizon), ("step", step), ("season", season)):
-        check_positive(name, value)
+    check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     panel = read_panel(data)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()

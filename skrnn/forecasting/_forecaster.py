@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
@@ -89,6 +90,19 @@ class WindowForecaster(BaseEstimator):
     ('1960-01', True)
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "window": [integers(1)],
+        "horizon": [integers(1)],
+        "strategy": [Options({"direct", "recursive"})],
+        **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
+        **dict.fromkeys(("calendar", "transform"), "no_validation"),  # checked item by item
+        "season": [integers(1), None],
+        "level": [Options({"last", "mean"}), None],
+        "calibration": [reals(0, 1, "neither"), None],
+        "channel_independent": ["boolean"],
+    }
+
     def __init__(
         self,
         estimator: Any = None,
@@ -142,6 +156,7 @@ class WindowForecaster(BaseEstimator):
         ValueError, TypeError
             If the data or a parameter are not usable, or every series is too short.
         """
+        self._validate_params()
         panel, estimator = read_panel(data), _template(self.estimator)
         setup = make_setup(self, panel.columns, estimator)
         model = _for_outputs(estimator, setup.horizon * setup.n_targets)
@@ -214,7 +229,7 @@ class WindowForecaster(BaseEstimator):
             If rows of ``future`` are missing; the message has their times, by series.
         """
         check_is_fitted(self, "estimator_")
-        steps, setup = _check_steps(self.horizon if steps is None else steps), self._setup
+        steps, setup = self._n_steps("forecast", steps), self._setup
         views = [view.tail() for view in self._views(self._panel)]
         parts = forecast(self.estimator_, setup, views, steps, self._known(views, steps, future))
         return as_frame(self._panel, setup.columns(parts), self._targets)
@@ -247,7 +262,7 @@ class WindowForecaster(BaseEstimator):
             Without ``calibration``, or for more steps than ``horizon``.
         """
         check_is_fitted(self, "estimator_")
-        steps = _check_steps(self.horizon if steps is None else steps)
+        steps = self._n_steps("forecast_interval", steps)
         if self.calibration_errors_ is None:
             raise ValueError("forecast_interval needs errors to measure: set calibration, such as 0.2, before fit.")
         setup, width = self._setup, conformal_width(self.calibration_errors_, coverage)
@@ -360,6 +375,12 @@ class WindowForecaster(BaseEstimator):
         short = {key for view, key in zip(views, self._wide_keys(views), strict=True) if not view.ready()}
         return [history.key for history in self._panel.histories if history.key not in short]
 
+    def _n_steps(self, method: str, steps: int | None) -> int:
+        """How far to forecast; None: ``horizon``."""
+        steps = self.horizon if steps is None else steps
+        check_arguments(f"{type(self).__name__}.{method}", {"steps": [integers(1)]}, steps=steps)
+        return int(steps)
+
     def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
         """The series as the model sees them, with the statistics of fit.
 
@@ -399,12 +420,6 @@ def _for_outputs(estimator: Any, n_outputs: int) -> Any:
     """A regressor for so many outputs: one that has a single output is fitted once for each."""
     single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
     return MultiOutputRegressor(estimator) if single else estimator
-
-
-def _check_steps(steps: Any) -> int:
-    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
-    return int(steps)
 
 
 def _refuse_short(views: list[SeriesView], setup: Setup) -> None:

@@ -62,21 +62,7 @@ class Setup:
 
 
 def make_setup(forecaster: Any, columns: Sequence[Any], estimator: Any) -> Setup:
-    """Check the parameters of a forecaster around an estimator, and give every column a role."""
-    name = type(forecaster).__name__
-    for parameter in ("window", "horizon"):
-        value = getattr(forecaster, parameter)
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ValueError(
-                f"The {parameter!r} parameter of {name} must be an int of at least 1. Got {value!r} instead."
-            )
-    choices = {"strategy": ("direct", "recursive"), "level": ("last", "mean", None)}
-    for parameter, allowed in choices.items():
-        if getattr(forecaster, parameter) not in allowed:
-            raise ValueError(
-                f"The {parameter!r} parameter of {name} must be one of {allowed}. "
-                f"Got {getattr(forecaster, parameter)!r} instead."
-            )
+    """Check the parameters of a forecaster against each other and the columns, and give every column a role."""
     transforms = _names(forecaster.transform)
     calendar = _names(forecaster.calendar)
     for parameter, given, allowed in (("transform", transforms, TRANSFORMS), ("calendar", calendar, tuple(CALENDAR))):
@@ -85,8 +71,6 @@ def make_setup(forecaster: Any, columns: Sequence[Any], estimator: Any) -> Setup
             raise ValueError(f"{parameter}={unknown[0]!r} is not known; choose from {', '.join(allowed)}.")
     if "seasonal_difference" in transforms and forecaster.season is None:
         raise ValueError("transform='seasonal_difference' needs season, the number of steps in a cycle.")
-    if forecaster.calibration is not None and not 0 < forecaster.calibration < 1:
-        raise ValueError(f"calibration must be None or in (0, 1). Got {forecaster.calibration!r} instead.")
     roles = _find_roles(forecaster, list(columns), calendar)
     horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
     if (roles.future or roles.calendar) and forecaster.window < horizon:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, integers, reals
 from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
@@ -79,15 +79,15 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "lowercase": ["boolean"],
-        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+        "strip_accents": [Options({"ascii", "unicode"}), None, callable],
         "preprocessor": [callable, None],
         "tokenizer": [callable, None],
-        "stop_words": [StrOptions({"english"}), list, None],
+        "stop_words": [Options({"english"}), list, None],
         "token_pattern": [str, None],
-        "analyzer": [StrOptions({"word", "char"}), callable],
-        "min_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
-        "max_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
-        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "analyzer": [Options({"word", "char"}), callable],
+        "min_df": [reals(0, 1, "both"), integers(1)],
+        "max_df": [reals(0, 1, "both"), integers(1)],
+        "max_features": [integers(1), None],
         "vocabulary": [Mapping, HasMethods("__iter__"), None],
     }
 

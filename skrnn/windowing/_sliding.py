@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import astuple
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -12,10 +12,11 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import TimeRows, read_index
 from skrnn.windowing._step import Step
-from skrnn.windowing._windows import check_positive, windows_of
+from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
 
@@ -69,6 +70,12 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
            [ 2.,  3.,  4.]])
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "window": [integers(1)],
+        "dilation": [integers(1)],
+        "flatten": ["boolean"],
+    }
+
     def __init__(self, window: int = 10, *, dilation: int = 1, flatten: bool = False):
         self.window = window
         self.dilation = dilation
@@ -95,8 +102,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If a parameter or the index is not usable.
         """
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
-        check_positive("window", self.window)
-        check_positive("dilation", self.dilation)
+        self._validate_params()
         values = self._check(X, reset=True)
         rows = read_index(X)
         self._kind, self._step = rows.kind, astuple(rows.step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import issparse
@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, integers
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
 
@@ -60,6 +61,11 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
     ((20, 7, 3), True)
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "transformer": [HasMethods(["fit", "transform"]), None],
+        "features_per_step": [integers(1), Options({"all"})],
+    }
+
     feature_names_in_: Array
     _columns: dict[str, Any] | None = None  # what X looked like in fit, as plain data
 
@@ -88,6 +94,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
             If X is not usable, or the transformer refuses its steps.
         """
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
+        self._validate_params()
         batch = self._read(X, None)
         if y is not None:
             check_consistent_length(batch.starts, y)
