@@ -2,7 +2,7 @@
 
 Each image of 8 x 8 pixels is a row of 64 numbers and a single time step (``features_per_step="all"``); the decoder
 writes its name. The same images as eight frames, a row of pixels each, get a label after every frame: what the network
-knows of the digit when it has seen so much of it. Run ``python examples/captions_of_digits.py``; it writes
+knows of the digit when it has seen that part of it. Run ``python examples/captions_of_digits.py``; it writes
 ``captions.png``.
 """
 

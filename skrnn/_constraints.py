@@ -14,7 +14,7 @@ __all__ = ["HasMethods", "Options", "check_arguments", "integers", "reals"]
 
 
 def integers(low: int, high: int | None = None) -> Any:
-    """A constraint: an int of at least ``low``, and at most ``high`` if there is a bound; True and False are none."""
+    """A constraint: an int of at least ``low``, and at most ``high`` if that is given; a bool is not an int here."""
     return _Integers(Integral, low, high, closed="left" if high is None else "both")
 
 

@@ -64,7 +64,7 @@ def test_intervals_need_calibration_and_stay_within_the_horizon():
         model.forecast_interval(3)
     with pytest.raises(ValueError, match=r"coverage must be in \(0, 1\)"):
         model.forecast_interval(coverage=90)
-    with pytest.warns(UserWarning, match=r"coverage=0.999 needs at least 999 errors to measure, and there are 19"):
+    with pytest.warns(UserWarning, match=r"coverage=0.999 needs at least 999 measured errors, and there are 19"):
         assert np.isinf(model.forecast_interval(coverage=0.999)["upper"]).all()
 
 

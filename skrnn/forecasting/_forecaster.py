@@ -30,8 +30,8 @@ class WindowForecaster(BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level
-    taken off, past covariates, and for every step of the window the covariates and the calendar of the time
-    ``horizon`` steps later, so that all that is known of the future is in view.
+    subtracted, past covariates, and for every step of the window the covariates and the calendar of the time
+    ``horizon`` steps later, so that everything known of the future is in view.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ class WindowForecaster(BaseEstimator):
     season : int, default=None
         Steps in a cycle, for "seasonal_difference".
     level : {"last", "mean"} or None, default="last"
-        What is taken off the targets in each window and added to its forecast.
+        What is subtracted from the targets in each window and added to its forecast.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.
     channel_independent : bool, default=False
         False: the model sees and forecasts all target columns together. True: each target column is a series of its
-        own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many columns that are alike.
+        own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many similar columns.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class WindowForecaster(BaseEstimator):
         Parameters
         ----------
         data : Series or DataFrame
-            Rows after those of the history, with the same columns. Series that are new start a history of their own.
+            Rows after those of the history, with the same columns. New series start a history of their own.
 
         Returns
         -------
@@ -214,8 +214,8 @@ class WindowForecaster(BaseEstimator):
         steps : int, default=None
             How far; None: ``horizon``.
         future : DataFrame, default=None
-            The columns of ``future`` for the times to come: so many steps, or whole horizons for a regressor that takes
-            no missing values.
+            The columns of ``future`` at the next ``steps`` times; for a regressor that takes no missing values, at
+            all times up to the end of a whole horizon.
 
         Returns
         -------
@@ -226,7 +226,7 @@ class WindowForecaster(BaseEstimator):
         Raises
         ------
         ValueError
-            If rows of ``future`` are missing; the message has their times, by series.
+            If rows of ``future`` are missing; the message names their times, by series.
         """
         check_is_fitted(self, "estimator_")
         steps, setup = self._n_steps("forecast", steps), self._setup
@@ -247,7 +247,7 @@ class WindowForecaster(BaseEstimator):
         steps : int, default=None
             How far, at most ``horizon``; None: ``horizon``.
         coverage : float, default=0.9
-            Share of true values that each step's interval is to hold, in (0, 1).
+            Share of true values that each step's interval should contain, in (0, 1).
         future : DataFrame, default=None
             As in `forecast`.
 
@@ -264,7 +264,7 @@ class WindowForecaster(BaseEstimator):
         check_is_fitted(self, "estimator_")
         steps = self._n_steps("forecast_interval", steps)
         if self.calibration_errors_ is None:
-            raise ValueError("forecast_interval needs errors to measure: set calibration, such as 0.2, before fit.")
+            raise ValueError("forecast_interval needs measured errors: set calibration, such as 0.2, before fit.")
         setup, width = self._setup, conformal_width(self.calibration_errors_, coverage)
         if steps > len(width):
             raise ValueError(f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={steps}.")
@@ -358,7 +358,7 @@ class WindowForecaster(BaseEstimator):
         return some
 
     def ready(self) -> list[Any]:
-        """Names of the series whose history is enough for a forecast.
+        """Names of the series whose history suffices for a forecast.
 
         Returns
         -------
@@ -384,7 +384,7 @@ class WindowForecaster(BaseEstimator):
     def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
         """The series as the model sees them, with the statistics of fit.
 
-        Those of a series that is new are measured on its first ``n_rows`` (None: on all of it).
+        Those of a new series are measured on its first ``n_rows`` (None: on all of it).
         """
         inner = self._setup.panel(panel)
         return series_views(self._setup, inner, inner.histories, self._statistics, n_rows)
@@ -417,7 +417,7 @@ def _template(estimator: Any) -> Any:
 
 
 def _for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for so many outputs: one that has a single output is fitted once for each."""
+    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
     single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
     return MultiOutputRegressor(estimator) if single else estimator
 

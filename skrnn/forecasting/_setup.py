@@ -25,7 +25,7 @@ class Setup:
     """How series become samples, and outputs become forecasts.
 
     ``horizon`` is the model's own: 1 for a recursive strategy. ``sequences`` says whether the model takes 3-D
-    windows, ``complete`` whether they must be without missing values. ``channels`` are the target columns, if each is
+    windows, ``complete`` whether these must have no missing values. ``channels`` are the target columns, if each is
     a series of its own; ``roles`` are then those of these series.
     """
 
@@ -114,7 +114,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def takes_sequences(estimator: Any) -> bool:
-    """Whether a regressor takes 3-D windows, by its tags or those of what a Pipeline or meta-estimator hands X to."""
+    """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
     inner = _inner(estimator)
@@ -122,7 +122,7 @@ def takes_sequences(estimator: Any) -> bool:
 
 
 def takes_missing(estimator: Any) -> bool:
-    """Whether a regressor takes missing values, in the same way; what comes after an imputer is not asked."""
+    """Whether a regressor takes missing values, found in the same way; steps behind an imputer do not count."""
     if hasattr(estimator, "steps"):
         for step in _steps(estimator):
             if not takes_missing(step):
@@ -139,5 +139,5 @@ def _steps(pipeline: Any) -> list[Any]:
 
 
 def _inner(estimator: Any) -> Any:
-    """What a meta-estimator fits; None for others."""
+    """The estimator inside a meta-estimator; None for others."""
     return getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)

@@ -66,7 +66,7 @@ def check_categories(
         Integers or strings: (n_samples, n_timesteps, n_features), (n_samples, n_timesteps * features_per_step), or a
         list of (n_timesteps_i, n_features) or (n_timesteps_i,) arrays or lists.
     categories : list of arrays, or None
-        Of each feature, sorted. None: those that X holds.
+        The categories of each feature, sorted. None: those that occur in X.
     features_per_step, name
         As in `check_sequences`.
 
@@ -75,12 +75,12 @@ def check_categories(
     batch : SequenceBatch
         Of category numbers.
     categories : list of arrays
-        Of each feature: those given, or those found.
+        The categories of each feature: those given, or those found.
 
     Raises
     ------
     ValueError, TypeError
-        With what was given, where, what is expected and what to do.
+        The message says what was given and where, what is expected, and what to do.
     """
     if isinstance(X, list):
         parts, starts, spans = read_list(X, _read_sequence, "the same number of categories per time step")
@@ -119,7 +119,7 @@ def kind_of_categories(values: Array) -> str:
 
 
 def keep_used_categories(batch: SequenceBatch, categories: Categories, used: Flags) -> tuple[SequenceBatch, Categories]:
-    """Number anew, so that only what the rows ``used`` (n_samples,) hold is known."""
+    """Number the categories again, so that only those that occur in the rows ``used`` (n_samples,) are known."""
     steps = batch.steps[batch.coverage(used.astype(float)) > 0]
     renumbered, kept = batch.steps.copy(), []
     for f, values in enumerate(categories):

@@ -39,7 +39,7 @@ def check_sequences(
     feature_names : sequence of str, default=None
         Names of the columns of X, for messages.
     dtype : float32 or float64, default=float32
-        Of the steps.
+        The dtype of the steps.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def check_sequences(
     Raises
     ------
     ValueError, TypeError
-        With what was given, where, what is expected and what to do.
+        The message says what was given and where, what is expected, and what to do.
     """
     if isinstance(X, list):
         read = partial(_read_sequence, name=name)

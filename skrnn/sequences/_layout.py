@@ -1,6 +1,6 @@
 """Where sequences lie in an array or a list: their time steps as one table, where each begins and how long it is.
 
-Numbers and categories lie alike; how an item of a list becomes an array is told by the caller.
+This is the same for numbers and for categories; the caller says how an item of a list becomes an array.
 """
 
 from __future__ import annotations

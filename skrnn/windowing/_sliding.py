@@ -53,8 +53,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     Notes
     -----
     A window depends on its neighbouring rows, so the rows must be in the order of time: cross-validate with
-    `TimeSeriesSplit`, never with shuffled folds. Without an index nobody knows what continues what: rows of plain
-    arrays get no context unless `transform` is given it.
+    `TimeSeriesSplit`, never with shuffled folds. Without an index it is unknown which rows continue which: rows
+    of plain arrays get no context unless `transform` is given it.
 
     For one series without gaps the windows are a view: they take the memory of the series, not ``window`` times as
     much.
@@ -149,7 +149,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return windows.reshape(len(windows), -1) if self.flatten else windows
 
     def _with_context(self, values: Array, rows: TimeRows, context: Any) -> tuple[Array, Integers, Integers]:
-        """All series behind what precedes them; where each row of X is in that, and how far it may look back."""
+        """A table of all series behind their context; where each row of X is in it, and how far that may look back."""
         parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
         for code, key in enumerate(rows.keys):
             mine = np.flatnonzero(rows.codes == code)

@@ -23,24 +23,24 @@ _ADVICE = "Pass a flat 2D X with features_per_step"
 
 
 def _gives_table(estimator: StepwiseTransformer) -> bool:
-    """Whether the output is 2-D: only then do its columns have names. Before fit nobody knows."""
+    """Whether the output is 2-D: only then do its columns have names. True before fit, when it is unknown."""
     return estimator._columns is None or estimator._columns["form"] == "flat"
 
 
 class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
-    All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
-    as 3-D arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not
-    shown to it; neither are steps with missing values if it takes none, which come out missing (and at
-    either end of a sequence are then taken for padding).
+    All steps of all sequences together are the table that the transformer sees. The output has the form of the
+    input: 3-D arrays give 3-D arrays, lists of sequences give lists, flat 2-D rows give flat rows. Steps of padding
+    stay NaN and are not shown to it; neither are steps with missing values if it takes none, which come out missing
+    (and at either end of a sequence are then taken for padding).
 
     Parameters
     ----------
     transformer : transformer, default=None
         Fitted as a clone. None: `StandardScaler`.
     features_per_step : int or "all", default=1
-        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+        How a row of a 2-D X folds into time steps: the number of columns in a step; "all": the whole row is one step.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the networks reach on sequences out, categories and text, beside simple peers; medians of three seeds.
+"""What the networks achieve on sequence outputs, categories and text, beside simple peers; medians of three seeds.
 
 ``python tests/benchmarks/sequences.py [task ...]``; without a task, all of them, in about an hour on one core. The
 models are those of ``examples``, some of them larger or trained for longer.
@@ -110,7 +110,7 @@ def sounds(seed):
 
 
 def digits(seed):
-    """Images of digits, a quarter held out: names exactly written; frames labelled right."""
+    """Images of digits, a quarter held out: share of names written exactly, and of frames labelled correctly."""
     train, test, y_train, y_test = captions_of_digits.load_split(seed)
     names, viewer = captions_of_digits.NAMES, captions_of_digits.make_viewer()
     writer = captions_of_digits.make_writer().set_params(random_state=seed)
@@ -122,7 +122,7 @@ def digits(seed):
 
 
 def copies(seed):
-    """Random digits written again, in their order or backwards: exact matches on 500 fresh sequences of one length."""
+    """Random digits copied in their order or backwards: exact matches on 500 fresh sequences of one length."""
     rng = np.random.default_rng(seed)
     for task, length in (("copy", 10), ("copy", 20), ("reverse", 10), ("reverse", 20)):
         X = rng.integers(0, 10, (5_500, length)).tolist()
