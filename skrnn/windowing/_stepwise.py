@@ -144,25 +144,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
         return out.reshape(len(out), -1) if _gives_table(self) else out
 
-    @available_if(_gives_table)
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Names of the columns of a flat output: the class name in lower case and a number.
-
-        Parameters
-        ----------
-        input_features : ignored
-            For compatibility with scikit-learn.
-
-        Returns
-        -------
-        names : ndarray of str
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        return super().get_feature_names_out(input_features)
+    # As in scikit-learn; a 3-D output has no columns to name.
+    get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
 
     def _read(self, X: Any, seen: Columns | None) -> SequenceBatch:
         """X as sequences; the columns of a first one are kept."""
