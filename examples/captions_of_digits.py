@@ -2,11 +2,12 @@
 
 Each image of 8 x 8 pixels is a row of 64 numbers and a single time step (``features_per_step="all"``); the decoder
 writes its name. The same images as eight frames, a row of pixels each, get a label after every frame: what the network
-knows of the digit when it has seen so much of it. Run ``python examples/captions_of_digits.py``; it writes
+knows of the digit when it has seen that part of it. Run ``python examples/captions_of_digits.py``; it writes
 ``captions.png``.
 """
 
 import argparse
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -19,6 +20,22 @@ from skrnn import RNNClassifier, RNNSeq2Seq
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
+def load_split(seed: int = 0) -> list[Any]:
+    """Images to train on and, a quarter, to test on; then the digits of both."""
+    X, digits = load_digits(return_X_y=True)
+    return train_test_split(X, digits, test_size=0.25, random_state=seed, stratify=digits)
+
+
+def make_writer() -> RNNSeq2Seq:
+    """One step, the whole image, in; letters out."""
+    return RNNSeq2Seq(features_per_step="all", hidden_size=64, max_iter=60, random_state=0)
+
+
+def make_viewer() -> RNNClassifier:
+    """Eight steps, a row of pixels each, in; a label for each of them out."""
+    return RNNClassifier(features_per_step=8, return_sequences=True, hidden_size=64, max_iter=60, random_state=0)
+
+
 def main() -> None:
     """Write names, label frames, draw some images with both."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -26,17 +43,13 @@ def main() -> None:
     arguments = parser.parse_args()
     mpl.use("Agg")
 
-    X, digits = load_digits(return_X_y=True)
-    X_train, X_test, d_train, d_test = train_test_split(X, digits, random_state=0, stratify=digits)
-
-    writer = RNNSeq2Seq(features_per_step="all", hidden_size=64, max_iter=60, random_state=0)
-    writer.fit(X_train, [NAMES[digit] for digit in d_train])
+    X_train, X_test, d_train, d_test = load_split()
+    writer = make_writer().fit(X_train, [NAMES[digit] for digit in d_train])
     exact = writer.score(X_test, [NAMES[digit] for digit in d_test])
     print(f"names written exactly: {exact:.3f} of {len(X_test)} images")
 
     # A digit cannot be told from its first rows: frames are labelled as soon as the network can know.
-    viewer = RNNClassifier(features_per_step=8, return_sequences=True, hidden_size=64, max_iter=60, random_state=0)
-    viewer.fit(X_train, np.repeat(d_train[:, None], 8, axis=1))
+    viewer = make_viewer().fit(X_train, np.repeat(d_train[:, None], 8, axis=1))
     right = viewer.predict(X_test) == d_test[:, None]
     print("right after each frame:", " ".join(f"{share:.2f}" for share in right.mean(axis=0)))
     if exact < 0.95 or right[:, -1].mean() < 0.9:

@@ -8,7 +8,7 @@ two years, and then:
   second year is made a year later: ``update`` moves the history on, without learning from it.
 - ``backtest`` fits and forecasts at the end of each of four years, beside the seasonal naive forecast (the same month
   of the year before) and Ridge regression on the same windows. On so short a series Ridge does
-  better; and with so few errors to measure intervals are wide, so that more than 90 % of the months lie inside.
+  better; and with so few measured errors the intervals are wide, so that more than 90 % of the months lie inside.
 
 Run ``python examples/forecast_one_series.py``; it writes ``forecast_one_series.png``.
 """

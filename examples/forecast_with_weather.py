@@ -1,8 +1,8 @@
 """Forecast how many bikes are rented in each of the next 24 hours, with and without the weather.
 
-The network sees the last week, a day in one step, and forecasts a day. Beside the rentals it is given what is known in
+The network sees the last week, a day in one step, and forecasts a day. Besides the rentals it is given what is known in
 advance: the hour, the weekday and the season from the index (``calendar``), holidays, and the weather of the hours to
-come (``future``). The weather is the one that came about, so it stands for a perfect weather forecast. The rows have
+come (``future``). The weather is the observed one, so it stands for a perfect weather forecast. The rows have
 gaps: ``asfreq`` puts them on a complete time axis first. The file has no row for 165 hours and no row without a rental,
 so that these hours are taken as hours without a rental, with the weather of the hour before.
 

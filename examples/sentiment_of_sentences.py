@@ -6,17 +6,38 @@ writes ``sentiment.png``, the confusion matrix.
 """
 
 import argparse
+from typing import Any
 
 import matplotlib as mpl
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skrnn import RNNClassifier
 from skrnn.datasets import load_sentence_polarity
 from skrnn.text import SequenceVectorizer
+
+
+def load_split(seed: int = 1) -> list[Any]:
+    """Sentences to train on and, a tenth, to test on; then the labels of both."""
+    sentences, y = load_sentence_polarity(return_X_y=True)
+    return train_test_split(sentences, y, test_size=0.1, random_state=seed, stratify=y)
+
+
+def make_model() -> Pipeline:
+    """Sentences to numbered words, and a network that reads them in both directions.
+
+    Words of one letter and punctuation count too; words that occur once are read as unknown. Six epochs, since the
+    network soon knows its sentences by heart.
+    """
+    return make_pipeline(
+        SequenceVectorizer(token_pattern=r"\S+", min_df=2),
+        RNNClassifier(
+            embedding_dim=64, bidirectional=True, dropout=0.6, learning_rate=2e-3, max_iter=6, random_state=1
+        ),
+    )
 
 
 def main() -> None:
@@ -26,17 +47,8 @@ def main() -> None:
     arguments = parser.parse_args()
     mpl.use("Agg")
 
-    sentences, y = load_sentence_polarity(return_X_y=True)
-    train, test, y_train, y_test = train_test_split(sentences, y, test_size=0.1, random_state=1, stratify=y)
-
-    # Words of one letter and punctuation count too; words that occur once are read as unknown. Six epochs, since the
-    # network soon knows its sentences by heart.
-    model = make_pipeline(
-        SequenceVectorizer(token_pattern=r"\S+", min_df=2),
-        RNNClassifier(
-            embedding_dim=64, bidirectional=True, dropout=0.6, learning_rate=2e-3, max_iter=6, random_state=1
-        ),
-    ).fit(train, y_train)
+    train, test, y_train, y_test = load_split()
+    model = make_model().fit(train, y_train)
     baseline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(train, y_train)
     score, other = model.score(test, y_test), baseline.score(test, y_test)
     print(f"accuracy on {len(test)} sentences: network {score:.3f}, counted words + logistic regression {other:.3f}")

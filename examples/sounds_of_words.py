@@ -31,6 +31,22 @@ def edits(found: list[str], wanted: list[str]) -> int:
     return int(row[-1])
 
 
+def make_model() -> RNNSeq2Seq:
+    """Letters in, read in both directions; phonemes out, with attention to the letters."""
+    return RNNSeq2Seq(
+        embedding_dim=32,
+        hidden_size=96,
+        bidirectional=True,
+        dropout=0.2,
+        learning_rate=5e-3,
+        learning_rate_schedule="one_cycle",
+        batch_size=64,
+        max_iter=12,
+        beam_width=3,
+        random_state=0,
+    )
+
+
 def main() -> None:
     """Train, measure on words that were not seen, draw where the decoder looks."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,18 +59,7 @@ def main() -> None:
     train = [i for i in order if words[i] not in SHOWN][:N_TRAIN]
     test = [i for i in order if i not in set(train)][:N_TEST]
 
-    model = RNNSeq2Seq(
-        embedding_dim=32,
-        hidden_size=96,
-        bidirectional=True,
-        dropout=0.2,
-        learning_rate=5e-3,
-        learning_rate_schedule="one_cycle",
-        batch_size=64,
-        max_iter=12,
-        beam_width=3,
-        random_state=0,
-    ).fit([list(words[i]) for i in train], [phonemes[i] for i in train])
+    model = make_model().fit([list(words[i]) for i in train], [phonemes[i] for i in train])
 
     found, wanted = model.predict([list(words[i]) for i in test]), [phonemes[i] for i in test]
     errors = sum(map(edits, found, wanted)) / sum(map(len, wanted))

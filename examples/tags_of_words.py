@@ -23,14 +23,32 @@ def with_ending(sentence: list[str]) -> list[tuple[str, str]]:
     return [(word, word[-3:].lower()) for word in sentence]
 
 
-def most_frequent_tags(sentences: list[list[str]], tags: list[list[str]]) -> tuple[dict[str, str], str]:
-    """The tag that each word has most often, and the most frequent of all."""
+def guesses_right(
+    sentences: list[list[str]], tags: list[list[str]], unseen: list[list[str]], truth: list[list[str]]
+) -> list[bool]:
+    """Whether each unseen word has the tag that it most often has in the sentences (a new word: that of all words)."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for sentence, row in zip(sentences, tags, strict=True):
         for word, tag in zip(sentence, row, strict=True):
             counts[word][tag] += 1
-    every = sum(counts.values(), Counter())
-    return {word: count.most_common(1)[0][0] for word, count in counts.items()}, every.most_common(1)[0][0]
+    other = sum(counts.values(), Counter()).most_common(1)[0][0]
+    known = {word: count.most_common(1)[0][0] for word, count in counts.items()}
+    pairs = [pair for sentence, row in zip(unseen, truth, strict=True) for pair in zip(sentence, row, strict=True)]
+    return [known.get(word, other) == tag for word, tag in pairs]
+
+
+def make_model() -> RNNClassifier:
+    """A network that reads each sentence in both directions."""
+    return RNNClassifier(
+        embedding_dim=64,
+        hidden_size=64,
+        bidirectional=True,
+        return_sequences=True,
+        dropout=0.3,
+        learning_rate=3e-3,
+        max_iter=3,
+        random_state=0,
+    )
 
 
 def main() -> None:
@@ -42,20 +60,10 @@ def main() -> None:
 
     sentences, tags = load_ud_english(subset="train", return_X_y=True)
     unseen, truth = load_ud_english(subset="dev", return_X_y=True)
-    known, other = most_frequent_tags(sentences, tags)
-    hits = [known.get(w, other) == t for s, row in zip(unseen, truth, strict=True) for w, t in zip(s, row, strict=True)]
+    hits = guesses_right(sentences, tags, unseen, truth)
     baseline = float(np.mean(hits))
 
-    model = RNNClassifier(
-        embedding_dim=64,
-        hidden_size=64,
-        bidirectional=True,
-        return_sequences=True,
-        dropout=0.3,
-        learning_rate=3e-3,
-        max_iter=3,
-        random_state=0,
-    ).fit([with_ending(sentence) for sentence in sentences], tags)
+    model = make_model().fit([with_ending(sentence) for sentence in sentences], tags)
     score = model.score([with_ending(sentence) for sentence in unseen], truth)
     print(f"accuracy on {len(hits):,} words: network {score:.3f}, most frequent tag of the word {baseline:.3f}")
     if score < baseline + 0.05:

@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._types import Array, Doubles, Integers
+from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
@@ -332,25 +332,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             out[i, begin : begin + len(row)] = row
         return out
 
-    @available_if(_gives_table)
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Names of the features: the class name in lower case and a number.
-
-        Parameters
-        ----------
-        input_features : ignored
-            For compatibility with scikit-learn.
-
-        Returns
-        -------
-        names : ndarray of str, of shape (n_features_out,)
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        return super().get_feature_names_out(input_features)
+    # As in scikit-learn; a 3-D output has no columns to name.
+    get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of the features.

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from skrnn._constraints import check_arguments, integers
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
 from skrnn.forecasting._panel import History, Panel, read_panel
-from skrnn.windowing import check_positive
 
 __all__ = ["BacktestResult", "backtest"]
+
+_CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +95,11 @@ def backtest(
     step : int, default=1
         Times from one cutoff to the next; at least 1.
     refit : bool or int, default=False
-        Whether to fit again at each cutoff, or at every so many; otherwise only the history moves on.
+        Whether to fit again at each cutoff; an int n: at every n-th one. Otherwise only the history moves on.
     season : int, default=1
         Steps in a cycle, for the seasonal naive forecast beside it; 1 repeats the last value.
     coverage : float, default=None
-        Share of true values that intervals are to hold; needs ``calibration`` in the forecaster.
+        Share of true values that intervals should contain; needs ``calibration`` in the forecaster.
 
     Returns
     -------
@@ -109,8 +111,7 @@ def backtest(
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
     horizon = forecaster.horizon if horizon is None else horizon
-    for name, value in (("initial", initial), ("horizon", horizon), ("step", step), ("season", season)):
-        check_positive(name, value)
+    check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     panel = read_panel(data)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()
@@ -160,7 +161,7 @@ def _one_cutoff(
     for history, mine in zip(live, values, strict=True):
         last = history.times.get_loc(cutoff)
         past, ahead = history.rows(0, last + 1), panel.step.size * np.arange(1, horizon + 1)
-        back = panel.step.size * season * -(-np.arange(1, horizon + 1) // season)  # whole cycles, into what is known
+        back = panel.step.size * season * -(-np.arange(1, horizon + 1) // season)  # whole cycles, to a known value
         for number, column in enumerate(target):
             place, known = panel.columns.index(column), past.positions[-1] + ahead
             rows.append(

@@ -44,14 +44,14 @@ class Roles:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Windows of one run of rows and what follows them, as views; and which of them can be learnt from.
+    """Windows of one run of rows and the rows that follow them, as views; and which of them can be learnt from.
 
     Attributes
     ----------
     X : view of shape (n, window, n_features)
     Y : view of shape (n, horizon, n_targets)
     kept : integer array of shape (n_kept,)
-        Windows without a missing value where there may be none.
+        Windows that can be learnt from: without a missing value where none is allowed.
     ends : integer array of shape (n_kept,)
         Number of the row at which each of them ends.
     """
@@ -65,7 +65,7 @@ class Samples:
 def feature_table(
     panel: Panel, history: History, targets: Doubles, roles: Roles, lead: int, known: Doubles | None = None
 ) -> Doubles:
-    """A row per time with everything that is known of it, (n_rows, n_features): targets, past and static columns, and
+    """A row per time with everything that is known at it, (n_rows, n_features): targets, past and static columns, and
     ``lead`` steps ahead of their time the columns and the calendar that are known in advance.
 
     ``known`` (at least ``lead`` rows, a column for each of ``roles.future``) are the values after the end of the
@@ -116,7 +116,7 @@ def samples(
 
 def stack(parts: Sequence[Samples], shape: tuple[int, int], horizon: int, n_targets: int, level: str | None) -> Any:
     """All kept windows X (n, *shape) and what follows them Y (n, horizon, n_targets), with the level (n, n_targets)
-    of each window taken off both; the one copy that is made of them.
+    of each window subtracted from both; the only copy that is made of them.
     """
     n = sum(len(part.kept) for part in parts)
     X, Y = np.empty((n, *shape)), np.empty((n, horizon, n_targets))
@@ -141,7 +141,7 @@ def newest_window(table: Doubles, run: slice, window: int) -> Doubles:
 
 
 def take_level(X: Doubles, n_targets: int, level: str | None) -> Doubles:
-    """Take the level of each target off its column of the windows, in place; the levels (n, n_targets).
+    """Subtract the level of each target from its column of the windows, in place; return the levels (n, n_targets).
 
     The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None).
     """
@@ -160,6 +160,6 @@ def take_level(X: Doubles, n_targets: int, level: str | None) -> Doubles:
 
 
 def _no_missing(rows: Doubles, width: int, count: int) -> Flags:
-    """Whether each of ``count`` windows of so many rows is free of NaN."""
+    """Whether each of ``count`` windows of ``width`` rows is free of NaN."""
     before = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
     return np.asarray(before[width : width + count] == before[:count])

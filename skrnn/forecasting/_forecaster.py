@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
@@ -29,8 +30,8 @@ class WindowForecaster(BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level
-    taken off, past covariates, and for every step of the window the covariates and the calendar of the time
-    ``horizon`` steps later, so that all that is known of the future is in view.
+    subtracted, past covariates, and for every step of the window the covariates and the calendar of the time
+    ``horizon`` steps later, so that everything known of the future is in view.
 
     Parameters
     ----------
@@ -57,13 +58,13 @@ class WindowForecaster(BaseEstimator):
     season : int, default=None
         Steps in a cycle, for "seasonal_difference".
     level : {"last", "mean"} or None, default="last"
-        What is taken off the targets in each window and added to its forecast.
+        What is subtracted from the targets in each window and added to its forecast.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.
     channel_independent : bool, default=False
         False: the model sees and forecasts all target columns together. True: each target column is a series of its
-        own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many columns that are alike.
+        own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many similar columns.
 
     Attributes
     ----------
@@ -88,6 +89,19 @@ class WindowForecaster(BaseEstimator):
     >>> str(forecast.index[0]), bool(abs(forecast - passengers[-12:]).mean() < 25)
     ('1960-01', True)
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "window": [integers(1)],
+        "horizon": [integers(1)],
+        "strategy": [Options({"direct", "recursive"})],
+        **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
+        **dict.fromkeys(("calendar", "transform"), "no_validation"),  # checked item by item
+        "season": [integers(1), None],
+        "level": [Options({"last", "mean"}), None],
+        "calibration": [reals(0, 1, "neither"), None],
+        "channel_independent": ["boolean"],
+    }
 
     def __init__(
         self,
@@ -142,6 +156,7 @@ class WindowForecaster(BaseEstimator):
         ValueError, TypeError
             If the data or a parameter are not usable, or every series is too short.
         """
+        self._validate_params()
         panel, estimator = read_panel(data), _template(self.estimator)
         setup = make_setup(self, panel.columns, estimator)
         model = _for_outputs(estimator, setup.horizon * setup.n_targets)
@@ -166,7 +181,7 @@ class WindowForecaster(BaseEstimator):
         Parameters
         ----------
         data : Series or DataFrame
-            Rows after those of the history, with the same columns. Series that are new start a history of their own.
+            Rows after those of the history, with the same columns. New series start a history of their own.
 
         Returns
         -------
@@ -199,8 +214,8 @@ class WindowForecaster(BaseEstimator):
         steps : int, default=None
             How far; None: ``horizon``.
         future : DataFrame, default=None
-            The columns of ``future`` for the times to come: so many steps, or whole horizons for a regressor that takes
-            no missing values.
+            The columns of ``future`` at the next ``steps`` times; for a regressor that takes no missing values, at
+            all times up to the end of a whole horizon.
 
         Returns
         -------
@@ -211,10 +226,10 @@ class WindowForecaster(BaseEstimator):
         Raises
         ------
         ValueError
-            If rows of ``future`` are missing; the message has their times, by series.
+            If rows of ``future`` are missing; the message names their times, by series.
         """
         check_is_fitted(self, "estimator_")
-        steps, setup = _check_steps(self.horizon if steps is None else steps), self._setup
+        steps, setup = self._n_steps("forecast", steps), self._setup
         views = [view.tail() for view in self._views(self._panel)]
         parts = forecast(self.estimator_, setup, views, steps, self._known(views, steps, future))
         return as_frame(self._panel, setup.columns(parts), self._targets)
@@ -232,7 +247,7 @@ class WindowForecaster(BaseEstimator):
         steps : int, default=None
             How far, at most ``horizon``; None: ``horizon``.
         coverage : float, default=0.9
-            Share of true values that each step's interval is to hold, in (0, 1).
+            Share of true values that each step's interval should contain, in (0, 1).
         future : DataFrame, default=None
             As in `forecast`.
 
@@ -247,9 +262,9 @@ class WindowForecaster(BaseEstimator):
             Without ``calibration``, or for more steps than ``horizon``.
         """
         check_is_fitted(self, "estimator_")
-        steps = _check_steps(self.horizon if steps is None else steps)
+        steps = self._n_steps("forecast_interval", steps)
         if self.calibration_errors_ is None:
-            raise ValueError("forecast_interval needs errors to measure: set calibration, such as 0.2, before fit.")
+            raise ValueError("forecast_interval needs measured errors: set calibration, such as 0.2, before fit.")
         setup, width = self._setup, conformal_width(self.calibration_errors_, coverage)
         if steps > len(width):
             raise ValueError(f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={steps}.")
@@ -343,7 +358,7 @@ class WindowForecaster(BaseEstimator):
         return some
 
     def ready(self) -> list[Any]:
-        """Names of the series whose history is enough for a forecast.
+        """Names of the series whose history suffices for a forecast.
 
         Returns
         -------
@@ -360,10 +375,16 @@ class WindowForecaster(BaseEstimator):
         short = {key for view, key in zip(views, self._wide_keys(views), strict=True) if not view.ready()}
         return [history.key for history in self._panel.histories if history.key not in short]
 
+    def _n_steps(self, method: str, steps: int | None) -> int:
+        """How far to forecast; None: ``horizon``."""
+        steps = self.horizon if steps is None else steps
+        check_arguments(f"{type(self).__name__}.{method}", {"steps": [integers(1)]}, steps=steps)
+        return int(steps)
+
     def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
         """The series as the model sees them, with the statistics of fit.
 
-        Those of a series that is new are measured on its first ``n_rows`` (None: on all of it).
+        Those of a new series are measured on its first ``n_rows`` (None: on all of it).
         """
         inner = self._setup.panel(panel)
         return series_views(self._setup, inner, inner.histories, self._statistics, n_rows)
@@ -396,15 +417,9 @@ def _template(estimator: Any) -> Any:
 
 
 def _for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for so many outputs: one that has a single output is fitted once for each."""
+    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
     single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
     return MultiOutputRegressor(estimator) if single else estimator
-
-
-def _check_steps(steps: Any) -> int:
-    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
-    return int(steps)
 
 
 def _refuse_short(views: list[SeriesView], setup: Setup) -> None:

@@ -15,9 +15,9 @@ __all__ = ["future_values"]
 
 
 def future_values(panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int) -> dict[Any, Doubles]:
-    """Values of ``columns`` at the ``n_steps`` times after each series, by its key; nothing without such columns.
+    """Values of ``columns`` at the ``n_steps`` times after each series, by its key; empty without such columns.
 
-    The first ``n_needed`` times must be there; after them NaN stands for what is not given.
+    The first ``n_needed`` times must have values; after them NaN stands for a value that is not given.
 
     Raises
     ------

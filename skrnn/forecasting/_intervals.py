@@ -50,7 +50,7 @@ def conformal_width(errors: Doubles, coverage: float) -> Doubles:
     if rank > len(errors):
         needed = int(np.ceil(coverage / (1 - coverage)))
         warnings.warn(
-            f"coverage={coverage} needs at least {needed} errors to measure, and there are {len(errors)}: intervals "
+            f"coverage={coverage} needs at least {needed} measured errors, and there are {len(errors)}: intervals "
             "are infinite. Raise calibration, or lower coverage.",
             stacklevel=3,
         )

@@ -18,7 +18,7 @@ from skrnn.forecasting._transform import apply, invert, leading_pointwise, total
 __all__ = ["Evaluation", "SeriesView", "evaluate", "forecast", "learn", "next_outputs", "series_views"]
 
 
-_NOISE = 1e-10  # what is left of a constant series by rounding, relative to its values
+_NOISE = 1e-10  # what rounding leaves of a constant series, relative to its values
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class SeriesView:
         return replace(self, history=self.history.rows(first - self.setup.window + 1 - self.lag, end))
 
     def tail(self) -> SeriesView:
-        """No more of the series than the next forecast needs."""
+        """Only as much of the series as the next forecast needs."""
         return self.rows(len(self.history.times) - 1)
 
     def raw(self) -> Doubles:
@@ -76,7 +76,7 @@ class SeriesView:
         return len(rows) == width and not np.isnan(rows).any()
 
     def newest(self, known: Doubles | None) -> Doubles:
-        """The window that ends at the newest row, (window, n_features); its level is still on."""
+        """The window that ends at the newest row, (window, n_features); its level is not subtracted yet."""
         setup = self.setup
         table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon, known)
         X = newest_window(table, self.history.runs()[-1], setup.window)
@@ -106,7 +106,7 @@ class SeriesView:
         return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
 
     def true_levels(self, ends: Integers) -> Doubles:
-        """The levels (n, horizon, k) that did follow the rows ``ends``."""
+        """The true levels (n, horizon, k) after the rows ``ends``."""
         names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
         levels = apply(self.raw(), names, None, self.history.label)
         return levels[ends[:, None] + np.arange(1, self.setup.horizon + 1)]

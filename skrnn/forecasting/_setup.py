@@ -25,7 +25,7 @@ class Setup:
     """How series become samples, and outputs become forecasts.
 
     ``horizon`` is the model's own: 1 for a recursive strategy. ``sequences`` says whether the model takes 3-D
-    windows, ``complete`` whether they must be without missing values. ``channels`` are the target columns, if each is
+    windows, ``complete`` whether these must have no missing values. ``channels`` are the target columns, if each is
     a series of its own; ``roles`` are then those of these series.
     """
 
@@ -62,21 +62,7 @@ class Setup:
 
 
 def make_setup(forecaster: Any, columns: Sequence[Any], estimator: Any) -> Setup:
-    """Check the parameters of a forecaster around an estimator, and give every column a role."""
-    name = type(forecaster).__name__
-    for parameter in ("window", "horizon"):
-        value = getattr(forecaster, parameter)
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ValueError(
-                f"The {parameter!r} parameter of {name} must be an int of at least 1. Got {value!r} instead."
-            )
-    choices = {"strategy": ("direct", "recursive"), "level": ("last", "mean", None)}
-    for parameter, allowed in choices.items():
-        if getattr(forecaster, parameter) not in allowed:
-            raise ValueError(
-                f"The {parameter!r} parameter of {name} must be one of {allowed}. "
-                f"Got {getattr(forecaster, parameter)!r} instead."
-            )
+    """Check the parameters of a forecaster against each other and the columns, and give every column a role."""
     transforms = _names(forecaster.transform)
     calendar = _names(forecaster.calendar)
     for parameter, given, allowed in (("transform", transforms, TRANSFORMS), ("calendar", calendar, tuple(CALENDAR))):
@@ -85,8 +71,6 @@ def make_setup(forecaster: Any, columns: Sequence[Any], estimator: Any) -> Setup
             raise ValueError(f"{parameter}={unknown[0]!r} is not known; choose from {', '.join(allowed)}.")
     if "seasonal_difference" in transforms and forecaster.season is None:
         raise ValueError("transform='seasonal_difference' needs season, the number of steps in a cycle.")
-    if forecaster.calibration is not None and not 0 < forecaster.calibration < 1:
-        raise ValueError(f"calibration must be None or in (0, 1). Got {forecaster.calibration!r} instead.")
     roles = _find_roles(forecaster, list(columns), calendar)
     horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
     if (roles.future or roles.calendar) and forecaster.window < horizon:
@@ -130,7 +114,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def takes_sequences(estimator: Any) -> bool:
-    """Whether a regressor takes 3-D windows, by its tags or those of what a Pipeline or meta-estimator hands X to."""
+    """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
     inner = _inner(estimator)
@@ -138,7 +122,7 @@ def takes_sequences(estimator: Any) -> bool:
 
 
 def takes_missing(estimator: Any) -> bool:
-    """Whether a regressor takes missing values, in the same way; what comes after an imputer is not asked."""
+    """Whether a regressor takes missing values, found in the same way; steps behind an imputer do not count."""
     if hasattr(estimator, "steps"):
         for step in _steps(estimator):
             if not takes_missing(step):
@@ -155,5 +139,5 @@ def _steps(pipeline: Any) -> list[Any]:
 
 
 def _inner(estimator: Any) -> Any:
-    """What a meta-estimator fits; None for others."""
+    """The estimator inside a meta-estimator; None for others."""
     return getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)

@@ -46,7 +46,7 @@ class ForecastDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where; None: a new figure.
+            Where to draw; None: in a new figure.
         name : str, default="forecast"
             The forecast's label.
 
@@ -87,7 +87,7 @@ class ForecastDisplay:
         index : array-like of shape (n_samples,), default=None
             Times of the values.
         ax : matplotlib Axes, default=None
-            Where; None: a new figure.
+            Where to draw; None: in a new figure.
 
         Returns
         -------
@@ -110,15 +110,15 @@ class ForecastDisplay:
         Parameters
         ----------
         estimator : fitted regressor
-            Anything with `predict`, a Pipeline too.
+            Anything with `predict`, such as a Pipeline.
         X : array-like
-            What it predicts for.
+            Passed to ``predict``.
         y : array-like of shape (n_samples,)
             True values, oldest first.
         index : array-like of shape (n_samples,), default=None
             Times of the values.
         ax : matplotlib Axes, default=None
-            Where; None: a new figure.
+            Where to draw; None: in a new figure.
 
         Returns
         -------

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skrnn._types import Array, Flags, Integers, Longs, Singles
-from skrnn.sequences._batch import SequenceBatch, steps_under
-from skrnn.sequences._check import fold_rows, refuse_empty
+from skrnn._types import Array, Flags, Longs, Singles
+from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._container import open_container
+from skrnn.sequences._layout import check_shape, read_array, read_list
 
 __all__ = [
     "check_categories",
@@ -66,7 +66,7 @@ def check_categories(
         Integers or strings: (n_samples, n_timesteps, n_features), (n_samples, n_timesteps * features_per_step), or a
         list of (n_timesteps_i, n_features) or (n_timesteps_i,) arrays or lists.
     categories : list of arrays, or None
-        Of each feature, sorted. None: those that X holds.
+        The categories of each feature, sorted. None: those that occur in X.
     features_per_step, name
         As in `check_sequences`.
 
@@ -75,14 +75,18 @@ def check_categories(
     batch : SequenceBatch
         Of category numbers.
     categories : list of arrays
-        Of each feature: those given, or those found.
+        The categories of each feature: those given, or those found.
 
     Raises
     ------
     ValueError, TypeError
-        With what was given, where, what is expected and what to do.
+        The message says what was given and where, what is expected, and what to do.
     """
-    values, starts, spans = _from_list(X, name) if isinstance(X, list) else _from_array(X, features_per_step, name)
+    if isinstance(X, list):
+        parts, starts, spans = read_list(X, _read_sequence, "the same number of categories per time step")
+        values = _one_table(parts)
+    else:
+        values, starts, spans = read_array(np.asarray(X), features_per_step, name)
     steps, found = np.empty(values.shape, np.float32), []
     for f, known in enumerate([None] * values.shape[1] if categories is None else categories[: values.shape[1]]):
         column, missing = plain_categories(values[:, f], name)
@@ -115,7 +119,7 @@ def kind_of_categories(values: Array) -> str:
 
 
 def keep_used_categories(batch: SequenceBatch, categories: Categories, used: Flags) -> tuple[SequenceBatch, Categories]:
-    """Number anew, so that only what the rows ``used`` (n_samples,) hold is known."""
+    """Number the categories again, so that only those that occur in the rows ``used`` (n_samples,) are known."""
     steps = batch.steps[batch.coverage(used.astype(float)) > 0]
     renumbered, kept = batch.steps.copy(), []
     for f, values in enumerate(categories):
@@ -185,33 +189,19 @@ def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:
     return filled.astype(np.int64)
 
 
-def _from_list(X: list[Any], name: str) -> tuple[Array, Integers, Integers]:
-    """Sequences of different lengths: their values (N, F), starts and lengths."""
-    parts: list[Array] = []
-    for i, item in enumerate(X):
-        part = _one_sequence(item, f"Sequence {i}")
-        if parts and part.shape[1] != parts[0].shape[1]:
-            raise ValueError(
-                f"Sequence {i} has {part.shape[1]} features, but sequence 0 has {parts[0].shape[1]}. Every sequence "
-                "needs the same number of categories per time step."
-            )
-        parts.append(part)
-    lengths = np.array([len(part) for part in parts], dtype=np.intp)
+def _read_sequence(item: Any, label: str) -> Array:
+    """One item of a list as an array of categories, (n_timesteps, n_features) or (n_timesteps,)."""
+    array = _as_array(item)
+    form = "every sequence is a list (or array) of categories, or of rows of categories, one row per time step"
+    check_shape(array.shape, label, form)
+    return array
+
+
+def _one_table(parts: list[Array]) -> Array:
+    """The rows of all parts; objects keep numbers and strings apart where both occur."""
     kinds = {part.dtype.kind for part in parts}
     same = kinds <= {"U"} or kinds <= set("iubf")
-    values = np.concatenate(parts) if same else np.concatenate([part.astype(object) for part in parts])
-    return values, np.cumsum(lengths) - lengths, lengths
-
-
-def _one_sequence(item: Any, label: str) -> Array:
-    """One item of a list as an array (n_timesteps, n_features)."""
-    form = "every sequence is a list (or array) of categories, or of rows of categories, one row per time step"
-    array = _as_array(item)
-    if array.ndim not in (1, 2):
-        raise ValueError(f"{label} has {array.ndim} dimensions; {form}.")
-    if len(array) == 0:
-        raise ValueError(f"{label} has length 0; every sequence needs at least 1 time step.")
-    return array[:, None] if array.ndim == 1 else array
+    return np.concatenate(parts if same else [part.astype(object) for part in parts])
 
 
 def _as_array(item: Any) -> Array:
@@ -226,16 +216,3 @@ def _as_array(item: Any) -> Array:
         return array
     flat = np.asarray(item, dtype=object)
     return array if all(isinstance(value, str) for value in flat.flat) else flat
-
-
-def _from_array(X: Any, features_per_step: int | Literal["all"], name: str) -> tuple[Array, Integers, Integers]:
-    """Sequences of one length: the values (N, F) under the array, starts and lengths."""
-    array = np.asarray(X)
-    if array.ndim == 2:
-        array = fold_rows(array, features_per_step, name)
-    refuse_empty(array, name)
-    n_samples, n_timesteps, n_features = array.shape
-    view = steps_under(array)
-    series, stride = view or (np.ascontiguousarray(array).reshape(-1, n_features), n_timesteps)
-    starts = np.arange(n_samples, dtype=np.intp) * stride
-    return series, starts, np.broadcast_to(np.intp(n_timesteps), starts.shape)

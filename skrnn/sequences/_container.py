@@ -1,4 +1,4 @@
-"""What holds X: an array, a data frame, a tensor, a list of sequences; or something that is none of these."""
+"""The container of X: an array, a data frame, a tensor or a list of sequences; anything else is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_ragged(X: Any) -> bool:
 
 
 def open_container(X: Any, name: str) -> Any:
-    """X as an array, a data frame or a list of sequences, with what can never be sequences refused."""
+    """X as an array, a data frame or a list of sequences; anything that cannot hold sequences is refused."""
     if any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__):
         raise TypeError(
             f"{name} takes arrays, data frames or lists of sequences, got a {type(X).__name__}. Pass the data "

@@ -1,4 +1,4 @@
-"""Values become numbers, or an error that names the one which is none."""
+"""Values become numbers, or an error that names the value that is not a number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["as_numbers"]
 def as_numbers(X: Any, name: str, label: str = "X") -> Array:
     """The values of X as an array of real numbers; an array of numbers is not copied.
 
-    ``label`` says in messages what X is. None and ``pd.NA`` become NaN.
+    ``label`` is the name of X in messages. None and ``pd.NA`` become NaN.
     """
     columns = _columns(X)
     for column, dtype in columns:

@@ -1,4 +1,4 @@
-"""A wing for texts: what turns them into sequences that the estimators read."""
+"""A wing for texts, which become sequences that the estimators read."""
 
 from skrnn.text._vectorizer import SequenceVectorizer
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, integers, reals
 from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
@@ -44,7 +44,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         Words to leave out; only with ``analyzer="word"``.
     token_pattern : str or None, default=r"(?u)\\b\\w\\w+\\b"
         Regular expression of a token; only with ``analyzer="word"``. The default takes words of two or more characters;
-        r"\\S+" takes whatever stands between spaces, punctuation too.
+        r"\\S+" takes everything between spaces, punctuation too.
     analyzer : {"word", "char"} or callable, default="word"
         Whether tokens are words or characters; a callable makes a list of tokens of a document.
     min_df : int or float, default=1
@@ -52,7 +52,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     max_df : int or float, default=1.0
         The same for tokens in more documents.
     max_features : int or None, default=None
-        Keep so many of the most frequent tokens; of equally frequent ones the first in alphabetical order.
+        Keep at most this number of tokens, the most frequent; of equally frequent ones the first in alphabetical order.
     vocabulary : mapping, iterable or None, default=None
         Tokens and their numbers, from 1 on; or tokens, which are numbered in their order. None: learnt in `fit`.
 
@@ -79,15 +79,15 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "lowercase": ["boolean"],
-        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+        "strip_accents": [Options({"ascii", "unicode"}), None, callable],
         "preprocessor": [callable, None],
         "tokenizer": [callable, None],
-        "stop_words": [StrOptions({"english"}), list, None],
+        "stop_words": [Options({"english"}), list, None],
         "token_pattern": [str, None],
-        "analyzer": [StrOptions({"word", "char"}), callable],
-        "min_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
-        "max_df": [Interval(Real, 0, 1, closed="both"), Interval(Integral, 1, None, closed="left")],
-        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "analyzer": [Options({"word", "char"}), callable],
+        "min_df": [reals(0, 1, "both"), integers(1)],
+        "max_df": [reals(0, 1, "both"), integers(1)],
+        "max_features": [integers(1), None],
         "vocabulary": [Mapping, HasMethods("__iter__"), None],
     }
 
@@ -223,7 +223,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If a number is none of the vocabulary.
+            If a number is not in the vocabulary.
         """
         check_is_fitted(self, "vocabulary_")
         tokens = {number: token for token, number in self.vocabulary_.items()} | {0: UNKNOWN}
@@ -244,7 +244,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         tokens : ndarray of shape (n_tokens,)
-            That of number 1 comes first.
+            The token with number 1 comes first.
 
         Raises
         ------
@@ -304,7 +304,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
 
 def _checked(vocabulary: Any) -> dict[Any, int]:
-    """A vocabulary that was given, as a dict of tokens to numbers from 1 on."""
+    """A given vocabulary as a dict of tokens to numbers from 1 on."""
     if not isinstance(vocabulary, Mapping):
         tokens = list(vocabulary) if isinstance(vocabulary, Iterable) else []
         tokens = sorted(tokens) if isinstance(vocabulary, set) else tokens

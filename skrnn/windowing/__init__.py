@@ -4,13 +4,12 @@ from skrnn.windowing._index import read_index
 from skrnn.windowing._sliding import SlidingWindow
 from skrnn.windowing._step import Step, times_after
 from skrnn.windowing._stepwise import StepwiseTransformer
-from skrnn.windowing._windows import check_positive, make_windows, windows_of
+from skrnn.windowing._windows import make_windows, windows_of
 
 __all__ = [
     "SlidingWindow",
     "Step",
     "StepwiseTransformer",
-    "check_positive",
     "make_windows",
     "read_index",
     "times_after",

@@ -54,7 +54,7 @@ def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
     Raises
     ------
     TypeError
-        If the index is of no kind that has a next element, or of another kind than in the earlier call.
+        If the index counts no time, such as one of text, or is of another kind than in the earlier call.
     ValueError
         If it has duplicates or missing times, or is not sorted.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import astuple
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -12,10 +12,11 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import TimeRows, read_index
 from skrnn.windowing._step import Step
-from skrnn.windowing._windows import check_positive, windows_of
+from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
 
@@ -52,8 +53,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     Notes
     -----
     A window depends on its neighbouring rows, so the rows must be in the order of time: cross-validate with
-    `TimeSeriesSplit`, never with shuffled folds. Without an index nobody knows what continues what: rows of plain
-    arrays get no context unless `transform` is given it.
+    `TimeSeriesSplit`, never with shuffled folds. Without an index it is unknown which rows continue which: rows
+    of plain arrays get no context unless `transform` is given it.
 
     For one series without gaps the windows are a view: they take the memory of the series, not ``window`` times as
     much.
@@ -68,6 +69,12 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
            [ 1.,  2.,  3.],
            [ 2.,  3.,  4.]])
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "window": [integers(1)],
+        "dilation": [integers(1)],
+        "flatten": ["boolean"],
+    }
 
     def __init__(self, window: int = 10, *, dilation: int = 1, flatten: bool = False):
         self.window = window
@@ -95,8 +102,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If a parameter or the index is not usable.
         """
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
-        check_positive("window", self.window)
-        check_positive("dilation", self.dilation)
+        self._validate_params()
         values = self._check(X, reset=True)
         rows = read_index(X)
         self._kind, self._step = rows.kind, astuple(rows.step)
@@ -143,7 +149,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return windows.reshape(len(windows), -1) if self.flatten else windows
 
     def _with_context(self, values: Array, rows: TimeRows, context: Any) -> tuple[Array, Integers, Integers]:
-        """All series behind what precedes them; where each row of X is in that, and how far it may look back."""
+        """A table of all series behind their context; where each row of X is in it, and how far that may look back."""
         parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
         for code, key in enumerate(rows.keys):
             mine = np.flatnonzero(rows.codes == code)

@@ -1,4 +1,4 @@
-"""The step of a time index: how far neighbours lie apart, where a time is in steps, and which times come next.
+"""The step of a time index: how far apart neighbours are, where a time lies in steps, and which times come next.
 
 An hour is an hour when clocks change; a day, a business day and a month are those of the calendar, in the index's own
 time zone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import issparse
@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import HasMethods, Options, integers
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
 
@@ -22,24 +23,24 @@ _ADVICE = "Pass a flat 2D X with features_per_step"
 
 
 def _gives_table(estimator: StepwiseTransformer) -> bool:
-    """Whether the output is 2-D: only then do its columns have names. Before fit nobody knows."""
+    """Whether the output is 2-D: only then do its columns have names. True before fit, when it is unknown."""
     return estimator._columns is None or estimator._columns["form"] == "flat"
 
 
 class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
-    All steps of all sequences together are the table that the transformer sees. What goes in comes out: 3-D arrays
-    as 3-D arrays, lists of sequences as lists, flat 2-D rows as flat rows. Steps of padding stay NaN and are not
-    shown to it; neither are steps with missing values if it takes none, which come out missing (and at
-    either end of a sequence are then taken for padding).
+    All steps of all sequences together are the table that the transformer sees. The output has the form of the
+    input: 3-D arrays give 3-D arrays, lists of sequences give lists, flat 2-D rows give flat rows. Steps of padding
+    stay NaN and are not shown to it; neither are steps with missing values if it takes none, which come out missing
+    (and at either end of a sequence are then taken for padding).
 
     Parameters
     ----------
     transformer : transformer, default=None
         Fitted as a clone. None: `StandardScaler`.
     features_per_step : int or "all", default=1
-        How a row of a 2-D X folds into time steps: so many columns are one step; "all": the whole row is one step.
+        How a row of a 2-D X folds into time steps: the number of columns in a step; "all": the whole row is one step.
 
     Attributes
     ----------
@@ -59,6 +60,11 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
     >>> Z.shape, bool(np.allclose(Z.mean(axis=(0, 1)), 0))
     ((20, 7, 3), True)
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "transformer": [HasMethods(["fit", "transform"]), None],
+        "features_per_step": [integers(1), Options({"all"})],
+    }
 
     feature_names_in_: Array
     _columns: dict[str, Any] | None = None  # what X looked like in fit, as plain data
@@ -88,6 +94,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
             If X is not usable, or the transformer refuses its steps.
         """
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
+        self._validate_params()
         batch = self._read(X, None)
         if y is not None:
             check_consistent_length(batch.starts, y)
@@ -137,25 +144,8 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
         return out.reshape(len(out), -1) if _gives_table(self) else out
 
-    @available_if(_gives_table)
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Names of the columns of a flat output: the class name in lower case and a number.
-
-        Parameters
-        ----------
-        input_features : ignored
-            For compatibility with scikit-learn.
-
-        Returns
-        -------
-        names : ndarray of str
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        return super().get_feature_names_out(input_features)
+    # As in scikit-learn; a 3-D output has no columns to name.
+    get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
 
     def _read(self, X: Any, seen: Columns | None) -> SequenceBatch:
         """X as sequences; the columns of a first one are kept."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import check_array
 
+from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array
 
-__all__ = ["check_positive", "make_windows", "windows_of"]
+__all__ = ["make_windows", "windows_of"]
+
+_CONSTRAINTS = {"window": [integers(1)], "horizon": [integers(1)], "stride": [integers(1)]}
 
 
 def make_windows(
@@ -57,8 +59,7 @@ def make_windows(
     >>> X.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])
     """
-    for name, value in (("window", window), ("horizon", horizon), ("stride", stride)):
-        check_positive(name, value)
+    check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
     series = check_array(series, ensure_2d=False, ensure_all_finite="allow-nan", input_name="series")
     if series.ndim > 2:
         raise ValueError(f"series has shape {series.shape}; (n_rows,) or (n_rows, n_features) is expected.")
@@ -84,9 +85,3 @@ def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | No
     by_row, by_column = columns.strides
     shape = (n_windows, window, columns.shape[1])
     return as_strided(columns, shape, (stride * by_row, by_row, by_column), writeable=False)
-
-
-def check_positive(name: str, value: Any) -> None:
-    """Refuse anything but an integer of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an int of at least 1. Got {value!r} instead.")

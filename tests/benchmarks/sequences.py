@@ -1,16 +1,18 @@
-"""What the networks reach on sequences out, categories and text, beside simple peers; medians of three seeds.
+"""What the networks achieve on sequence outputs, categories and text, beside simple peers; medians of three seeds.
 
-``python tests/benchmarks/sequences.py [task ...]``; without a task, all of them, in about an hour on one core.
+``python tests/benchmarks/sequences.py [task ...]``; without a task, all of them, in about an hour on one core. The
+models are those of ``examples``, some of them larger or trained for longer.
 """
 
 import argparse
+import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -19,55 +21,34 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skrnn import RNNClassifier, RNNSeq2Seq
-from skrnn.datasets import load_cmudict, load_sentence_polarity, load_surnames, load_ud_english
-from skrnn.text import SequenceVectorizer
+from skrnn.datasets import load_cmudict, load_surnames, load_ud_english
+
+sys.path.append(str(Path(__file__).parents[2] / "examples"))
+import captions_of_digits
+import sentiment_of_sentences
+import sounds_of_words
+import tags_of_words
 
 SEEDS = (0, 1, 2)
-NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def tags(seed):
     """Parts of speech of UD English EWT, trained on the training part, measured on the words of the dev part."""
     sentences, y = load_ud_english(subset="train", return_X_y=True)
     unseen, truth = load_ud_english(subset="dev", return_X_y=True)
-    counts = defaultdict(Counter)
-    for sentence, row in zip(sentences, y, strict=True):
-        for word, tag in zip(sentence, row, strict=True):
-            counts[word][tag] += 1
-    other = sum(counts.values(), Counter()).most_common(1)[0][0]
-    best = {word: count.most_common(1)[0][0] for word, count in counts.items()}
-    pairs = [pair for s, row in zip(unseen, truth, strict=True) for pair in zip(s, row, strict=True)]
-    yield "most frequent tag of each word", np.mean([best.get(word, other) == tag for word, tag in pairs])
-
-    def with_ending(sentence):
-        return [(word, word[-3:].lower()) for word in sentence]
-
-    for name, read in (("words", list), ("words and their endings", with_ending)):
-        net = RNNClassifier(
-            embedding_dim=64,
-            hidden_size=64,
-            bidirectional=True,
-            return_sequences=True,
-            dropout=0.3,
-            learning_rate=3e-3,
-            max_iter=5,
-            random_state=seed,
-        ).fit([read(sentence) for sentence in sentences], y)
+    yield "most frequent tag of each word", np.mean(tags_of_words.guesses_right(sentences, y, unseen, truth))
+    for name, read in (("words", list), ("words and their endings", tags_of_words.with_ending)):
+        net = tags_of_words.make_model().set_params(max_iter=5, random_state=seed)
+        net.fit([read(sentence) for sentence in sentences], y)
         yield f"bidirectional GRU, {name}", net.score([read(sentence) for sentence in unseen], truth)
 
 
 def polarity(seed):
     """Sentences of film reviews, a tenth held out; accuracy."""
-    sentences, y = load_sentence_polarity(return_X_y=True)
-    train, test, y_train, y_test = train_test_split(sentences, y, test_size=0.1, random_state=seed, stratify=y)
+    train, test, y_train, y_test = sentiment_of_sentences.load_split(seed)
     counted = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)).fit(train, y_train)
     yield "TF-IDF + logistic regression", counted.score(test, y_test)
-    net = make_pipeline(
-        SequenceVectorizer(token_pattern=r"\S+", min_df=2),
-        RNNClassifier(
-            embedding_dim=64, bidirectional=True, dropout=0.6, learning_rate=2e-3, max_iter=6, random_state=seed
-        ),
-    ).fit(train, y_train)
+    net = sentiment_of_sentences.make_model().set_params(rnnclassifier__random_state=seed).fit(train, y_train)
     yield "bidirectional GRU", net.score(test, y_test)
 
 
@@ -112,60 +93,36 @@ def surnames(seed):
     yield "one bidirectional GRU, characters and those before them, balanced", balanced_accuracy_score(y_test, found)
 
 
-def edits(found, wanted):
-    """Insertions, deletions and substitutions between two sequences."""
-    row = list(range(len(wanted) + 1))
-    for i, token in enumerate(found, start=1):
-        above, row = row, [i]
-        for j, other in enumerate(wanted, start=1):
-            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (token != other)))
-    return row[-1]
-
-
 def sounds(seed):
     """Spelling to sound on 2,000 words after training on 20,000 others; phoneme error rate."""
     for stress in (False, True):
         words, phonemes = load_cmudict(stress=stress, return_X_y=True)
         order = np.random.default_rng(seed).permutation(len(words))
         train, test = order[:20_000], order[20_000:22_000]
-        net = RNNSeq2Seq(
-            embedding_dim=32,
-            hidden_size=128,
-            bidirectional=True,
-            dropout=0.2,
-            learning_rate=3e-3,
-            learning_rate_schedule="one_cycle",
-            batch_size=64,
-            max_iter=20,
-            random_state=seed,
-        ).fit([list(words[i]) for i in train], [phonemes[i] for i in train])
+        larger = {"hidden_size": 128, "learning_rate": 3e-3, "max_iter": 20}
+        net = sounds_of_words.make_model().set_params(**larger, beam_width=1, random_state=seed)
+        net.fit([list(words[i]) for i in train], [phonemes[i] for i in train])
         total = sum(len(phonemes[i]) for i in test)
         for width in (1, 5):
             found = net.set_params(beam_width=width).predict([list(words[i]) for i in test])
-            wrong = sum(edits(row, phonemes[i]) for row, i in zip(found, test, strict=True))
+            wrong = sum(sounds_of_words.edits(row, phonemes[i]) for row, i in zip(found, test, strict=True))
             yield f"{'with' if stress else 'without'} stress, beam {width}", wrong / total
 
 
 def digits(seed):
-    """Images of digits, a quarter held out: names exactly written; frames labelled right."""
-    X, y = load_digits(return_X_y=True)
-    train, test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=y)
-    writer = RNNSeq2Seq(features_per_step="all", hidden_size=64, max_iter=60, random_state=seed)
-    writer.fit(train, [NAMES[digit] for digit in y_train])
-    yield "names, letter by letter", writer.score(test, [NAMES[digit] for digit in y_test])
-    viewer = RNNClassifier(
-        features_per_step=8,
-        return_sequences=True,
-        bidirectional=True,
-        hidden_size=64,
-        max_iter=60,
-        random_state=seed,
-    ).fit(train, np.repeat(y_train[:, None], 8, axis=1))
+    """Images of digits, a quarter held out: share of names written exactly, and of frames labelled correctly."""
+    train, test, y_train, y_test = captions_of_digits.load_split(seed)
+    names, viewer = captions_of_digits.NAMES, captions_of_digits.make_viewer()
+    writer = captions_of_digits.make_writer().set_params(random_state=seed)
+    writer.fit(train, [names[digit] for digit in y_train])
+    yield "names, letter by letter", writer.score(test, [names[digit] for digit in y_test])
+    viewer.set_params(bidirectional=True, random_state=seed)
+    viewer.fit(train, np.repeat(y_train[:, None], 8, axis=1))
     yield "labels of eight frames", viewer.score(test, np.repeat(y_test[:, None], 8, axis=1))
 
 
 def copies(seed):
-    """Random digits written again, in their order or backwards: exact matches on 500 fresh sequences of one length."""
+    """Random digits copied in their order or backwards: exact matches on 500 fresh sequences of one length."""
     rng = np.random.default_rng(seed)
     for task, length in (("copy", 10), ("copy", 20), ("reverse", 10), ("reverse", 20)):
         X = rng.integers(0, 10, (5_500, length)).tolist()

@@ -247,12 +247,23 @@ BAD = {
     "unknown column": ({"target": "y", "past": ["q"]}, r"Columns \['q'\] are not in the data"),
     "two roles": ({"past": ["x"], "future": ["x"]}, "Columns x have more than one role"),
     "nothing to forecast": ({"past": ["y", "x", "size", "z"]}, "No column is left"),
-    "window": ({"window": 0}, "'window' parameter of WindowForecaster must be an int of at least 1"),
+    "window": (
+        {"window": 0},
+        r"'window' parameter of WindowForecaster must be an int in the range \[1, inf\)\. Got 0 instead",
+    ),
+    "window that is a bool": ({"window": True}, "'window' parameter of WindowForecaster .* Got True instead"),
+    "horizon": ({"horizon": 1.0}, r"'horizon' parameter of WindowForecaster must be an int.* Got 1\.0 instead"),
     "strategy": ({"strategy": "multi"}, "'strategy' parameter"),
+    "level": ({"level": "first"}, "'level' parameter of WindowForecaster must be a str among .* Got 'first' instead"),
     "calendar": ({"calendar": ["moon"]}, "calendar='moon' is not known; choose from minute"),
     "transform": ({"transform": "boxcox"}, "transform='boxcox' is not known"),
     "season": ({"transform": "seasonal_difference"}, "needs season"),
-    "calibration": ({"calibration": 1.5}, r"calibration must be None or in \(0, 1\)"),
+    "length of a season": ({"season": 0}, "'season' parameter of WindowForecaster must be an int"),
+    "calibration": (
+        {"calibration": 1.5},
+        r"'calibration' parameter of WindowForecaster must be a float in the range \(0\.0, 1\.0\) or None",
+    ),
+    "regressor": ({"estimator": "ridge"}, "'estimator' parameter of WindowForecaster must be an object"),
     "short window": ({"window": 2, "horizon": 4, "calendar": ["month"]}, "window=2 is shorter than horizon=4"),
     "short series": ({"window": 50}, "Series 'a' has 40 rows; window=50 and horizon=1 need at least 51"),
     "negative": ({"transform": "log"}, "transform='log' needs values above 0"),
@@ -262,7 +273,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_parameters_say_what_to_do(case):
     parameters, message = BAD[case]
-    model = WindowForecaster(Ridge(), **{"window": 4, **parameters})
+    model = WindowForecaster(**{"estimator": Ridge(), "window": 4, **parameters})
     with pytest.raises(ValueError, match=message):
         model.fit(panel())
     with pytest.raises(NotFittedError):

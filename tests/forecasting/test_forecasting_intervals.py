@@ -1,9 +1,12 @@
 """Intervals and backtests: coverage is measured, scores follow their formulas."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import WindowForecaster, backtest
 from skrnn.datasets import load_airline_passengers
@@ -61,8 +64,19 @@ def test_intervals_need_calibration_and_stay_within_the_horizon():
         model.forecast_interval(3)
     with pytest.raises(ValueError, match=r"coverage must be in \(0, 1\)"):
         model.forecast_interval(coverage=90)
-    with pytest.warns(UserWarning, match=r"coverage=0.999 needs at least 999 errors to measure, and there are 19"):
+    with pytest.warns(UserWarning, match=r"coverage=0.999 needs at least 999 measured errors, and there are 19"):
         assert np.isinf(model.forecast_interval(coverage=0.999)["upper"]).all()
+
+
+@pytest.mark.parametrize("steps", [0, 1.5, True, "2"])
+def test_the_number_of_steps_is_checked(steps):
+    model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.2).fit(noise(100))
+    for method in ("forecast", "forecast_interval"):
+        message = (
+            f"The 'steps' parameter of WindowForecaster.{method} must be an int in the range [1, inf). Got {steps!r}"
+        )
+        with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)} instead"):
+            getattr(model, method)(steps)
 
 
 def test_intervals_are_transformed_back_with_the_forecast():
@@ -129,10 +143,12 @@ def test_backtest_needs_enough_times():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"step": 0}, {"initial": 0}, {"initial": 0.5}, {"horizon": -1}, {"season": 0}], ids=str
+    "bad", [{"step": 0}, {"initial": 0}, {"initial": 0.5}, {"horizon": -1}, {"season": 0}, {"step": True}], ids=str
 )
 def test_backtest_names_the_number_that_is_wrong(bad):
-    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an int of at least 1"):
+    ((name, value),) = bad.items()
+    message = f"The '{name}' parameter of backtest must be an int in the range [1, inf). Got {value} instead."
+    with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
         backtest(WindowForecaster(Ridge(), window=4), noise(60), **{"initial": 40, **bad})
 
 

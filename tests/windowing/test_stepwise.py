@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNRegressor, StepwiseTransformer
 
@@ -83,6 +84,16 @@ def test_sparse_outputs_become_dense_and_names_count_columns():
     assert encoder.transform(codes).shape == (10, 12)
     assert len(encoder.get_feature_names_out()) == 12
     assert encoder.set_output(transform="pandas").transform(codes).shape == (10, 12)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, "some", None])
+def test_features_per_step_is_checked_in_fit(value):
+    with pytest.raises(
+        InvalidParameterError, match=f"'features_per_step' parameter of Stepwise.*Got {value!r} instead"
+    ):
+        StepwiseTransformer(features_per_step=value).fit(X)
+    with pytest.raises(InvalidParameterError, match="'transformer' parameter of StepwiseTransformer must be an object"):
+        StepwiseTransformer("scaler").fit(X)
 
 
 def test_frames_are_refused_for_sequences_and_rows_must_stay():

@@ -1,5 +1,6 @@
 """Windows equal a brute-force loop, share memory with their series, and never cross a gap, a series or a split."""
 
+import re
 import tracemalloc
 
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNRegressor, SlidingWindow, make_windows
 
@@ -55,8 +57,24 @@ def test_targets_are_columns(target):
 
 @pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": 0}, {"stride": -1}, {"window": True}])
 def test_numbers_are_checked(bad):
-    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an int of at least 1"):
+    ((name, value),) = bad.items()
+    message = f"The '{name}' parameter of make_windows must be an int in the range [1, inf). Got {value} instead."
+    with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
         make_windows(np.arange(9.0), **{"window": 2, **bad})
+
+
+@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"window": True}, {"dilation": 0}, {"dilation": "2"}])
+def test_numbers_of_a_transformer_are_checked_in_fit(bad):
+    ((name, value),) = bad.items()
+    message = f"The '{name}' parameter of SlidingWindow must be an int in the range [1, inf). Got {value!r} instead."
+    with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
+        SlidingWindow(**bad).fit(np.zeros((9, 1)))
+
+
+def test_integers_of_numpy_are_integers():
+    X, _ = make_windows(np.arange(9.0), np.int64(2), np.int8(1), stride=np.uint16(2))
+    assert X.shape == (4, 2)
+    assert SlidingWindow(np.int32(3), dilation=np.int64(2)).fit_transform(np.zeros((9, 1))).shape == (9, 3, 1)
 
 
 def test_millions_of_windows_cost_nothing():

@@ -1,0 +1,39 @@
+"""What values parameters take, in scikit-learn's words: "must be an int in the range [1, inf). Got 0 instead."."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from sklearn.utils._param_validation import HasMethods, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import StrOptions as Options
+
+__all__ = ["HasMethods", "Options", "check_arguments", "integers", "reals"]
+
+
+def integers(low: int, high: int | None = None) -> Any:
+    """A constraint: an int of at least ``low``, and at most ``high`` if that is given; a bool is not an int here."""
+    return _Integers(Integral, low, high, closed="left" if high is None else "both")
+
+
+def reals(low: float, high: float | None, closed: Literal["left", "both", "neither"]) -> Any:
+    """A constraint: a number between two bounds."""
+    return _Interval(Real, low, high, closed=closed)
+
+
+def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values: Any) -> None:
+    """Check the arguments of a function, as `_validate_params` checks the parameters of an estimator.
+
+    Unlike scikit-learn's decorator, this keeps the types of the function, and the checks inside the estimators that
+    the function fits.
+    """
+    validate_parameter_constraints(constraints, values, caller_name=caller)
+
+
+class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types
+    """An interval of integers without the booleans, which Python counts among them."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        return not isinstance(value, bool) and bool(super().is_satisfied_by(value))
