@@ -9,11 +9,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from skrnn._constraints import Options, integers
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._isolation import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers, refuse_segments_of_steps
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, refuse_segments_of_steps
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
 __all__ = ["RNNClassifier"]

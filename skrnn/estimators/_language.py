@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, integers
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS
 from skrnn.networks import CELLS
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
@@ -19,6 +19,7 @@ from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
 
 __all__ = ["RNNLanguageModel"]
 
+_SAMPLING = {"length": [integers(0)], "temperature": [reals(0, None, "neither")], "top_k": [integers(1), None]}
 _OF_OTHERS = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
 
 
@@ -328,11 +329,7 @@ class RNNLanguageModel(BaseRNN):
         from skrnn.networks import NetworkStream  # needs numba
 
         check_is_fitted(self)
-        for label, value, low in (("length", length, 0), ("top_k", top_k, 1)):
-            if not (isinstance(value, Integral) and value >= low) and (value is not None or label == "length"):
-                raise ValueError(f"{label} must be an int, at least {low}. Got {value!r} instead.")
-        if not (np.isreal(temperature) and 0 < temperature < np.inf):
-            raise ValueError(f"temperature must be a number above 0. Got {temperature!r} instead.")
+        check_arguments(f"{type(self).__name__}.sample", _SAMPLING, length=length, temperature=temperature, top_k=top_k)
         batch = self._read([prompt])
         stream = NetworkStream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal
 
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils._param_validation import StrOptions as Options
 
+from skrnn._constraints import Options, integers, reals
 from skrnn.networks import CELLS, MAX_LAYERS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
-__all__ = [
-    "SHARED_CONSTRAINTS",
-    "Options",
-    "Parameters",
-    "count_threads",
-    "integers",
-    "reals",
-    "refuse_segments_of_steps",
-]
-
-
-def integers(low: int, high: int | None = None) -> Any:
-    """A constraint: an int that is at least ``low``."""
-    return _Interval(Integral, low, high, closed="left" if high is None else "both")
-
-
-def reals(low: float, high: float | None, closed: Literal["left", "neither", "both"]) -> Any:
-    """A constraint: a number between two bounds."""
-    return _Interval(Real, low, high, closed=closed)
+__all__ = ["SHARED_CONSTRAINTS", "Parameters", "count_threads", "refuse_segments_of_steps"]
 
 
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {

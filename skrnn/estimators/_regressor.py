@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skrnn._constraints import Options
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._isolation import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, refuse_segments_of_steps
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, refuse_segments_of_steps
 from skrnn.objectives import LOSSES, Objective, QuantileLoss
 from skrnn.tasks import EveryStep, Numbers, Task, Unread
 

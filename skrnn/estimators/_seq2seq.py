@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import Options, integers, reals
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import Fitted, FromFit
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options, count_threads, integers, reals
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, count_threads
 from skrnn.networks import CELLS, resolve_device
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task, Tokens

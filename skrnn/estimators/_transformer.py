@@ -9,10 +9,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import Options
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Options
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS
 from skrnn.estimators._stream import Stream
 from skrnn.sequences import SequenceBatch, is_ragged, refuse_frame
 from skrnn.tasks import (
