@@ -64,7 +64,7 @@ class Objective(ABC):
 
     @abstractmethod
     def n_outputs(self, n_targets: int) -> int:
-        """Outputs of the network for so many targets."""
+        """Outputs of the network for a number of targets."""
 
     @abstractmethod
     def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -144,7 +145,7 @@ def _names_of_columns(X: Any, seen: Columns | None, name: str) -> Array | None:
         raise ValueError(
             f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is required by {name}."
         )
-    namesake = type(name, (), {})()  # messages name its class
+    namesake = _class_named(name)()  # messages name its class
     if seen is not None:
         namesake.n_features_in_ = seen.n_features
         if seen.names is not None:
@@ -152,6 +153,11 @@ def _names_of_columns(X: Any, seen: Columns | None, name: str) -> Array | None:
     _check_feature_names(namesake, X, reset=seen is None)
     _check_n_features(namesake, X, reset=seen is None)
     return getattr(namesake, "feature_names_in_", None)
+
+
+@lru_cache
+def _class_named(name: str) -> Any:
+    return type(name, (), {})
 
 
 def _names_of_steps(X: Any, seen: Columns | None) -> Array | None:

@@ -22,7 +22,7 @@ _KEPT_VALUES = 1 << 22
 class TrainingConfig:
     """How to train; the parameters of the estimators under the same names, checked there.
 
-    ``chunk_steps``: an update for every so many time steps; the state is carried from one to the next.
+    ``chunk_steps``: an update for each chunk of this number of time steps; the state is carried from one to the next.
     """
 
     optimizer: str = "adam"

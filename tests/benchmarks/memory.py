@@ -50,7 +50,7 @@ class Peak:
 
 
 def stop_after(n_batches: int) -> list[int]:
-    """Let every training end with KeyboardInterrupt after so many mini-batches; their count."""
+    """Let every training end with KeyboardInterrupt after this number of mini-batches."""
     count, gather = [0], TrainingSet.mini_batch
 
     def counted(self: TrainingSet, rows: Any) -> Any:

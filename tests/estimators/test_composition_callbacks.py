@@ -50,7 +50,7 @@ def scores_of(monitor):
 
 
 def monitored_alone(net, X, y):
-    """A score per epoch; each is that of a fit of so many epochs."""
+    """A score per epoch; each is that of a fit of that number of epochs."""
     monitor = monitor_of(net)
     net.set_params(max_iter=4).set_callbacks(monitor).fit(X, y)
     found = scores_of(monitor)
@@ -100,7 +100,7 @@ def with_bars(wrap):
 
 
 def stopped(net, X, y):
-    """True from a callback ends the training: the net is one of so many epochs."""
+    """True from a callback ends the training: the net is one of that number of epochs."""
     net.set_params(max_iter=50).set_callbacks(Recorder(last=2)).fit(X, y)
     assert net.n_iter_ == 3
     shorter = clone(net).set_callbacks().set_params(max_iter=3).fit(X, y)
