@@ -1,14 +1,14 @@
-"""Short names for arrays by what they hold."""
+"""Short names for arrays by what they hold, and for what floors beside each other both speak of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Doubles", "Flags", "Floats", "Integers", "Longs", "NetworkWeights", "Singles"]
+__all__ = ["Array", "Doubles", "Flags", "Floats", "Integers", "Longs", "NetworkWeights", "Readout", "Singles"]
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.floating[Any]]  # of either precision
@@ -18,4 +18,5 @@ Integers: TypeAlias = NDArray[np.intp]
 Longs: TypeAlias = NDArray[np.int64]  # times
 Flags: TypeAlias = NDArray[np.bool_]
 
+Readout: TypeAlias = Literal["last", "steps", "decoder", "tokens"]  # of which states outputs are made
 NetworkWeights: TypeAlias = Mapping[str, Singles]  # by name, as torch names them

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+ROOMS = tuple(f"{folder.name}/" for folder in (ROOT / "skrnn").iterdir() if folder.is_dir())
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -25,6 +26,14 @@ def test_links_lead_to_files(path):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if not target.startswith("http"):
             assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_that_are_named_exist(path):
+    """Paths in backticks, from the root, from the package, or from the folder of a document."""
+    for named in re.findall(r"`((?:[\w.]+/)+[\w.]*)`", path.read_text()):
+        if any(named.startswith(folder) for folder in ("skrnn/", "tests/", "docs/", "examples/", *ROOMS)):
+            assert any((root / named).exists() for root in (ROOT, ROOT / "skrnn", path.parent)), named
 
 
 def test_readme_has_two_commands_and_ci_calls_the_second():

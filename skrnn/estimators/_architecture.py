@@ -19,7 +19,7 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
     """The sizes of the network; one that no machine holds is refused, before anything is allocated."""
     spec = NetworkSpec(
         input_size=data.scalings.inputs.input_size,
-        output_size=data.objective.n_outputs(data.training.n_targets),
+        output_size=int(data.objective.n_outputs(data.training.n_targets)),
         cell=parameters.cell,
         hidden_size=int(parameters.hidden_size),
         num_layers=int(parameters.num_layers),

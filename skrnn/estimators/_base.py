@@ -96,7 +96,9 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         start = None if before is None else before.training(parameters.optimizer)
         rng = private_generator(self.random_state, 0 if start is None else len(start.loss_curve))
 
-        unread = unread if before is None else unread.resuming(before.task)
+        if before is not None:
+            before.check_form(parameters, name)
+            unread = unread.resuming(before.task)
         X, sample_weight = unread.open(X, sample_weight, name)
         batch, columns = read_X(
             X,
@@ -111,6 +113,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         task, targets = unread.read(y, batch, sample_weight, name)
         if before is not None:
             task.check_same(before.task, name)
+            before.check_width(targets, name)
         scalings = None if before is None else before.scalings
         data = prepare(task, batch, columns, targets, scalings, parameters, name)
         del batch, targets  # with millions of windows, every array counts
@@ -171,7 +174,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
 
     @property
     def network_(self) -> Any:
-        """The fitted network as a new `torch.nn.Module`, in evaluation mode; its `rnn` is torch's own module."""
+        """The fitted network as a new `torch.nn.Module`, in evaluation mode; its `rnn` is torch's, if torch has one."""
         check_is_fitted(self)
         from skrnn.networks import SequenceModule
 

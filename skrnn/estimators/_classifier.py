@@ -112,7 +112,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
-        accelerator is there.
+        accelerator is available.
     engine : {"auto", "compiled", "torch"}, default="auto"
         What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
         every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.

@@ -14,8 +14,8 @@ from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
-from skrnn.sequences import Columns, InputScaling
-from skrnn.tasks import EveryStep, Task, task_from_plain, task_to_plain
+from skrnn.sequences import Columns, InputScaling, SequenceBatch
+from skrnn.tasks import EveryStep, Targets, Task, task_from_plain, task_to_plain
 from skrnn.training import OPTIMIZERS, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
@@ -82,6 +82,28 @@ class Fitted:
         """The training that it comes from, to go on with; another optimizer starts afresh."""
         state = self.optimizer_state.get(optimizer, {})
         return TrainingResult(self.weights, state, self.loss_curve, self.validation_loss_curve)
+
+    def check_form(self, parameters: Parameters, name: str) -> None:
+        """Going on with numbers after categories, or the other way round, is refused."""
+        embeds = parameters.embedding_dim is not None
+        if embeds != bool(self.columns.categories):
+            words = "categories" if self.columns.categories else "numbers (embedding_dim=None)"
+            raise ValueError(
+                f"{name} cannot go on training with embedding_dim={parameters.embedding_dim}: the first fit was on "
+                f"{words}. Use warm_start=False, or a clone."
+            )
+
+    def check_width(self, targets: Targets, name: str) -> None:
+        """Going on with another number of targets is refused."""
+        values = targets.values
+        if self.scalings.targets is None or values is None:
+            return
+        width = values.n_features - 1 if isinstance(values, SequenceBatch) else values.shape[1]
+        if width != self.n_outputs:
+            raise ValueError(
+                f"{name} cannot go on training: y has {width} target(s), had {self.n_outputs} in the first fit. Use "
+                "warm_start=False, or a clone."
+            )
 
     def check_same(self, spec: NetworkSpec, parameters: Parameters, name: str) -> None:
         """Going on with the weights of another network is refused; another dropout, or another copy of a maker of
@@ -153,6 +175,7 @@ class Fitted:
             require(good, "a loss curve is not a list of floats")
         require(isinstance(self.best_loss, float) and bool(self.loss_curve), "there is no loss")
         size = sum(value.size for value in self.weights.values())
+        exact = not callable(self.spec.cell)  # a module of the user's own may have weights that are not trained
         for name, averages in self.optimizer_state.items():
             label = f"optimizer_state[{name!r}]"
             require(name in OPTIMIZERS, f"{label} is of no known optimizer")
@@ -160,15 +183,16 @@ class Fitted:
             given = sorted(averages)
             require(not given or given == sorted(OPTIMIZERS[name]), f"{label} has the names {given}")
             for key, value in averages.items():
-                good = is_finite_array(value, "f4", None) and value.size <= max(size, 1)
-                good = good and (key == "step" or value.ndim == 1)
+                good = is_finite_array(value, "f4", 0 if key == "step" else 1)
+                good = good and (key == "step" or value.size == size or (not exact and value.size < size))
                 require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
 
 
 class FromFit(Generic[T]):
     """An attribute of a fitted estimator, read off its fitted value.
 
-    Where that has none (None, unless it is ``optional``), the estimator has no such attribute.
+    Where that has none (None, unless it is ``optional``), the estimator has no such attribute. A value that somebody
+    sets, as scikit-learn's `validate_data` in a subclass does, hides it and is not stored.
     """
 
     def __init__(self, read: Callable[[Fitted], T], *, optional: bool = False):
@@ -189,9 +213,6 @@ class FromFit(Generic[T]):
         if not self.is_there(estimator):
             raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}")
         return self.read(vars(estimator)["_fitted"])
-
-    def __set__(self, estimator: BaseEstimator, value: Any) -> None:
-        raise AttributeError(f"{self.name} is a result of fit and cannot be set.")
 
     def is_there(self, estimator: BaseEstimator) -> bool:
         """Whether the estimator is fitted, and the fit left a value."""

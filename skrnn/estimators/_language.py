@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.networks import CELLS
+from skrnn.networks import CELLS, NetworkSpec
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
 from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
@@ -88,7 +89,7 @@ class RNNLanguageModel(BaseRNN):
         CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
-        accelerator is there.
+        accelerator is available.
     engine : {"auto", "compiled", "torch"}, default="auto"
         What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
         every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
@@ -355,6 +356,10 @@ class RNNLanguageModel(BaseRNN):
         return read_X(texts, name=name, embeds=True, characters=True, seen=self._fitted.columns)[0]
 
     def _task(self) -> NextToken:
+        if NetworkSpec(1, 1, self.cell, 1).make_cell().kernels is None:
+            raise InvalidParameterError(
+                f"cell={self.cell!r} has no compiled kernels, with which {type(self).__name__} reads texts."
+            )
         return NextToken(batch_size=self.batch_size, bptt_steps=self.bptt_steps)
 
     def __sklearn_tags__(self) -> Any:

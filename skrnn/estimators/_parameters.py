@@ -89,8 +89,8 @@ class Parameters:
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
         """Those of an estimator, whose values were checked one by one."""
-        given = estimator.get_params(deep=False)
-        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+        names = [field.name for field in fields(cls) if hasattr(estimator, field.name)]
+        return cls(**{name: getattr(estimator, name) for name in names})
 
     def check(self, name: str) -> None:
         """Refuse parameters that contradict each other or would be ignored."""

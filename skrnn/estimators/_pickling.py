@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skrnn._plain import require
-from skrnn.estimators._fitted import Fitted
+from skrnn.estimators._fitted import Fitted, of_fit
 from skrnn.estimators._format_1 import upgraded
 from skrnn.tasks import Task
 from skrnn.version import __version__
@@ -29,7 +29,8 @@ class PlainState:
     _task_types: ClassVar[tuple[type[Task], ...]]  # what y may be, of a row or of a time step
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in vars(self).items() if name not in _TRANSIENT}
+        left_out = _TRANSIENT | {name for name, _ in of_fit(type(self))}
+        kept = {name: value for name, value in vars(self).items() if name not in left_out}
         if "_fitted" in kept:
             kept["_fitted"] = kept["_fitted"].plain()
         return {**kept, "_format": _FORMAT, "_version": __version__}
@@ -38,7 +39,7 @@ class PlainState:
         state = dict(state)
         form, version = state.pop("_format", None), state.pop("_version", "unknown")
         name = type(self).__name__
-        if not isinstance(form, int) or not 1 <= form <= _FORMAT:
+        if type(form) is not int or not 1 <= form <= _FORMAT:
             raise ValueError(
                 f"{name} was saved in format {form!r} by skrnn {version}; skrnn {__version__} reads formats 1 to "
                 f"{_FORMAT}. Install a newer skrnn."

@@ -117,7 +117,7 @@ class RNNSeq2Seq(AnsweringRNN):
         CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
-        accelerator is there.
+        accelerator is available.
     engine : {"auto", "compiled", "torch"}, default="auto"
         What computes. Decoders run on torch, which "auto" and "torch" both take; "compiled", the engine of the other
         estimators, is refused in `fit`.

@@ -186,6 +186,7 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
             "scaling='standard'",
         ),
         (not isinstance(spec.cell, str), "cell is a module of your own", "a built-in cell"),
+        (spec.make_cell().kernels is None, f"cell={spec.cell!r} has no compiled kernels", "a cell that has some"),
     ]
     for applies, reason, cure in reasons:
         if applies:

@@ -127,7 +127,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
-        accelerator is there.
+        accelerator is available.
     engine : {"auto", "compiled", "torch"}, default="auto"
         What computes. "compiled": kernels for the CPU, several times faster on small networks; "torch": autograd, for
         every cell and device; "auto": the kernels wherever they serve. Results agree to the rounding of float32.
@@ -138,7 +138,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
         The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns the outputs
-        that the ``objective`` asks for; the features of `transform` are the states of its `rnn`.
+        that the ``objective`` asks for; the features of `transform` are its last states.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from skrnn._plain import is_size, require
-from skrnn._types import Integers
+from skrnn._types import Integers, Readout
 from skrnn.networks.cells import CELLS, Cell, make_cell
 from skrnn.sequences import segment_positions
 
 __all__ = ["MAX_LAYERS", "NetworkSpec", "Readout", "Recurrence"]
-
-Readout = Literal["last", "steps", "decoder", "tokens"]
 
 MAX_LAYERS = 1024
 

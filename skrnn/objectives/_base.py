@@ -8,11 +8,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from skrnn._types import Flags, Floats, Integers
+from skrnn._types import Flags, Floats, Integers, Readout
 
 __all__ = ["MiniBatch", "Objective", "Readout"]
-
-Readout = Literal["last", "steps", "decoder", "tokens"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,3 +75,6 @@ class Objective(ABC):
     def strata(self, targets: Floats | None) -> Integers | None:
         """Group of each row; a validation part is taken from each group alike. None: no groups."""
         return None
+
+
+Objective.__module__ = "skrnn.objectives"  # the name that users import

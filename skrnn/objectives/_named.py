@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._plain import require
-from skrnn._types import Doubles, Floats
+from skrnn._types import Doubles, Floats, Integers
 from skrnn.objectives._base import MiniBatch, Objective
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
@@ -44,6 +44,9 @@ class OwnLoss(Objective):
     def decode(self, outputs: Floats) -> Floats:
         return self.base.decode(outputs)
 
+    def strata(self, targets: Floats | None) -> Integers | None:
+        return self.base.strata(targets)
+
 
 _STEP = 1e-4  # of the difference quotients
 _TOLERATED = 0.2  # part of the sequences whose quotient may differ: a kink lies between the two points
@@ -58,8 +61,16 @@ def name_of_loss(objective: Objective) -> str:
 
 
 def same_loss(one: Objective, other: Objective) -> bool:
-    """Whether two losses are equal; those of the user's own may be copies that do not know how to compare."""
-    return one == other or (type(one) is type(other) and repr(vars(one)) == repr(vars(other)))
+    """Whether two losses are of one class with equal attributes; they may be copies, and have arrays."""
+    return type(one) is type(other) and _equal(vars(one), vars(other))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one == other)
 
 
 def loss_to_plain(objective: Objective) -> dict[str, Any]:
@@ -103,14 +114,19 @@ def check_own_loss(objective: Objective, batch: MiniBatch) -> None:
     label, (n, n_targets) = f"loss={objective!r}", batch.targets.shape
     batch = replace(batch, targets=batch.targets.astype(np.float64), gain=None)
     n_outputs = objective.n_outputs(n_targets)
-    if not isinstance(n_outputs, (int, np.integer)) or n_outputs < 1:
+    if objective.readout != "last" or objective.link not in ("identity", "log"):
+        raise ValueError(
+            f"{label}: readout={objective.readout!r} and link={objective.link!r}; a loss of your own has the readout "
+            "'last' (return_sequences=True applies it at every step) and the link 'identity' or 'log'."
+        )
+    if not isinstance(n_outputs, (int, np.integer)) or isinstance(n_outputs, bool) or n_outputs < 1:
         raise ValueError(f"{label}: n_outputs({n_targets}) is {n_outputs!r}; an int of at least 1 is expected.")
     rng = np.random.default_rng(0)
     outputs, direction = rng.normal(size=(n, n_outputs)), rng.normal(size=(n, n_outputs))
     value, gradient = _loss_and_gradient(objective, outputs, batch, label)
     change = [_loss_and_gradient(objective, outputs + step * direction, batch, label)[0] for step in (_STEP, -_STEP)]
     slope, said = (change[0] - change[1]) / (2 * _STEP), (gradient * direction).sum(axis=1)
-    wrong = np.abs(slope - said) > 1e-2 * (np.abs(slope) + np.abs(said)) + 1e-3 * (1e-3 + np.abs(value))
+    wrong = np.abs(slope - said) > 1e-2 * (np.abs(slope) + np.abs(said)) + 2e-3 * np.abs(value)
     if wrong.mean() > _TOLERATED:
         i = int(wrong.argmax())
         raise ValueError(
@@ -119,7 +135,7 @@ def check_own_loss(objective: Objective, batch: MiniBatch) -> None:
             "Return the derivative of each sequence's loss with respect to its own outputs."
         )
     decoded = np.shape(objective.decode(outputs))
-    if decoded[:2] != (n, n_targets):
+    if decoded[:2] != (n, n_targets) or len(decoded) > 2 + isinstance(objective, QuantileLoss):
         raise ValueError(
             f"{label}: decode turns outputs {outputs.shape} into shape {decoded}; ({n}, {n_targets}) is expected: a "
             "prediction for each target."
@@ -127,7 +143,8 @@ def check_own_loss(objective: Objective, batch: MiniBatch) -> None:
 
 
 def _loss_and_gradient(objective: Objective, outputs: Doubles, batch: MiniBatch, label: str) -> tuple[Doubles, Doubles]:
-    result = objective.loss(outputs.copy(), batch)
+    assert batch.targets is not None
+    result = objective.loss(outputs.copy(), replace(batch, targets=batch.targets.copy()))
     if not isinstance(result, tuple) or len(result) != 2:
         raise ValueError(f"{label}: loss returned a {type(result).__name__}; (losses, gradient) is expected.")
     value, gradient = (np.asarray(part, np.float64) for part in result)

@@ -22,6 +22,12 @@ class QuantileLoss(Objective):
 
     levels: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Take levels from any sequence; they lie in (0, 1)."""
+        object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
+        if not self.levels or not all(0 < level < 1 for level in self.levels):
+            raise ValueError(f"Levels of quantiles lie in (0, 1). Got {self.levels} instead.")
+
     def n_outputs(self, n_targets: int) -> int:
         return n_targets * len(self.levels)
 

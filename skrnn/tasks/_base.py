@@ -104,6 +104,11 @@ class Task(Unread):
 
     def check_same(self, fitted: Task, name: str) -> None:
         """Refuse to go on with a y of another kind than in the first fit."""
+        if self.by_step != fitted.by_step:
+            raise ValueError(
+                f"{name} cannot go on training with return_sequences={self.by_step}; the first fit had "
+                f"{fitted.by_step}. Use warm_start=False, or a clone."
+            )
         if self.form != fitted.form:
             raise ValueError(f"y is {self.form}, {name} was fitted on {fitted.form} targets.")
 

@@ -63,11 +63,9 @@ class EveryStep(Task):
         return EveryStep(base), _weighted(values, missing, sample_weight, batch)
 
     def check_same(self, fitted: Task, name: str) -> None:
+        super().check_same(fitted, name)
         if isinstance(fitted, EveryStep):
             self.base.check_same(fitted.base, name)
-        else:
-            self.base.check_same(fitted, name)
-            super().check_same(fitted, name)
 
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return EveryStepLoss(self.base.objective(vocabulary))

@@ -99,12 +99,17 @@ class Numbers(RowTask):
             raise ValueError(f"loss={name_of_loss(self.loss)!r} needs y >= {least:g}, got {values.min():g}.")
 
     def check_same(self, fitted: Task, name: str) -> None:
-        if not isinstance(fitted, Numbers) or not (same_loss(self.loss, fitted.loss) and self.single == fitted.single):
-            before = _in_words(fitted.loss) if isinstance(fitted, Numbers) else f"{fitted.form} targets"
+        super().check_same(fitted, name)
+        assert isinstance(fitted, Numbers)
+        if not same_loss(self.loss, fitted.loss) or self.single != fitted.single:
             raise ValueError(
-                f"{name} cannot go on training with {_in_words(self.loss)}; the first fit had {before}. Use "
+                f"{name} cannot go on training with {self._in_words()}; the first fit had {fitted._in_words()}. Use "
                 "warm_start=False, or a clone."
             )
+
+    def _in_words(self) -> str:
+        levels = list(self.levels) if not self.single else self.levels[0] if self.levels else None
+        return f"loss={name_of_loss(self.loss)!r}" + (f" of quantile={levels}" if self.levels else "")
 
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return OwnLoss(self.loss) if self._is_own else self.loss
@@ -182,8 +187,3 @@ class Numbers(RowTask):
         require(good and spec.readout == self.loss.readout, "it is not that of a regression")
         sizes = spec.output_size == self.loss.n_outputs(n_targets)
         require(sizes, "the network has not one output for each target and level")
-
-
-def _in_words(loss: Objective) -> str:
-    levels = f" of levels {list(loss.levels)}" if isinstance(loss, QuantileLoss) else ""
-    return f"loss={name_of_loss(loss)!r}{levels}"

@@ -27,6 +27,7 @@ class CompiledLearner(BaseLearner):
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
         self.state = tuple(np.array(found.get(name, zeros), np.float32) for name in self.names)
+        self._check_averages(found, zeros.size)
         self.n_steps = int(found.get("step", 0))
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
 

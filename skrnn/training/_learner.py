@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
+from skrnn._plain import require
 from skrnn._types import Array, Floats, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective
@@ -60,6 +62,11 @@ class BaseLearner(ABC):
     @abstractmethod
     def _start(self, start: TrainingResult) -> None:
         """Take over the weights and the optimizer's state."""
+
+    def _check_averages(self, averages: Mapping[str, Array], size: int) -> None:
+        """Refuse running averages that are not one number for each trained weight: an optimizer would not look."""
+        for name, value in averages.items():
+            require(value.shape == (() if name == "step" else (size,)), f"{name} of the optimizer has another size")
 
     def _score(self, outputs: Floats, batch: MiniBatch, share: Singles) -> tuple[float, Floats]:
         """The mini-batch's loss, and its gradient with respect to the outputs."""

@@ -49,6 +49,7 @@ class TorchLearner(BaseLearner):
         self.carried: Any = None  # the state of each layer after the last mini-batch, where the next may go on with it
         self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
+        self._check_averages(start.optimizer_state, self.flat.numel())
         self._load(start.optimizer_state)
 
     def step(

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
@@ -162,3 +163,34 @@ def test_summary_of_a_decoder_has_an_output_per_step():
     model = RNNSequenceTransformer(objective="reconstruct", segment=3, **SMALL).fit(X)
     assert model.summary().layers[-1].output_shape == "(n, n_timesteps, 2)"
     assert tuple(model.network_(torch.zeros(1, 6, 2)).shape) == (1, 6, 2)
+
+
+def test_another_number_of_targets_is_refused():
+    """One target is not spread over two, by either way of going on."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(30, 4, 2))
+    two = rows[:, 0]
+    model = RNNRegressor(hidden_size=3, max_iter=2, random_state=0, warm_start=True).fit(rows, two)
+    for again in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=r"y has 1 target\(s\), had 2 in the first fit"):
+            again(rows, two[:, 0])
+    assert model.predict(rows).shape == (30, 2)
+
+
+def test_numbers_do_not_go_on_from_categories():
+    codes = np.random.default_rng(0).integers(0, 3, size=(20, 4))
+    for Estimator in (RNNRegressor, RNNSequenceTransformer):
+        model = Estimator(hidden_size=3, max_iter=1, warm_start=True, random_state=0)
+        y = codes[:, 0] * 0.5
+        model.set_params(embedding_dim=2).fit(codes, y)
+        with pytest.raises(ValueError, match="embedding_dim=None: the first fit was on categories"):
+            model.set_params(embedding_dim=None).fit(codes, y)
+        with pytest.raises(ValueError, match="embedding_dim=2: the first fit was on numbers"):
+            clone(model).fit(codes * 1.0, y).set_params(embedding_dim=2).fit(codes, y)
+
+
+def test_return_sequences_is_named():
+    rows = np.random.default_rng(0).normal(size=(20, 4, 1))
+    model = RNNRegressor(hidden_size=3, max_iter=1, warm_start=True, random_state=0).fit(rows, rows[:, 0, 0])
+    with pytest.raises(ValueError, match="return_sequences=True; the first fit had False"):
+        model.set_params(return_sequences=True).fit(rows, rows[:, :, 0])

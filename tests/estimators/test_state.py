@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import validate_data
 from stored import through_pickle, through_skops
 
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
@@ -142,6 +143,14 @@ HARM_OF_FITTED = {  # f is the fitted value inside the state
     "unknown task": (lambda f: f["task"].update(task="zzz"), "the task 'zzz' is not known"),
     "task of another estimator": (lambda f: f.update(task={"task": "next_token"}), "has no next token targets"),
     "missing moments": (lambda f: f["optimizer_state"]["adam"].pop("exp_avg_sq"), "has the names"),
+    "moments of another size": (
+        lambda f: f["optimizer_state"]["adam"].update(exp_avg=np.zeros(3, "f4")),
+        "exp_avg.* of its size",
+    ),
+    "a step that is no number": (
+        lambda f: f["optimizer_state"]["adam"].update(step=np.zeros(2, "f4")),
+        "step.* of its size",
+    ),
     "moments of another type": (lambda f: f["optimizer_state"].update(adam={"step": print}), "optimizer_state"),
 }
 
@@ -204,3 +213,40 @@ def test_html_shows_the_size_of_a_fitted_net():
     html = fitted("regressor")._repr_html_()
     assert "n_parameters_" in html
     assert str(fitted("regressor").n_parameters_) in html
+
+
+def test_subclasses_may_narrow_parameters_and_remember_features():
+    """As scikit-learn's users write them: an own `__init__`, and `validate_data` before `fit`."""
+
+    class Narrow(RNNRegressor):
+        def __init__(self, *, shift=1.0, hidden_size=4):
+            super().__init__(hidden_size=hidden_size, max_iter=2, random_state=0)
+            self.shift = shift
+
+        def fit(self, X, y):
+            validate_data(self, X.reshape(len(X), -1), skip_check_array=True)
+            return super().fit(X.reshape(len(X), -1), y)
+
+    model = clone(Narrow(shift=2.0)).fit(X, y)
+    assert model.n_features_in_ == 10
+    assert model.predict(X.reshape(30, -1)).shape == (30,)
+
+
+def test_weights_may_be_set_to_others_of_their_shapes():
+    model = fitted("classifier")
+    before = model.predict_proba(X)
+    model.weights_ = {name: 2 * value for name, value in model.weights_.items()}
+    assert not np.array_equal(model.predict_proba(X), before)
+    with pytest.raises(ValueError, match="has shape"):
+        model.weights_ = {**model.weights_, "head.bias": np.zeros(9, "f4")}
+    with pytest.raises(AttributeError, match="once fit"):
+        RNNClassifier().weights_ = {}
+
+
+def test_only_what_a_fit_left_is_listed():
+    assert "weights_" not in dir(RNNRegressor())
+    assert not hasattr(RNNRegressor(), "weights_")
+    model = fitted("forecast")
+    assert "weights_" in dir(model)
+    assert "classes_" not in dir(model)
+    assert not hasattr(model, "classes_")

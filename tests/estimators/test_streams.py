@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from reference_networks import CELLS, KINDS, random_weights
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks import NetworkSpec, NetworkStream, run_network
 
 RNG = np.random.default_rng(0)
@@ -23,7 +24,7 @@ def fitted(**options):
 @pytest.mark.parametrize(
     "form", [{}, {"num_layers": 3}, {"scaling": None}, {"loss": "quantile", "quantile": [0.1, 0.9]}], ids=str
 )
-@pytest.mark.parametrize("cell", [kind for kind in KINDS if kind[0] in CELLS], ids="-".join)
+@pytest.mark.parametrize("cell", KINDS, ids="-".join)
 def test_every_step_equals_a_prediction_of_the_steps_so_far(cell, form):
     model = fitted(cell=cell[0], nonlinearity=cell[1], **form)
     stream = model.stream()
@@ -177,3 +178,14 @@ def test_other_mistakes_are_named():
         with pytest.raises(ValueError, match=r"Input x contains infinity .* at step 0"):
             stream.step([1.0, bad])
     assert stream.step([1.0, 2.0]) == fitted().predict(np.array([[[1.0, 2.0]]]))[0]
+
+
+def test_a_cell_without_kernels_is_refused_where_only_they_serve(monkeypatch):
+    monkeypatch.setattr(type(NetworkSpec(1, 1, "mingru", 1).make_cell()), "kernels", None)
+    options = {"cell": "mingru", "hidden_size": 3, "max_iter": 1, "random_state": 0}
+    model = RNNRegressor(**options).fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+    with pytest.raises(ValueError, match=r"cell='mingru' has no compiled kernels\. Fit with a cell that has some"):
+        model.stream()
+    with pytest.raises(InvalidParameterError, match="cell='mingru' has no compiled kernels"):
+        RNNLanguageModel(**options).fit("abcabc")

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn import RNNRegressor
-from skrnn.objectives import HuberLoss, Objective, PoissonDeviance, QuantileLoss, SquaredError
+from skrnn.objectives import EveryStep, HuberLoss, Objective, PoissonDeviance, QuantileLoss, SquaredError
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 5, 2))
@@ -160,6 +160,70 @@ def test_wrong_sizes_are_refused():
         model(loss=Narrow()).fit(X, Y)
     with pytest.raises(InvalidParameterError, match="'loss' parameter of RNNRegressor"):
         model(loss=LogCosh).fit(X, Y)
+
+
+def test_what_is_no_loss_of_rows_is_refused():
+    class Steps(LogCosh):
+        readout = "steps"
+
+    class Linked(LogCosh):
+        link = "logit"
+
+    class Odd(LogCosh):
+        def n_outputs(self, n_targets):
+            return True
+
+    class Deep(LogCosh):
+        def decode(self, outputs):
+            return outputs[:, :, None]
+
+    for loss, message in (
+        (Steps(), "readout='steps'"),
+        (EveryStep(SquaredError()), "readout='steps'"),
+        (Linked(), "link='logit'"),
+        (Odd(), "n_outputs"),
+        (Deep(), "decode turns"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model(loss=loss).fit(X, Y)
+    with pytest.raises(ValueError, match=r"in \(0, 1\)"):
+        QuantileLoss((2.0,))
+    with pytest.raises(InvalidParameterError, match=r"instance of 'skrnn\.objectives\.Objective'"):
+        model(loss=lambda outputs, batch: outputs).fit(X, Y)
+
+
+def test_a_tiny_loss_is_checked_too():
+    for sign, refused in ((1e-7, False), (-1e-7, True)):
+        loss = Wrong(lambda value, slope, sign=sign: (1e-7 * value, sign * slope))
+        if refused:
+            with pytest.raises(ValueError, match="gradient is not that"):
+                model(loss=loss).fit(X, Y)
+        else:
+            model(loss=loss).fit(X, Y)
+
+
+def test_numpy_sizes_and_levels_are_stored():
+    class Numpy(LogCosh):
+        def n_outputs(self, n_targets):
+            return np.int64(n_targets)
+
+    fitted = model(loss=Numpy()).fit(X, Y)
+    assert type(fitted._fitted.spec.output_size) is int
+    levels = model(loss=QuantileLoss(np.array([0.1, 0.9])), warm_start=True).fit(X, Y)
+    assert pickle.loads(pickle.dumps(levels)).fit(X, Y).n_iter_ == 10
+
+
+def test_losses_with_arrays_are_compared_whole():
+    @dataclass(frozen=True, eq=False)
+    class Weighted(LogCosh):
+        table: np.ndarray = None
+
+    one, same, other = (np.zeros(5000) for _ in range(3))
+    other[2500] = 1.0
+    fitted = model(loss=Weighted(table=one), warm_start=True).fit(X, Y)
+    fitted.set_params(loss=Weighted(table=same)).fit(X, Y)
+    with pytest.raises(ValueError, match="cannot go on training"):
+        fitted.set_params(loss=Weighted(table=other)).fit(X, Y)
 
 
 def test_its_domain_and_its_link_are_its_own():
