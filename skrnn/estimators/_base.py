@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +29,11 @@ from skrnn.tasks import Unread
 from skrnn.training import train
 
 __all__ = ["BaseRNN"]
+
+_STILL_FALLING = (
+    "{name} used all of its max_iter={max_iter} epochs, and its loss was still falling. "
+    "Raise max_iter or learning_rate."
+)
 
 
 class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
@@ -131,6 +138,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
+        if result.still_falling:
+            warnings.warn(_STILL_FALLING.format(name=name, max_iter=max_iter), ConvergenceWarning, stacklevel=4)
         self._fitted = fitted(result)
         observer.fit_ends()
         return self

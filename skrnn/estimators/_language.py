@@ -70,13 +70,14 @@ class RNNLanguageModel(BaseRNN):
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
     early_stopping : bool, default=False
-        Whether to hold out the last ``validation_fraction`` of the texts (after long ones are cut, see ``batch_size``),
-        stop when their loss no longer improves, and restore the weights of the best epoch. Without it the training loss
-        decides when to stop, and the last weights stay.
+        Whether to hold out the last ``validation_fraction`` of the texts (after long ones are cut, see
+        ``batch_size``), stop when their loss no longer improves, and restore the weights of the best epoch.
+        Without it the training loss decides, see ``n_iter_no_change``; the weights of its best epoch stay.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
-        Epochs without an improvement of at least ``tol`` after which training stops.
+        Epochs without an improvement of at least ``tol`` after which training stops; without ``early_stopping`` and
+        ``learning_rate_schedule`` it first goes back to its best weights, twice, with three tenths of the step.
     tol : float, default=1e-4
         Improvement of the cross-entropy of a token, in nats, that counts; at least 0.
     warm_start : bool, default=False

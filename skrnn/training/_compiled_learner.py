@@ -59,6 +59,10 @@ class CompiledLearner(BaseLearner):
         counted = {"step": np.array(self.n_steps, np.float32)} if "step" in OPTIMIZERS[self.config.optimizer] else {}
         return {**counted, **{name: value.copy() for name, value in zip(self.names, self.state, strict=True)}}
 
+    def restart(self, start: TrainingResult) -> None:
+        self.close()
+        self._start(start)
+
     def close(self) -> None:
         """End the threads."""
         self.network.close()

@@ -134,7 +134,7 @@ class TrainingSet:
 class TrainingResult:
     """What training leaves behind: NumPy arrays and builtins.
 
-    ``weights`` are the last epoch's, or with a validation part the best epoch's.
+    ``weights`` are those of the best epoch; ``still_falling``: there were too few epochs.
     """
 
     weights: Mapping[str, Singles]
@@ -142,6 +142,7 @@ class TrainingResult:
     loss_curve: list[float] = field(default_factory=list)
     validation_loss_curve: list[float] | None = None
     best_loss: float = np.inf
+    still_falling: bool = False
 
 
 class Progress(NamedTuple):

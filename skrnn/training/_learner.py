@@ -40,6 +40,9 @@ class Learner(Protocol):
     def optimizer_state(self) -> dict[str, Array]:
         """A copy of what the optimizer remembers, as `OPTIMIZERS` names it."""
 
+    def restart(self, start: TrainingResult) -> None:
+        """Go on from other weights and another optimizer state."""
+
     def close(self) -> None:
         """End what the learner has started."""
 

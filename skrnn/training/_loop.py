@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -16,6 +17,7 @@ from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._learner import Learner
 from skrnn.training._schedule import rate_factor
+from skrnn.training._watch import Watch
 
 __all__ = ["train"]
 
@@ -42,8 +44,8 @@ def train(
     Parameters
     ----------
     validation : TrainingSet, optional
-        Rows whose loss decides on the stop and on the epoch whose weights are returned; None: the training loss decides
-        on the stop and the last weights are returned.
+        Rows whose loss decides on the stop and on the epoch whose weights are returned; None: the training loss
+        decides.
     start : TrainingResult, optional
         Go on from these weights, optimizer state and curves. None: fresh weights.
     observer : Observer, optional
@@ -63,20 +65,26 @@ def train(
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
         curve = list(start.loss_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
-        watch = _Watch(config, keep_best=validation is not None)
+        watch = Watch(config, validates=validation is not None)
         for epoch in range(config.max_iter):
             if observer is not None:
                 observer.epoch_begins()
             curve.append(_run_epoch(learner, data, config, rng, epoch, watch.rate))
             if validation is not None and validation_curve is not None:
                 validation_curve.append(_mean_loss(learner, validation, config))
-            stop = watch.look((validation_curve or curve)[-1], learner)
+            decision = watch.look((validation_curve or curve)[-1], learner)
+            stopped = False
             if observer is not None:
-                stop |= observer.epoch_ends(Progress(list(curve), validation_curve, learner.weights))
-            if stop:
+                stopped = observer.epoch_ends(Progress(list(curve), validation_curve, learner.weights))
+            if stopped or decision == "stop":
                 break
-        weights, optimizer_state = watch.best or (learner.weights(), learner.optimizer_state())
-    return TrainingResult(weights, optimizer_state, curve, validation_curve, watch.best_loss)
+            if decision == "go back" and watch.best is not None:
+                learner.restart(watch.best)
+        best = watch.best or TrainingResult(learner.weights(), learner.optimizer_state())
+    falling = watch.still_falling()
+    return replace(
+        best, loss_curve=curve, validation_loss_curve=validation_curve, best_loss=watch.best_loss, still_falling=falling
+    )
 
 
 def _make_learner(
@@ -90,32 +98,6 @@ def _make_learner(
     from skrnn.training._torch_learner import TorchLearner
 
     return TorchLearner(spec, objective, start, config, rng)
-
-
-class _Watch:
-    """Follows the loss that decides: the best epoch, the stop, the plateau."""
-
-    def __init__(self, config: TrainingConfig, keep_best: bool):
-        self.config, self.keep_best = config, keep_best
-        self.best_loss, self.reference = np.inf, np.inf
-        self.without_improvement = 0
-        self.rate = config.learning_rate
-        self.best: tuple[dict[str, Any], dict[str, Any]] | None = None
-
-    def look(self, loss: float, learner: Learner) -> bool:
-        """Take note of an epoch's loss (NaN is no improvement); True: stop."""
-        if loss < self.best_loss:
-            self.best_loss = loss
-            if self.keep_best:
-                self.best = learner.weights(), learner.optimizer_state()
-        if loss < self.reference - self.config.tol:
-            self.reference, self.without_improvement = loss, 0
-        else:
-            self.without_improvement += 1
-        patience = self.config.n_iter_no_change
-        if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
-            self.rate /= 2
-        return self.without_improvement >= patience
 
 
 def _run_epoch(

@@ -109,6 +109,9 @@ class TorchLearner(BaseLearner):
         state = self.optimizer.state[self.flat]
         return {name: state[name].cpu().numpy().copy() for name in OPTIMIZERS[self.config.optimizer] if name in state}
 
+    def restart(self, start: TrainingResult) -> None:
+        self._start(start)
+
     def close(self) -> None:
         """Nothing is left to end: torch's threads are pinned outside."""
 

@@ -194,7 +194,7 @@ def test_robust_losses():
     spoilt[:20] += 60
     error = {}
     for loss in ("squared_error", "absolute_error", "huber"):
-        model = RNNRegressor(loss=loss, hidden_size=6, max_iter=60, batch_size=64, random_state=0).fit(X, spoilt)
+        model = RNNRegressor(loss=loss, hidden_size=6, max_iter=20, batch_size=64, random_state=0).fit(X, spoilt)
         error[loss] = np.mean((model.predict(X[20:]) - y[20:]) ** 2)
     assert error["absolute_error"] < 0.1
     assert error["huber"] < 0.93**2 * 1.6

@@ -1,15 +1,17 @@
 """The loop: stops, the best epoch, going on, divergence and interrupts."""
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
 from skrnn import DivergenceError, RNNClassifier, RNNRegressor
+from skrnn.objectives import SquaredError
 from skrnn.training._compiled_learner import CompiledLearner
 from skrnn.training._torch_learner import TorchLearner
 
@@ -58,16 +60,70 @@ def test_early_stopping_restores_the_best_epoch(data):
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_stop_on_convergence(early_stopping, data):
-    """The stop comes n_iter_no_change epochs after the last improvement by more than tol."""
+    """The stop comes n_iter_no_change epochs after the last improvement by more than tol.
+
+    Without a validation part training first goes back to its best weights, twice, with a smaller step.
+    """
     model = make(max_iter=500, n_iter_no_change=4, tol=0.01, early_stopping=early_stopping).fit(*data)
     curve = model.validation_loss_curve_ if early_stopping else model.loss_curve_
-    reference, last = np.inf, 0
+    reference, last, retreats = np.inf, 0, 0
     for epoch, loss in enumerate(curve):
         if loss < reference - 0.01:
             reference, last = loss, epoch
         assert epoch - last <= 4
+        if epoch - last == 4 and epoch < len(curve) - 1:
+            retreats, last = retreats + 1, epoch
     assert len(curve) - 1 - last == 4
+    assert retreats == (0 if early_stopping else 2)
+    assert model.best_loss_ == min(curve)
     assert make(max_iter=30, n_iter_no_change=30, tol=0.01).fit(*data).n_iter_ == 30
+
+
+class SpikyError(SquaredError):
+    """The squared error, whose gradient is once, in some mini-batch, a thousand times too long."""
+
+    def __init__(self, at):
+        object.__setattr__(self, "left", [at])
+
+    def loss(self, outputs, batch):
+        value, slope = super().loss(outputs, batch)
+        self.left[0] -= 1
+        return value, 1000 * slope if self.left[0] == 0 else slope
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_a_spike_is_not_the_end(engine, data, monkeypatch):
+    """After an update that is far too long, training goes back to its best weights and goes on falling."""
+    monkeypatch.setattr("skrnn.tasks._numbers.check_own_loss", lambda *arguments: None)
+    options = {"max_iter": 60, "max_grad_norm": None, "n_iter_no_change": 5, "optimizer": "sgd", "engine": engine}
+    spiky = make(loss=SpikyError(25), learning_rate=0.02, **options).fit(*data)
+    spike = int(np.argmax(spiky.loss_curve_[5:])) + 5
+    before = min(spiky.loss_curve_[:spike])
+    assert spiky.loss_curve_[spike] > 2 * before, "the control: there is a spike"
+    assert spiky.best_loss_ < before
+    model = make(loss="squared_error", learning_rate=0.02, **options).fit(*data)
+    assert scaled_error(spiky, *data) < 1.5 * scaled_error(model, *data)
+
+
+def test_the_best_weights_are_kept_without_a_validation_part(data):
+    """The weights at the end are those of the epoch with the lowest loss: a fit that ends there has the same."""
+    options = {"learning_rate": 0.1, "n_iter_no_change": 100}
+    losses = make(max_iter=60, **options).fit(*data).loss_curve_
+    worse = next(epoch for epoch in range(20, 60) if losses[epoch] > min(losses[:epoch]))
+    best = int(np.argmin(losses[: worse + 1]))
+    model = make(max_iter=worse + 1, **options).fit(*data)
+    assert model.n_iter_ == worse + 1 > best + 1
+    assert same_weights(make(max_iter=best + 1, **options).fit(*data), model)
+
+
+def test_a_warning_where_the_loss_still_falls(data):
+    with pytest.warns(ConvergenceWarning, match=r"used all of its max_iter=25 epochs, and its loss was still falling"):
+        make(max_iter=25, learning_rate=1e-3).fit(*data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(max_iter=200).fit(*data)  # converged
+        make(max_iter=5, learning_rate=1e-3).fit(*data)  # too short to say
+        make(max_iter=25, learning_rate=1e-3).partial_fit(*data)
 
 
 def fake_losses(monkeypatch, losses):

@@ -1,0 +1,65 @@
+"""What an epoch's loss decides: which weights are kept, when a smaller step is taken, and when training ends."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from skrnn.training._config import TrainingConfig, TrainingResult
+from skrnn.training._learner import Learner
+
+__all__ = ["Watch"]
+
+_RETREATS = 2  # how often training goes back to its best weights
+_SMALLER = 0.3  # factor on the step then
+_FALLING = 0.01  # part of the first loss that the last epochs of a training took off, if it was cut short
+
+
+class Watch:
+    """Follows the loss that decides, that of the validation part or of the training itself.
+
+    Training often ends in a spike: an update that was too long, after which the loss needs more epochs to come back
+    than patience allows. So the best epoch's weights are kept, and a training without a validation part goes back to
+    them with a smaller step before it gives up. (A validation loss that no longer falls shows overfitting, which a
+    smaller step does not mend; a schedule has steps of its own.)
+    """
+
+    def __init__(self, config: TrainingConfig, *, validates: bool):
+        self.config = config
+        self.retreats = 0 if validates or config.learning_rate_schedule is not None else _RETREATS
+        self.rate = config.learning_rate
+        self.best_loss, self.reference = np.inf, np.inf
+        self.without_improvement = 0
+        self.best: TrainingResult | None = None
+        self.losses: list[float] = []
+
+    def look(self, loss: float, learner: Learner) -> Literal["go on", "go back", "stop"]:
+        """Take note of an epoch's loss; NaN is no improvement."""
+        self.losses.append(loss)
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.best = TrainingResult(learner.weights(), learner.optimizer_state())
+        if loss < self.reference - self.config.tol:
+            self.reference, self.without_improvement = loss, 0
+        else:
+            self.without_improvement += 1
+        patience = self.config.n_iter_no_change
+        if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
+            self.rate /= 2
+        if self.without_improvement < patience:
+            return "go on"
+        if self.retreats == 0 or self.best is None:
+            return "stop"
+        self.retreats -= 1
+        self.rate *= _SMALLER
+        self.without_improvement = 0
+        return "go back"
+
+    def still_falling(self) -> bool:
+        """Whether the loss of a training that ran out of epochs was still going down."""
+        patience = self.config.n_iter_no_change
+        if len(self.losses) < max(self.config.max_iter, 2 * patience):
+            return False
+        before, after = min(self.losses[:-patience]), min(self.losses[-patience:])
+        return before - after > max(_FALLING * abs(self.losses[0]), self.config.tol)
