@@ -60,7 +60,11 @@ class AnsweringRNN(BaseRNN):
             values[np.arange(values.shape[1]) < lengths[:, None]] if fitted.spec.readout == "steps" else values
             for values, lengths in self._run(fitted, batch)
         ]
-        return fitted, np.concatenate(parts), Context(fitted.scalings, batch, beam_width)
+        outputs = np.concatenate(parts)
+        if fitted.linear is not None:
+            linear = fitted.linear.outputs(batch, fitted.scalings.inputs)
+            outputs += fitted.task.offsets(linear, outputs.shape[1])
+        return fitted, outputs, Context(fitted.scalings, batch, beam_width)
 
     def _answer(self, method: str, X: Any, beam_width: int = 1) -> Any:
         """What a method says of X, in the form of X."""

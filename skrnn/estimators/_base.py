@@ -19,6 +19,7 @@ from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._isolation import all_or_nothing, private_generator
+from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import PlainState
 from skrnn.estimators._stream import Stream
@@ -124,11 +125,16 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         scalings = None if before is None else before.scalings
         data = prepare(task, batch, columns, targets, scalings, parameters, name)
         del batch, targets  # with millions of windows, every array counts
+        linear = None if before is None else before.linear
+        if parameters.init is not None or linear is not None:
+            data = with_offsets(data, task, linear)
         task.check_loss(lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), self.batch_size))))
         spec = make_spec(parameters, data, name)
         if before is not None:
             before.check_same(spec, parameters, name)
 
+        if start is None and data.linear is not None:
+            start = silent_start(spec, rng)
         device = resolve_device(parameters.device, spec)
         carries = task.carries_state and parameters.bptt_steps is not None
         engine = resolve_engine(parameters.engine, spec, device, carries=carries)

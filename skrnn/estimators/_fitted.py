@@ -15,8 +15,8 @@ from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch
-from skrnn.tasks import EveryStep, Targets, Task, task_from_plain, task_to_plain
-from skrnn.training import OPTIMIZERS, TrainingResult
+from skrnn.tasks import EveryStep, Numbers, Targets, Task, task_from_plain, task_to_plain
+from skrnn.training import OPTIMIZERS, Linear, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
 
@@ -44,6 +44,8 @@ class Fitted:
         The running averages of the optimizer, by its name.
     loss_curve, validation_loss_curve, best_loss
         As `TrainingResult` has them.
+    linear : Linear or None
+        What the network starts from and corrects.
     """
 
     columns: Columns
@@ -56,6 +58,7 @@ class Fitted:
     loss_curve: list[float]
     validation_loss_curve: list[float] | None
     best_loss: float
+    linear: Linear | None = None
 
     @classmethod
     def of(cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, result: TrainingResult) -> Fitted:
@@ -71,6 +74,7 @@ class Fitted:
             result.loss_curve,
             result.validation_loss_curve,
             float(result.best_loss),
+            data.linear,
         )
 
     @property
@@ -131,6 +135,7 @@ class Fitted:
             "spec": self.spec.plain(),
             "scalings": self.scalings.plain(),
             "task": task_to_plain(self.task),
+            "linear": None if self.linear is None else self.linear.plain(),
         }
 
     @classmethod
@@ -144,6 +149,7 @@ class Fitted:
             "spec": NetworkSpec.from_plain(values["spec"]),
             "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
+            "linear": None if values["linear"] is None else Linear.from_plain(values["linear"]),
         }
         fitted = cls(**{**values, **built})
         rows = fitted.task.base if isinstance(fitted.task, EveryStep) else fitted.task
@@ -165,6 +171,10 @@ class Fitted:
             require(len(targets.mean) == self.n_outputs, "target_scaling has another number of targets")
             known = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
             require(bool(known.all()), "target_scaling has an unknown feature")
+        if self.linear is not None:
+            shape = self.linear.n_steps * width, self.n_outputs
+            require(self.linear.coef.shape == shape, f"linear has shape {self.linear.coef.shape}, not {shape}")
+            require(isinstance(self.task, Numbers), "a linear model is of numbers only")
         self.task.check_state(self.spec, targets, self.n_outputs)
 
     def _check_training(self) -> None:

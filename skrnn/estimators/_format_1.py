@@ -48,6 +48,7 @@ def upgraded(state: dict[str, Any]) -> dict[str, Any]:
         "loss_curve": old["loss_curve_"],
         "validation_loss_curve": old["validation_loss_curve_"],
         "best_loss": old["best_loss_"],
+        "linear": None,
     }
     return {**{name: state[name] for name in state if name not in old}, "_fitted": fitted}
 

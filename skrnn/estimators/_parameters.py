@@ -85,6 +85,7 @@ class Parameters:
     attention: str | None = None
     target_embedding_dim: int = 0
     scheduled_sampling: float = 0.0
+    init: str | None = None
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:

@@ -71,6 +71,11 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         subclass of `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
+    init : {"linear"} or None, default=None
+        What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
+        has, up to 1024 inputs), fitted in closed form with its strength by leave-one-out; the network then learns what
+        it leaves, and a prediction is the sum. With ``early_stopping`` the linear model alone is a candidate, too. Not
+        with ``return_sequences`` or ``embedding_dim``.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -167,6 +172,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         "target_feature": [Integral, "array-like", None],
         "loss": [Options({*LOSSES, "quantile"}), Objective],
         "quantile": [Real, "array-like"],
+        "init": [Options({"linear"}), None],
     }
 
     def __init__(
@@ -187,6 +193,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         target_feature: Any = None,
         loss: Any = "squared_error",
         quantile: Any = 0.5,
+        init: str | None = None,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
         learning_rate_schedule: str | None = None,
@@ -222,6 +229,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         self.target_feature = target_feature
         self.loss = loss
         self.quantile = quantile
+        self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
@@ -323,6 +331,11 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         loss = self._objective()
         single = isinstance(self.quantile, Real) if self.loss == "quantile" else not isinstance(loss, QuantileLoss)
         task = Numbers(loss, self.scaling, self.target_feature, single)
+        if self.init is not None and (self.return_sequences or self.embedding_dim is not None):
+            raise InvalidParameterError(
+                f"init={self.init!r} of {type(self).__name__} is a model of the numbers of whole sequences, and with "
+                "return_sequences=True or embedding_dim there are none. Use None."
+            )
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, type(self).__name__)

@@ -60,6 +60,8 @@ class Stream:
         self._scale = np.ones_like(scaling.scale) if raw else scaling.scale
         self._missing = scaling.mean if raw else np.zeros_like(scaling.mean)  # what stands for a missing value
         self._x = np.zeros((1, 1, fitted.spec.input_size))
+        linear = fitted.linear
+        self._newest = None if linear is None else np.zeros((linear.n_steps, fitted.spec.input_size))
         self.n_steps, self._n_pending, self._begun = 0, 0, False
 
     def step(self, x: Any) -> Any:
@@ -159,6 +161,8 @@ class Stream:
         else:
             row[: values.size] = np.where(missing, self._missing, scaled)
             row[values.size :] = missing[self._indicators]
+        if self._newest is not None:
+            self._newest = np.concatenate([self._newest[1:], self._x[0]])
         return self._network.step(self._x)
 
     def _nothing(self) -> Doubles:
@@ -170,6 +174,9 @@ class Stream:
     def _finish(self, outputs: Doubles) -> Any:
         if self.method == "transform":
             return self._network.states[-1, 0].copy()
+        linear, newest = self._fitted.linear, self._newest
+        if linear is not None and newest is not None:
+            outputs = outputs + self._fitted.task.offsets(linear.of(newest.reshape(1, -1)), outputs.shape[1])
         return self._fitted.task.answer(self.method, outputs, self._context)[0]
 
 

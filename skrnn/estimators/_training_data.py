@@ -11,7 +11,7 @@ from skrnn.estimators._parameters import Parameters
 from skrnn.objectives import Objective, Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows, keep_used_categories
 from skrnn.tasks import Targets, Task
-from skrnn.training import TrainingSet
+from skrnn.training import Linear, TrainingSet
 
 __all__ = ["FitData", "prepare", "refuse_features_without_values"]
 
@@ -20,8 +20,8 @@ _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKN
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """Everything that `train` needs but the network and its parameters; and the columns, whose categories are those
-    that the training part holds.
+    """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
+    the training part holds; and the linear model that the network starts from, if there is one.
     """
 
     columns: Columns
@@ -29,6 +29,7 @@ class FitData:
     scalings: Scalings
     training: TrainingSet
     validation: TrainingSet | None
+    linear: Linear | None = None
 
 
 def prepare(

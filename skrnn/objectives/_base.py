@@ -30,6 +30,8 @@ class MiniBatch:
         Which features of the inputs were missing values; None: none, or the objective does not look at them.
     step_weights : array of shape (batch_size, n_steps) or None
         What each target of a sequence of targets counts, 0 where there is none.
+    offset : array of shape (batch_size, n_outputs) or None
+        What is added to the network's outputs before the loss sees them.
     """
 
     inputs: Floats
@@ -38,6 +40,7 @@ class MiniBatch:
     gain: Floats | None = None
     missing: Flags | None = None
     step_weights: Floats | None = None
+    offset: Floats | None = None
 
 
 class Objective(ABC):

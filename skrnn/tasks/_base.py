@@ -119,6 +119,10 @@ class Task(Unread):
     def check_loss(self, first: Callable[[], MiniBatch]) -> None:
         """Refuse a loss of the user's own that is wrong on the first mini-batch, which is made only for it."""
 
+    def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
+        """What predictions (n, k) of a linear model in the units of the loss are as outputs (n, n_outputs)."""
+        raise ValueError(f"A linear model is not for {self.form} targets.")
+
     def fit_scaling(
         self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str
     ) -> TargetScaling | None:

@@ -33,6 +33,8 @@ from skrnn.tasks._steps import read_numbers_of_steps
 
 __all__ = ["Numbers"]
 
+_LEAST_MEAN = 1e-2  # of a linear model's predictions behind a log link, in units of the mean target
+
 
 @dataclass(frozen=True, eq=False)
 class Numbers(RowTask):
@@ -122,6 +124,11 @@ class Numbers(RowTask):
     def check_loss(self, first: Callable[[], MiniBatch]) -> None:
         if self._is_own:
             check_own_loss(self.loss, first())
+
+    def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
+        """The same for each quantile level; its logarithm behind a log link."""
+        outputs = np.repeat(linear, n_outputs // linear.shape[1], axis=1)
+        return np.log(np.maximum(outputs, _LEAST_MEAN)) if self.loss.link == "log" else outputs
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
         assert isinstance(targets.values, np.ndarray)

@@ -45,7 +45,7 @@ class CompiledLearner(BaseLearner):
 
     def losses(self, batch: MiniBatch) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self.objective.loss(self.network.forward(batch.inputs, batch.lengths), batch)[0]
+        return self._loss(self.network.forward(batch.inputs, batch.lengths), batch)[0]
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

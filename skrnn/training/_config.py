@@ -48,7 +48,8 @@ class TrainingSet:
     """Rows to learn from (or to validate on), their targets in the units of the loss and their weights.
 
     Sequences of targets have a last column of step weights. ``unknown`` holds, where inputs are category numbers, how
-    likely each of them is read as unknown in training; an array for each feature.
+    likely each of them is read as unknown in training; an array for each feature. ``offset`` (n_samples, n_outputs) is
+    what a simple model says, which is added to the outputs.
     """
 
     batch: SequenceBatch
@@ -57,6 +58,7 @@ class TrainingSet:
     gain: Singles | None
     weights: Doubles
     unknown: tuple[Singles, ...] = ()
+    offset: Singles | None = None
 
     @cached_property
     def inputs(self) -> Singles | None:
@@ -84,7 +86,8 @@ class TrainingSet:
             inputs, lengths = self.scaling.gather(self.batch.take(rows))
         if rng is not None and self.unknown:
             inputs = self._with_unknown(inputs, rng)
-        return MiniBatch(inputs, lengths, targets, gain, missing, step_weights)
+        offset = None if self.offset is None else self.offset[rows]
+        return MiniBatch(inputs, lengths, targets, gain, missing, step_weights, offset)
 
     def chunk(self, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
         """The steps from ``begin`` on, ``size`` at most, of rows that are longer than ``begin``."""

@@ -73,9 +73,13 @@ class BaseLearner(ABC):
 
     def _score(self, outputs: Floats, batch: MiniBatch, share: Singles) -> tuple[float, Floats]:
         """The mini-batch's loss, and its gradient with respect to the outputs."""
-        losses, gradient = self.objective.loss(outputs, batch)
+        losses, gradient = self._loss(outputs, batch)
         gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
         return float(losses @ share), gradient
+
+    def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        """The loss of each row, and its gradient with respect to the outputs."""
+        return self.objective.loss(outputs if batch.offset is None else outputs + batch.offset, batch)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Singles:
         """A dropout mask: zeros and 1 / (1 - dropout)."""

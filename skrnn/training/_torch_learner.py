@@ -95,7 +95,7 @@ class TorchLearner(BaseLearner):
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
             outputs = self._outputs(batch, False, going_on)
-        return self.objective.loss(outputs.cpu().numpy(), batch)[0]
+        return self._loss(outputs.cpu().numpy(), batch)[0]
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

@@ -34,6 +34,11 @@ class Watch:
         self.best: TrainingResult | None = None
         self.losses: list[float] = []
 
+    def begin(self, loss: float, learner: Learner) -> None:
+        """Take the state before the first epoch for a candidate."""
+        self.best_loss = self.reference = loss
+        self.best = TrainingResult(learner.weights(), learner.optimizer_state())
+
     def look(self, loss: float, learner: Learner) -> Literal["go on", "go back", "stop"]:
         """Take note of an epoch's loss; NaN is no improvement."""
         self.losses.append(loss)

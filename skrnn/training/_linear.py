@@ -1,0 +1,114 @@
+"""A linear model of the newest steps, whose predictions a network starts from and corrects.
+
+Ridge regression in closed form: Hoerl & Kennard, Technometrics 12(1), 1970. Its strength is the one with the smallest
+leave-one-out error, which needs no second fit: Allen, "The relationship between variable selection and data
+augmentation and a method for prediction", Technometrics 16(1), 1974.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skrnn._plain import is_finite_array, is_size, require, require_fields
+from skrnn._types import Doubles, Floats, Integers
+from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
+
+__all__ = ["Linear", "fit_linear"]
+
+_MOST_FEATURES = 1024  # inputs of the model: of long sequences the newest steps
+_STRENGTHS = np.logspace(-6, 4, 21)  # of the ridge, in units of the mean variance of a feature
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``coef`` (n_steps * n_inputs, k) and ``intercept`` (k,), on what the network reads of the newest ``n_steps``.
+
+    A shorter sequence has zeros in front, the mean of every input.
+    """
+
+    n_steps: int
+    coef: Doubles
+    intercept: Doubles
+
+    def outputs(self, batch: SequenceBatch, scaling: InputScaling) -> Doubles:
+        """Predictions (n_samples, k) in the units of the loss."""
+        out = np.empty((batch.n_samples, len(self.intercept)))
+        for rows, features in _features(batch, scaling, self.n_steps):
+            out[rows] = self.of(features)
+        return out
+
+    def of(self, features: Doubles) -> Doubles:
+        """Predictions (n, k) from features (n, n_steps * n_inputs), each row by itself."""
+        return np.asarray(np.einsum("nd,dk->nk", features, self.coef) + self.intercept)
+
+    def plain(self) -> dict[str, Any]:
+        """As builtins and arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_plain(cls, values: Any) -> Linear:
+        """The checked model of a stored state."""
+        require_fields(values, cls, "linear")
+        good = is_size(values["n_steps"]) and is_finite_array(values["coef"], "f8", 2)
+        good = good and is_finite_array(values["intercept"], "f8") and len(values["coef"]) % values["n_steps"] == 0
+        require(good and values["coef"].shape[1] == len(values["intercept"]), "linear is no linear model")
+        return cls(**values)
+
+
+def fit_linear(
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, gain: Floats | None, sample_weights: Doubles
+) -> tuple[Linear, Doubles]:
+    """The model of targets (n_samples, k), and what it says of each row without having seen it (n_samples, k).
+
+    With a ``gain`` (n_samples, k) outputs count that many times in the units of the loss.
+    """
+    n_steps = max(1, min(int(batch.lengths.min()), _MOST_FEATURES // scaling.input_size))
+    if gain is not None:
+        parts = [
+            fit_linear(batch, scaling, targets[:, [k]] / gain[:, [k]], None, sample_weights * gain[:, k] ** 2)
+            for k in range(targets.shape[1])
+        ]
+        coef = np.concatenate([part.coef for part, _ in parts], axis=1)
+        intercept = np.concatenate([part.intercept for part, _ in parts])
+        return Linear(n_steps, coef, intercept), np.concatenate([unseen for _, unseen in parts], axis=1)
+    weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
+    n_features = n_steps * scaling.input_size
+    mean, y_mean = np.zeros(n_features), weights @ y
+    for rows, features in _features(batch, scaling, n_steps):
+        mean += weights[rows] @ features
+    gram, moment = np.zeros((n_features, n_features)), np.zeros((n_features, y.shape[1]))
+    for rows, features in _features(batch, scaling, n_steps):
+        centred = features - mean
+        weighted = centred * weights[rows, None]
+        gram += weighted.T @ centred
+        moment += weighted.T @ (y[rows] - y_mean)
+    spectrum, basis = np.linalg.eigh(gram)
+    strengths = _STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
+    spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
+    left_out = np.empty((len(strengths), *y.shape))
+    for rows, features in _features(batch, scaling, n_steps):
+        z = (features - mean) @ basis  # (B, d)
+        for number, strength in enumerate(strengths):
+            shrunk = z / (spectrum + strength)
+            fitted = shrunk @ turned
+            leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
+            residual = (y[rows] - y_mean - fitted) / (1.0 - leverage)
+            left_out[number, rows] = y[rows] - residual
+    errors = np.einsum("snk,n->s", (left_out - y) ** 2, weights)
+    best = int(np.argmin(errors))
+    coef = basis @ (turned / (spectrum + strengths[best])[:, None])
+    return Linear(n_steps, coef, y_mean - mean @ coef), left_out[best]
+
+
+def _features(batch: SequenceBatch, scaling: InputScaling, n_steps: int) -> Iterator[tuple[Integers, Doubles]]:
+    """Row numbers and the newest steps side by side (B, n_steps * n_inputs), chunk by chunk."""
+    for rows in batch_chunks(batch, scaling.input_size):
+        values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
+        steps = lengths[:, None] - n_steps + np.arange(n_steps)
+        newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
+        newest[steps < 0] = 0.0
+        yield rows, newest.reshape(len(rows), -1)
