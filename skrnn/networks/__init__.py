@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
-from skrnn.networks._spec import MAX_LAYERS, NetworkSpec, Readout
+from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks.cells import CELLS
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CELLS",
     "MAX_LAYERS",
+    "POOLINGS",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",
