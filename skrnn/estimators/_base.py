@@ -33,6 +33,9 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. A subclass says in `_task` what y is."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS
+    _of_answers: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # parameters that fits read of other estimators, not of this one
     _fitted: Fitted
 
     weights_ = Weights()
@@ -163,8 +166,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; or
-            if the estimator has no answer after a single step.
+            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; if
+            it pools the states of all steps; or if the estimator has no answer after a single step.
         """
         check_is_fitted(self)
         return Stream(self._fitted, method, self._fitted.task.streams, type(self).__name__)

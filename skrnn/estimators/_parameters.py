@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, Literal
@@ -10,11 +11,18 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import Options, integers, reals
-from skrnn.networks import CELLS, MAX_LAYERS
+from skrnn._constraints import Options, Several, integers, reals
+from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
-__all__ = ["SHARED_CONSTRAINTS", "Parameters", "count_threads", "refuse_segments_of_steps"]
+__all__ = [
+    "POOLING",
+    "SHARED_CONSTRAINTS",
+    "Parameters",
+    "count_threads",
+    "refuse_pooling_of_steps",
+    "refuse_segments_of_steps",
+]
 
 
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -51,6 +59,9 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
+POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
+
+
 @dataclass(frozen=True)
 class Parameters:
     """What a fit reads of an estimator's parameters; those that an estimator does not have are at what means "none"."""
@@ -85,12 +96,19 @@ class Parameters:
     attention: str | None = None
     target_embedding_dim: int = 0
     scheduled_sampling: float = 0.0
+    pooling: str | Sequence[str] = "last"
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
-        """Those of an estimator, whose values were checked one by one."""
+        """Those of an estimator, whose values were checked one by one; without those of its answers alone."""
         given = estimator.get_params(deep=False)
+        given = {name: value for name, value in given.items() if name not in estimator._of_answers}
         return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+
+    @property
+    def pooled(self) -> tuple[str, ...]:
+        """``pooling`` as a network has it."""
+        return _pooled(self.pooling)
 
     def check(self, name: str) -> None:
         """Refuse parameters that contradict each other or would be ignored."""
@@ -146,3 +164,16 @@ def refuse_segments_of_steps(segment: int | None, name: str) -> None:
             f"segment of {name} makes one step of several, and return_sequences=True needs one output for each. Use "
             "segment=None."
         )
+
+
+def refuse_pooling_of_steps(pooling: str | Sequence[str], form: str, name: str) -> None:
+    """One output per time step, of a network that makes one vector of the states of all steps."""
+    if _pooled(pooling) != ("last",):
+        raise InvalidParameterError(
+            f"pooling={pooling!r} of {name} makes one vector of the states of all steps, and {form} needs one output "
+            "for each. Use pooling='last'."
+        )
+
+
+def _pooled(pooling: str | Sequence[str]) -> tuple[str, ...]:
+    return (str(pooling),) if isinstance(pooling, str) else tuple(map(str, pooling))

@@ -27,6 +27,7 @@ class PlainState:
     """Pickling by checked plain data."""
 
     _task_types: ClassVar[tuple[type[Task], ...]]  # what y may be, of a row or of a time step
+    _later_parameters: ClassVar[dict[str, Any]] = {}  # that states may be older than, with what they were trained with
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in vars(self).items() if name not in _TRANSIENT}
@@ -44,6 +45,7 @@ class PlainState:
                 f"{_FORMAT}. Install a newer skrnn."
             )
         state = upgraded(state) if form == 1 else state
+        state = {**self._later_parameters, **state}
         parameters = set(type(self)._get_param_names())  # type: ignore[attr-defined]
         unknown = sorted(set(state) - parameters - {"_fitted"} - _OF_SCIKIT_LEARN)
         require(not unknown, f"unknown attributes {', '.join(unknown)}")

@@ -180,6 +180,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     classes_ = FromFit(lambda fitted: fitted.task.known)
 
     _task_types: ClassVar[tuple[type[Task], ...]] = (NextStep, NextCategory, WholeSequence, Numbers, Classes, Labels)
+    _of_answers: ClassVar[frozenset[str]] = frozenset({"pooling"})  # done in `transform`; the head reads last states
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],

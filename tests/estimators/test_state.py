@@ -21,6 +21,7 @@ SMALL = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
 MODELS = {
     "regressor": RNNRegressor(cell="lstm", bidirectional=True, num_layers=2, **SMALL),
     "quantiles": RNNRegressor(loss="quantile", quantile=[0.1, 0.9], segment=2, **SMALL),
+    "pooled": RNNRegressor(pooling=["max", "mean"], bidirectional=True, **SMALL),
     "classifier": RNNClassifier(cell="rnn", early_stopping=True, **SMALL),
     "labels": RNNClassifier(**SMALL),
     "forecast": RNNSequenceTransformer(objective="forecast", **SMALL),
@@ -62,7 +63,7 @@ def same_parameters(one, other):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["regressor", "quantiles", "classifier", "forecast", "reconstruct"])
+@pytest.mark.parametrize("name", ["regressor", "quantiles", "pooled", "classifier", "forecast", "reconstruct"])
 def test_every_way_of_storing_gives_the_same_bits(name, way, tmp_path):
     model = fitted(name)
     again = WAYS[way](model, tmp_path)
@@ -135,6 +136,8 @@ HARM_OF_FITTED = {  # f is the fitted value inside the state
     "wrong scaling": (lambda f: f["scalings"]["inputs"].update(mean=np.zeros(7)), "input_scaling"),
     "weights of another type": (lambda f: f.update(weights=[1, 2]), "weights_ is a list"),
     "scale of zero": (lambda f: f["scalings"]["inputs"]["scale"].fill(0.0), "not above 0"),
+    "another pooling": (lambda f: f["spec"].update(pooling=("max", "mean")), r"head.weight'\] has shape \(2, 4\)"),
+    "unknown pooling": (lambda f: f["spec"].update(pooling=("sum",)), "unknown pooling"),
     "readout of another task": (lambda f: f["spec"].update(readout="steps"), "not that of a classification"),
     "classes of another shape": (lambda f: f["task"].update(classes=np.zeros((2, 2))), "one entry for each output"),
     "too few classes": (lambda f: f["task"].update(classes=f["task"]["classes"][:1]), "one entry for each output"),
@@ -179,6 +182,23 @@ def test_good_state_is_accepted():
     model = RNNClassifier.__new__(RNNClassifier)
     model.__setstate__(broken("classifier", lambda state: None))
     assert model.predict(X).shape == (30,)
+
+
+@pytest.mark.parametrize("name", ["regressor", "classifier", "forecast"])
+def test_states_that_are_older_than_pooling(name):
+    """Of format 2: neither the parameter nor the network has it; the transformer's parameter was always there."""
+    model = fitted(name)
+    state = copy.deepcopy(model.__getstate__())
+    assert state["_fitted"]["spec"].pop("pooling") == ("last",)
+    if name != "forecast":
+        assert state.pop("pooling") == "last"
+    again = type(model).__new__(type(model))
+    again.__setstate__(state)
+    assert again.get_params()["pooling"] == "last"
+    np.testing.assert_array_equal(output(again), output(model))
+    del state["pooling" if name == "forecast" else "hidden_size"]
+    with pytest.raises(ValueError, match=r"missing parameters (pooling|hidden_size)"):
+        type(model).__new__(type(model)).__setstate__(state)
 
 
 def test_unfitted_estimators_survive_every_way(tmp_path):
