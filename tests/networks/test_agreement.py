@@ -28,7 +28,7 @@ FORMS = [
     {"readout": "steps", "bidirectional": True, "num_layers": 2},
     {"readout": "decoder"},
     {"readout": "decoder", "bidirectional": True, "dropout": 0.2},
-    {"pooling": ("mean",)},
+    {"pooling": ("mean", "last")},
     {"pooling": ("max",), "bidirectional": True},
     {"pooling": ("max", "last", "mean"), "num_layers": 2, "bidirectional": True, "dropout": 0.3},
     {"pooling": ("mean", "max"), "segment": 4, "segment_stride": 2},
