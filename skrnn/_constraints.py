@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, validate_parameter_const
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import StrOptions as Options
 
-__all__ = ["HasMethods", "Options", "check_arguments", "integers", "reals"]
+__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "reals"]
 
 
 def integers(low: int, high: int | None = None) -> Any:
@@ -30,6 +30,17 @@ def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values:
     the function fits.
     """
     validate_parameter_constraints(constraints, values, caller_name=caller)
+
+
+class Several(Options):  # type: ignore[misc]  # scikit-learn has no types
+    """A constraint: a tuple or list of different strings out of a set, at least one."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        known = isinstance(value, (tuple, list)) and all(super(Several, self).is_satisfied_by(one) for one in value)
+        return known and len(value) == len(set(value)) > 0
+
+    def __str__(self) -> str:
+        return f"a tuple or list of different ones, each {super().__str__()}"
 
 
 class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types

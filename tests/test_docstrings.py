@@ -23,6 +23,7 @@ DIFFERENT = {"scaling", "early_stopping", "loss", "tol"}
 OWN = {
     "RNNSeq2Seq": {"cell", "num_layers", "bidirectional", "beam_width", "engine"},
     "RNNLanguageModel": {"cell", "embedding_dim", "bptt_steps", "batch_size"},
+    "RNNSequenceTransformer": {"pooling"},
 }
 
 

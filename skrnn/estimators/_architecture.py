@@ -29,6 +29,7 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
         segment=None if parameters.segment is None else int(parameters.segment),
         segment_stride=None if parameters.segment_stride is None else int(parameters.segment_stride),
         readout=data.objective.readout,
+        pooling=parameters.pooled,
         vocabulary=data.columns.vocabulary,
         attention=parameters.attention,
         target_embedding_dim=int(parameters.target_embedding_dim),

@@ -59,6 +59,10 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     def _task(self) -> Unread:
         """What the parameters say of y."""
 
+    def _parameters(self) -> Parameters:
+        """What a fit reads of the parameters."""
+        return Parameters.of(self)
+
     @all_or_nothing
     @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -96,7 +100,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _fit(self, unread: Unread, X: Any, y: Any, sample_weight: Any, max_iter: int, before: Fitted | None) -> Self:
         """Train, from an earlier fit on or afresh."""
-        name, parameters = type(self).__name__, Parameters.of(self)
+        name, parameters = type(self).__name__, self._parameters()
         parameters.check(name)
         context = self._init_callback_context(max_subtasks=max_iter)
         observer = EpochObserver(self, context, X, y, sample_weight)
@@ -181,8 +185,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; or
-            if the estimator has no answer after a single step.
+            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; if
+            it pools the states of all steps; or if the estimator has no answer after a single step.
         """
         check_is_fitted(self)
         return Stream(self._fitted, method, self._fitted.task.streams, type(self).__name__)

@@ -14,7 +14,12 @@ from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._isolation import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, refuse_segments_of_steps
+from skrnn.estimators._parameters import (
+    POOLING,
+    SHARED_CONSTRAINTS,
+    refuse_pooling_of_steps,
+    refuse_segments_of_steps,
+)
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
 __all__ = ["RNNClassifier"]
@@ -56,6 +61,11 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
         step.
+    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+        How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
+        maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
+        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is. Outputs of every
+        step need "last".
     return_sequences : bool, default=False
         Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
@@ -168,6 +178,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     _task_types: ClassVar[tuple[type[Task], ...]] = (Classes, Labels, Alignments)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "pooling": POOLING,
         "return_sequences": ["boolean"],
         "loss": [Options({"log_loss", "ctc"})],
         "beam_width": [integers(1)],
@@ -187,6 +198,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
+        pooling: Any = "last",
         return_sequences: bool = False,
         scaling: str | None = "standard",
         loss: str = "log_loss",
@@ -222,6 +234,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
+        self.pooling = pooling
         self.return_sequences = return_sequences
         self.scaling = scaling
         self.loss = loss
@@ -390,11 +403,13 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
                         f"{parameter}={value!r} of {name} needs labels of time steps or sequences, and loss='ctc' has "
                         "labels that belong to none. Leave it out."
                     )
+            refuse_pooling_of_steps(self.pooling, "loss='ctc'", name)
             return Alignments()
         task = Classes(self.class_weight)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)
+        refuse_pooling_of_steps(self.pooling, "return_sequences=True", name)
         return EveryStep(task)
 
     def __sklearn_tags__(self) -> Any:

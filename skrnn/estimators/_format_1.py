@@ -15,6 +15,7 @@ _TASKS = {
     "reconstruct": "whole_sequence",
     "next": "next_token",
 }
+_LATER = {"pooling": "last", "init": None}  # parameters that came later, with what models were trained with
 _NEEDED = {"_spec", "_input_scaling", "_target_scaling", "_target_form", "_input_kind", "n_features_in_", "n_outputs_"}
 _LEFT = {
     *("n_iter_", "loss_", "loss_curve_", "validation_loss_curve_", "best_loss_", "feature_names_in_", "classes_"),
@@ -22,8 +23,9 @@ _LEFT = {
 }
 
 
-def upgraded(state: dict[str, Any]) -> dict[str, Any]:
-    """The state under the names of format 2; nothing is checked but that it is there."""
+def upgraded(state: dict[str, Any], parameters: set[str]) -> dict[str, Any]:
+    """The state of an estimator with these parameters under the names of format 2; only checked to be there."""
+    state = {**{name: value for name, value in _LATER.items() if name in parameters}, **state}
     if "weights_" not in state:
         return state
     missing = _NEEDED - set(state)
@@ -39,7 +41,7 @@ def upgraded(state: dict[str, Any]) -> dict[str, Any]:
             "names": old["feature_names_in_"],
             "categories": categories,
         },
-        "spec": old["_spec"],
+        "spec": {"pooling": ("last",), **old["_spec"]} if isinstance(old["_spec"], dict) else old["_spec"],
         "scalings": {"inputs": inputs, "targets": old["_target_scaling"]},
         "task": _task(old, bool(categories)),
         "n_outputs": old["n_outputs_"],

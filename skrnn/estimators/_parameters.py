@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, Literal
@@ -10,11 +11,18 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import Options, integers, reals
-from skrnn.networks import CELLS, MAX_LAYERS
+from skrnn._constraints import Options, Several, integers, reals
+from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
-__all__ = ["SHARED_CONSTRAINTS", "Parameters", "count_threads", "refuse_segments_of_steps"]
+__all__ = [
+    "POOLING",
+    "SHARED_CONSTRAINTS",
+    "Parameters",
+    "count_threads",
+    "refuse_pooling_of_steps",
+    "refuse_segments_of_steps",
+]
 
 
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -49,6 +57,9 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "device": [str],
     "engine": [Options({"auto", "compiled", "torch"})],
 }
+
+
+POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
 
 
 @dataclass(frozen=True)
@@ -86,12 +97,18 @@ class Parameters:
     target_embedding_dim: int = 0
     scheduled_sampling: float = 0.0
     init: str | None = None
+    pooling: str | Sequence[str] = "last"
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
         """Those of an estimator, whose values were checked one by one."""
         names = [field.name for field in fields(cls) if hasattr(estimator, field.name)]
         return cls(**{name: getattr(estimator, name) for name in names})
+
+    @property
+    def pooled(self) -> tuple[str, ...]:
+        """``pooling`` as a network has it."""
+        return _pooled(self.pooling)
 
     def check(self, name: str) -> None:
         """Refuse parameters that contradict each other or would be ignored."""
@@ -147,3 +164,16 @@ def refuse_segments_of_steps(segment: int | None, name: str) -> None:
             f"segment of {name} makes one step of several, and return_sequences=True needs one output for each. Use "
             "segment=None."
         )
+
+
+def refuse_pooling_of_steps(pooling: str | Sequence[str], form: str, name: str) -> None:
+    """One output per time step, of a network that makes one vector of the states of all steps."""
+    if _pooled(pooling) != ("last",):
+        raise InvalidParameterError(
+            f"pooling={pooling!r} of {name} makes one vector of the states of all steps, and {form} needs one output "
+            "for each. Use pooling='last'."
+        )
+
+
+def _pooled(pooling: str | Sequence[str]) -> tuple[str, ...]:
+    return (str(pooling),) if isinstance(pooling, str) else tuple(map(str, pooling))

@@ -44,8 +44,8 @@ class PlainState:
                 f"{name} was saved in format {form!r} by skrnn {version}; skrnn {__version__} reads formats 1 to "
                 f"{_FORMAT}. Install a newer skrnn."
             )
-        state = upgraded(state) if form == 1 else state
         parameters = set(type(self)._get_param_names())  # type: ignore[attr-defined]
+        state = upgraded(state, parameters) if form == 1 else state
         unknown = sorted(set(state) - parameters - {"_fitted"} - _OF_SCIKIT_LEARN)
         require(not unknown, f"unknown attributes {', '.join(unknown)}")
         require(parameters <= set(state), f"missing parameters {', '.join(sorted(parameters - set(state)))}")

@@ -13,7 +13,12 @@ from skrnn._constraints import Options
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._isolation import all_or_nothing
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, refuse_segments_of_steps
+from skrnn.estimators._parameters import (
+    POOLING,
+    SHARED_CONSTRAINTS,
+    refuse_pooling_of_steps,
+    refuse_segments_of_steps,
+)
 from skrnn.objectives import LOSSES, Objective, QuantileLoss
 from skrnn.tasks import EveryStep, Numbers, Task, Unread
 
@@ -54,6 +59,11 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
         step.
+    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+        How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
+        maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
+        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is. Outputs of every
+        step need "last".
     return_sequences : bool, default=False
         Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
@@ -168,6 +178,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     _task_types: ClassVar[tuple[type[Task], ...]] = (Numbers,)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "pooling": POOLING,
         "return_sequences": ["boolean"],
         "target_feature": [Integral, "array-like", None],
         "loss": [Options({*LOSSES, "quantile"}), Objective],
@@ -188,6 +199,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
+        pooling: Any = "last",
         return_sequences: bool = False,
         scaling: str | None = "standard",
         target_feature: Any = None,
@@ -224,6 +236,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
+        self.pooling = pooling
         self.return_sequences = return_sequences
         self.scaling = scaling
         self.target_feature = target_feature
@@ -338,7 +351,9 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
             )
         if not self.return_sequences:
             return task
-        refuse_segments_of_steps(self.segment, type(self).__name__)
+        name = type(self).__name__
+        refuse_segments_of_steps(self.segment, name)
+        refuse_pooling_of_steps(self.pooling, "return_sequences=True", name)
         return EveryStep(task)
 
     def _objective(self) -> Objective:

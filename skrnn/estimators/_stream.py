@@ -186,6 +186,7 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     reasons = [
         (not choices, *fitted.task.why_no_stream),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
+        (spec.pooling != ("last",), "pooling reads the states of all steps", "pooling='last'"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
         (
             scaling in ("last", "window"),

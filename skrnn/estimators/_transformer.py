@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from skrnn._constraints import Options
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS
+from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._stream import Stream
 from skrnn.sequences import SequenceBatch, is_ragged, refuse_frame
 from skrnn.tasks import (
@@ -366,6 +367,10 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     @property
     def _n_features_out(self) -> int:
         return self._fitted.spec.state_size
+
+    def _parameters(self) -> Parameters:
+        """``pooling`` is done in `transform`: the head of the network reads last states."""
+        return replace(super()._parameters(), pooling="last")
 
     def _task(self) -> Unread:
         numbers = Numbers(scaling="standard" if self.scaling else None)

@@ -7,17 +7,18 @@ neither.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
-from skrnn.networks._spec import MAX_LAYERS, NetworkSpec, Readout
+from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks.cells import CELLS
 
 if TYPE_CHECKING:
     from skrnn.networks.cells import private_torch_random
-    from skrnn.networks.compiled import CompiledNetwork, NetworkStream, ThreadedNetwork, pinned_blas
+    from skrnn.networks.compiled import CompiledNetwork, NetworkStream, ThreadedNetwork
     from skrnn.networks.torch import (
         Search,
         SequenceModule,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CELLS",
     "MAX_LAYERS",
+    "POOLINGS",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",
@@ -60,7 +62,7 @@ __all__ = [
 
 _LATE = {
     "cells": ("private_torch_random",),
-    "compiled": ("CompiledNetwork", "NetworkStream", "ThreadedNetwork", "pinned_blas"),
+    "compiled": ("CompiledNetwork", "NetworkStream", "ThreadedNetwork"),
     "torch": (
         "Search",
         "SequenceModule",

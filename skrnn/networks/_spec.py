@@ -13,9 +13,10 @@ from skrnn._types import Integers, Readout
 from skrnn.networks.cells import CELLS, Cell, make_cell
 from skrnn.sequences import segment_positions
 
-__all__ = ["MAX_LAYERS", "NetworkSpec", "Readout", "Recurrence"]
+__all__ = ["MAX_LAYERS", "POOLINGS", "NetworkSpec", "Readout", "Recurrence"]
 
 MAX_LAYERS = 1024
+POOLINGS = ("last", "mean", "max")
 
 
 class Recurrence(NamedTuple):
@@ -57,6 +58,9 @@ class NetworkSpec:
     readout : {"last", "steps", "decoder", "tokens"}
         What the head reads: the last state of each direction, the state of every step, the states of a decoder
         that sees nothing but the last state, or those of a decoder that writes tokens.
+    pooling : tuple of {"last", "mean", "max"}
+        With the readout "last": what stands for the states of a sequence where the head reads them, side by side. The
+        mean and the maximum are those over its steps (segments).
     """
 
     input_size: int
@@ -74,6 +78,7 @@ class NetworkSpec:
     embedding_dim: int = 0
     attention: str | None = None
     target_embedding_dim: int = 0
+    pooling: tuple[str, ...] = ("last",)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -168,3 +173,11 @@ def _check_choices(values: dict[str, Any]) -> None:
     require(values["nonlinearity"] in ("tanh", "relu"), "_spec has an unknown nonlinearity")
     require(isinstance(values["bidirectional"], bool), "_spec['bidirectional'] is not a bool")
     require(isinstance(dropout, float) and 0 <= dropout < 1, "_spec['dropout'] is not in [0, 1)")
+    _check_pooling(values["pooling"], values["readout"])
+
+
+def _check_pooling(pooling: Any, readout: str) -> None:
+    """Of a plain spec: what the head reads."""
+    known = isinstance(pooling, tuple) and all(isinstance(name, str) and name in POOLINGS for name in pooling)
+    require(known and len(pooling) == len(set(pooling)) > 0, "_spec has an unknown pooling")
+    require(readout == "last" or pooling == ("last",), f"_spec has a pooling, which the readout {readout!r} has not")

@@ -79,6 +79,8 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
     if spec.attention is not None:
         add("attention (Linear)", f"(n, {steps}, {spec.hidden_size})", ["attention.weight"])
         add("combine (Linear, tanh)", f"(n, n_tokens, {spec.hidden_size})", ["combine.weight", "combine.bias"])
+    if spec.pooling != ("last",):
+        add(f"pooling ({', '.join(spec.pooling)})", f"(n, {len(spec.pooling) * spec.state_size})", [])
     axis = {"decoder": "n_timesteps", "tokens": "n_tokens"}.get(spec.readout, steps)
     head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {axis}, {spec.output_size})"
     add("head (Linear)", head_shape, ["head.weight", "head.bias"])

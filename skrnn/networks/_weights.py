@@ -66,7 +66,8 @@ def projections(spec: NetworkSpec) -> Matrices:
             shapes["attention"] = (spec.hidden_size, spec.state_size)
             shapes["combine"] = (spec.hidden_size, spec.state_size + spec.hidden_size)
     own_state = spec.readout in ("decoder", "tokens")
-    shapes["head"] = (spec.output_size, spec.hidden_size if own_state else spec.state_size)
+    n_read = spec.hidden_size if own_state else spec.state_size * len(spec.pooling)
+    shapes["head"] = (spec.output_size, n_read)
     return shapes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from skrnn._types import Integers, Singles
 from skrnn.exceptions import DivergenceError
-from skrnn.networks import NetworkSpec, initial_weights
+from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._learner import Learner
@@ -59,7 +59,7 @@ def train(
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
     with ExitStack() as stack:
-        stack.enter_context(_pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
+        stack.enter_context(pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
         learner = _make_learner(spec, objective, start, config, rng)
         stack.callback(learner.close)
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
@@ -169,13 +169,6 @@ def _mean_loss(learner: Learner, data: TrainingSet, config: TrainingConfig) -> f
         for batch, share, fraction, carried in _passes(data, rows, config):
             total += float(learner.losses(batch, **carried) @ share) * len(rows) * fraction
     return total / float(data.weights.sum())
-
-
-def _pinned_blas() -> AbstractContextManager[None]:
-    """BLAS with one thread."""
-    from skrnn.networks import pinned_blas
-
-    return pinned_blas()
 
 
 @contextmanager

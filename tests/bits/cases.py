@@ -218,5 +218,21 @@ def language_models():
     yield "language held out", go(["abc" * 9, "bca" * 8, "cab" * 7, "aab" * 9], early_stopping=True, twice=True)
 
 
-GROUPS = (regressions, classifications, transformations, translations, language_models)
+def poolings():
+    for engine in ENGINES:
+        for cell in ("rnn", "gru", "lstm"):
+            options = {"cell": cell, "engine": engine, "pooling": ("last", "mean", "max"), "bidirectional": True}
+            yield f"pooled {engine} {cell}", partial(fit, RNNClassifier, RAGGED, LABELS["three"], **options)
+        go = partial(partial, fit, RNNRegressor, engine=engine)
+        yield f"pooled {engine} mean", go(PADDED, NUMBERS["1d"], pooling="mean", bptt_steps=2)
+        yield f"pooled {engine} max", go(EVEN, NUMBERS["2d"], pooling="max", dropout=0.3, num_layers=2)
+        yield (
+            f"pooled {engine} segments",
+            go(HOLES, NUMBERS["1d"], pooling=["max", "last"], segment=3, segment_stride=1),
+        )
+        yield f"pooled {engine} words", go(WORDS, NUMBERS["1d"], pooling=["mean", "max"], embedding_dim=3)
+        yield f"pooled {engine} threads", go(EVEN, NUMBERS["1d"], pooling="mean", **NUMBER_OPTIONS["threads"])
+
+
+GROUPS = (regressions, classifications, transformations, translations, language_models, poolings)
 CASES = dict(case for group in GROUPS for case in group())

@@ -250,6 +250,8 @@ def test_numbering_by_hand():
         {"segment": 2},
         {"segment": 3, "segment_stride": 1, "bidirectional": True},
         {"readout": "steps"},
+        {"pooling": ("mean", "max")},
+        {"pooling": ("max", "last"), "segment": 3, "segment_stride": 1, "bidirectional": True},
     ],
     ids=str,
 )

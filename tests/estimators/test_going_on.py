@@ -50,6 +50,7 @@ def test_predictions_keep_the_loss_of_the_fit():
         ({"loss": "quantile", "quantile": [0.1, 0.9]}, "cannot go on training with"),
         ({"scaling": None}, "scaling is None, was 'standard' in the first fit"),
         ({"hidden_size": 8}, "hidden_size is 8, was 4"),
+        ({"pooling": "mean"}, r"pooling is \('mean',\), was \('last',\)"),
         ({"cell": "lstm"}, "cell is 'lstm', was 'gru'"),
     ],
 )

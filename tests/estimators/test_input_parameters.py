@@ -42,18 +42,21 @@ WRONG = {
     "device": [3, None],
     "engine": ["jax", None],
 }
+POOLINGS = ["sum", None, 3, (), [], ("mean", "sum"), ("max", "max"), [["mean"]], {"mean"}]
 OWN = {
     "regressor": {
         "loss": ["mse", None],
         "quantile": [0, 1, 1.5, [], [0.1, 2.0], "a", np.nan],
         "target_feature": ["a", 1.5],
         "return_sequences": ["yes", 2],
+        "pooling": POOLINGS,
     },
     "classifier": {
         "class_weight": ["other", 3],
         "loss": ["ce", None],
         "beam_width": [0, 1.5],
         "return_sequences": ["yes", 2],
+        "pooling": POOLINGS,
     },
     "transformer": {"objective": ["other", None], "pooling": ["sum", 3]},
 }
@@ -98,6 +101,25 @@ COMBINATIONS = [
 def test_combinations_that_mean_nothing(kind, parameters, message):
     with pytest.raises(InvalidParameterError, match=message):
         make(kind, **parameters).fit(steps(), target(kind))
+
+
+@pytest.mark.parametrize("pooling", ["mean", ("last", "max"), ["max"]], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "parameters", "form"),
+    [
+        ("regressor", {"return_sequences": True}, "return_sequences=True"),
+        ("classifier", {"return_sequences": True}, "return_sequences=True"),
+        ("classifier", {"loss": "ctc"}, "loss='ctc'"),
+    ],
+)
+def test_outputs_of_every_step_need_the_state_of_every_step(kind, parameters, form, pooling):
+    y = np.arange(60).reshape(12, 5) % 3
+    estimator, y = make(kind, pooling=pooling, **parameters), y[:, :2].tolist() if "loss" in parameters else y
+    message = f"^pooling={re.escape(repr(pooling))} of RNN.* makes one vector .* and {form} needs one .*pooling='last'"
+    with pytest.raises(InvalidParameterError, match=message):
+        estimator.fit(steps(), y)
+    for last in ("last", ("last",), ["last"]):
+        assert estimator.set_params(pooling=last).fit(steps(), y).n_iter_ == 2
 
 
 def test_poisson_goes_with_no_scaling_of_each_sequence():

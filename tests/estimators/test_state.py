@@ -22,6 +22,7 @@ SMALL = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
 MODELS = {
     "regressor": RNNRegressor(cell="lstm", bidirectional=True, num_layers=2, **SMALL),
     "quantiles": RNNRegressor(loss="quantile", quantile=[0.1, 0.9], segment=2, **SMALL),
+    "pooled": RNNRegressor(pooling=["max", "mean"], bidirectional=True, **SMALL),
     "classifier": RNNClassifier(cell="rnn", early_stopping=True, **SMALL),
     "labels": RNNClassifier(**SMALL),
     "forecast": RNNSequenceTransformer(objective="forecast", **SMALL),
@@ -63,7 +64,7 @@ def same_parameters(one, other):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["regressor", "quantiles", "classifier", "forecast", "reconstruct"])
+@pytest.mark.parametrize("name", ["regressor", "quantiles", "pooled", "classifier", "forecast", "reconstruct"])
 def test_every_way_of_storing_gives_the_same_bits(name, way, tmp_path):
     model = fitted(name)
     again = WAYS[way](model, tmp_path)
@@ -136,6 +137,8 @@ HARM_OF_FITTED = {  # f is the fitted value inside the state
     "wrong scaling": (lambda f: f["scalings"]["inputs"].update(mean=np.zeros(7)), "input_scaling"),
     "weights of another type": (lambda f: f.update(weights=[1, 2]), "weights_ is a list"),
     "scale of zero": (lambda f: f["scalings"]["inputs"]["scale"].fill(0.0), "not above 0"),
+    "another pooling": (lambda f: f["spec"].update(pooling=("max", "mean")), r"head.weight'\] has shape \(2, 4\)"),
+    "unknown pooling": (lambda f: f["spec"].update(pooling=("sum",)), "unknown pooling"),
     "readout of another task": (lambda f: f["spec"].update(readout="steps"), "not that of a classification"),
     "classes of another shape": (lambda f: f["task"].update(classes=np.zeros((2, 2))), "one entry for each output"),
     "too few classes": (lambda f: f["task"].update(classes=f["task"]["classes"][:1]), "one entry for each output"),

@@ -151,6 +151,8 @@ def test_a_stream_keeps_its_weights_and_the_estimator_keeps_none_of_it():
 REFUSED = {
     "both ways": ({"bidirectional": True}, "cannot stream: bidirectional=True .* Fit with bidirectional=False"),
     "segments": ({"segment": 3}, "segments are cut from the newest step"),
+    "pooling": ({"pooling": "mean"}, "pooling reads the states of all steps. Fit with pooling='last'"),
+    "several poolings": ({"pooling": ("last", "max")}, "RNNRegressor cannot stream: pooling reads"),
     "last": ({"scaling": "last", "target_feature": 0}, "scaling='last' changes the inputs"),
     "window": ({"scaling": "window", "target_feature": 0}, "Fit with scaling='standard'"),
 }

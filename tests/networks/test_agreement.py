@@ -28,6 +28,10 @@ FORMS = [
     {"readout": "steps", "bidirectional": True, "num_layers": 2},
     {"readout": "decoder"},
     {"readout": "decoder", "bidirectional": True, "dropout": 0.2},
+    {"pooling": ("mean", "last")},
+    {"pooling": ("max",), "bidirectional": True},
+    {"pooling": ("max", "last", "mean"), "num_layers": 2, "bidirectional": True, "dropout": 0.3},
+    {"pooling": ("mean", "max"), "segment": 4, "segment_stride": 2},
 ]
 TABLE = [
     pytest.param(cell, form, ragged, block, id=f"{cell[0]}-{cell[1]}-{number}-{'ragged' if ragged else 'even'}-{block}")
@@ -188,7 +192,15 @@ def test_optimizers_are_those_of_torch(optimizer):
 
 
 @pytest.mark.parametrize(
-    "form", [{}, {"bidirectional": True, "dropout": 0.3}, {"segment": 3}, {"readout": "steps"}], ids=str
+    "form",
+    [
+        {},
+        {"bidirectional": True, "dropout": 0.3},
+        {"segment": 3},
+        {"readout": "steps"},
+        {"pooling": ("max", "last", "mean"), "bidirectional": True},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("ragged", [False, True])
 def test_mini_batches_split_among_threads(form, ragged):

@@ -61,6 +61,14 @@ def test_ragged_bidirectional_layers(kind):
     check_gradients(spec, CrossEntropy(3), np.array([[0.0], [2.0], [1.0], [2.0]]))
 
 
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_pooled_states(kind, dropout):
+    form = {"bidirectional": True, "pooling": ("mean", "last", "max")}
+    spec = NetworkSpec(2, 3, kind[0], 3, 2, kind[1], **form)
+    check_gradients(spec, CrossEntropy(3), np.array([[0.0], [2.0], [1.0], [2.0]]), dropout=dropout)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_decoder(kind):
     spec = NetworkSpec(2, 2, kind[0], 3, nonlinearity=kind[1], bidirectional=True, readout="decoder")
@@ -158,15 +166,16 @@ def stepwise_outputs(spec, tensors, x, bptt_steps):
             h, c = reference_step(spec, own, x[:, t], h, c)
             outs.append(h)
         x = torch.stack(outs, dim=1)
-    read = x if spec.readout == "steps" else x[:, -1]
+    pooled = {"last": x[:, -1], "mean": x.mean(dim=1), "max": x.max(dim=1).values}
+    read = x if spec.readout == "steps" else torch.cat([pooled[name] for name in spec.pooling], dim=1)
     return read @ tensors["head.weight"].T + tensors["head.bias"]
 
 
-@pytest.mark.parametrize("readout", ["last", "steps"])
+@pytest.mark.parametrize("form", [{}, {"readout": "steps"}, {"pooling": ("max", "mean")}], ids=str)
 @pytest.mark.parametrize("bptt_steps", [1, 2, 3, 6])
 @pytest.mark.parametrize("cell", CELLS)
-def test_truncation_by_hand(cell, bptt_steps, readout):
-    spec = NetworkSpec(2, 2, cell, 3, 2, readout=readout)
+def test_truncation_by_hand(cell, bptt_steps, form):
+    spec = NetworkSpec(2, 2, cell, 3, 2, **form)
     weights = {name: value.astype(np.float64) for name, value in random_weights(spec).items()}
     x = np.random.default_rng(2).normal(size=(4, 7, 2))
     found, found_x = gradients(spec, weights, x, bptt_steps=bptt_steps)

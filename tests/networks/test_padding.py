@@ -22,17 +22,21 @@ def make_spec(kind, **options):
     return NetworkSpec(3, 2, kind[0], 5, nonlinearity=kind[1], **options)
 
 
-@pytest.mark.parametrize("readout", ["last", "steps", "decoder"])
+POOLED = {"pooling": ("last", "mean", "max")}
+READOUTS = [{"readout": "last"}, {"readout": "steps"}, {"readout": "decoder"}, POOLED]
+
+
+@pytest.mark.parametrize("form", READOUTS, ids=str)
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
-def test_ragged_batch_equals_single_rows(kind, readout):
-    spec, x = make_spec(kind, num_layers=2, bidirectional=True, readout=readout), ragged()
+def test_ragged_batch_equals_single_rows(kind, form):
+    spec, x = make_spec(kind, num_layers=2, bidirectional=True, **form), ragged()
     weights = random_weights(spec)
     batch = run(spec, weights, x, LENGTHS)
     for i, n in enumerate(LENGTHS):
         alone = run(spec, weights, x[i : i + 1, :n])
         np.testing.assert_allclose(batch.states[i, :n], alone.states[0], rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(batch.last[i], alone.last[0], rtol=1e-12, atol=1e-12)
-        outputs = batch.outputs[i] if readout == "last" else batch.outputs[i, :n]
+        outputs = batch.outputs[i] if spec.readout == "last" else batch.outputs[i, :n]
         np.testing.assert_allclose(outputs, alone.outputs[0], rtol=1e-12, atol=1e-12)
 
 
@@ -46,11 +50,12 @@ def test_padding_control(kind):
     np.testing.assert_allclose(right.last[LENGTHS == 9], padded.last[LENGTHS == 9], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("form", [{}, POOLED], ids=["last", "pooled"])
 @pytest.mark.parametrize("bptt_steps", [None, 4])
 @pytest.mark.parametrize("segment", [None, 3])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_what_lies_behind_the_end_changes_no_bit(bidirectional, segment, bptt_steps):
-    spec = make_spec(("lstm", "tanh"), num_layers=2, bidirectional=bidirectional, segment=segment)
+def test_what_lies_behind_the_end_changes_no_bit(bidirectional, segment, bptt_steps, form):
+    spec = make_spec(("lstm", "tanh"), num_layers=2, bidirectional=bidirectional, segment=segment, **form)
     weights, x = random_weights(spec), ragged()
     behind = np.arange(9) >= LENGTHS[:, None]
     clean = run(spec, weights, x, LENGTHS, bptt_steps=bptt_steps)

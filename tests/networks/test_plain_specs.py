@@ -1,5 +1,7 @@
 """Specs and weights that come back from a file: what they have to be, and what is said if they are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reference_networks import KINDS
@@ -15,7 +17,8 @@ def make(input_size, hidden_size):
 
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_there_and_back(kind):
-    for spec in (SPEC, NetworkSpec(2, 3, kind[0], 4, nonlinearity=kind[1]), NetworkSpec(2, 3, make, 4)):
+    pooled = replace(SPEC, pooling=("max", "last"))
+    for spec in (SPEC, pooled, NetworkSpec(2, 3, kind[0], 4, nonlinearity=kind[1]), NetworkSpec(2, 3, make, 4)):
         values = spec.plain()
         assert type(values) is dict
         assert {type(value) for name, value in values.items() if name != "cell"} <= {
@@ -41,6 +44,14 @@ BAD = [
     ({"cell": ["gru"]}, "an unknown cell"),
     ({"cell": None}, "an unknown cell"),
     ({"readout": "first"}, "an unknown readout"),
+    ({"pooling": ("sum",)}, "an unknown pooling"),
+    ({"pooling": ()}, "an unknown pooling"),
+    ({"pooling": ("mean", "mean")}, "an unknown pooling"),
+    ({"pooling": ["mean"]}, "an unknown pooling"),
+    ({"pooling": "mean"}, "an unknown pooling"),
+    ({"pooling": (["mean"],)}, "an unknown pooling"),
+    ({"pooling": ("mean",), "readout": "steps"}, "a pooling, which the readout 'steps' has not"),
+    ({"pooling": ("last", "max"), "readout": "decoder"}, "a pooling, which the readout 'decoder' has not"),
     ({"attention": "bahdanau"}, "an unknown attention"),
     ({"target_embedding_dim": -1}, r"\['target_embedding_dim'\] is not a size"),
     ({"vocabulary": [5, 6]}, "a vocabulary that is not a tuple of sizes"),

@@ -11,6 +11,7 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import cell_weights, embedding_shapes
 from skrnn.networks.compiled._layer import Layer
+from skrnn.networks.compiled._pooling import Pooling
 
 __all__ = ["CompiledNetwork", "DrawMask"]
 
@@ -44,6 +45,7 @@ class CompiledNetwork:
             start += value.size
         self.tables = list(embedding_shapes(spec))
         self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
+        self.pooling = Pooling(spec)
         decoder = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
         self.decoder = decoder[0] if decoder else None
 
@@ -142,19 +144,15 @@ class CompiledNetwork:
 
     def _head(self, states: Singles) -> Singles:
         """The outputs that the head reads off the states (T, B, H') of the last layer."""
-        n_steps, n_rows, size = states.shape
+        n_rows = states.shape[1]
         self.state_shape, readout = states.shape, self.spec.readout
         if readout != "steps":
-            if self.even and len(self.layers[-1]) == 1:
-                self.last = states[n_steps - 1]
-            else:
-                self.last = np.empty((n_rows, size), np.float32)
-                kernels.take_last(states, self.lengths, self.spec.hidden_size, self.last)
+            self.pooled = self.pooling.forward(states, self.lengths, self.even)
         read = states
         if self.decoder is not None:
-            self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.last
+            self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
             read = self.decoder.forward()
-        rows = self.last if readout == "last" else read.reshape(-1, read.shape[2])
+        rows = self.pooled if readout == "last" else read.reshape(-1, read.shape[2])
         self.read = np.ascontiguousarray(rows)
         outputs = np.empty((len(rows), self.spec.output_size), np.float32)
         kernels.head(self.read, self.weights["head.weight"], self.weights["head.bias"], outputs)
@@ -175,18 +173,12 @@ class CompiledNetwork:
             self.gradients["head.bias"],
             d_read,
         )
-        n_steps = self.state_shape[0]
         if self.spec.readout == "steps":
             return d_read.reshape(self.state_shape)
         if self.decoder is not None:
             d_code = self.decoder.backward(d_read.reshape(self.n_timesteps, -1, d_read.shape[1]), self.block, True)
             d_read = d_code.sum(axis=0)
-        d_states = np.zeros(self.state_shape, np.float32)
-        if self.even and len(self.layers[-1]) == 1:
-            d_states[n_steps - 1] = d_read
-        else:
-            kernels.put_last(d_read, self.lengths, self.spec.hidden_size, d_states)
-        return d_states
+        return self.pooling.backward(d_read)
 
     def _segments(self, inputs: Singles, lengths: Integers) -> tuple[Singles, Integers]:
         """One vector per segment of steps (B, S, H), and the number of segments."""

@@ -12,6 +12,7 @@ from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import cell_weights, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._layer import kernels_of
+from skrnn.networks.compiled._pooling import pooled
 
 __all__ = ["CompiledRun", "embed", "layer_weights"]
 
@@ -41,7 +42,7 @@ class CompiledRun:
             outs, states = zip(*found, strict=True)
             x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
             last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-        read = x if spec.readout == "steps" else last
+        read = x if spec.readout == "steps" else pooled(spec, x, last, lengths)
         for recurrence in spec.decoder_layers():
             code = np.repeat(last[:, None], n_timesteps, axis=1)
             read, _ = run_direction(cell, weights, recurrence, code, np.full(len(x), n_timesteps))

@@ -1,4 +1,4 @@
-"""Compiled moves of data around the recurrences: into the order of time and back, last states, the linear head.
+"""Compiled moves of data around the recurrences: into the order of time and back, pooled states, the linear head.
 
 They are so short that giving the interpreter's lock away would cost more than they do.
 """
@@ -10,7 +10,21 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks.kernels._primitives import column_sums, kernel, place
 
-__all__ = ["fill", "head", "head_backward", "look_up", "look_up_backward", "parted", "put_last", "take_last", "turn"]
+__all__ = [
+    "fill",
+    "head",
+    "head_backward",
+    "look_up",
+    "look_up_backward",
+    "parted",
+    "put_last",
+    "put_max",
+    "put_mean",
+    "take_last",
+    "take_max",
+    "take_mean",
+    "turn",
+]
 
 
 @kernel(nogil=False)
@@ -86,6 +100,53 @@ def put_last(d_last: Array, lengths: Array, hidden: int, d_states: Array) -> Non
     for b in range(d_last.shape[0]):
         for j in range(d_last.shape[1]):
             d_states[lengths[b] - 1 if j < hidden else 0, b, j] += d_last[b, j]
+
+
+@kernel(nogil=False)
+def take_mean(states: Array, lengths: Array, mean: Array) -> None:
+    """The mean (B, H') over the real steps of states (T, B, H'), each row added up in the order of time."""
+    mean[:] = 0.0
+    for t in range(states.shape[0]):
+        for b in range(mean.shape[0]):
+            if t < lengths[b]:
+                for j in range(mean.shape[1]):
+                    mean[b, j] += states[t, b, j]
+    for b in range(mean.shape[0]):
+        for j in range(mean.shape[1]):
+            mean[b, j] /= lengths[b]
+
+
+@kernel(nogil=False)
+def put_mean(share: Array, lengths: Array, d_states: Array) -> None:
+    """Add every real step's share (B, H') of the gradient of the mean."""
+    for t in range(d_states.shape[0]):
+        for b in range(share.shape[0]):
+            if t < lengths[b]:
+                for j in range(share.shape[1]):
+                    d_states[t, b, j] += share[b, j]
+
+
+@kernel(nogil=False)
+def take_max(states: Array, lengths: Array, largest: Array, steps: Array) -> None:
+    """The maximum (B, H') over the real steps of states (T, B, H'), and the first step that attains it."""
+    largest[:] = states[0]
+    steps[:] = 0
+    for t in range(1, states.shape[0]):
+        for b in range(largest.shape[0]):
+            if t < lengths[b]:
+                for j in range(largest.shape[1]):
+                    value = states[t, b, j]
+                    if value > largest[b, j] or value != value:  # NaN is the largest, as in torch
+                        largest[b, j] = value
+                        steps[b, j] = t
+
+
+@kernel(nogil=False)
+def put_max(d_largest: Array, steps: Array, d_states: Array) -> None:
+    """Add the gradient of the maxima (B, H') at the steps that attain them."""
+    for b in range(d_largest.shape[0]):
+        for j in range(d_largest.shape[1]):
+            d_states[steps[b, j], b, j] += d_largest[b, j]
 
 
 @kernel(nogil=False)

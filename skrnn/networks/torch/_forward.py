@@ -83,9 +83,9 @@ def forward(
         memory, state = start_decoder(spec, cell, weights, run.states, run.last, run.ends)
         outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
     else:
-        read = run.states if spec.readout == "steps" else run.last
+        read = run.states if spec.readout == "steps" else _pooled(spec, run)
         if spec.readout == "decoder":
-            code = run.last[:, None].expand(-1, x.shape[1], -1)
+            code = read[:, None].expand(-1, x.shape[1], -1)
             read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]
         outputs = torch.nn.functional.linear(read, weights["head.weight"], weights["head.bias"])
     return Forward(run.states, run.last, run.lengths, outputs, attention, run.carried)
@@ -188,6 +188,26 @@ def _last_states(x: Tensor, ends: Tensor | None, hidden_size: int) -> Tensor:
     else:
         newest = torch.take_along_dim(x[:, :, :hidden_size], ends[:, None, None] - 1, dim=1)[:, 0]
     return torch.cat([newest, x[:, 0, hidden_size:]], dim=1) if x.shape[2] > hidden_size else newest
+
+
+def _pooled(spec: NetworkSpec, run: Encoded) -> Tensor:
+    """What the head reads of each sequence: its last states, their mean, their maximum, side by side; (B, P * H')."""
+    if spec.pooling == ("last",):
+        return run.last
+    states, count = run.states, run.states.shape[1]
+    padding = None if run.ends is None else (torch.arange(count, device=states.device) >= run.ends[:, None])[:, :, None]
+    parts = []
+    for name in spec.pooling:
+        if name == "last":
+            parts.append(run.last)
+        elif name == "mean":
+            real = states if padding is None else states.masked_fill(padding, 0.0)
+            parts.append(real.sum(dim=1) / (count if run.ends is None else run.ends[:, None]))
+        else:
+            seen = states.detach() if padding is None else states.detach().masked_fill(padding, -torch.inf)
+            first = seen.argmax(dim=1, keepdim=True)  # of several largest ones the first, as the kernels have it
+            parts.append(torch.take_along_dim(states, first, dim=1)[:, 0])
+    return torch.cat(parts, dim=1)
 
 
 def _project_segments(
