@@ -37,8 +37,8 @@ class WindowForecaster(BaseEstimator):
     ----------
     estimator : regressor, default=None
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags. A regressor with a single
-        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping
-        and a learning rate of 3e-3.
+        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping, a learning rate of 3e-3,
+        and segments of a season where the window is longer than that.
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
@@ -175,6 +175,8 @@ class WindowForecaster(BaseEstimator):
         self._validate_params()
         panel, estimator = read_panel(data), _template(self.estimator)
         setup = make_setup(self, panel, estimator)
+        if self.estimator is None and 1 < setup.season < setup.window:
+            estimator.set_params(segment=setup.season)
         model = _for_outputs(estimator, setup.horizon * setup.n_targets)
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)

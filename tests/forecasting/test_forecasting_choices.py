@@ -6,7 +6,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
-from skrnn import WindowForecaster
+from skrnn import RNNRegressor, WindowForecaster
+from skrnn.forecasting._choices import choose_window
 
 FREQUENCIES = {
     "h": 24, "30min": 48, "15min": 96, "6h": 4, "D": 7, "B": 5, "W-MON": 52, "MS": 12, "ME": 12, "2MS": 6, "QS": 4,
@@ -98,14 +99,26 @@ def test_windows_follow_from_season_horizon_and_rows(lengths, season, horizon):
     rng = np.random.default_rng(0)
     panel = pd.concat([pd.DataFrame({"y": rng.normal(size=n)}) for n in lengths], keys=range(len(lengths)))
     model = WindowForecaster(HistGradientBoostingRegressor(max_iter=1), horizon=horizon, season=season)
-    from skrnn.forecasting._choices import choose_window
-
     expected = WINDOWS[lengths, season, horizon]
     assert choose_window(lengths, season, horizon) == expected
     if sum(lengths) < 5000 and horizon == 1:
         model.fit(panel)
         assert (model.window_, model.season_) == (expected, season)
         assert len(model.forecast()) == len(lengths)
+
+
+def test_the_default_regressor_reads_a_season_in_a_step():
+    months = pd.Series(
+        np.sin(np.arange(90) * np.pi / 6), index=pd.period_range("2020-01", periods=90, freq="M"), name="v"
+    )
+    panel = pd.concat({"long": months.to_frame(), "short": months[:20].to_frame(), "new": months[:5].to_frame()})
+    short = WindowForecaster(horizon=2).fit(panel)
+    assert (short.window_, short.estimator_.segment) == (12, None)
+    model = WindowForecaster(window=24, horizon=2).fit(panel)
+    assert (model.window_, model.estimator_.segment) == (24, 12)
+    assert np.isfinite(model.forecast()).all(axis=None)
+    given = WindowForecaster(RNNRegressor(max_iter=1, random_state=0), window=24).fit(months)
+    assert given.estimator_.segment is None
 
 
 def test_what_is_given_is_taken():
