@@ -65,9 +65,9 @@ class WindowForecaster(BaseEstimator):
         What is subtracted from the targets in each window and added to its forecast.
     spread : {"std"} or None, default=None
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
-        distance from the level, at least a tenth of the series' mean absolute deviation (Kim et al., RevIN, ICLR 2022).
-        For series whose swings grow with them: a window ten times as large then has a forecast and an interval ten
-        times as large.
+        distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
+        deviation (Kim et al., RevIN, ICLR 2022). For series whose swings grow with them: a window ten times as large
+        then has a forecast and an interval ten times as large.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.

@@ -74,7 +74,7 @@ def electricity(folder: Path) -> None:
     net.set_params(early_stopping=False)
     models = {
         "ridge": WindowForecaster(RIDGE, **settings),
-        "ridge chosen window": WindowForecaster(RIDGE, horizon=24, calibration=0.2),
+        "ridge nothing set": WindowForecaster(RIDGE, horizon=24, calibration=0.2),
         "gru": WindowForecaster(net, **settings),
     }
     hourly("electricity", data, models, 0.9)
@@ -95,6 +95,7 @@ def bikes(folder: Path) -> None:
     ):
         models = {
             f"ridge{words}": WindowForecaster(RIDGE, **settings, **given),
+            f"ridge nothing set{words}": WindowForecaster(RIDGE, horizon=24, **given),
             f"gru{words}": WindowForecaster(daily_net(), **settings, **given),
         }
         hourly("bikes", data, models, None)
@@ -187,9 +188,15 @@ def etth1(folder: Path) -> None:
         newest = np.arange(n_train + n_rest - 1, n_train + 2 * n_rest - horizon)
         last = values[newest, None]
         day = values[newest[:, None] - 23 + np.arange(horizon) % 24]
-        for name, regressor in wanted({"ridge": RIDGE, "gru": net}).items():
+        parameters = {"horizon": horizon, "channel_independent": True}
+        models = {
+            "ridge": WindowForecaster(RIDGE, window=336, **parameters),
+            "ridge nothing set": WindowForecaster(RIDGE, **parameters),
+            "gru": WindowForecaster(net, window=336, **parameters),
+        }
+        for name, model in wanted(models).items():
             start = time.perf_counter()
-            model = WindowForecaster(regressor, window=336, horizon=horizon, channel_independent=True).fit(seen)
+            model.fit(seen)
             model.update(table[n_train : n_train + n_rest])
             forecasts = []
             for row in range(n_rest - horizon + 1):
