@@ -160,6 +160,15 @@ def test_intervals_are_stretched_with_the_forecast():
     np.testing.assert_allclose(model.forecast_interval(coverage=0.8), FACTOR * plain + CONSTANT, rtol=1e-9)
 
 
+def test_settled_errors_are_in_units_of_their_window():
+    v = series()
+    model = WindowForecaster(Ridge(), window=18, horizon=2, calibration=0.3, spread="std").fit(v[:150])
+    forecast, window = model.forecast().to_numpy(), v[132:150].to_numpy()
+    unit = np.sqrt(np.mean((window - window[-1]) ** 2))
+    settled = model.update(v[150:152]).calibration_errors_[-1, :, 0]
+    np.testing.assert_allclose(settled, np.abs(v[150:152].to_numpy() - forecast) / unit)
+
+
 def test_channels_have_spreads_of_their_own():
     v = series()
     frame = pd.DataFrame({"u": v, "w": 1e-3 * v - 5})
