@@ -90,7 +90,9 @@ def main() -> None:
     naive = pd.Series([*last_year, *last_year], index=truth.index)
     error, naive_error = (forecast - truth).abs().mean(), (naive - truth).abs().mean()
     inside = truth.between(interval["lower"], interval["upper"]).sum()
-    print(f"{truth.index[0]} to {truth.index[-1]}, MAE: network {error:.1f}, seasonal naive {naive_error:.1f}")
+    ridge_error = (forecast_two_years(make_forecaster(Ridge(0.1)), passengers)[0] - truth).abs().mean()
+    words = f"network {error:.1f}, Ridge {ridge_error:.1f}, seasonal naive {naive_error:.1f}"
+    print(f"{truth.index[0]} to {truth.index[-1]}, MAE: {words}")
     print(f"{inside} of {HELD_OUT} months lie inside their {COVERAGE:.0%} interval")
 
     table = backtest_table({"network": model, "Ridge": make_forecaster(Ridge(0.1))}, passengers)

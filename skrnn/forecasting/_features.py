@@ -13,10 +13,21 @@ from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._panel import History, Panel
 from skrnn.windowing import windows_of
 
-__all__ = ["CALENDAR", "Roles", "Samples", "feature_table", "newest_window", "samples", "stack", "take_level"]
+__all__ = [
+    "CALENDAR",
+    "Roles",
+    "Samples",
+    "WindowUnits",
+    "feature_table",
+    "newest_window",
+    "samples",
+    "stack",
+    "take_units",
+]
 
 
 _CHUNK_WINDOWS = 1024
+_SPREAD_FLOOR = 0.1  # of a window, in units of the series' scale: what follows a flat window stays within reach
 _DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
 
 # Attributes of pandas' indexes, the first value of each and how many there are.
@@ -60,6 +71,18 @@ class Samples:
     Y: Doubles
     kept: Integers
     ends: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class WindowUnits:
+    """What was taken off the targets of each window, and what they were then divided by; (n, n_targets) each."""
+
+    level: Doubles
+    spread: Doubles
+
+    def undo(self, outputs: Doubles) -> Doubles:
+        """Values (n, horizon, n_targets) in these units, in those of the series."""
+        return outputs * self.spread[:, None] + self.level[:, None]
 
 
 def feature_table(
@@ -114,22 +137,32 @@ def samples(
     return found
 
 
-def stack(parts: Sequence[Samples], shape: tuple[int, int], horizon: int, n_targets: int, level: str | None) -> Any:
-    """All kept windows X (n, *shape) and what follows them Y (n, horizon, n_targets), with the level (n, n_targets)
-    of each window subtracted from both; the only copy that is made of them.
+def stack(
+    parts: Sequence[Samples],
+    shape: tuple[int, int],
+    horizon: int,
+    n_targets: int,
+    kinds: tuple[str | None, str | None],
+) -> tuple[Doubles, Doubles, WindowUnits]:
+    """All kept windows X (n, *shape) and what follows them Y (n, horizon, n_targets), both in the units of each
+    window; ``kinds`` are those of `take_units`. The only copy that is made of them.
     """
     n = sum(len(part.kept) for part in parts)
     X, Y = np.empty((n, *shape)), np.empty((n, horizon, n_targets))
+    units = WindowUnits(np.empty((n, n_targets)), np.empty((n, n_targets)))
     begin = 0
     for part in parts:
         for first in range(0, len(part.kept), _CHUNK_WINDOWS):  # taking all at once would copy them twice
             kept = part.kept[first : first + _CHUNK_WINDOWS]
-            X[begin : begin + len(kept)], Y[begin : begin + len(kept)] = part.X[kept], part.Y[kept]
+            rows = slice(begin, begin + len(kept))
+            X[rows], Y[rows] = part.X[kept], part.Y[kept]
+            taken = take_units(X[rows], n_targets, *kinds)
+            units.level[rows], units.spread[rows] = taken.level, taken.spread
             begin += len(kept)
-    taken = take_level(X, n_targets, level)
-    Y -= taken[:, None]
+    Y -= units.level[:, None]
+    Y /= units.spread[:, None]
     np.round(Y, _DECIMALS, out=Y)
-    return X, Y, taken
+    return X, Y, units
 
 
 def newest_window(table: Doubles, run: slice, window: int) -> Doubles:
@@ -140,23 +173,31 @@ def newest_window(table: Doubles, run: slice, window: int) -> Doubles:
     return X
 
 
-def take_level(X: Doubles, n_targets: int, level: str | None) -> Doubles:
-    """Subtract the level of each target from its column of the windows, in place; return the levels (n, n_targets).
+def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None) -> WindowUnits:
+    """Subtract the level of each target from its column of the windows and divide by its spread, in place.
 
-    The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None).
+    The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None). The spread is the root
+    mean square of what is left ("std"), bounded from below, or 1 (None).
     """
-    if level is None:
-        return np.zeros((len(X), n_targets))
     targets = X[:, :, :n_targets]
     known = ~np.isnan(targets)
+    count = np.maximum(known.sum(axis=1), 1)
     if level == "last":
         newest = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
         taken = np.take_along_axis(targets, newest[:, None], axis=1)[:, 0]
+    elif level == "mean":
+        taken = np.where(known, targets, 0.0).sum(axis=1) / count
     else:
-        taken = np.where(known, targets, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    taken = np.where(known.any(axis=1), taken, 0.0)
+        taken = np.zeros((len(X), n_targets))
+    some = known.any(axis=1)
+    taken = np.where(some, taken, 0.0)
     targets -= taken[:, None]
-    return taken
+    width = np.ones_like(taken)
+    if spread == "std":
+        square = (np.where(known, targets, 0.0) ** 2).sum(axis=1) / count
+        width = np.where(some, np.maximum(np.sqrt(square), _SPREAD_FLOOR), 1.0)
+        targets /= width[:, None]
+    return WindowUnits(taken, width)
 
 
 def _no_missing(rows: Doubles, width: int, count: int) -> Flags:

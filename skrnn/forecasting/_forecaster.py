@@ -37,10 +37,12 @@ class WindowForecaster(BaseEstimator):
     ----------
     estimator : regressor, default=None
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags. A regressor with a single
-        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping
-        and a learning rate of 3e-3.
-    window : int, default=24
+        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping, a learning rate of 3e-3,
+        and segments of a season where the window is longer than that.
+    window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
+        None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
+        series as much as leaves windows to learn from.
     horizon : int, default=1
         Steps that the model forecasts at once; at least 1. `forecast` goes on from its own forecasts for more.
     strategy : {"direct", "recursive"}, default="direct"
@@ -51,14 +53,21 @@ class WindowForecaster(BaseEstimator):
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
     calendar : list of str, default=None
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
-        "month", "quarter".
+        "month", "quarter". None: none of them.
     transform : str or list of str, default=None
         Transformations of the targets, in order, inverted in the forecast: "log", "log1p", "sqrt", "difference",
         "seasonal_difference".
     season : int, default=None
-        Steps in a cycle, for "seasonal_difference".
+        Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
+        quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
+        to a third of the series, at which the differences of its values are most alike; 1 if they are nowhere.
     level : {"last", "mean"} or None, default="last"
         What is subtracted from the targets in each window and added to its forecast.
+    spread : {"std"} or None, default=None
+        What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
+        distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
+        deviation (Kim et al., RevIN, ICLR 2022). For series whose swings grow with them: a window ten times as large
+        then has a forecast and an interval ten times as large.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.
@@ -72,11 +81,15 @@ class WindowForecaster(BaseEstimator):
         The fitted clone.
     roles_ : Roles
         The columns in their roles.
+    season_, window_ : int
+        The season and the window, given or chosen.
+    calendar_ : tuple of str
+        The attributes of the index that the model sees.
     n_samples_ : int
         Windows that the model learnt from.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
-        Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation; differences
-        are undone before they are measured, logarithms and roots are not.
+        Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
+        the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
 
     Examples
     --------
@@ -92,13 +105,14 @@ class WindowForecaster(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
-        "window": [integers(1)],
+        "window": [integers(1), None],
         "horizon": [integers(1)],
         "strategy": [Options({"direct", "recursive"})],
         **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
         **dict.fromkeys(("calendar", "transform"), "no_validation"),  # checked item by item
         "season": [integers(1), None],
         "level": [Options({"last", "mean"}), None],
+        "spread": [Options({"std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
     }
@@ -107,7 +121,7 @@ class WindowForecaster(BaseEstimator):
         self,
         estimator: Any = None,
         *,
-        window: int = 24,
+        window: int | None = None,
         horizon: int = 1,
         strategy: str = "direct",
         target: Any = None,
@@ -118,6 +132,7 @@ class WindowForecaster(BaseEstimator):
         transform: str | Sequence[str] | None = None,
         season: int | None = None,
         level: str | None = "last",
+        spread: str | None = None,
         calibration: float | None = None,
         channel_independent: bool = False,
     ):
@@ -133,6 +148,7 @@ class WindowForecaster(BaseEstimator):
         self.transform = transform
         self.season = season
         self.level = level
+        self.spread = spread
         self.calibration = calibration
         self.channel_independent = channel_independent
 
@@ -158,7 +174,9 @@ class WindowForecaster(BaseEstimator):
         """
         self._validate_params()
         panel, estimator = read_panel(data), _template(self.estimator)
-        setup = make_setup(self, panel.columns, estimator)
+        setup = make_setup(self, panel, estimator)
+        if self.estimator is None and 1 < setup.season < setup.window:
+            estimator.set_params(segment=setup.season)
         model = _for_outputs(estimator, setup.horizon * setup.n_targets)
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
@@ -270,8 +288,8 @@ class WindowForecaster(BaseEstimator):
             raise ValueError(f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={steps}.")
         views, edges = [view.tail() for view in self._views(self._panel)], []
         levels = next_outputs(self.estimator_, setup, views, self._known(views, steps, future))
-        for view, middle in zip(views, levels, strict=True):
-            half = width * view.statistics[1]
+        for view, (middle, scale) in zip(views, levels, strict=True):
+            half = width * scale
             edges.append(np.stack([view.units(edge)[:steps] for edge in (middle, middle - half, middle + half)]))
         parts = [part.transpose(1, 2, 0).reshape(steps, -1) for part in setup.columns(edges)]
         names = ["forecast", "lower", "upper"]
@@ -310,7 +328,7 @@ class WindowForecaster(BaseEstimator):
         ]
         older = replace(self._panel, histories=[history for history in before if len(history.times)])
         begins = {history.key: len(history.times) - 1 for history in older.histories}
-        views = self._views(extend(older, new), n_rows=self.window)
+        views = self._views(extend(older, new), n_rows=self._setup.window)
         found = [
             evaluate(self.estimator_, view.rows(begins.get(key, 0)))
             for view, key in zip(views, self._wide_keys(views), strict=True)
@@ -320,7 +338,8 @@ class WindowForecaster(BaseEstimator):
         )
         if not len(truths):
             raise ValueError(
-                f"No row of the data has window={self.window} rows up to it and horizon={self._setup.horizon} after it."
+                f"No row of the data has window={self._setup.window} rows up to it and "
+                f"horizon={self._setup.horizon} after it."
             )
         return float(r2_score(self._setup.flat(truths), self._setup.flat(forecasts)))
 
@@ -329,6 +348,24 @@ class WindowForecaster(BaseEstimator):
         """The columns in their roles: ``target``, ``past``, ``future``, ``static``, ``calendar``."""
         check_is_fitted(self, "estimator_")
         return replace(self._setup.roles, target=tuple(self._targets))
+
+    @property
+    def season_(self) -> int:
+        """Steps in a cycle, given or found."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.season
+
+    @property
+    def window_(self) -> int:
+        """Steps of the past that the model sees, given or chosen."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.window
+
+    @property
+    def calendar_(self) -> tuple[str, ...]:
+        """The attributes of the index that the model sees."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.roles.calendar
 
     def among(self, series: Sequence[Any]) -> WindowForecaster:
         """The same forecaster for some of the series of a panel, without learning again.

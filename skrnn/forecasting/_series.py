@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles, Integers, Longs
-from skrnn.forecasting._features import Samples, feature_table, newest_window, samples, stack, take_level
+from skrnn.forecasting._features import (
+    Samples,
+    WindowUnits,
+    feature_table,
+    newest_window,
+    samples,
+    stack,
+    take_units,
+)
 from skrnn.forecasting._panel import History, Panel
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._transform import apply, invert, leading_pointwise, total_lag
@@ -76,7 +84,7 @@ class SeriesView:
         return len(rows) == width and not np.isnan(rows).any()
 
     def newest(self, known: Doubles | None) -> Doubles:
-        """The window that ends at the newest row, (window, n_features); its level is not subtracted yet."""
+        """The window that ends at the newest row, (window, n_features); not in units of its own yet."""
         setup = self.setup
         table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon, known)
         X = newest_window(table, self.history.runs()[-1], setup.window)
@@ -164,17 +172,19 @@ def series_views(
 class Evaluation:
     """Forecasts of a series from all its rows that have a window behind and a horizon ahead, beside the truth.
 
-    ``truths`` and ``forecasts`` are levels (n, horizon, k); ``positions`` (n,) are those of the rows.
+    ``truths`` and ``forecasts`` are levels (n, horizon, k); ``positions`` (n,) are those of the rows; ``scales`` (n, k)
+    the units in which errors are measured: the series' scale, times the spread of the window.
     """
 
     view: SeriesView
     truths: Doubles
     forecasts: Doubles
     positions: Longs
+    scales: Doubles
 
     def errors(self) -> Doubles:
-        """Absolute errors in units of the series' scale, (n, horizon, k)."""
-        return np.asarray(np.abs(self.truths - self.forecasts) / self.view.statistics[1])
+        """Absolute errors in these units, (n, horizon, k)."""
+        return np.asarray(np.abs(self.truths - self.forecasts) / self.scales[:, None])
 
 
 def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
@@ -187,22 +197,26 @@ def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
 def evaluate(model: Any, view: SeriesView) -> Evaluation:
     """Forecast from each window of a series."""
     parts = view.samples()
-    X, Y, level = _stacked(view.setup, parts)
+    X, Y, units = _stacked(view.setup, parts)
+    scales = view.statistics[1] * units.spread
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
-        return Evaluation(view, nothing, nothing, np.zeros(0, np.int64))
-    outputs = model.predict(view.setup.arrange(X)).reshape(Y.shape) + level[:, None]
+        return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
+    outputs = units.undo(model.predict(view.setup.arrange(X)).reshape(Y.shape))
     ends = np.concatenate([part.ends for part in parts])
-    return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), view.history.positions[ends])
+    return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), view.history.positions[ends], scales)
 
 
-def next_outputs(model: Any, setup: Setup, views: list[SeriesView], known: list[Doubles | None]) -> list[Doubles]:
-    """The next ``horizon`` levels of every series, (horizon, k) each."""
+def next_outputs(
+    model: Any, setup: Setup, views: list[SeriesView], known: list[Doubles | None]
+) -> list[tuple[Doubles, Doubles]]:
+    """The next ``horizon`` levels of every series (horizon, k), and the units (k,) in which errors are measured."""
     X = np.stack([view.newest(values) for view, values in zip(views, known, strict=True)])
-    taken = take_level(X, setup.n_targets, setup.level)
-    outputs = model.predict(setup.arrange(X)).reshape(len(X), setup.horizon, setup.n_targets) + taken[:, None]
+    units = take_units(X, setup.n_targets, setup.level, setup.spread)
+    outputs = units.undo(model.predict(setup.arrange(X)).reshape(len(X), setup.horizon, setup.n_targets))
     ends = [np.array([len(view.history.times) - 1]) for view in views]
-    return [view.levels(out[None], end)[0] for view, out, end in zip(views, outputs, ends, strict=True)]
+    levels = [view.levels(out[None], end)[0] for view, out, end in zip(views, outputs, ends, strict=True)]
+    return [(mine, view.statistics[1] * width) for mine, view, width in zip(levels, views, units.spread, strict=True)]
 
 
 def forecast(
@@ -212,7 +226,7 @@ def forecast(
     blocks: list[list[Doubles]] = [[] for _ in views]
     for _ in range(-(-steps // setup.horizon)):
         levels = next_outputs(model, setup, views, known)
-        for number, (view, mine) in enumerate(zip(views, levels, strict=True)):
+        for number, (view, (mine, _)) in enumerate(zip(views, levels, strict=True)):
             values, ahead = view.units(mine), known[number]
             blocks[number].append(values)
             views[number] = view.extended(values, ahead).tail()
@@ -220,10 +234,10 @@ def forecast(
     return [np.concatenate(parts)[:steps] for parts in blocks]
 
 
-def _stacked(setup: Setup, parts: list[Samples]) -> tuple[Doubles, Doubles, Doubles]:
+def _stacked(setup: Setup, parts: list[Samples]) -> tuple[Doubles, Doubles, WindowUnits]:
     n_features = parts[0].X.shape[2] if parts else 0
-    X, Y, level = stack(parts, (setup.window, n_features), setup.horizon, setup.n_targets, setup.level)
-    return X, Y, level
+    kinds = setup.level, setup.spread
+    return stack(parts, (setup.window, n_features), setup.horizon, setup.n_targets, kinds)
 
 
 def _centre_and_scale(values: Doubles) -> Doubles:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 from sklearn.utils import get_tags
 
 from skrnn._types import Doubles
+from skrnn.forecasting._choices import choose_window, find_season, stretch
 from skrnn.forecasting._features import CALENDAR, Roles
 from skrnn.forecasting._panel import Panel, by_channel
-from skrnn.forecasting._transform import TRANSFORMS
+from skrnn.forecasting._transform import TRANSFORMS, total_lag
 
 __all__ = ["Setup", "make_setup", "takes_missing", "takes_sequences"]
 
@@ -33,8 +33,9 @@ class Setup:
     window: int
     horizon: int
     level: str | None
+    spread: str | None
     transforms: tuple[str, ...]
-    season: int | None
+    season: int
     sequences: bool
     complete: bool
     channels: tuple[Any, ...]
@@ -61,29 +62,52 @@ class Setup:
         return Y.reshape(len(Y)) if Y[0].size == 1 else Y.reshape(len(Y), -1)
 
 
-def make_setup(forecaster: Any, columns: Sequence[Any], estimator: Any) -> Setup:
-    """Check the parameters of a forecaster against each other and the columns, and give every column a role."""
+def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
+    """Check the parameters of a forecaster against each other and the data, give every column a role, and choose the
+    season and the window if they are not given.
+    """
     transforms = _names(forecaster.transform)
     calendar = _names(forecaster.calendar)
     for parameter, given, allowed in (("transform", transforms, TRANSFORMS), ("calendar", calendar, tuple(CALENDAR))):
         unknown = [item for item in given if item not in allowed]
         if unknown:
             raise ValueError(f"{parameter}={unknown[0]!r} is not known; choose from {', '.join(allowed)}.")
-    if "seasonal_difference" in transforms and forecaster.season is None:
-        raise ValueError("transform='seasonal_difference' needs season, the number of steps in a cycle.")
-    roles = _find_roles(forecaster, list(columns), calendar)
-    horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
-    if (roles.future or roles.calendar) and forecaster.window < horizon:
+    roles = _find_roles(forecaster, list(panel.columns), calendar)
+    places = [panel.columns.index(column) for column in roles.target]
+    season = int(forecaster.season or find_season(panel, places))
+    if "seasonal_difference" in transforms and forecaster.season is None and season == 1:
         raise ValueError(
-            f"window={forecaster.window} is shorter than horizon={horizon}: the covariates and the calendar of the "
+            "transform='seasonal_difference' needs season, the number of steps in a cycle: neither the index nor the "
+            "values show one."
+        )
+    horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
+    channels = roles.target if forecaster.channel_independent else ()
+    complete = not takes_missing(estimator)
+    window = forecaster.window
+    if window is None:
+        groups = [[place] for place in places] if channels else [places]
+        rows = [stretch(history, columns, complete) for history in panel.histories for columns in groups]
+        lag = total_lag(transforms, season)
+        window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
+        window = max(window, horizon) if roles.future or roles.calendar else window
+    elif (roles.future or roles.calendar) and window < horizon:
+        raise ValueError(
+            f"window={window} is shorter than horizon={horizon}: the covariates and the calendar of the "
             "horizon are read step by step of the window. Widen window."
         )
-    channels = roles.target if forecaster.channel_independent else ()
     if channels:
         roles = replace(roles, target=(_CHANNEL,))
-    form = takes_sequences(estimator), not takes_missing(estimator)
     return Setup(
-        roles, int(forecaster.window), horizon, forecaster.level, transforms, forecaster.season, *form, channels
+        roles=roles,
+        window=int(window),
+        horizon=horizon,
+        level=forecaster.level,
+        spread=forecaster.spread,
+        transforms=transforms,
+        season=season,
+        sequences=takes_sequences(estimator),
+        complete=complete,
+        channels=channels,
     )
 
 

@@ -1,8 +1,10 @@
 """Forecast errors on public data, beside simple peers run in the same process.
 
-Run ``python tests/benchmarks/forecasting.py FOLDER [task …]``. FOLDER holds ``ETTh1.csv.gz`` (Zhou et al. 2021),
-``electricity_hourly.csv.gz`` (mean of 321 clients, Monash archive) and ``tourism_quarterly.npz`` (427 series, h = 8,
-Athanasopoulos et al. 2011), which are not part of this package; airline, sunspots and bikes are.
+Every network stands beside Ridge regression in the same forecaster, on the same windows, and beside repeating the last
+season or value. Run ``python tests/benchmarks/forecasting.py FOLDER [task …] [--models ridge]``. FOLDER holds
+``ETTh1.csv.gz`` (Zhou et al. 2021), ``electricity_hourly.csv.gz`` (mean of 321 clients, Monash archive) and
+``tourism_quarterly.npz`` (427 series, h = 8, Athanasopoulos et al. 2011), which are not part of this package; airline,
+sunspots and bikes are.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import RidgeCV
 from sklearn.metrics import root_mean_squared_error
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
@@ -25,12 +27,26 @@ from skrnn.datasets import load_airline_passengers, load_bike_sharing, load_suns
 
 STEPS = [1, 6, 12, 24]
 SEEDS = range(5)
+RIDGE = RidgeCV(np.logspace(-2, 4, 7))
+MODELS = {"ridge", "gru"}  # those to run
 
 
 def show(task: str, model: str, figures: dict[str, float], start: float) -> None:
     """One line of the result."""
     words = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
     print(f"{task:12} {model:22} {words} ({time.perf_counter() - start:.0f} s)", flush=True)
+
+
+def wanted(models: dict[str, Any]) -> dict[str, Any]:
+    """The models whose name begins with one of those to run."""
+    return {name: model for name, model in models.items() if name.split()[0] in MODELS}
+
+
+def seeds_of(model: WindowForecaster) -> list[WindowForecaster]:
+    """The forecaster with each of five seeds; as it is, where chance has no part in it."""
+    if "random_state" not in model.estimator.get_params():
+        return [model]
+    return [clone(model).set_params(estimator__random_state=seed) for seed in SEEDS]
 
 
 def daily_net(**parameters: Any) -> RNNRegressor:
@@ -41,7 +57,7 @@ def daily_net(**parameters: Any) -> RNNRegressor:
 
 def hourly(task: str, data: Any, models: dict[str, WindowForecaster], coverage: float | None) -> None:
     """Mean MAE of four horizons over all cutoffs of the last 20 %."""
-    for name, model in models.items():
+    for name, model in wanted(models).items():
         start = time.perf_counter()
         result = backtest(model, data, initial=int(0.8 * len(data)), season=24, coverage=coverage)
         scores = result.scores("step").loc[STEPS]
@@ -53,11 +69,15 @@ def hourly(task: str, data: Any, models: dict[str, WindowForecaster], coverage: 
 def electricity(folder: Path) -> None:
     """Hourly load, without covariates, 90 % intervals."""
     data = pd.read_csv(folder / "electricity_hourly.csv.gz", parse_dates=["ts"]).set_index("ts")["y"]
-    settings = {"window": 168, "horizon": 24, "calibration": 0.2}
-    hourly("electricity", data, {"ridge": WindowForecaster(Ridge(), **settings)}, 0.9)
+    settings = {"window": 336, "horizon": 24, "calibration": 0.2}
     net = daily_net(learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=15, loss="absolute_error")
     net.set_params(early_stopping=False)
-    hourly("electricity", data, {"gru": WindowForecaster(net, **{**settings, "window": 336})}, 0.9)
+    models = {
+        "ridge": WindowForecaster(RIDGE, **settings),
+        "ridge nothing set": WindowForecaster(RIDGE, horizon=24, calibration=0.2),
+        "gru": WindowForecaster(net, **settings),
+    }
+    hourly("electricity", data, models, 0.9)
 
 
 def bikes(folder: Path) -> None:
@@ -67,46 +87,63 @@ def bikes(folder: Path) -> None:
     frame = bunch.frame[[*weather, "count"]].astype(float).asfreq("h")  # 165 hours are missing
     frame[weather] = frame[weather].ffill()
     frame["count"] = frame["count"].interpolate()
-    settings = {"window": 168, "horizon": 24, "level": "mean", "calendar": ["hour", "day_of_week", "day_of_year"]}
-    root = {**settings, "transform": "sqrt"}
-    hourly("bikes", frame, {"ridge": WindowForecaster(Ridge(), target="count", future=weather, **settings)}, None)
-    hourly("bikes", frame, {"gru": WindowForecaster(daily_net(), target="count", future=weather, **root)}, None)
-    hourly("bikes", frame["count"], {"gru without weather": WindowForecaster(daily_net(), **root)}, None)
+    calendar = ["hour", "day_of_week", "day_of_year"]
+    settings = {"window": 168, "horizon": 24, "level": "mean", "calendar": calendar, "transform": "sqrt"}
+    for words, data, given in (
+        ("", frame, {"target": "count", "future": weather}),
+        (" no weather", frame["count"], {}),
+    ):
+        models = {
+            f"ridge{words}": WindowForecaster(RIDGE, **settings, **given),
+            f"ridge nothing set{words}": WindowForecaster(RIDGE, horizon=24, **given),
+            f"gru{words}": WindowForecaster(daily_net(), **settings, **given),
+        }
+        hourly("bikes", data, models, None)
 
 
 def airline(folder: Path) -> None:
     """Monthly passengers, the last 24 and 36 months held out; two parameters set, median of five seeds."""
     passengers = load_airline_passengers(as_frame=True).series
+    settings = {"window": 24, "horizon": 12, "transform": "sqrt"}
+    models = {
+        "ridge": WindowForecaster(RIDGE, **settings),
+        "ridge nothing set": WindowForecaster(RIDGE, horizon=12),
+        "gru": WindowForecaster(default_net(), **settings),
+    }
     for held_out in (24, 36):
-        start, errors = time.perf_counter(), []
         train, test = passengers[:-held_out], passengers[-held_out:]
-        for seed in SEEDS:
-            model = WindowForecaster(default_net(seed), horizon=12, transform="sqrt").fit(train)
-            errors.append(float((model.forecast(held_out) - test).abs().mean()))
         naive = np.abs(np.resize(train[-12:], held_out) - test).mean()
-        figures = {"MAE": median(errors), "worst seed": max(errors), "seasonal naive": naive}
-        show(f"airline {held_out}", "gru", figures, start)
+        for name, model in wanted(models).items():
+            start = time.perf_counter()
+            fits = [seeded.fit(train) for seeded in seeds_of(model)]
+            errors = [float((fit.forecast(held_out) - test).abs().mean()) for fit in fits]
+            figures = {"MAE": median(errors), "worst seed": max(errors), "seasonal naive": naive}
+            show(f"airline {held_out}", name, figures, start)
 
 
-def default_net(seed: int) -> RNNRegressor:
-    """The regressor that a forecaster has by default, with another seed."""
-    default = WindowForecaster().fit(pd.Series(np.arange(50.0))).estimator_
-    return clone(default).set_params(random_state=seed)
+def default_net() -> RNNRegressor:
+    """The regressor that a forecaster has by default for months."""
+    months = pd.period_range("2000-01", periods=60, freq="M")
+    return clone(WindowForecaster().fit(pd.Series(np.arange(60.0), index=months)).estimator_)
 
 
 def sunspots(folder: Path) -> None:
     """Monthly numbers, one step ahead over the last 20 %; median of five seeds."""
     months = load_sunspots(as_frame=True).series
-    train, start, errors = months[: int(0.8 * len(months))], time.perf_counter(), []
-    test = months[len(train) :]
-    for seed in SEEDS:
-        net = RNNRegressor(segment=6, learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=40)
-        model = WindowForecaster(net.set_params(random_state=seed), window=60, transform="sqrt")
-        frame = backtest(model, months, initial=len(train)).frame
-        errors.append(root_mean_squared_error(frame["truth"], frame["forecast"]))
-    persistence = root_mean_squared_error(test, months.shift()[len(train) :])
-    figures = {"RMSE": median(errors), "worst seed": max(errors), "persistence": persistence}
-    show("sunspots", "gru", figures, start)
+    train = months[: int(0.8 * len(months))]
+    net = RNNRegressor(segment=6, learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=40)
+    models = {
+        "ridge": WindowForecaster(RIDGE, window=60, transform="sqrt"),
+        "ridge nothing set": WindowForecaster(RIDGE),
+        "gru": WindowForecaster(net, window=60, transform="sqrt"),
+    }
+    persistence = root_mean_squared_error(months[len(train) :], months.shift()[len(train) :])
+    for name, model in wanted(models).items():
+        start = time.perf_counter()
+        frames = [backtest(seeded, months, initial=len(train)).frame for seeded in seeds_of(model)]
+        errors = [root_mean_squared_error(frame["truth"], frame["forecast"]) for frame in frames]
+        figures = {"RMSE": median(errors), "worst seed": max(errors), "persistence": persistence}
+        show("sunspots", name, figures, start)
 
 
 def tourism(folder: Path) -> None:
@@ -122,14 +159,19 @@ def tourism(folder: Path) -> None:
         return float((np.abs(forecast - data["test"]).mean(axis=1) / scales).mean())
 
     naive = np.stack([np.tile(values[-4:], 2) for values in series])
-    start, errors = time.perf_counter(), []
-    for seed in SEEDS:
-        settings = {"learning_rate": 3e-3, "batch_size": 128, "early_stopping": True, "loss": "absolute_error"}
-        net = RNNRegressor(**settings, random_state=seed)
-        model = WindowForecaster(net, window=8, horizon=8, transform="log1p").fit(panel)
-        errors.append(mase(model.forecast(8)["y"].to_numpy().reshape(-1, 8)))
-    figures = {"MASE": median(errors), "worst seed": max(errors), "seasonal naive": mase(naive)}
-    show("tourism", "gru", figures, start)
+    parameters = {"learning_rate": 3e-3, "batch_size": 128, "early_stopping": True, "loss": "absolute_error"}
+    settings = {"window": 8, "horizon": 8, "transform": "log1p"}
+    models = {
+        "ridge": WindowForecaster(RIDGE, **settings),
+        "ridge nothing set": WindowForecaster(RIDGE, horizon=8),
+        "gru": WindowForecaster(RNNRegressor(**parameters), **settings),
+    }
+    for name, model in wanted(models).items():
+        start = time.perf_counter()
+        fits = [seeded.fit(panel) for seeded in seeds_of(model)]
+        errors = [mase(fit.forecast(8)["y"].to_numpy().reshape(-1, 8)) for fit in fits]
+        figures = {"MASE": median(errors), "worst seed": max(errors), "seasonal naive": mase(naive)}
+        show("tourism", name, figures, start)
 
 
 def etth1(folder: Path) -> None:
@@ -138,25 +180,33 @@ def etth1(folder: Path) -> None:
     n_train, n_rest = 8640, 2880
     table = (table - table[:n_train].mean()) / table[:n_train].std(ddof=0)
     seen, test = table[:n_train], table[n_train + n_rest : n_train + 2 * n_rest]
+    settings = {"learning_rate": 1e-3, "learning_rate_schedule": "cosine", "max_iter": 5, "batch_size": 256}
+    net = RNNRegressor(segment=24, hidden_size=128, random_state=0, **settings)
+    values = table.to_numpy()
     for horizon in (24, 96):
-        start = time.perf_counter()
-        settings = {"learning_rate": 1e-3, "learning_rate_schedule": "cosine", "max_iter": 5, "batch_size": 256}
-        net = RNNRegressor(segment=24, hidden_size=128, random_state=0, **settings)
-        model = WindowForecaster(net, window=336, horizon=horizon, channel_independent=True).fit(seen)
-        model.update(table[n_train : n_train + n_rest])
-        forecasts = []
-        for row in range(n_rest - horizon + 1):
-            forecasts.append(model.forecast().to_numpy())
-            model.update(test[row : row + 1])
         truth = np.lib.stride_tricks.sliding_window_view(test, horizon, axis=0).transpose(0, 2, 1)
-        last = table.to_numpy()[n_train + n_rest - 1 : n_train + 2 * n_rest - horizon, None]
-        error = np.array(forecasts) - truth
-        figures = {
-            "MSE": np.mean(error**2),
-            "MAE": np.mean(np.abs(error)),
-            "last value MSE": np.mean((last - truth) ** 2),
+        newest = np.arange(n_train + n_rest - 1, n_train + 2 * n_rest - horizon)
+        last = values[newest, None]
+        day = values[newest[:, None] - 23 + np.arange(horizon) % 24]
+        parameters = {"horizon": horizon, "channel_independent": True}
+        models = {
+            "ridge": WindowForecaster(RIDGE, window=336, **parameters),
+            "ridge nothing set": WindowForecaster(RIDGE, **parameters),
+            "gru": WindowForecaster(net, window=336, **parameters),
         }
-        show(f"etth1 {horizon}", "gru", figures, start)
+        for name, model in wanted(models).items():
+            start = time.perf_counter()
+            model.fit(seen)
+            model.update(table[n_train : n_train + n_rest])
+            forecasts = []
+            for row in range(n_rest - horizon + 1):
+                forecasts.append(model.forecast().to_numpy())
+                model.update(test[row : row + 1])
+            figures = {}
+            for words, forecast in (("", np.array(forecasts)), ("last value ", last), ("yesterday ", day)):
+                error = forecast - truth
+                figures |= {f"{words}MSE": np.mean(error**2), f"{words}MAE": np.mean(np.abs(error))}
+            show(f"etth1 {horizon}", name, figures, start)
 
 
 TASKS = {task.__name__: task for task in (airline, sunspots, tourism, etth1, electricity, bikes)}
@@ -167,7 +217,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
+    parser.add_argument("--models", nargs="+", choices=sorted(MODELS), default=sorted(MODELS))
     arguments = parser.parse_args()
+    MODELS.intersection_update(arguments.models)
     for name in arguments.tasks:
         TASKS[name](arguments.folder)
 

@@ -249,7 +249,7 @@ BAD = {
     "nothing to forecast": ({"past": ["y", "x", "size", "z"]}, "No column is left"),
     "window": (
         {"window": 0},
-        r"'window' parameter of WindowForecaster must be an int in the range \[1, inf\)\. Got 0 instead",
+        r"'window' parameter of WindowForecaster must be an int in the range \[1, inf\) or None\. Got 0 inst",
     ),
     "window that is a bool": ({"window": True}, "'window' parameter of WindowForecaster .* Got True instead"),
     "horizon": ({"horizon": 1.0}, r"'horizon' parameter of WindowForecaster must be an int.* Got 1\.0 instead"),
@@ -257,7 +257,6 @@ BAD = {
     "level": ({"level": "first"}, "'level' parameter of WindowForecaster must be a str among .* Got 'first' instead"),
     "calendar": ({"calendar": ["moon"]}, "calendar='moon' is not known; choose from minute"),
     "transform": ({"transform": "boxcox"}, "transform='boxcox' is not known"),
-    "season": ({"transform": "seasonal_difference"}, "needs season"),
     "length of a season": ({"season": 0}, "'season' parameter of WindowForecaster must be an int"),
     "calibration": (
         {"calibration": 1.5},
@@ -268,6 +267,13 @@ BAD = {
     "short series": ({"window": 50}, "Series 'a' has 40 rows; window=50 and horizon=1 need at least 51"),
     "negative": ({"transform": "log"}, "transform='log' needs values above 0"),
 }
+
+
+def test_a_seasonal_difference_needs_a_season():
+    walk = pd.Series(np.random.default_rng(0).normal(size=90).cumsum())
+    with pytest.raises(ValueError, match="needs season, the number of steps in a cycle: neither the index nor the val"):
+        WindowForecaster(Ridge(), transform="seasonal_difference").fit(walk)
+    assert WindowForecaster(Ridge(), transform="seasonal_difference").fit(series()).season_ == 12
 
 
 @pytest.mark.parametrize("case", BAD)
