@@ -37,8 +37,9 @@ class WindowForecaster(BaseEstimator):
     ----------
     estimator : regressor, default=None
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags. A regressor with a single
-        output is fitted once per step. None: `RNNRegressor` with 64 units, early stopping, a learning rate of 3e-3,
-        and segments of a season where the window is longer than that.
+        output is fitted once per step. None: `RNNRegressor` with 64 units that starts from a linear model and learns
+        by absolute errors what that leaves, early stopping, a learning rate of 3e-3, and segments of a season where the
+        window is longer than that.
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
@@ -450,7 +451,13 @@ def _template(estimator: Any) -> Any:
         return clone(estimator)
     from skrnn.estimators import RNNRegressor
 
-    return RNNRegressor(hidden_size=64, learning_rate=3e-3, early_stopping=True, random_state=0)
+    training: dict[str, Any] = {
+        "init": "linear",
+        "loss": "absolute_error",
+        "learning_rate": 3e-3,
+        "early_stopping": True,
+    }
+    return RNNRegressor(hidden_size=64, random_state=0, **training)
 
 
 def _for_outputs(estimator: Any, n_outputs: int) -> Any:

@@ -188,9 +188,18 @@ class Evaluation:
 
 
 def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
-    """Fit a regressor on all windows of all series; the fitted one and the number of windows."""
-    parts = [part for view in views for part in view.samples()]
-    X, Y, _ = _stacked(setup, parts)
+    """Fit a regressor on all windows of all series; the fitted one and the number of windows.
+
+    The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
+    last rows then does so on all series.
+    """
+    parts = [view.samples() for view in views]
+    X, Y, _ = _stacked(setup, [part for samples in parts for part in samples])
+    counts = [sum(len(part.kept) for part in samples) for samples in parts]
+    if sum(count > 0 for count in counts) > 1:
+        place = np.concatenate([np.arange(1, count + 1) / max(count, 1) for count in counts])
+        turns = np.argsort(place, kind="stable")
+        X, Y = X[turns], Y[turns]
     return (model.fit(setup.arrange(X), setup.flat(Y)) if len(X) else model), len(X)
 
 

@@ -50,6 +50,7 @@ OWN = {
         "target_feature": ["a", 1.5],
         "return_sequences": ["yes", 2],
         "pooling": POOLINGS,
+        "init": ["ridge", 1, True, "auto"],
     },
     "classifier": {
         "class_weight": ["other", 3],

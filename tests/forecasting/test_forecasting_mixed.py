@@ -226,3 +226,23 @@ def test_seasons_are_counted_in_time():
     hole = missing["time"].isin(SINE.index[102:107])
     assert missing["seasonal_naive"][hole].isna().all()
     assert not missing["seasonal_naive"][~hole].isna().any()
+
+
+class RowKeeper(Ridge):
+    """A ridge regression that keeps the rows of its fit in their order."""
+
+    def fit(self, X, y):
+        self.rows_ = np.asarray(y)[:, 0] if np.ndim(y) > 1 else np.asarray(y)
+        return super().fit(X, y)
+
+
+def test_the_last_rows_are_the_newest_of_every_series():
+    """A regressor that validates on its last tenth does so on the newest tenth of each series, long or short."""
+    long, short = np.arange(100.0), 1000.0 + np.arange(30.0)
+    panel = pd.concat([pd.DataFrame({"y": long}), pd.DataFrame({"y": short})], keys=["a", "b"], names=["id", "t"])
+    model = WindowForecaster(RowKeeper(), window=4, horizon=1, level=None).fit(panel)
+    rows = np.sort(model.estimator_.rows_.ravel()[-12:])
+    assert len(model.estimator_.rows_) == 96 + 26
+    newest = [(values - values.mean()) / np.abs(values - values.mean()).mean() for values in (long, short)]
+    expected = np.sort(np.concatenate([newest[0][-9:], newest[1][-3:]]))
+    np.testing.assert_allclose(rows, expected, atol=1e-6)
