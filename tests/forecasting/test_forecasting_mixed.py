@@ -82,7 +82,7 @@ def test_logarithms_share_a_scale_and_other_series_have_their_own():
     for transform, ratio in (("log", 3.0), (None, None)):
         model = WindowForecaster(recorder(), window=4, level=None, transform=transform).fit(frame)
         table = model.estimator_.fits[-1]
-        first, second = np.abs(table[:56]).mean(), np.abs(table[56:]).mean()
+        first, second = np.abs(table[0::2]).mean(), np.abs(table[1::2]).mean()  # the series take turns
         assert second / first == pytest.approx(ratio or 1.0, rel=0.1)
 
 
