@@ -81,7 +81,8 @@ def main() -> None:
     mpl.use("Agg")
 
     passengers = load_airline_passengers(as_frame=True).series
-    network = RNNRegressor(segment=12, learning_rate=3e-3, early_stopping=True, random_state=0)
+    training = {"init": "linear", "loss": "absolute_error", "learning_rate": 3e-3, "early_stopping": True}
+    network = RNNRegressor(segment=12, random_state=0, **training)
     model = make_forecaster(network)
 
     forecast, interval = forecast_two_years(model, passengers)
