@@ -28,8 +28,8 @@ class Stream:
         Steps seen so far.
     state : dict
         Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
-        "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun". Assign it
-        to go back to it.
+        "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun"; with
+        ``init="linear"`` also "newest", the scaled steps that the linear model reads. Assign it to go back to it.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class Stream:
         self.n_steps += 1
         if missing is not None and missing.all():
             self._n_pending += 1
-            return self._finish(self._network.outputs() if self._begun else self._nothing())
+            return self._finish(self._with_linear(self._network.outputs()) if self._begun else self._nothing())
         if (
             self._begun
         ):  # steps without a value between two real ones are missing; in front of the first they are padding
@@ -129,15 +129,22 @@ class Stream:
         ------
         None
         """
-        self._network.states[:] = 0.0
+        self._clear()
         self.n_steps, self._n_pending, self._begun = 0, 0, False
         return self
+
+    def _clear(self) -> None:
+        """What the steps have left in the network and in front of the linear model."""
+        self._network.states[:] = 0.0
+        if self._newest is not None:
+            self._newest[:] = 0.0
 
     @property
     def state(self) -> dict[str, Any]:
         states = self._network.states
         counts = {"n_steps": self.n_steps, "n_pending": self._n_pending, "begun": self._begun}
-        return {"h": states[:, 0].copy(), "c": states[:, 1].copy(), **counts}
+        newest = {} if self._newest is None else {"newest": self._newest.copy()}
+        return {"h": states[:, 0].copy(), "c": states[:, 1].copy(), **newest, **counts}
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
@@ -147,6 +154,13 @@ class Stream:
             raise ValueError(
                 f"State does not fit: h and c have shapes {h.shape} and {c.shape}, the network needs {expected}."
             )
+        if self._newest is not None:
+            newest = np.array(state["newest"], dtype=np.float64)
+            if newest.shape != self._newest.shape:
+                raise ValueError(
+                    f"State does not fit: newest has shape {newest.shape}, the linear model needs {self._newest.shape}."
+                )
+            self._newest = newest
         self._network.states[:, 0], self._network.states[:, 1] = h, c
         self.n_steps, self._n_pending = int(state["n_steps"]), int(state["n_pending"])
         self._begun = bool(state["begun"])
@@ -163,20 +177,24 @@ class Stream:
             row[values.size :] = missing[self._indicators]
         if self._newest is not None:
             self._newest = np.concatenate([self._newest[1:], self._x[0]])
-        return self._network.step(self._x)
+        return self._with_linear(self._network.step(self._x))
+
+    def _with_linear(self, outputs: Doubles) -> Doubles:
+        """Outputs (1, K) of the network, plus what the linear model says of the newest steps if there is one."""
+        linear, newest = self._fitted.linear, self._newest
+        if linear is None or newest is None:
+            return outputs
+        return outputs + self._fitted.task.offsets(linear.of(newest.reshape(1, -1)), outputs.shape[1])
 
     def _nothing(self) -> Doubles:
         """Outputs (1, K) for a sequence without any value: one missing step, which is not kept."""
         outputs = self._advance(np.full(self._mean.size, np.nan), np.ones(self._mean.size, dtype=bool))
-        self._network.states[:] = 0.0
+        self._clear()
         return outputs
 
     def _finish(self, outputs: Doubles) -> Any:
         if self.method == "transform":
             return self._network.states[-1, 0].copy()
-        linear, newest = self._fitted.linear, self._newest
-        if linear is not None and newest is not None:
-            outputs = outputs + self._fitted.task.offsets(linear.of(newest.reshape(1, -1)), outputs.shape[1])
         return self._fitted.task.answer(self.method, outputs, self._context)[0]
 
 

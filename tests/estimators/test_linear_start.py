@@ -107,6 +107,28 @@ def test_streams_follow_it(options, engine):
     assert np.array_equal(again.step(0.3), stream.step(0.3))
 
 
+def test_a_stream_forgets_keeps_and_restores_what_the_linear_model_reads():
+    stream = model().fit(RAGGED, Y).stream()
+    first = [stream.step(value) for value in X[0]]
+    kept = stream.state
+    after = [stream.step(value) for value in X[1]]
+    assert [stream.reset().step(X[0, 0]), *(stream.step(value) for value in X[0, 1:])] == first
+    assert not np.array_equal([stream.step(value) for value in X[2]], after), "the control: other steps, other answers"
+    stream.state = kept
+    assert [stream.step(value) for value in X[1]] == after
+    with pytest.raises(ValueError, match="State does not fit: newest has shape"):
+        stream.state = {**kept, "newest": np.zeros((1, 5))}
+
+
+def test_a_stream_reads_steps_without_a_value_as_predict_does():
+    holes = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
+    fitted = model().fit([row[:, None] for row in holes], Y)
+    row = np.array([np.nan, np.nan, 0.4, np.nan, -0.3, 0.2, np.nan])
+    stream = fitted.stream()
+    for t, step in enumerate(row, start=1):
+        np.testing.assert_allclose(stream.step(step), fitted.predict([row[:t, None]])[0], rtol=1e-9, atol=1e-9)
+
+
 def test_a_weight_is_that_many_rows_in_any_order():
     weights = RNG.integers(0, 4, size=60)
     rows = np.random.default_rng(1).permutation(np.repeat(np.arange(60), weights))
