@@ -71,7 +71,7 @@ def train(
         for epoch in range(config.max_iter):
             if observer is not None:
                 observer.epoch_begins()
-            curve.append(_run_epoch(learner, data, config, rng, epoch, watch.rate))
+            curve.append(_run_finite_epoch(learner, data, config, rng, epoch, watch))
             if validation is not None and validation_curve is not None:
                 validation_curve.append(_mean_loss(learner, validation, config))
             decision = watch.look((validation_curve or curve)[-1], learner)
@@ -100,6 +100,19 @@ def _make_learner(
     from skrnn.training._torch_learner import TorchLearner
 
     return TorchLearner(spec, objective, start, config, rng)
+
+
+def _run_finite_epoch(
+    learner: Learner, data: TrainingSet, config: TrainingConfig, rng: np.random.Generator, epoch: int, watch: Watch
+) -> float:
+    """An epoch, which starts from the best weights again, with a smaller step, if a gradient was not finite."""
+    while True:
+        try:
+            return _run_epoch(learner, data, config, rng, epoch, watch.rate)
+        except DivergenceError:
+            if not watch.can_recover() or watch.best is None:
+                raise
+            learner.restart(watch.best)
 
 
 def _run_epoch(

@@ -22,12 +22,14 @@ class Watch:
     Training often ends in a spike: an update that was too long, after which the loss needs more epochs to come back
     than patience allows. So the best epoch's weights are kept, and a training without a validation part goes back to
     them with a smaller step before it gives up. (A validation loss that no longer falls shows overfitting, which a
-    smaller step does not mend; a schedule has steps of its own.)
+    smaller step does not mend; a schedule has steps of its own.) So does every training whose gradient explodes after
+    its first epoch, which happens to sequences of a thousand steps.
     """
 
     def __init__(self, config: TrainingConfig, *, validates: bool):
         self.config = config
         self.retreats = 0 if validates or config.learning_rate_schedule is not None else _RETREATS
+        self.recoveries = _RETREATS
         self.rate = config.learning_rate
         self.best_loss, self.reference = np.inf, np.inf
         self.without_improvement = 0
@@ -60,6 +62,14 @@ class Watch:
         self.rate *= _SMALLER
         self.without_improvement = 0
         return "go back"
+
+    def can_recover(self) -> bool:
+        """Whether a training that is no longer finite goes back to its best weights, with a smaller step."""
+        if self.recoveries == 0 or self.best is None:
+            return False
+        self.recoveries -= 1
+        self.rate *= _SMALLER
+        return True
 
     def still_falling(self) -> bool:
         """Whether the loss of a training that ran out of epochs was still going down."""
