@@ -29,7 +29,8 @@ class Stream:
     state : dict
         Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
         "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun"; with
-        ``init="linear"`` also "newest", the scaled steps that the linear model reads. Assign it to go back to it.
+        a linear start also "newest", the scaled steps that the linear model reads; with pooling "mean" and "max" of the
+        states so far, and their number "n_read". Assign it to go back to it.
 
     Examples
     --------
@@ -134,36 +135,37 @@ class Stream:
         return self
 
     def _clear(self) -> None:
-        """What the steps have left in the network and in front of the linear model."""
-        self._network.states[:] = 0.0
+        """Forget what the steps have left in the network and in front of the linear model."""
+        self._network.clear()
         if self._newest is not None:
             self._newest[:] = 0.0
 
+    def _arrays(self) -> dict[str, Doubles]:
+        """What a state holds of arrays, by name."""
+        states, newest = self._network.states, {} if self._newest is None else {"newest": self._newest}
+        return {"h": states[:, 0], "c": states[:, 1], **self._network.running, **newest}
+
     @property
     def state(self) -> dict[str, Any]:
-        states = self._network.states
-        counts = {"n_steps": self.n_steps, "n_pending": self._n_pending, "begun": self._begun}
-        newest = {} if self._newest is None else {"newest": self._newest.copy()}
-        return {"h": states[:, 0].copy(), "c": states[:, 1].copy(), **newest, **counts}
+        arrays = {name: value.copy() for name, value in self._arrays().items()}
+        n_read = {"n_read": self._network.n_steps} if self._network.running else {}
+        return {**arrays, **n_read, "n_steps": self.n_steps, "n_pending": self._n_pending, "begun": self._begun}
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        h, c = (np.asarray(state[name], dtype=np.float64) for name in ("h", "c"))
-        expected = self._network.states[:, 0].shape
-        if h.shape != expected or c.shape != expected:
-            raise ValueError(
-                f"State does not fit: h and c have shapes {h.shape} and {c.shape}, the network needs {expected}."
-            )
-        if self._newest is not None:
-            newest = np.array(state["newest"], dtype=np.float64)
-            if newest.shape != self._newest.shape:
+        own = self._arrays()
+        given = {name: np.asarray(state[name], dtype=np.float64) for name in own}
+        for name, value in given.items():
+            if value.shape != own[name].shape:
                 raise ValueError(
-                    f"State does not fit: newest has shape {newest.shape}, the linear model needs {self._newest.shape}."
+                    f"State does not fit: {name} has shape {value.shape}, the stream needs {own[name].shape}."
                 )
-            self._newest = newest
-        self._network.states[:, 0], self._network.states[:, 1] = h, c
-        self.n_steps, self._n_pending = int(state["n_steps"]), int(state["n_pending"])
-        self._begun = bool(state["begun"])
+        counts = int(state["n_steps"]), int(state["n_pending"]), bool(state["begun"])
+        if self._network.running:
+            self._network.n_steps = int(state["n_read"])
+        for name, value in given.items():
+            own[name][:] = value
+        self.n_steps, self._n_pending, self._begun = counts
 
     def _advance(self, values: Doubles, missing: Flags | None) -> Doubles:
         """Outputs (1, K) after a step with these values."""
@@ -176,7 +178,7 @@ class Stream:
             row[: values.size] = np.where(missing, self._missing, scaled)
             row[values.size :] = missing[self._indicators]
         if self._newest is not None:
-            self._newest = np.concatenate([self._newest[1:], self._x[0]])
+            self._newest[:-1], self._newest[-1] = self._newest[1:].copy(), row
         return self._with_linear(self._network.step(self._x))
 
     def _with_linear(self, outputs: Doubles) -> Doubles:
@@ -204,7 +206,6 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     reasons = [
         (not choices, *fitted.task.why_no_stream),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
-        (spec.pooling != ("last",), "pooling reads the states of all steps", "pooling='last'"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
         (
             scaling in ("last", "window"),

@@ -19,6 +19,16 @@ MAX_LAYERS = 1024
 POOLINGS = ("last", "mean", "max")
 
 
+class Projection(NamedTuple):
+    """A projection of segments: the name of its weights, which of its vector's features it gives, and which columns of
+    a widest segment it reads.
+    """
+
+    name: str
+    outputs: slice
+    columns: slice
+
+
 class Recurrence(NamedTuple):
     """One layer in one direction: what its weights' names begin and end with, and how many inputs it has per step."""
 
@@ -53,14 +63,17 @@ class NetworkSpec:
         A name in `skrnn.networks.cells.CELLS`, or a maker of torch modules.
     hidden_size, num_layers, bidirectional, dropout, nonlinearity
         As in `torch.nn.RNN`; dropout acts on the output of every layer.
-    segment, segment_stride : int or None
+    segment : int, tuple of int or None
+        Widths of the segments; several are projected side by side.
+    segment_stride : int or None
         Width and stride of the projection in front of the recurrence, in steps.
     readout : {"last", "steps", "decoder", "tokens"}
         What the head reads: the last state of each direction, the state of every step, the states of a decoder
         that sees nothing but the last state, or those of a decoder that writes tokens.
     pooling : tuple of {"last", "mean", "max"}
         With the readout "last": what stands for the states of a sequence where the head reads them, side by side. The
-        mean and the maximum are those over its steps (segments).
+        mean and the maximum are those over its steps (segments); with segments, the head also reads those of their
+        vectors, past the recurrence.
     """
 
     input_size: int
@@ -71,7 +84,7 @@ class NetworkSpec:
     nonlinearity: str = "tanh"
     bidirectional: bool = False
     dropout: float = 0.0
-    segment: int | None = None
+    segment: int | tuple[int, ...] | None = None
     segment_stride: int | None = None
     readout: Readout = "last"
     vocabulary: tuple[int, ...] = ()
@@ -89,6 +102,33 @@ class NetworkSpec:
     def state_size(self) -> int:
         """Features of a state of the last layer, all directions together."""
         return self.hidden_size * len(self.directions)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the segments, in steps."""
+        if self.segment is None:
+            return ()
+        return self.segment if isinstance(self.segment, tuple) else (self.segment,)
+
+    def segment_projections(self) -> list[Projection]:
+        """The projections of the segments of each width; their outputs stand side by side.
+
+        Each ends at the newest step of the widest segment. The first takes what the others leave of ``hidden_size``.
+        """
+        widths, end, projections = self.widths, 0, []
+        for i, width in enumerate(widths):
+            share = self.hidden_size // len(widths)
+            size = share if i else self.hidden_size - share * (len(widths) - 1)
+            name = "segment" if len(widths) == 1 else f"segment_{i}"
+            columns = slice((max(widths) - width) * self.step_size, max(widths) * self.step_size)
+            projections.append(Projection(name, slice(end, end + size), columns))
+            end += size
+        return projections
+
+    @property
+    def segment_pooling(self) -> tuple[str, ...]:
+        """What the head reads of the vectors of the segments."""
+        return () if self.segment is None else tuple(name for name in self.pooling if name != "last")
 
     @property
     def step_size(self) -> int:
@@ -122,13 +162,13 @@ class NetworkSpec:
         return [recurrence for layer in self.layers() for recurrence in layer] + self.decoder_layers()
 
     def segment_steps(self, lengths: Integers, n_timesteps: int) -> tuple[Integers, Integers]:
-        """The steps (B, S, segment) of each segment, ``n_timesteps`` where there is none, and the number of segments.
+        """The steps (B, S, W) of each (widest) segment, ``n_timesteps`` where there is none, and how many segments.
 
         The newest segment ends at the newest step; the oldest is completed in front (SegRNN, Lin et al. 2023, section
         3.2). Sequences have these lengths, and are padded to ``n_timesteps``.
         """
-        assert self.segment is not None
-        steps, counts = segment_positions(lengths, self.segment, self.segment_stride)
+        stride = min(self.widths) if self.segment_stride is None else self.segment_stride
+        steps, counts = segment_positions(lengths, max(self.widths), stride)
         return np.where(steps < 0, n_timesteps, steps), counts
 
     def plain(self) -> dict[str, Any]:
@@ -154,8 +194,11 @@ class NetworkSpec:
 def _check_sizes(values: dict[str, Any]) -> None:
     """Of a plain spec: what counts something."""
     sizes = [values[name] for name in ("input_size", "output_size", "hidden_size", "num_layers")]
-    sizes += [values[name] for name in ("segment", "segment_stride") if values[name] is not None]
+    widths = values["segment"] if isinstance(values["segment"], tuple) else (values["segment"],)
+    sizes += [size for size in (*widths, values["segment_stride"]) if size is not None]
     require(all(map(is_size, sizes)), "_spec has a size that is not a positive int")
+    require(0 < len(widths) <= values["hidden_size"], "_spec has more widths of segments than hidden features")
+    require(len(widths) == 1 or None not in widths, "_spec has a segment without a width")
     require(is_size(values["target_embedding_dim"], 0), "_spec['target_embedding_dim'] is not a size")
     vocabulary, width = values["vocabulary"], values["embedding_dim"]
     sizes = [width, *vocabulary] if isinstance(vocabulary, tuple) else [None]

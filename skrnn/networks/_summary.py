@@ -67,8 +67,9 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
     steps = "n_timesteps" if spec.segment is None else "n_segments"
     for i, name in enumerate(embedding_shapes(spec)):
         add(f"embedding.{i} (Embedding)", f"(n, n_timesteps, {spec.embedding_dim})", [name])
-    if spec.segment is not None:
-        add("segment (Linear, ReLU)", f"(n, n_segments, {spec.hidden_size})", ["segment.weight", "segment.bias"])
+    for name, outputs, _ in spec.segment_projections():
+        n_outputs = outputs.stop - outputs.start
+        add(f"{name} (Linear, ReLU)", f"(n, n_segments, {n_outputs})", [f"{name}.weight", f"{name}.bias"])
     if spec.readout == "tokens":
         add("decoder_embedding", f"(n, n_tokens, {spec.target_embedding_dim})", ["decoder_embedding.weight"])
         add("bridge (Linear, tanh)", f"(n, {spec.num_layers} * {spec.hidden_size})", ["bridge.weight", "bridge.bias"])
@@ -80,7 +81,9 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
         add("attention (Linear)", f"(n, {steps}, {spec.hidden_size})", ["attention.weight"])
         add("combine (Linear, tanh)", f"(n, n_tokens, {spec.hidden_size})", ["combine.weight", "combine.bias"])
     if spec.pooling != ("last",):
-        add(f"pooling ({', '.join(spec.pooling)})", f"(n, {len(spec.pooling) * spec.state_size})", [])
+        n_pooled = shapes["head.weight"][1]
+        of = " of states and segments" if spec.segment_pooling else ""
+        add(f"pooling ({', '.join(spec.pooling)}{of})", f"(n, {n_pooled})", [])
     axis = {"decoder": "n_timesteps", "tokens": "n_tokens"}.get(spec.readout, steps)
     head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {axis}, {spec.output_size})"
     add("head (Linear)", head_shape, ["head.weight", "head.bias"])

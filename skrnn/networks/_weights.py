@@ -58,15 +58,16 @@ def cell_weights(cell: Cell, weights: Mapping[str, Any], recurrence: Recurrence)
 def projections(spec: NetworkSpec) -> Matrices:
     """Linear maps around the recurrence: name of the module to (out, in)."""
     shapes: Matrices = {}
-    if spec.segment is not None:
-        shapes["segment"] = (spec.hidden_size, spec.segment * spec.step_size)
+    for name, outputs, inputs in spec.segment_projections():
+        shapes[name] = (outputs.stop - outputs.start, inputs.stop - inputs.start)
     if spec.readout == "tokens":
         shapes["bridge"] = (spec.num_layers * spec.hidden_size, spec.state_size)
         if spec.attention is not None:
             shapes["attention"] = (spec.hidden_size, spec.state_size)
             shapes["combine"] = (spec.hidden_size, spec.state_size + spec.hidden_size)
     own_state = spec.readout in ("decoder", "tokens")
-    n_read = spec.hidden_size if own_state else spec.state_size * len(spec.pooling)
+    n_pooled = spec.state_size * len(spec.pooling) + spec.hidden_size * len(spec.segment_pooling)
+    n_read = spec.hidden_size if own_state else n_pooled
     shapes["head"] = (spec.output_size, n_read)
     return shapes
 

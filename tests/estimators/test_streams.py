@@ -133,7 +133,7 @@ def test_state_is_kept_restored_and_pickled(cell):
     stream.state = pickle.loads(pickle.dumps(state))
     assert stream.n_steps == 5
     assert [stream.step(row) for row in X[0, 5:]] == expected
-    with pytest.raises(ValueError, match=r"State does not fit: h and c have shapes \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"State does not fit: h has shape \(2, 3\), the stream needs \(2, "):
         stream.state = {**state, "h": np.zeros((2, 3))}
 
 
@@ -151,8 +151,6 @@ def test_a_stream_keeps_its_weights_and_the_estimator_keeps_none_of_it():
 REFUSED = {
     "both ways": ({"bidirectional": True}, "cannot stream: bidirectional=True .* Fit with bidirectional=False"),
     "segments": ({"segment": 3}, "segments are cut from the newest step"),
-    "pooling": ({"pooling": "mean"}, "pooling reads the states of all steps. Fit with pooling='last'"),
-    "several poolings": ({"pooling": ("last", "max")}, "RNNRegressor cannot stream: pooling reads"),
     "last": ({"scaling": "last", "target_feature": 0}, "scaling='last' changes the inputs"),
     "window": ({"scaling": "window", "target_feature": 0}, "Fit with scaling='standard'"),
 }
@@ -191,3 +189,24 @@ def test_a_cell_without_kernels_is_refused_where_only_they_serve(monkeypatch):
         model.stream()
     with pytest.raises(InvalidParameterError, match="cell='mingru' has no compiled kernels"):
         RNNLanguageModel(**options).fit("abcabc")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", ["mean", "max", ("max", "last", "mean")], ids=str)
+def test_pooled_states_are_followed(cell, pooling):
+    """Missing steps, a state that is kept, and a fresh start included."""
+    model = fitted(cell=cell, pooling=pooling, num_layers=2)
+    rows = X[0].copy()
+    rows[3] = np.nan
+    stream = model.stream()
+    found = [stream.step(row) for row in rows]
+    expected = [model.predict(rows[None, : t + 1])[0] for t in range(len(rows))]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    stream.reset()
+    first = [stream.step(row) for row in rows[:4]]
+    state, twin = stream.state, pickle.loads(pickle.dumps(stream))
+    assert first == found[:4]
+    going_on = [stream.step(row) for row in rows[4:]]
+    assert going_on == found[4:] == [twin.step(row) for row in rows[4:]]
+    stream.state = state
+    assert [stream.step(row) for row in rows[4:]] == going_on

@@ -45,7 +45,8 @@ class CompiledNetwork:
             start += value.size
         self.tables = list(embedding_shapes(spec))
         self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
-        self.pooling = Pooling(spec)
+        self.pooling = Pooling(spec.pooling, spec.hidden_size, not spec.bidirectional)
+        self.segment_pooling = Pooling(spec.segment_pooling, spec.hidden_size, True)
         decoder = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
         self.decoder = decoder[0] if decoder else None
 
@@ -148,6 +149,8 @@ class CompiledNetwork:
         self.state_shape, readout = states.shape, self.spec.readout
         if readout != "steps":
             self.pooled = self.pooling.forward(states, self.lengths, self.even)
+            if self.segment_pooling.names:
+                self.pooled = np.concatenate([self.pooled, self._pool_segments()], axis=1)
         read = states
         if self.decoder is not None:
             self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
@@ -178,7 +181,14 @@ class CompiledNetwork:
         if self.decoder is not None:
             d_code = self.decoder.backward(d_read.reshape(self.n_timesteps, -1, d_read.shape[1]), self.block, True)
             d_read = d_code.sum(axis=0)
-        return self.pooling.backward(d_read)
+        n_states = len(self.pooling.names) * self.state_shape[2]
+        self.d_pooled_segments = np.ascontiguousarray(d_read[:, n_states:])
+        return self.pooling.backward(np.ascontiguousarray(d_read[:, :n_states]))
+
+    def _pool_segments(self) -> Singles:
+        """The mean and the maximum of the segments' vectors (B, P)."""
+        by_step = np.ascontiguousarray(self.projected.transpose(1, 0, 2))
+        return self.segment_pooling.forward(by_step, self.lengths, self.even)
 
     def _segments(self, inputs: Singles, lengths: Integers) -> tuple[Singles, Integers]:
         """One vector per segment of steps (B, S, H), and the number of segments."""
@@ -187,21 +197,30 @@ class CompiledNetwork:
         padded = np.concatenate([inputs, np.zeros((n_rows, 1, n_features), np.float32)], axis=1)
         self.places = (steps + (n_steps + 1) * np.arange(n_rows)[:, None, None]).ravel()
         self.segments = padded.reshape(-1, n_features)[self.places].reshape(n_rows * steps.shape[1], -1)
-        projected = np.empty((len(self.segments), self.spec.hidden_size), np.float32)
-        kernels.head(self.segments, self.weights["segment.weight"], self.weights["segment.bias"], projected)
+        parts = []
+        for name, outputs, columns in self.spec.segment_projections():
+            parts.append(np.empty((len(self.segments), outputs.stop - outputs.start), np.float32))
+            read = np.ascontiguousarray(self.segments[:, columns])
+            kernels.head(read, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], parts[-1])
+        projected = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         np.maximum(projected, 0, out=projected)
         self.projected = projected.reshape(n_rows, steps.shape[1], -1)
         return self.projected, counts
 
     def _segments_backward(self, d_source: Singles) -> Singles:
         """Gradients of the projection, from that of its outputs (S, B, H); of its inputs (B, T + 1, F), if wanted."""
+        if self.segment_pooling.names:
+            d_source = d_source + self.segment_pooling.backward(self.d_pooled_segments)
         gradient = np.ascontiguousarray(d_source.transpose(1, 0, 2) * (self.projected > 0))
         gradient = gradient.reshape(-1, gradient.shape[2])
-        np.dot(gradient.T, self.segments, out=self.gradients["segment.weight"])
-        np.sum(gradient, axis=0, out=self.gradients["segment.bias"])
+        for name, outputs, columns in self.spec.segment_projections():
+            np.dot(gradient[:, outputs].T, self.segments[:, columns], out=self.gradients[f"{name}.weight"])
+            np.sum(gradient[:, outputs], axis=0, out=self.gradients[f"{name}.bias"])
         if not self.tables:
             return d_source
         d_inputs = np.zeros((len(self.codes) * (self.n_timesteps + 1), self.spec.step_size), np.float32)
-        d_segments = gradient @ self.weights["segment.weight"]
+        d_segments = np.zeros_like(self.segments)
+        for name, outputs, columns in self.spec.segment_projections():
+            d_segments[:, columns] += gradient[:, outputs] @ self.weights[f"{name}.weight"]
         np.add.at(d_inputs, self.places, d_segments.reshape(-1, self.spec.step_size))
         return d_inputs.reshape(len(self.codes), self.n_timesteps + 1, -1)

@@ -1,21 +1,35 @@
-"""What the head reads of the states of a sequence, on the compiled kernels."""
+"""What the head reads of the states of a sequence, and of its segments, on the compiled kernels."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from skrnn._types import Array, Doubles, Integers, Singles
+from skrnn._types import Doubles, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 
-__all__ = ["Pooling", "pooled"]
+__all__ = ["PooledRun", "Pooling", "pooled"]
+
+
+class PooledRun(NamedTuple):
+    """What there is to pool: states (B, T, H'), last (B, H'), the vectors of segments (B, T, H), and steps (B,)."""
+
+    states: Doubles
+    last: Doubles
+    segments: Doubles | None
+    lengths: Integers
 
 
 class Pooling:
-    """The last states, the mean and the maximum of a mini-batch in training, as the network has them."""
+    """The last states, the mean and the maximum of a mini-batch in training; ``names`` in this order.
 
-    def __init__(self, spec: NetworkSpec):
-        self.names, self.hidden, self.one_way = spec.pooling, spec.hidden_size, not spec.bidirectional
+    ``hidden``: features of a direction; ``one_way``: there is one.
+    """
+
+    def __init__(self, names: tuple[str, ...], hidden: int, one_way: bool):
+        self.names, self.hidden, self.one_way = names, hidden, one_way
 
     def forward(self, states: Singles, lengths: Integers, even: bool) -> Singles:
         """What the head reads (B, P * H') of states (T, B, H'); ``even``: all of them are real."""
@@ -59,17 +73,21 @@ class Pooling:
             kernels.put_max(part, self.steps, d_states)
 
 
-def pooled(spec: NetworkSpec, states: Doubles, last: Doubles, lengths: Integers) -> Doubles:
-    """What the head reads (B, P * H') of states (B, T, H') in a prediction, each row by itself."""
+def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
+    """What the head reads in a prediction (B, P), each row by itself."""
     if spec.pooling == ("last",):
-        return last
-    by_step: Array = states.transpose(1, 0, 2)
-    parts = []
-    for name in spec.pooling:
-        part = last if name == "last" else np.empty_like(last)
-        if name == "mean":
-            kernels.take_mean(by_step, lengths, part)
-        elif name == "max":
-            kernels.take_max(by_step, lengths, part, np.empty(last.shape, np.intp))
-        parts.append(part)
+        return run.last
+    parts = [run.last if name == "last" else _over_time(name, run.states, run.lengths) for name in spec.pooling]
+    if run.segments is not None:
+        parts += [_over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
     return np.concatenate(parts, axis=1)
+
+
+def _over_time(name: str, values: Doubles, lengths: Integers) -> Doubles:
+    """The mean or the maximum (B, H) of values (B, T, H)."""
+    part, by_step = np.empty((len(values), values.shape[2])), values.transpose(1, 0, 2)
+    if name == "mean":
+        kernels.take_mean(by_step, lengths, part)
+    else:
+        kernels.take_max(by_step, lengths, part, np.empty(part.shape, np.intp))
+    return part

@@ -12,7 +12,7 @@ from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import cell_weights, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._layer import kernels_of
-from skrnn.networks.compiled._pooling import pooled
+from skrnn.networks.compiled._pooling import PooledRun, pooled
 
 __all__ = ["CompiledRun", "embed", "layer_weights"]
 
@@ -33,8 +33,10 @@ class CompiledRun:
         """Run on inputs (B, T, F)."""
         inputs = embed(spec, weights, inputs)
         x, n_timesteps = np.ascontiguousarray(inputs, np.float64), inputs.shape[1]
+        segments = None
         if spec.segment is not None:
             x, lengths = _project_segments(spec, weights, x, lengths)
+            segments = x
         lengths = np.ascontiguousarray(lengths)
         cell, last = spec.make_cell(), np.empty((len(x), 0))
         for layer in spec.layers():
@@ -42,7 +44,7 @@ class CompiledRun:
             outs, states = zip(*found, strict=True)
             x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
             last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-        read = x if spec.readout == "steps" else pooled(spec, x, last, lengths)
+        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, segments, lengths))
         for recurrence in spec.decoder_layers():
             code = np.repeat(last[:, None], n_timesteps, axis=1)
             read, _ = run_direction(cell, weights, recurrence, code, np.full(len(x), n_timesteps))
@@ -91,4 +93,5 @@ def _project_segments(
     steps, counts = spec.segment_steps(lengths, x.shape[1])  # (B, S, W)
     padded = np.concatenate([x, np.zeros((len(x), 1, x.shape[2]))], axis=1)
     segments = padded[np.arange(len(x))[:, None, None], steps].reshape(*steps.shape[:2], -1)
-    return np.maximum(linear(weights, "segment", segments), 0.0), counts
+    parts = [linear(weights, name, segments[:, :, columns]) for name, _, columns in spec.segment_projections()]
+    return np.maximum(np.concatenate(parts, axis=2), 0.0), counts

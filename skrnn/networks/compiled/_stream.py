@@ -20,7 +20,8 @@ class NetworkStream:
     """The weights of a unidirectional network as the kernels take them, and the state of each layer.
 
     ``states`` (num_layers, 2, H) are h and the memory c of every layer, where its cell has one; zero before the first
-    step. A network whose head reads the states of a decoder has no outputs (K = 0) before its last step is known.
+    step. ``running`` holds what else the head reads of the last layer's states: their "mean" and "max" so far (H,).
+    A network whose head reads the states of a decoder has no outputs (K = 0) before its last step is known.
     """
 
     def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
@@ -32,14 +33,24 @@ class NetworkStream:
         self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
         self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
         self._out = np.zeros((1, 1, spec.hidden_size))
+        self.running = {name: np.zeros(spec.hidden_size) for name in spec.pooling if name != "last"}
+        self.n_steps = 0
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        for kept in (self.states, *self.running.values()):
+            kept[:] = 0.0
+        self.n_steps = 0
 
     def step(self, x: Doubles) -> Doubles:
         """Outputs (1, K) after one more step, x (1, 1, F)."""
         self._advance(x, _ONE, self._out)
+        if self.running:
+            self._pool(self._out[0, 0])
         return self.outputs()
 
     def read(self, x: Doubles) -> Doubles:
-        """Outputs (T, K) after each of more steps, x (1, T, F)."""
+        """Outputs (T, K) after each of more steps, x (1, T, F), of a network that does not pool."""
         out = np.zeros((1, x.shape[1], self.spec.hidden_size))
         self._advance(x, np.full(1, x.shape[1]), out)
         outputs = np.repeat(self.bias[None], x.shape[1], axis=0)
@@ -48,9 +59,21 @@ class NetworkStream:
 
     def outputs(self) -> Doubles:
         """What the head makes of the present state, (1, K)."""
-        outputs = self.bias[None].copy()
-        add_product(self.states[-1, :1], self.head, outputs)
+        outputs, last = self.bias[None].copy(), self.states[-1, :1]
+        read = last
+        if self.running:
+            read = np.concatenate([self.running.get(name, last[0]) for name in self.spec.pooling])[None]
+        add_product(read, self.head, outputs)
         return outputs
+
+    def _pool(self, state: Doubles) -> None:
+        """Take one more state (H,) of the last layer into the mean and the maximum."""
+        self.n_steps += 1
+        if "mean" in self.running:
+            self.running["mean"] += (state - self.running["mean"]) / self.n_steps
+        if "max" in self.running:
+            longest = self.running["max"]
+            np.copyto(longest, state if self.n_steps == 1 else np.maximum(longest, state))
 
     def _advance(self, x: Doubles, lengths: Integers, out: Doubles) -> None:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""

@@ -14,6 +14,7 @@ from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import cell_weights, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
+from skrnn.networks.torch._pooling import pooled
 
 __all__ = ["Encoded", "Forward", "encode", "forward", "in_double", "take_states"]
 
@@ -24,12 +25,14 @@ DrawMask = Callable[[tuple[int, ...]], Tensor]
 class Encoded:
     """What the recurrent layers leave behind.
 
-    states (B, T', H') of every step (segment), last (B, H') of each sequence, their number of steps as NumPy and as
-    torch have it (ends None: no padding), and the state of each layer after the last step, padding included.
+    states (B, T', H') of every step (segment), last (B, H') of each sequence, the vectors (B, T', H) of the segments,
+    their number as NumPy and as torch have it (ends None: no padding), and the state of each layer after the last step,
+    padding included.
     """
 
     states: Tensor
     last: Tensor
+    segments: Tensor | None
     lengths: Integers
     ends: Tensor | None
     carried: list[Any]
@@ -83,7 +86,7 @@ def forward(
         memory, state = start_decoder(spec, cell, weights, run.states, run.last, run.ends)
         outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
     else:
-        read = run.states if spec.readout == "steps" else _pooled(spec, run)
+        read = run.states if spec.readout == "steps" else pooled(spec, run.states, run.last, run.segments, run.ends)
         if spec.readout == "decoder":
             code = read[:, None].expand(-1, x.shape[1], -1)
             read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]
@@ -107,8 +110,10 @@ def encode(
         x = _embed(spec, weights, x)
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))
+    segments = None
     if spec.segment is not None:
         x, lengths = _project_segments(spec, weights, x, lengths)
+        segments = x
     ends = None if (lengths == x.shape[1]).all() else torch.from_numpy(lengths).to(x.device)
     before, after = iter(carried or []), []
     for layer in spec.layers():
@@ -122,7 +127,7 @@ def encode(
         x = torch.cat(outs, dim=2) if len(outs) > 1 else outs[0]  # (B, T', H')
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))
-    return Encoded(x, _last_states(x, ends, spec.hidden_size), lengths, ends, after)
+    return Encoded(x, _last_states(x, ends, spec.hidden_size), segments, lengths, ends, after)
 
 
 def _embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> Tensor:
@@ -190,26 +195,6 @@ def _last_states(x: Tensor, ends: Tensor | None, hidden_size: int) -> Tensor:
     return torch.cat([newest, x[:, 0, hidden_size:]], dim=1) if x.shape[2] > hidden_size else newest
 
 
-def _pooled(spec: NetworkSpec, run: Encoded) -> Tensor:
-    """What the head reads of each sequence: its last states, their mean, their maximum, side by side; (B, P * H')."""
-    if spec.pooling == ("last",):
-        return run.last
-    states, count = run.states, run.states.shape[1]
-    padding = None if run.ends is None else (torch.arange(count, device=states.device) >= run.ends[:, None])[:, :, None]
-    parts = []
-    for name in spec.pooling:
-        if name == "last":
-            parts.append(run.last)
-        elif name == "mean":
-            real = states if padding is None else states.masked_fill(padding, 0.0)
-            parts.append(real.sum(dim=1) / (count if run.ends is None else run.ends[:, None]))
-        else:
-            seen = states.detach() if padding is None else states.detach().masked_fill(padding, -torch.inf)
-            first = seen.argmax(dim=1, keepdim=True)  # of several largest ones the first, as the kernels have it
-            parts.append(torch.take_along_dim(states, first, dim=1)[:, 0])
-    return torch.cat(parts, dim=1)
-
-
 def _project_segments(
     spec: NetworkSpec, weights: Mapping[str, Tensor], x: Tensor, lengths: Integers
 ) -> tuple[Tensor, Integers]:
@@ -219,5 +204,8 @@ def _project_segments(
     padded = torch.cat([x, x.new_zeros(batch, 1, x.shape[2])], dim=1)
     index = torch.from_numpy(steps.reshape(batch, -1, 1)).to(x.device)
     segments = torch.take_along_dim(padded, index, dim=1).reshape(batch, count, width * x.shape[2])
-    projected = torch.nn.functional.linear(segments, weights["segment.weight"], weights["segment.bias"])
-    return projected.relu(), n_segments
+    parts = [
+        torch.nn.functional.linear(segments[:, :, columns], weights[f"{name}.weight"], weights[f"{name}.bias"])
+        for name, _, columns in spec.segment_projections()
+    ]
+    return torch.cat(parts, dim=2).relu(), n_segments
