@@ -10,12 +10,17 @@ from sklearn.utils._param_validation import HasMethods, validate_parameter_const
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import StrOptions as Options
 
-__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "reals"]
+__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "reals", "several_integers"]
 
 
 def integers(low: int, high: int | None = None) -> Any:
     """A constraint: an int of at least ``low``, and at most ``high`` if that is given; a bool is not an int here."""
     return _Integers(Integral, low, high, closed="left" if high is None else "both")
+
+
+def several_integers(low: int) -> Any:
+    """A constraint: a tuple or list of different ints of at least ``low``."""
+    return _SeveralIntegers(Integral, low, None, closed="left")
 
 
 def reals(low: float, high: float | None, closed: Literal["left", "both", "neither"]) -> Any:
@@ -48,3 +53,16 @@ class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types
 
     def is_satisfied_by(self, value: Any) -> bool:
         return not isinstance(value, bool) and bool(super().is_satisfied_by(value))
+
+
+class _SeveralIntegers(_Integers):
+    """A constraint: a tuple or list of different integers of an interval, at least one."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        known = isinstance(value, (tuple, list)) and all(
+            super(_SeveralIntegers, self).is_satisfied_by(n) for n in value
+        )
+        return known and len(value) == len(set(value)) > 0
+
+    def __str__(self) -> str:
+        return f"a tuple or list of different ones, each {super().__str__()}"

@@ -21,9 +21,10 @@ NETS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer, RNNSeq2Seq, RNNLang
 DIFFERENT = {"scaling", "early_stopping", "loss", "tol"}
 # Parameters that mean something else to an estimator.
 OWN = {
-    "RNNSeq2Seq": {"cell", "num_layers", "bidirectional", "beam_width", "engine"},
+    "RNNSeq2Seq": {"segment", "segment_stride", "cell", "num_layers", "bidirectional", "beam_width", "engine"},
     "RNNLanguageModel": {"cell", "embedding_dim", "bptt_steps", "batch_size"},
-    "RNNSequenceTransformer": {"pooling"},
+    "RNNSequenceTransformer": {"pooling", "segment", "segment_stride"},
+    "RNNClassifier": {"segment", "pooling", "init", "learning_rate_schedule", "batch_size"},
 }
 
 

@@ -26,7 +26,7 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
         nonlinearity=parameters.nonlinearity,
         bidirectional=bool(parameters.bidirectional),
         dropout=float(parameters.dropout),
-        segment=None if parameters.segment is None else int(parameters.segment),
+        segment=parameters.widths,
         segment_stride=None if parameters.segment_stride is None else int(parameters.segment_stride),
         readout=data.objective.readout,
         pooling=parameters.pooled,
@@ -42,7 +42,7 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
             f"has {n_weights:,} weights; {name} takes up to {_MAX_WEIGHTS:,}. Lower hidden_size."
         )
     longest = data.training.batch.max_length
-    if spec.segment is not None and spec.segment > longest:
+    if max(spec.widths, default=0) > longest:
         raise ValueError(
             f"segment={spec.segment} is wider than the longest sequence, which has {longest} time step(s). Lower it."
         )

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._types import Array
 from skrnn.estimators._architecture import make_spec
+from skrnn.estimators._auto import settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._isolation import all_or_nothing, private_generator
@@ -96,13 +97,15 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         """
         before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         self._validate_params()
-        return self._fit(self._task(), X, y, sample_weight, self.max_iter, before)
+        return self._fit(self._task(), X, y, sample_weight, self._parameters(), before)
 
-    def _fit(self, unread: Unread, X: Any, y: Any, sample_weight: Any, max_iter: int, before: Fitted | None) -> Self:
+    def _fit(
+        self, unread: Unread, X: Any, y: Any, sample_weight: Any, parameters: Parameters, before: Fitted | None
+    ) -> Self:
         """Train, from an earlier fit on or afresh."""
-        name, parameters = type(self).__name__, self._parameters()
+        name = type(self).__name__
         parameters.check(name)
-        context = self._init_callback_context(max_subtasks=max_iter)
+        context = self._init_callback_context(max_subtasks=parameters.max_iter)
         observer = EpochObserver(self, context, X, y, sample_weight)
         observer.fit_begins()
         start = None if before is None else before.training(parameters.optimizer)
@@ -129,27 +132,30 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         scalings = None if before is None else before.scalings
         data = prepare(task, batch, columns, targets, scalings, parameters, name)
         del batch, targets  # with millions of windows, every array counts
+        parameters = settled(parameters, task, data, None if before is None else before.spec)
         linear = None if before is None else before.linear
-        if parameters.init is not None or linear is not None:
+        if linear is not None or (before is None and parameters.init is not None):
             data = with_offsets(data, task, linear)
-        task.check_loss(lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), self.batch_size))))
+        few = np.arange(min(len(data.training.weights), int(parameters.batch_size)))
+        task.check_loss(lambda: data.training.mini_batch(few))
         spec = make_spec(parameters, data, name)
         if before is not None:
             before.check_same(spec, parameters, name)
 
-        if start is None and data.linear is not None:
-            start = silent_start(spec, rng)
         device = resolve_device(parameters.device, spec)
         carries = task.carries_state and parameters.bptt_steps is not None
         engine = resolve_engine(parameters.engine, spec, device, carries=carries)
-        config = parameters.config(max_iter, device, engine, carries=carries)
+        if start is None and data.linear is not None:
+            start = silent_start(spec, rng)
+        config = parameters.config(device, engine, carries=carries)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
         observer.fitted = lambda result: {"_fitted": fitted(result)}
         result = train(
             spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
         )
         if result.still_falling:
-            warnings.warn(_STILL_FALLING.format(name=name, max_iter=max_iter), ConvergenceWarning, stacklevel=4)
+            message = _STILL_FALLING.format(name=name, max_iter=parameters.max_iter)
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         self._fitted = fitted(result)
         observer.fit_ends()
         return self
@@ -158,13 +164,14 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Array | None = None) -> Self:
         """One more epoch; ``known``: all classes that will ever come."""
         self._validate_params()
-        if self.learning_rate_schedule is not None:
+        if self.learning_rate_schedule not in (None, "auto"):
             raise InvalidParameterError(
                 f"learning_rate_schedule={self.learning_rate_schedule!r} needs to know the end of the training, which "
                 "partial_fit does not have. Use None, and set learning_rate between the calls."
             )
         unread = self._task().knowing(known)
-        return self._fit(unread, X, y, sample_weight, 1, self._fitted if self.__sklearn_is_fitted__() else None)
+        before = self._fitted if self.__sklearn_is_fitted__() else None
+        return self._fit(unread, X, y, sample_weight, self._parameters().for_partial_fit(), before)
 
     def stream(self, method: str | None = None) -> Stream:
         """Follow a series step by step: what the network would predict for the steps so far, after each of them.
@@ -185,8 +192,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; if
-            it pools the states of all steps; or if the estimator has no answer after a single step.
+            If the network needs to see later steps: bidirectional, with segments, or scaled by the whole sequence; or
+            if the estimator has no answer after a single step.
         """
         check_is_fitted(self)
         return Stream(self._fitted, method, self._fitted.task.streams, type(self).__name__)

@@ -15,8 +15,11 @@ from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
+    INIT,
     POOLING,
+    SEGMENT,
     SHARED_CONSTRAINTS,
+    refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
 )
@@ -55,17 +58,20 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.
-    segment : int, default=None
+    segment : "auto", int, tuple of int or None, default="auto"
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
-        sequences get faster and remember further. None: no projection.
+        sequences get faster and remember further. Several widths are projected side by side and share the vector; their
+        segments end at the same steps. None: no projection. "auto": where sequences of numbers have 60 steps or more
+        (and one class), (3, 9, 27) with about 100 segments per sequence; else None.
     segment_stride : int, default=None
-        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
-        step.
-    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+        Steps from one segment to the next; None: ``segment`` (the smallest), without overlap. The newest segment ends
+        at the last step.
+    pooling : {"auto", "last", "mean", "max"} or tuple of these, default="auto"
         How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
         maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
-        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is. Outputs of every
-        step need "last".
+        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is; with ``segment``
+        they are also taken of the vectors of the segments. Outputs of every step need "last". "auto": all three, or
+        "last" where there are outputs of every step.
     return_sequences : bool, default=False
         Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
@@ -80,14 +86,20 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
+    init : {"auto", "linear"} or None, default="auto"
+        What the network starts from: "linear", a ridge classifier on the newest steps (as many as the shortest sequence
+        has, up to 1024 inputs), fitted in closed form, its scores made log-odds by the rows that it has not seen. Three
+        tenths of them are added to the network's outputs. "auto": "linear" for classes of whole sequences of numbers,
+        None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
     learning_rate : float, default=0.01
         Step size; above 0. Smaller is slower and steadier.
-    learning_rate_schedule : {"cosine", "one_cycle", "plateau"} or None, default=None
+    learning_rate_schedule : {"auto", "cosine", "one_cycle", "plateau"} or None, default="auto"
         "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
-        after ``n_iter_no_change // 2`` epochs without improvement. None: constant.
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant. "auto": "cosine" where no
+        validation part ends the training, else None.
     weight_decay : float, default=0.0
         Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
     max_grad_norm : float or None, default=1.0
@@ -96,21 +108,24 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     bptt_steps : int, default=None
         Truncated back-propagation through time: gradients cross no boundary between blocks of this number of steps
         (segments), counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
-    batch_size : int, default=32
-        Sequences per update; at least 1. More are faster per epoch and need more epochs.
+    batch_size : int or "auto", default="auto"
+        Sequences per update; at least 1. More are faster per epoch and need more epochs. "auto": 32, or 16 for less
+        than 1024 different rows, or 8 for less than 512.
     max_iter : int, default=100
         Epochs at most; at least 1.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
-    early_stopping : bool, default=False
+    early_stopping : bool or "auto", default="auto"
         Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when
         their loss no longer improves, and restore the weights of the best epoch. Without it the training loss
-        decides, see ``n_iter_no_change``; the weights of its best epoch stay.
+        decides, see ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 10,000
+        different rows or more; not in ``partial_fit``.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
-        Epochs without an improvement of at least ``tol`` after which training stops; without ``early_stopping`` and
-        ``learning_rate_schedule`` it first goes back to its best weights, twice, with three tenths of the step.
+        Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
+        schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"
+        that no validation part ends goes on until ``max_iter``, or a loss below ``tol``.
     tol : float, default=1e-4
         Improvement of the cross-entropy, in nats, that counts; at least 0.
     warm_start : bool, default=False
@@ -178,11 +193,15 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     _task_types: ClassVar[tuple[type[Task], ...]] = (Classes, Labels, Alignments)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
-        "pooling": POOLING,
+        "segment": [*SEGMENT, Options({"auto"})],
+        "pooling": [*POOLING, Options({"auto"})],
+        "batch_size": [*SHARED_CONSTRAINTS["batch_size"], Options({"auto"})],
+        "learning_rate_schedule": [*SHARED_CONSTRAINTS["learning_rate_schedule"], Options({"auto"})],
         "return_sequences": ["boolean"],
         "loss": [Options({"log_loss", "ctc"})],
         "beam_width": [integers(1)],
         "class_weight": [dict, Options({"balanced"}), None],
+        "init": INIT,
     }
 
     def __init__(
@@ -196,24 +215,25 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         dropout: float = 0.0,
         embedding_dim: int | None = None,
         features_per_step: int | Literal["all"] = 1,
-        segment: int | None = None,
+        segment: Any = "auto",
         segment_stride: int | None = None,
-        pooling: Any = "last",
+        pooling: Any = "auto",
         return_sequences: bool = False,
         scaling: str | None = "standard",
         loss: str = "log_loss",
         beam_width: int = 1,
         class_weight: Any = None,
+        init: str | None = "auto",
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
-        learning_rate_schedule: str | None = None,
+        learning_rate_schedule: str | None = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = 1.0,
         bptt_steps: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | Literal["auto"] = "auto",
         max_iter: int = 100,
         shuffle: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -240,6 +260,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         self.loss = loss
         self.beam_width = beam_width
         self.class_weight = class_weight
+        self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
@@ -398,18 +419,22 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         if self.loss == "ctc":
             for parameter in ("return_sequences", "segment", "class_weight"):
                 value = getattr(self, parameter)
-                if value:
+                if value and value != "auto":
                     raise InvalidParameterError(
                         f"{parameter}={value!r} of {name} needs labels of time steps or sequences, and loss='ctc' has "
                         "labels that belong to none. Leave it out."
                     )
             refuse_pooling_of_steps(self.pooling, "loss='ctc'", name)
+            refuse_linear_of_steps(self.init, "loss='ctc'", name)
             return Alignments()
         task = Classes(self.class_weight)
+        if self.embedding_dim is not None:
+            refuse_linear_of_steps(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)
         refuse_pooling_of_steps(self.pooling, "return_sequences=True", name)
+        refuse_linear_of_steps(self.init, "return_sequences=True", name)
         return EveryStep(task)
 
     def __sklearn_tags__(self) -> Any:

@@ -15,7 +15,7 @@ from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch
-from skrnn.tasks import EveryStep, Numbers, Targets, Task, task_from_plain, task_to_plain
+from skrnn.tasks import EveryStep, Targets, Task, task_from_plain, task_to_plain
 from skrnn.training import OPTIMIZERS, Linear, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
@@ -172,9 +172,9 @@ class Fitted:
             known = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
             require(bool(known.all()), "target_scaling has an unknown feature")
         if self.linear is not None:
-            shape = self.linear.n_steps * width, self.n_outputs
+            shape = self.linear.n_steps * width, self.spec.output_size if targets is None else self.n_outputs
             require(self.linear.coef.shape == shape, f"linear has shape {self.linear.coef.shape}, not {shape}")
-            require(isinstance(self.task, Numbers), "a linear model is of numbers only")
+            require(self.task.can_start_linear, f"a linear model is not for {self.task.form} targets")
         self.task.check_state(self.spec, targets, self.n_outputs)
 
     def _check_training(self) -> None:

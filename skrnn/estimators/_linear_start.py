@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
-from skrnn._types import Array, Singles
+from skrnn._types import Array, Doubles, Singles
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
+from skrnn.objectives import MiniBatch, Objective
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task
 from skrnn.training import Linear, TrainingResult, TrainingSet, fit_linear
 
 __all__ = ["silent_start", "with_offsets"]
+
+_LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
+_SHARE = 0.3  # of a linear model's log-odds that a network of few rows starts from: it should learn for itself, too
 
 
 def with_offsets(data: FitData, task: Task, linear: Linear | None) -> FitData:
@@ -29,15 +34,18 @@ def with_offsets(data: FitData, task: Task, linear: Linear | None) -> FitData:
         return task.offsets(outputs, n_outputs).astype(np.float32)
 
     with pinned_blas():  # the bits of a product depend on the number of threads
+        factor = 1.0
         if linear is None:
-            fitted, unseen = _fit(training)
+            fitted, unseen = _fit(task, training)
+            factor = _SHARE * _factor(data.objective, training, unseen) if data.scalings.targets is None else 1.0
+            fitted, unseen = fitted.times(factor), unseen * factor
         else:
             fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
         training = replace(training, offset=offset(unseen))
         if validation is not None:
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
-            fitted = _fit(_joined(training, validation))[0] if linear is None else linear
+            fitted = _fit(task, _joined(training, validation))[0].times(factor) if linear is None else linear
     return replace(data, training=training, validation=validation, linear=fitted)
 
 
@@ -49,9 +57,24 @@ def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
     return TrainingResult(weights, {})
 
 
-def _fit(data: TrainingSet) -> tuple[Linear, Array]:
+def _fit(task: Task, data: TrainingSet) -> tuple[Linear, Doubles]:
     assert isinstance(data.targets, np.ndarray)
-    return fit_linear(data.batch, data.scaling, data.targets, data.gain, data.weights)
+    return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights)
+
+
+def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
+    """What makes log-odds of predictions of classes as 1 and -1: the factor with the smallest loss on unseen rows.
+
+    It is near 0 where a linear model says nothing. (A temperature: Platt, "Probabilistic outputs for support vector
+    machines", 1999, with one parameter.)
+    """
+    assert isinstance(data.targets, np.ndarray)
+    everything = MiniBatch(np.empty((0, 0, 0)), data.batch.lengths, data.targets)  # a loss of classes reads no inputs
+
+    def mean_loss(factor: float) -> float:
+        return float(objective.loss(factor * unseen, everything)[0] @ data.weights)
+
+    return float(minimize_scalar(mean_loss, bounds=(0.0, _LARGEST_FACTOR), method="bounded").x)
 
 
 def _joined(one: TrainingSet, other: TrainingSet) -> TrainingSet:

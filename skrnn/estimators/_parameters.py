@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
 
@@ -11,15 +11,18 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import Options, Several, integers, reals
+from skrnn._constraints import Options, Several, integers, reals, several_integers
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
 __all__ = [
+    "INIT",
     "POOLING",
+    "SEGMENT",
     "SHARED_CONSTRAINTS",
     "Parameters",
     "count_threads",
+    "refuse_linear_of_steps",
     "refuse_pooling_of_steps",
     "refuse_segments_of_steps",
 ]
@@ -46,7 +49,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "batch_size": [integers(1)],
     "max_iter": [integers(1)],
     "shuffle": ["boolean"],
-    "early_stopping": ["boolean"],
+    "early_stopping": ["boolean", Options({"auto"})],
     "validation_fraction": [reals(0, 1, "neither")],
     "n_iter_no_change": [integers(1)],
     "tol": [reals(0, None, "left")],
@@ -59,12 +62,17 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
+INIT = [Options({"auto", "linear"}), None]  # of the estimators that learn numbers or classes
+SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a fit reads of an estimator's parameters; those that an estimator does not have are at what means "none"."""
+    """What a fit reads of an estimator's parameters; those that an estimator does not have are at what means "none".
+
+    `skrnn.estimators._auto` puts what the data decide in the place of "auto".
+    """
 
     cell: Any
     hidden_size: int
@@ -78,10 +86,10 @@ class Parameters:
     weight_decay: float
     max_grad_norm: float | None
     bptt_steps: int | None
-    batch_size: int
+    batch_size: int | Literal["auto"]
     max_iter: int
     shuffle: bool
-    early_stopping: bool
+    early_stopping: bool | Literal["auto"]
     validation_fraction: float
     n_iter_no_change: int
     tol: float
@@ -90,7 +98,7 @@ class Parameters:
     engine: str
     bidirectional: bool = False
     features_per_step: int | Literal["all"] = 1
-    segment: int | None = None
+    segment: Any = None  # an int, several, or None
     segment_stride: int | None = None
     scaling: str | None = None
     attention: str | None = None
@@ -105,6 +113,24 @@ class Parameters:
         names = [field.name for field in fields(cls) if hasattr(estimator, field.name)]
         return cls(**{name: getattr(estimator, name) for name in names})
 
+    def for_partial_fit(self) -> Parameters:
+        """One epoch on a part of the data, which decides nothing for the others."""
+        off: dict[str, Any] = {"early_stopping": False, "init": None, "learning_rate_schedule": None}
+        decided = {name: value for name, value in off.items() if getattr(self, name) == "auto"}
+        return replace(self, max_iter=1, **decided)
+
+    @property
+    def holds_out_if_many(self) -> bool:
+        """Whether there is a validation part only where there are enough rows."""
+        return self.early_stopping == "auto"
+
+    @property
+    def widths(self) -> int | tuple[int, ...] | None:
+        """``segment`` as a network has it."""
+        if self.segment is None or isinstance(self.segment, Integral):
+            return None if self.segment is None else int(self.segment)
+        return tuple(int(width) for width in self.segment)
+
     @property
     def pooled(self) -> tuple[str, ...]:
         """``pooling`` as a network has it."""
@@ -114,6 +140,11 @@ class Parameters:
         """Refuse parameters that contradict each other or would be ignored."""
         if self.segment_stride is not None and self.segment is None:
             raise InvalidParameterError(f"segment_stride of {name} needs segment, the width of a segment in steps.")
+        if isinstance(self.segment, (tuple, list)) and len(self.segment) > self.hidden_size:
+            raise InvalidParameterError(
+                f"segment={self.segment!r} of {name} has more widths than there are features to share: "
+                f"hidden_size={self.hidden_size}."
+            )
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise InvalidParameterError(
                 f"nonlinearity={self.nonlinearity!r} of {name} is for cell='rnn'; the gates of other cells fix theirs."
@@ -125,7 +156,7 @@ class Parameters:
             )
         count_threads(self.n_jobs)
 
-    def config(self, max_iter: int, device: str, engine: str, *, carries: bool) -> TrainingConfig:
+    def config(self, device: str, engine: str, *, carries: bool) -> TrainingConfig:
         """How to train.
 
         ``carries``: the state is carried over the boundaries that ``bptt_steps`` makes, with an update at each.
@@ -140,7 +171,7 @@ class Parameters:
             chunk_steps=self.bptt_steps if carries else None,
             scheduled_sampling=float(self.scheduled_sampling),
             batch_size=int(self.batch_size),
-            max_iter=int(max_iter),
+            max_iter=int(self.max_iter),
             shuffle=bool(self.shuffle),
             n_iter_no_change=int(self.n_iter_no_change),
             tol=float(self.tol),
@@ -157,18 +188,27 @@ def count_threads(n_jobs: int | None) -> int:
     return 1 if n_jobs is None else int(effective_n_jobs(n_jobs))
 
 
-def refuse_segments_of_steps(segment: int | None, name: str) -> None:
+def refuse_segments_of_steps(segment: Any, name: str) -> None:
     """One output per time step, of a network that makes one step of several."""
-    if segment is not None:
+    if segment not in (None, "auto"):
         raise InvalidParameterError(
             f"segment of {name} makes one step of several, and return_sequences=True needs one output for each. Use "
             "segment=None."
         )
 
 
+def refuse_linear_of_steps(init: str | None, form: str, name: str) -> None:
+    """A linear model of whole sequences, where there are none, or no numbers in them."""
+    if init == "linear":
+        raise InvalidParameterError(
+            f"init='linear' of {name} is a model of the numbers of whole sequences, which {form} has not. Use None or "
+            "'auto'."
+        )
+
+
 def refuse_pooling_of_steps(pooling: str | Sequence[str], form: str, name: str) -> None:
     """One output per time step, of a network that makes one vector of the states of all steps."""
-    if _pooled(pooling) != ("last",):
+    if _pooled(pooling) not in (("last",), ("auto",)):
         raise InvalidParameterError(
             f"pooling={pooling!r} of {name} makes one vector of the states of all steps, and {form} needs one output "
             "for each. Use pooling='last'."

@@ -14,8 +14,11 @@ from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
+    INIT,
     POOLING,
+    SEGMENT,
     SHARED_CONSTRAINTS,
+    refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
 )
@@ -53,17 +56,18 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.
-    segment : int, default=None
+    segment : int, tuple of int or None, default=None
         Steps that are projected into one vector in front of the recurrence, which then makes one step per segment. Long
-        sequences get faster and remember further. None: no projection.
+        sequences get faster and remember further. Several widths are projected side by side and share the vector; their
+        segments end at the same steps. None: no projection.
     segment_stride : int, default=None
-        Steps from one segment to the next; None: ``segment``, without overlap. The newest segment ends at the last
-        step.
+        Steps from one segment to the next; None: ``segment`` (the smallest), without overlap. The newest segment ends
+        at the last step.
     pooling : {"last", "mean", "max"} or tuple of these, default="last"
         How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
         maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
-        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is. Outputs of every
-        step need "last".
+        Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is; with ``segment``
+        they are also taken of the vectors of the segments. Outputs of every step need "last".
     return_sequences : bool, default=False
         Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
@@ -81,11 +85,12 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         subclass of `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
-    init : {"linear"} or None, default=None
+    init : {"auto", "linear"} or None, default="auto"
         What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
         has, up to 1024 inputs), fitted in closed form with its strength by leave-one-out; the network then learns what
-        it leaves, and a prediction is the sum. With ``early_stopping`` the linear model alone is a candidate, too. Not
-        with ``return_sequences`` or ``embedding_dim``.
+        it leaves, and a prediction is the sum. With a validation part the linear model alone is a candidate, too.
+        "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or ``embedding_dim`` and in
+        ``partial_fit``. None: the network alone.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -108,15 +113,17 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         Epochs at most; at least 1.
     shuffle : bool, default=True
         Whether each epoch takes the sequences in a new order. The time steps of a sequence always keep theirs.
-    early_stopping : bool, default=False
+    early_stopping : bool or "auto", default="auto"
         Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer
         improves, and restore the weights of the best epoch. Without it the training loss decides, see
-        ``n_iter_no_change``; the weights of its best epoch stay.
+        ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 50 different rows or more
+        (then repeated rows equal weights only if they stand together); not in ``partial_fit``.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
-        Epochs without an improvement of at least ``tol`` after which training stops; without ``early_stopping`` and
-        ``learning_rate_schedule`` it first goes back to its best weights, twice, with three tenths of the step.
+        Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
+        schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"
+        that no validation part ends goes on until ``max_iter``, or a loss below ``tol``.
     tol : float, default=1e-4
         Improvement of the loss (in units of the scaled target) that counts; at least 0.
     warm_start : bool, default=False
@@ -150,7 +157,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     loss_curve_ : list of float
         Mean training loss of each epoch.
     validation_loss_curve_ : list of float or None
-        Loss on the validation part after each epoch; None without ``early_stopping``.
+        Loss on the validation part after each epoch; None without one.
     n_outputs_ : int
         Targets per sequence (per time step, with ``return_sequences``).
     categories_ : list of ndarray
@@ -178,12 +185,13 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     _task_types: ClassVar[tuple[type[Task], ...]] = (Numbers,)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "segment": SEGMENT,
         "pooling": POOLING,
         "return_sequences": ["boolean"],
         "target_feature": [Integral, "array-like", None],
         "loss": [Options({*LOSSES, "quantile"}), Objective],
         "quantile": [Real, "array-like"],
-        "init": [Options({"linear"}), None],
+        "init": INIT,
     }
 
     def __init__(
@@ -197,7 +205,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         dropout: float = 0.0,
         embedding_dim: int | None = None,
         features_per_step: int | Literal["all"] = 1,
-        segment: int | None = None,
+        segment: Any = None,
         segment_stride: int | None = None,
         pooling: Any = "last",
         return_sequences: bool = False,
@@ -205,7 +213,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         target_feature: Any = None,
         loss: Any = "squared_error",
         quantile: Any = 0.5,
-        init: str | None = None,
+        init: str | None = "auto",
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
         learning_rate_schedule: str | None = None,
@@ -215,7 +223,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         batch_size: int = 32,
         max_iter: int = 100,
         shuffle: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -341,19 +349,16 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         return self._partial_fit(X, y, sample_weight)
 
     def _task(self) -> Unread:
-        loss = self._objective()
+        name, loss = type(self).__name__, self._objective()
         single = isinstance(self.quantile, Real) if self.loss == "quantile" else not isinstance(loss, QuantileLoss)
         task = Numbers(loss, self.scaling, self.target_feature, single)
-        if self.init is not None and (self.return_sequences or self.embedding_dim is not None):
-            raise InvalidParameterError(
-                f"init={self.init!r} of {type(self).__name__} is a model of the numbers of whole sequences, and with "
-                "return_sequences=True or embedding_dim there are none. Use None."
-            )
+        if self.embedding_dim is not None:
+            refuse_linear_of_steps(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
-        name = type(self).__name__
         refuse_segments_of_steps(self.segment, name)
         refuse_pooling_of_steps(self.pooling, "return_sequences=True", name)
+        refuse_linear_of_steps(self.init, "return_sequences=True", name)
         return EveryStep(task)
 
     def _objective(self) -> Objective:

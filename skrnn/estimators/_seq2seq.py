@@ -104,8 +104,9 @@ class RNNSeq2Seq(AnsweringRNN):
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
-        Epochs without an improvement of at least ``tol`` after which training stops; without ``early_stopping`` and
-        ``learning_rate_schedule`` it first goes back to its best weights, twice, with three tenths of the step.
+        Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
+        schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"
+        that no validation part ends goes on until ``max_iter``, or a loss below ``tol``.
     tol : float, default=1e-4
         Improvement of the cross-entropy of a token, in nats, that counts; at least 0.
     warm_start : bool, default=False

@@ -44,8 +44,8 @@ def prepare(
     """Make the training set; ``scalings`` are kept if given, else learnt from it."""
     held_out, kept = None, targets.sample_weights
     if parameters.early_stopping:
-        objective = task.objective(columns.vocabulary)
-        held_out = _tail(batch, targets, parameters.validation_fraction, objective, name)
+        held_out = _tail(batch, targets, parameters, task, columns, name)
+    if held_out is not None:
         kept = targets.sample_weights * ~held_out
     embeds = parameters.embedding_dim is not None
     if embeds and scalings is None:
@@ -87,13 +87,22 @@ def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | S
     return None if values is None else values[rows]
 
 
-def _tail(batch: SequenceBatch, targets: Targets, fraction: float, objective: Objective, name: str) -> Flags:
-    """Which rows validate: the last ``fraction`` of the weight, of each class if there are classes.
+def _tail(
+    batch: SequenceBatch, targets: Targets, parameters: Parameters, task: Task, columns: Columns, name: str
+) -> Flags | None:
+    """Which rows validate: the last ``validation_fraction`` of the weight, of each class if there are classes.
+
+    None: too few different rows for ``early_stopping="auto"``. (Their number does not depend on weights or repetitions;
+    which of them are the tail does, since it depends on their order.)
 
     A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where all
     rows are equal, as windows of a straight line are, there is nothing to keep apart.
     """
-    weights = targets.sample_weights
+    weights, fraction, auto = targets.sample_weights, parameters.validation_fraction, parameters.holds_out_if_many
+    canonical = canonical_rows(batch, targets.values, weights, groups=True)
+    if auto and len(canonical.rows) < task.rows_to_hold_out:
+        return None
+    objective = task.objective(columns.vocabulary)
     strata = objective.strata(targets.values) if isinstance(targets.values, np.ndarray) else None
     groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
     held_out = np.zeros(len(weights), dtype=bool)
@@ -103,7 +112,6 @@ def _tail(batch: SequenceBatch, targets: Targets, fraction: float, objective: Ob
         counted = rows[weights[rows] > 0]
         if len(counted) > 1 and not held_out[counted].any():
             held_out[counted[-1]] = True  # little data: at least one row
-    canonical = canonical_rows(batch, targets.values, weights, groups=True)
     assert canonical.group is not None
     first = np.full(len(canonical.rows), len(weights))
     used = weights > 0
@@ -112,6 +120,8 @@ def _tail(batch: SequenceBatch, targets: Targets, fraction: float, objective: Ob
         held_out[used] = held_out[first[canonical.group[used]]]
     part = held_out[used]
     if part.all() or not part.any():
+        if auto:
+            return None
         raise ValueError(
             f"early_stopping=True needs different rows to train and to validate on, and n_samples={len(weights)} with "
             f"validation_fraction={fraction} leaves none of one kind. Give {name} more data, change "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from skrnn._types import Array, Doubles, Flags
+from skrnn._types import Array, Doubles, Flags, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -82,12 +82,18 @@ class Task(Unread):
         Whether there is a target for every time step.
     stored : tuple of str
         Names of the values that a stored state has of the task.
+    rows_to_hold_out : int
+        From so many different rows on, ``early_stopping="auto"`` holds some out.
+    can_start_linear : bool
+        Whether a linear model can give the network its first outputs.
     """
 
     streams: ClassVar[tuple[str, ...]] = ()
     why_no_stream: ClassVar[tuple[str, str]] = ("it has no answer after a single step", "another task")
     by_step: ClassVar[bool] = False
     stored: ClassVar[tuple[str, ...]] = ()
+    rows_to_hold_out: ClassVar[int] = 10_000
+    can_start_linear: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -119,9 +125,13 @@ class Task(Unread):
     def check_loss(self, first: Callable[[], MiniBatch]) -> None:
         """Refuse a loss of the user's own that is wrong on the first mini-batch, which is made only for it."""
 
-    def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
-        """What predictions (n, k) of a linear model in the units of the loss are as outputs (n, n_outputs)."""
+    def linear_targets(self, targets: Singles) -> Doubles:
+        """What a linear model is to predict (n, m), of targets (n, k) in the units of the loss."""
         raise ValueError(f"A linear model is not for {self.form} targets.")
+
+    def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
+        """What predictions (n, m) of the linear model are as outputs (n, n_outputs)."""
+        return linear
 
     def fit_scaling(
         self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn._plain import require
-from skrnn._types import Array, Doubles, Flags
+from skrnn._types import Array, Doubles, Flags, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective, TargetScaling
 from skrnn.sequences import SequenceBatch
@@ -37,6 +37,7 @@ class _Labelled(RowTask):
 
     streams: ClassVar[tuple[str, ...]] = ("predict", "predict_proba")
     stored: ClassVar[tuple[str, ...]] = ("classes",)
+    can_start_linear: ClassVar[bool] = True
 
     class_weight: Mapping[Any, float] | str | None = None
     classes: Array | None = None
@@ -130,6 +131,10 @@ class Classes(_Labelled):
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return CrossEntropy(self.n_classes)
 
+    def linear_targets(self, targets: Singles) -> Doubles:
+        """1 for the class of a row and -1 for the others."""
+        return np.where(targets == np.arange(self.n_classes), 1.0, -1.0)
+
     def factors(self, values: Doubles, weights: Doubles) -> Doubles | None:
         if self.class_weight is None:
             return None
@@ -161,6 +166,9 @@ class Labels(_Labelled):
 
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
         return MultilabelCrossEntropy()
+
+    def linear_targets(self, targets: Singles) -> Doubles:
+        return 2.0 * targets.astype(np.float64) - 1.0
 
     def factors(self, values: Doubles, weights: Doubles) -> Doubles | None:
         """The factors of the labels multiply, as in scikit-learn."""

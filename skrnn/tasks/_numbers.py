@@ -11,7 +11,7 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._plain import require
-from skrnn._types import Array, Doubles, Flags, Integers
+from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import (
     MiniBatch,
@@ -55,6 +55,8 @@ class Numbers(RowTask):
 
     streams: ClassVar[tuple[str, ...]] = ("predict",)
     stored: ClassVar[tuple[str, ...]] = ("loss", "single", "one_dimensional")
+    rows_to_hold_out: ClassVar[int] = 50
+    can_start_linear: ClassVar[bool] = True
 
     loss: Objective = SquaredError()  # noqa: RUF009  it is frozen and empty
     scaling: str | None = "standard"
@@ -124,6 +126,9 @@ class Numbers(RowTask):
     def check_loss(self, first: Callable[[], MiniBatch]) -> None:
         if self._is_own:
             check_own_loss(self.loss, first())
+
+    def linear_targets(self, targets: Singles) -> Doubles:
+        return targets.astype(np.float64)
 
     def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
         """The same for each quantile level; its logarithm behind a log link."""

@@ -8,7 +8,7 @@ augmentation and a method for prediction", Technometrics 16(1), 1974.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 __all__ = ["Linear", "fit_linear"]
 
 _MOST_FEATURES = 1024  # inputs of the model: of long sequences the newest steps
+_COPIES = 16  # of a chunk of features, that a fit makes at most
 _STRENGTHS = np.logspace(-6, 4, 21)  # of the ridge, in units of the mean variance of a feature
 
 
@@ -44,6 +45,10 @@ class Linear:
     def of(self, features: Doubles) -> Doubles:
         """Predictions (n, k) from features (n, n_steps * n_inputs), each row by itself."""
         return np.asarray(np.einsum("nd,dk->nk", features, self.coef) + self.intercept)
+
+    def times(self, factor: float) -> Linear:
+        """The model whose predictions are ``factor`` times as large."""
+        return replace(self, coef=self.coef * factor, intercept=self.intercept * factor)
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
@@ -80,33 +85,48 @@ def fit_linear(
     mean, y_mean = np.zeros(n_features), weights @ y
     for rows, features in _features(batch, scaling, n_steps):
         mean += weights[rows] @ features
-    gram, moment = np.zeros((n_features, n_features)), np.zeros((n_features, y.shape[1]))
+    few = batch.n_samples < n_features
+    rooted = np.empty((batch.n_samples, n_features) if few else (0, 0))
+    gram, moment = np.zeros((0, 0) if few else (n_features, n_features)), np.zeros((n_features, y.shape[1]))
     for rows, features in _features(batch, scaling, n_steps):
         centred = features - mean
         weighted = centred * weights[rows, None]
-        gram += weighted.T @ centred
         moment += weighted.T @ (y[rows] - y_mean)
-    spectrum, basis = np.linalg.eigh(gram)
+        if few:
+            rooted[rows] = centred * np.sqrt(weights[rows, None])
+        else:
+            gram += weighted.T @ centred
+    spectrum, basis = _spectrum_of_rows(rooted) if few else np.linalg.eigh(gram)
     strengths = _STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
     spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
-    left_out = np.empty((len(strengths), *y.shape))
-    for rows, features in _features(batch, scaling, n_steps):
+
+    def left_out(rows: Integers, features: Doubles, strength: float) -> Doubles:
+        """What a ridge of this strength says of some rows without having seen each."""
         z = (features - mean) @ basis  # (B, d)
+        shrunk = z / (spectrum + strength)
+        leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
+        return np.asarray(y[rows] - (y[rows] - y_mean - shrunk @ turned) / (1.0 - leverage))
+
+    errors = np.zeros(len(strengths))
+    for rows, features in _features(batch, scaling, n_steps):
         for number, strength in enumerate(strengths):
-            shrunk = z / (spectrum + strength)
-            fitted = shrunk @ turned
-            leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
-            residual = (y[rows] - y_mean - fitted) / (1.0 - leverage)
-            left_out[number, rows] = y[rows] - residual
-    errors = np.einsum("snk,n->s", (left_out - y) ** 2, weights)
-    best = int(np.argmin(errors))
+            errors[number] += weights[rows] @ ((left_out(rows, features, strength) - y[rows]) ** 2).sum(axis=1)
+    best, unseen = int(np.argmin(errors)), np.empty_like(y)
+    for rows, features in _features(batch, scaling, n_steps):
+        unseen[rows] = left_out(rows, features, strengths[best])
     coef = basis @ (turned / (spectrum + strengths[best])[:, None])
-    return Linear(n_steps, coef, y_mean - mean @ coef), left_out[best]
+    return Linear(n_steps, coef, y_mean - mean @ coef), unseen
+
+
+def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
+    """Eigenvalues of rows.T @ rows that are not zero, and their vectors (d, n), where n rows have more features."""
+    _, singular, basis = np.linalg.svd(rows, full_matrices=False)
+    return singular**2, basis.T
 
 
 def _features(batch: SequenceBatch, scaling: InputScaling, n_steps: int) -> Iterator[tuple[Integers, Doubles]]:
     """Row numbers and the newest steps side by side (B, n_steps * n_inputs), chunk by chunk."""
-    for rows in batch_chunks(batch, scaling.input_size):
+    for rows in batch_chunks(batch, _COPIES * scaling.input_size):
         values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
         steps = lengths[:, None] - n_steps + np.arange(n_steps)
         newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)

@@ -132,10 +132,10 @@ def _run_epoch(
             loss, norm = learner.step(batch, share, rate * factor, **carried, **drawn)
             if not (isfinite(loss) and isfinite(norm)):
                 what = "gradient" if isfinite(loss) else "loss"
-                raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, rate)
+                raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
             total += loss * len(rows) * fraction
     if not learner.weights_are_finite():
-        raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, rate)
+        raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, config)
     return total / n
 
 
@@ -164,7 +164,10 @@ def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Genera
         before = left
 
 
-def _divergence(what: str, value: float, largest: float, epoch: int, batch: int, rate: float) -> DivergenceError:
+def _divergence(
+    what: str, value: float, largest: float, epoch: int, batch: int, config: TrainingConfig
+) -> DivergenceError:
+    rate = config.learning_rate
     return DivergenceError(
         f"Training {what} became {value} at epoch {epoch + 1}, batch {batch + 1} (learning_rate={rate}, largest "
         f"|gradient| {largest:.1e}). Scale X and y, lower learning_rate, or set max_grad_norm."

@@ -22,13 +22,16 @@ class Watch:
     Training often ends in a spike: an update that was too long, after which the loss needs more epochs to come back
     than patience allows. So the best epoch's weights are kept, and a training without a validation part goes back to
     them with a smaller step before it gives up. (A validation loss that no longer falls shows overfitting, which a
-    smaller step does not mend; a schedule has steps of its own.) So does every training whose gradient explodes after
+    smaller step does not mend; a schedule has steps of its own, and one that is planned for all epochs is not cut short
+    before nothing is left of the training loss.) So does every training whose gradient explodes after
     its first epoch, which happens to sequences of a thousand steps.
     """
 
     def __init__(self, config: TrainingConfig, *, validates: bool):
         self.config = config
-        self.retreats = 0 if validates or config.learning_rate_schedule is not None else _RETREATS
+        schedule = config.learning_rate_schedule
+        self.retreats = 0 if validates or schedule is not None else _RETREATS
+        self.has_plan = schedule in ("cosine", "one_cycle") and not validates
         self.recoveries = _RETREATS
         self.rate = config.learning_rate
         self.best_loss, self.reference = np.inf, np.inf
@@ -54,6 +57,8 @@ class Watch:
         patience = self.config.n_iter_no_change
         if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
             self.rate /= 2
+        if self.has_plan:
+            return "stop" if self.best_loss < self.config.tol else "go on"
         if self.without_improvement < patience:
             return "go on"
         if self.retreats == 0 or self.best is None:

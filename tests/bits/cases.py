@@ -7,12 +7,14 @@ from functools import partial
 
 import numpy as np
 import torch
+from network_alone import CLASSIFIER, REGRESSOR
 
 from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNSequenceTransformer
 
 N, T, F = 26, 6, 2
 SMALL = {"hidden_size": 5, "max_iter": 3, "batch_size": 8, "random_state": 0}
 ENGINES = ("compiled", "torch")
+ALONE = {RNNRegressor: REGRESSOR, RNNClassifier: {**CLASSIFIER, "batch_size": 8}}
 rng = np.random.default_rng(7)
 EVEN = rng.normal(size=(N, T, F))
 LENGTHS = rng.integers(3, T + 1, size=N)
@@ -59,7 +61,7 @@ def make_gru(input_size, hidden_size):
 
 def fit(Estimator, X, y=None, *, sample_weight=None, n_partial=0, twice=False, **parameters):
     """A fitted estimator and the rows to predict."""
-    model = Estimator(**{**SMALL, **parameters})
+    model = Estimator(**{**SMALL, **ALONE.get(Estimator, {}), **parameters})
     for warm in (False, True) if twice else (False,):
         model.set_params(warm_start=warm).fit(X, y, sample_weight=sample_weight)
     for _ in range(n_partial):
@@ -69,7 +71,7 @@ def fit(Estimator, X, y=None, *, sample_weight=None, n_partial=0, twice=False, *
 
 def first_partial(Estimator, X, y, **parameters):
     """A model that partial_fit alone has trained."""
-    model = Estimator(**{**SMALL, **parameters})
+    model = Estimator(**{**SMALL, **ALONE.get(Estimator, {}), **parameters})
     options = {"classes": np.unique(y)} if Estimator is RNNClassifier else {}
     for _ in range(3):
         model.partial_fit(X, y, **options)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from composition_cases import FORMS, Tool, check_cell, matrix, our_estimator, sequences, targets
+from network_alone import CLASSIFIER, REGRESSOR
 from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
@@ -41,6 +42,11 @@ class Propagated(Recorder):
     max_propagation_depth = None
 
 
+def alone(net):
+    """The net without what the last fit alone has: a linear model of all rows, and a step that knows the last epoch."""
+    return net.set_params(**(CLASSIFIER if is_classifier(net) else REGRESSOR))
+
+
 def monitor_of(net):
     return ScoringMonitor(scoring={"score": "accuracy" if is_classifier(net) else "r2"})
 
@@ -52,7 +58,7 @@ def scores_of(monitor):
 def monitored_alone(net, X, y):
     """A score per epoch; each is that of a fit of that number of epochs."""
     monitor = monitor_of(net)
-    net.set_params(max_iter=4).set_callbacks(monitor).fit(X, y)
+    alone(net).set_params(max_iter=4).set_callbacks(monitor).fit(X, y)
     found = scores_of(monitor)
     plain = [clone(net).set_callbacks().set_params(max_iter=n).fit(X, y).score(X, y) for n in (1, 2, 3, 4)]
     np.testing.assert_array_equal(found, plain)
@@ -63,7 +69,7 @@ def monitored_in_pipeline(net, X, y):
     """The epochs are below the Pipeline's last step, and the scores are on what reaches this step."""
     monitor = monitor_of(net)
     scaler = StepwiseTransformer(features_per_step=net.features_per_step)
-    pipeline = make_pipeline(scaler, net.set_params(max_iter=3).set_callbacks(monitor)).fit(X, y)
+    pipeline = make_pipeline(scaler, alone(net).set_params(max_iter=3).set_callbacks(monitor)).fit(X, y)
     log = monitor.get_logs(include_lineage=True)
     assert log.estimator_name == "Pipeline"
     assert {len(row["task_id_path"]) for row in log.data if row["task_name"] == "epoch"} == {3}
@@ -74,7 +80,7 @@ def monitored_in_pipeline(net, X, y):
 def monitored_in_search(net, X, y):
     """The epochs of each candidate on each split, and of the refit."""
     monitor = monitor_of(net)
-    search = GridSearchCV(net.set_callbacks(monitor), GRID, cv=3, error_score="raise").fit(X, y)
+    search = GridSearchCV(alone(net).set_callbacks(monitor), GRID, cv=3, error_score="raise").fit(X, y)
     log = monitor.get_logs()
     assert log.estimator_name == "GridSearchCV"
     scores = {}
@@ -101,7 +107,7 @@ def with_bars(wrap):
 
 def stopped(net, X, y):
     """True from a callback ends the training: the net is one of that number of epochs."""
-    net.set_params(max_iter=50).set_callbacks(Recorder(last=2)).fit(X, y)
+    alone(net).set_params(max_iter=50).set_callbacks(Recorder(last=2)).fit(X, y)
     assert net.n_iter_ == 3
     shorter = clone(net).set_callbacks().set_params(max_iter=3).fit(X, y)
     np.testing.assert_array_equal(net.predict(X), shorter.predict(X))
@@ -174,7 +180,7 @@ def test_bar_names_the_net_and_reaches_its_end(capsys):
 def test_epochs_are_scored_with_the_weights_of_the_fit():
     X, y, weights = sequences("3-D"), targets("numbers"), np.arange(len(sequences("3-D"))) % 3 + 0.5
     monitor = ScoringMonitor(scoring="r2")
-    net = our_estimator("numbers", "3-D").set_callbacks(monitor).fit(X, y, sample_weight=weights)
+    net = alone(our_estimator("numbers", "3-D")).set_callbacks(monitor).fit(X, y, sample_weight=weights)
     logged = [row["r2"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert logged[-1] == net.score(X, y, sample_weight=weights)
     assert logged[-1] != net.score(X, y)

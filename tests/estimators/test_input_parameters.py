@@ -28,10 +28,10 @@ WRONG = {
     "weight_decay": [-1.0, np.nan, np.inf],
     "max_grad_norm": [0, -1.0, np.nan],
     "bptt_steps": [0, 1.5],
-    "batch_size": [0, 2.5, "auto"],
+    "batch_size": [0, 2.5, "all"],
     "max_iter": [0, -1, 1.5],
     "shuffle": [2, "yes"],
-    "early_stopping": [2, "auto"],
+    "early_stopping": [2, "yes"],
     "validation_fraction": [0, 1, 1.5, np.nan],
     "n_iter_no_change": [0, 1.5],
     "tol": [-1e-9, np.nan],
@@ -43,6 +43,7 @@ WRONG = {
     "engine": ["jax", None],
 }
 POOLINGS = ["sum", None, 3, (), [], ("mean", "sum"), ("max", "max"), [["mean"]], {"mean"}]
+SEGMENTS = [0, 2.5, "all", (), (3, 3), (0, 2), (2, "3"), [True, 2]]
 OWN = {
     "regressor": {
         "loss": ["mse", None],
@@ -50,7 +51,8 @@ OWN = {
         "target_feature": ["a", 1.5],
         "return_sequences": ["yes", 2],
         "pooling": POOLINGS,
-        "init": ["ridge", 1, True, "auto"],
+        "init": ["ridge", 1, True],
+        "segment": SEGMENTS,
     },
     "classifier": {
         "class_weight": ["other", 3],
@@ -58,6 +60,8 @@ OWN = {
         "beam_width": [0, 1.5],
         "return_sequences": ["yes", 2],
         "pooling": POOLINGS,
+        "init": ["logistic", 1, True],
+        "segment": SEGMENTS,
     },
     "transformer": {"objective": ["other", None], "pooling": ["sum", 3]},
 }
@@ -91,7 +95,7 @@ def test_the_words_of_a_message():
 
 
 COMBINATIONS = [
-    ({"segment_stride": 2}, "segment_stride of RNN.* needs segment"),
+    ({"segment_stride": 2, "segment": None}, "segment_stride of RNN.* needs segment"),
     ({"nonlinearity": "relu"}, "nonlinearity='relu' of RNN.* is for cell='rnn'"),
     ({"n_jobs": 0}, "n_jobs must not be 0"),
 ]

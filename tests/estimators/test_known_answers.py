@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from network_alone import CLASSIFIER, REGRESSOR
 from numpy.lib.stride_tricks import sliding_window_view
 
 from skrnn import RNNClassifier, RNNRegressor
@@ -12,7 +13,8 @@ CELLS = ["rnn", "gru", "lstm"]
 
 
 def make(cell="gru", **options):
-    return RNNRegressor(**{"cell": cell, "hidden_size": 12, "random_state": 0, "learning_rate": 0.02, **options})
+    settings = {**REGRESSOR, "cell": cell, "hidden_size": 12, "random_state": 0, "learning_rate": 0.02}
+    return RNNRegressor(**{**settings, **options})
 
 
 def halves(X, y):
@@ -117,7 +119,12 @@ def bits(lengths):
 
 def make_parity(cell, **options):
     return RNNClassifier(
-        cell=cell, hidden_size=8, max_iter=150, batch_size=16, n_iter_no_change=60, random_state=0, **options
+        **{**CLASSIFIER, "batch_size": 16, "n_iter_no_change": 60},
+        cell=cell,
+        hidden_size=8,
+        max_iter=150,
+        random_state=0,
+        **options,
     )
 
 

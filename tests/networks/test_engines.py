@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from network_alone import REGRESSOR
 from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -236,7 +237,8 @@ def test_auto_trains_cells_of_the_users_own_on_torch():
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_an_interrupted_or_unpickled_fit_goes_on_in_either_engine(cell):
-    half = RNNRegressor(cell=cell, max_iter=3, shuffle=False, warm_start=True, random_state=0, engine="torch").fit(X, Y)
-    whole = RNNRegressor(cell=cell, max_iter=6, shuffle=False, random_state=0).fit(X, Y)
+    options = {"cell": cell, "shuffle": False, "random_state": 0, **REGRESSOR}
+    half = RNNRegressor(max_iter=3, warm_start=True, engine="torch", **options).fit(X, Y)
+    whole = RNNRegressor(max_iter=6, **options).fit(X, Y)
     half.set_params(engine="compiled").fit(X, Y)
     np.testing.assert_allclose(half.loss_curve_, whole.loss_curve_, rtol=1e-3)

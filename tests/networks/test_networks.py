@@ -134,7 +134,7 @@ def test_fitted_weights_load_into_torch(cell, bidirectional, x):
 def test_network_module(options, x):
     """`network_` has the names of `weights_`, and its output is `predict` before the scaling is undone."""
     y = x[:, -1, 0] * 20 + 300
-    model = RNNRegressor(hidden_size=5, max_iter=3, random_state=0, **options).fit(x, y)
+    model = RNNRegressor(hidden_size=5, max_iter=3, init=None, random_state=0, **options).fit(x, y)
     network = model.network_
     state = network.state_dict()
     assert set(state) == set(model.weights_)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from network_alone import REGRESSOR
 from reference_networks import random_weights, run
 
 from skrnn import RNNRegressor
@@ -42,7 +43,7 @@ def X():
 
 
 def fit(cell, X, **options):
-    options = {"hidden_size": 4, "max_iter": 3, "random_state": 0, "batch_size": 8, **options}
+    options = {"hidden_size": 4, "max_iter": 3, "random_state": 0, "batch_size": 8, **REGRESSOR, **options}
     return RNNRegressor(cell=cell, **options).fit(X, X[:, :3, 0].sum(axis=1))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from network_alone import REGRESSOR
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
@@ -24,7 +25,7 @@ def data():
 
 
 def make(**options):
-    return RNNRegressor(**{"hidden_size": 6, "random_state": 0, "max_iter": 5, **options})
+    return RNNRegressor(**{**REGRESSOR, "hidden_size": 6, "random_state": 0, "max_iter": 5, **options})
 
 
 def state_of(model):
@@ -207,6 +208,43 @@ def test_divergence_is_an_error_that_helps(data):
     assert issubclass(DivergenceError, ValueError)
     with pytest.raises(DivergenceError, match="Training loss became inf at epoch 1, batch 1 "):
         make(scaling=None).fit(data[0], data[1] * 1e25)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_an_explosion_after_the_first_epoch_goes_back(data, engine, monkeypatch):
+    """To the best weights, with a smaller step, twice; the third one is an error, and the step in it the user's."""
+    from skrnn.training import _loop
+
+    rates, run = [], _loop._run_epoch
+
+    def exploding(learner, training, config, rng, epoch, rate):
+        rates.append(rate)
+        if epoch == 2 and len(rates) < 3 + explosions:
+            run(learner, training, config, rng, epoch, 1e6)  # what has happened to the weights must not stay
+            raise DivergenceError("as if")
+        return run(learner, training, config, rng, epoch, rate)
+
+    monkeypatch.setattr(_loop, "_run_epoch", exploding)
+    for explosions in (1, 2):
+        rates.clear()
+        model = make(max_iter=5, engine=engine, max_grad_norm=1.0).fit(*data)
+        np.testing.assert_allclose(rates[2:], 0.01 * 0.3 ** np.minimum(np.arange(3 + explosions), explosions))
+        assert model.n_iter_ == 5
+        assert model.loss_curve_[-1] < model.loss_curve_[1] * 1.2
+    explosions = 3
+    rates.clear()
+    with pytest.raises(DivergenceError, match="as if"):
+        make(max_iter=5, engine=engine).fit(*data)
+
+
+def test_a_planned_schedule_is_not_cut_short(data):
+    """A cosine without a validation part goes on until its end, or until nothing is left of the loss."""
+    X, y = data
+    assert make(max_iter=40, learning_rate_schedule="cosine", n_iter_no_change=1).fit(X, y).n_iter_ == 40
+    assert make(max_iter=40, n_iter_no_change=1, tol=0.05).fit(X, y).n_iter_ < 40  # the control
+    assert make(max_iter=40, learning_rate_schedule="cosine", tol=0.9).fit(X, y).n_iter_ < 10
+    guarded = make(max_iter=40, learning_rate_schedule="cosine", n_iter_no_change=1, early_stopping=True)
+    assert guarded.fit(X, y).n_iter_ < 40
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")

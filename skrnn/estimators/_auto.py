@@ -1,0 +1,50 @@
+"""What the data decide where a parameter is "auto"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from skrnn.estimators._parameters import Parameters
+from skrnn.estimators._training_data import FitData
+from skrnn.networks import POOLINGS, NetworkSpec
+from skrnn.tasks import Task
+
+__all__ = ["settled"]
+
+_LONG = 60  # steps of a sequence that is read in segments
+_WIDTHS = (3, 9, 27)
+_SEGMENTS = 100  # at most about so many of them make a sequence
+_UPDATES = 32  # an epoch has at least, if that takes no fewer than 8 rows for each
+
+
+def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSpec | None) -> Parameters:
+    """The parameters without "auto"; ``before``: the network that a fit goes on with, whose form stays."""
+    chosen: dict[str, Any] = {}
+    if parameters.init == "auto":
+        linear = task.can_start_linear and parameters.embedding_dim is None
+        chosen["init"] = "linear" if linear else None
+    if parameters.batch_size == "auto":
+        n_rows = len(data.training.weights)
+        chosen["batch_size"] = next((size for size in (32, 16) if n_rows >= _UPDATES * size), 8)
+    if parameters.learning_rate_schedule == "auto":
+        chosen["learning_rate_schedule"] = "cosine" if data.validation is None else None
+    if parameters.segment == "auto":
+        form = (before.segment, before.segment_stride) if before is not None else _segments(parameters, data)
+        chosen["segment"], chosen["segment_stride"] = form
+    if parameters.pooling == "auto":
+        chosen["pooling"] = POOLINGS if data.objective.readout == "last" else "last"
+        chosen["pooling"] = chosen["pooling"] if before is None else before.pooling
+    return replace(parameters, **chosen)
+
+
+def _segments(parameters: Parameters, data: FitData) -> tuple[tuple[int, ...] | None, int | None]:
+    """Widths and stride for sequences of numbers that are long; there is nothing to sum up in categories."""
+    lengths = data.training.batch.lengths
+    typical = float(np.average(lengths, weights=data.training.weights))
+    if data.objective.readout != "last" or parameters.embedding_dim is not None or typical < _LONG:
+        return None, None
+    stride = int(np.ceil(typical / _SEGMENTS))
+    return _WIDTHS, stride if parameters.segment_stride is None else parameters.segment_stride
