@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,10 @@ class Samples:
     kept: Integers
     ends: Integers
 
+    def among(self, some: Flags) -> Samples:
+        """Only some of the kept windows."""
+        return replace(self, kept=self.kept[some], ends=self.ends[some])
+
 
 @dataclass(frozen=True, eq=False)
 class WindowUnits:
@@ -95,7 +99,9 @@ def feature_table(
     series.
     """
     columns = {column: history.values[:, place] for place, column in enumerate(panel.columns)}
-    ahead = [calendar_waves(history.times.append(panel.future_times(history, lead)), roles.calendar)]
+    ahead = []
+    if roles.calendar:
+        ahead.append(calendar_waves(history.times.append(history.next_times(lead)), roles.calendar))
     for place, column in enumerate(roles.future):
         after = np.full(lead, np.nan) if known is None else known[:lead, place]
         ahead.append(np.concatenate([columns[column], after])[:, None])
@@ -108,7 +114,11 @@ def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
     waves = [np.zeros((len(times), 0))]
     for attribute in attributes:
         if not hasattr(times, attribute):
-            raise ValueError(f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}.")
+            raise ValueError(
+                f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}. Rows that "
+                "follow each other as they come (freq='rows') do not say the dates to come: give freq an offset, or a "
+                "DatetimeIndex with all dates."
+            )
         first, cycle = CALENDAR[attribute]
         angle = 2 * np.pi * (np.asarray(getattr(times, attribute), dtype=float) - first) / cycle
         waves.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
