@@ -146,7 +146,9 @@ class Step:
             return times + distances
         if self.unit in ("microsecond", "nanosecond"):
             unit = "us" if self.unit == "microsecond" else "ns"
-            return (times + pd.to_timedelta(distances, unit=unit)).as_unit(times.unit)
+            moved = on_clock(times, "UTC").as_unit(unit).to_numpy() + distances.astype(f"timedelta64[{unit}]")
+            absolute = pd.DatetimeIndex(moved).as_unit(times.unit)
+            return absolute if times.tz is None else absolute.tz_localize("UTC").tz_convert(times.tz)
         clock = on_clock(times, self.clock)
         if self.unit in ("date", "row"):
             moments = dates_after(clock, distances, self.dates, self.origin)

@@ -157,7 +157,7 @@ TRADING_DAYS = {
     "freq of the index": (PRICES, None),
     "an offset": (without_freq(PRICES), TRADING),
     "all dates": (without_freq(PRICES), LATER),
-    "in a zone": (PRICES.tz_localize("America/New_York"), None),
+    "in a zone": (PRICES.set_axis(pd.date_range(DAYS[0], DAYS[-1], freq=TRADING, tz="America/New_York")), None),
     "in a zone with plain dates": (without_freq(PRICES).tz_localize("America/New_York"), LATER),
     "at an hour": (PRICES.set_axis(DAYS + pd.Timedelta(16, unit="h")), TRADING),
 }
