@@ -23,7 +23,7 @@ def filled(history: History, longest: int, constant: Sequence[int] = ()) -> Hist
 
     A series that would have more absent rows than rows is no regular one, and stays as it is.
     """
-    absent = _absent_before(history, longest)
+    absent = _absent_before(history, longest) if len(history.starts) > 1 else np.zeros(1, np.int64)
     total = int(absent.sum())
     if not total:
         return history
@@ -47,7 +47,7 @@ def filled(history: History, longest: int, constant: Sequence[int] = ()) -> Hist
 
 def n_absent(history: History, longest: int) -> int:
     """How many rows `filled` adds."""
-    return int(_absent_before(history, longest).sum())
+    return int(_absent_before(history, longest).sum()) if len(history.starts) > 1 else 0
 
 
 def _absent_before(history: History, longest: int) -> Longs:

@@ -153,6 +153,8 @@ def _steps(
     times: Any, bounds: Integers, keys: list[Any], freq: Any, hint: Any, seen: Seen | None
 ) -> tuple[Step, list[Step]]:
     """The step of most series, and that of each; the times are those of one series after the other."""
+    if seen is not None and all(key in seen.steps for key in keys):
+        return seen.common, [seen.steps[key] for key in keys]
     if freq is not None:
         steps = _said(freq, times, bounds, GIVEN)
         common = steps[0]
