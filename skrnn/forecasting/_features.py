@@ -126,12 +126,19 @@ def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
 
 
 def samples(
-    table: Doubles, runs: Sequence[slice], n_targets: int, window: int, horizon: int, skip: int, complete: bool
+    table: Doubles,
+    runs: Sequence[slice],
+    n_targets: int,
+    window: int,
+    horizon: int,
+    skip: int,
+    complete: bool,
+    partial: bool,
 ) -> list[Samples]:
     """The windows of each run of a table (n_rows, n_features); a horizon with a missing value is left out.
 
     Windows begin after the first ``skip`` rows of a run, which a difference leaves without a value. ``complete``: a
-    window with a missing value is left out too.
+    window with a missing value is left out too. ``partial``: only a horizon without any known value is left out.
     """
     found = []
     for run in runs:
@@ -139,9 +146,10 @@ def samples(
         count = len(rows) - window - horizon + 1
         if count > 0:
             Y = windows_of(np.ascontiguousarray(rows[window:, :n_targets]), horizon, 1, count)
-            known = _no_missing(rows[window:, :n_targets], horizon, count)
+            missing = np.isnan(rows[window:, :n_targets])
+            known = _none_in(missing, horizon, count) if not partial else ~_none_in(~missing, horizon, count)
             if complete:
-                known &= _no_missing(rows, window, count)
+                known &= _none_in(np.isnan(rows), window, count)
             kept = np.flatnonzero(known)
             found.append(Samples(windows_of(rows, window, 1, count), Y, kept, run.start + skip + window - 1 + kept))
     return found
@@ -210,7 +218,7 @@ def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None
     return WindowUnits(taken, width)
 
 
-def _no_missing(rows: Doubles, width: int, count: int) -> Flags:
-    """Whether each of ``count`` windows of ``width`` rows is free of NaN."""
-    before = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
+def _none_in(rows: Flags, width: int, count: int) -> Flags:
+    """Whether each of ``count`` windows of ``width`` rows (n_rows, k) holds none that is set."""
+    before = np.concatenate([[0], np.cumsum(rows.any(axis=1))])
     return np.asarray(before[width : width + count] == before[:count])

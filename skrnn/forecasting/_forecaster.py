@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import r2_score
-from sklearn.multioutput import MultiOutputRegressor
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
@@ -22,6 +20,7 @@ from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, tim
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
+from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
 from skrnn.forecasting._reports import refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
@@ -199,7 +198,8 @@ class WindowForecaster(BaseEstimator):
         setup = make_setup(self, panel, estimator)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
-        model = _for_outputs(estimator, setup.horizon * setup.n_targets)
+        model = for_outputs(estimator, setup.horizon * setup.n_targets)
+        setup = replace(setup, partial=takes_missing_targets(model))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
         given = setup.given(panel).histories
@@ -557,12 +557,6 @@ def _template(estimator: Any) -> Any:
         "early_stopping": True,
     }
     return RNNRegressor(hidden_size=64, random_state=0, **training)
-
-
-def _for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
-    single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
-    return MultiOutputRegressor(estimator) if single else estimator
 
 
 WindowForecaster.__module__ = "skrnn"  # the name that users import

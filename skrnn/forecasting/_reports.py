@@ -22,7 +22,7 @@ def refuse_short(histories: list[History], views: list[SeriesView], setup: Setup
 
     ``histories`` are the series as they were given, without the rows that stand for absent ones.
     """
-    if any(len(part.kept) for view in views for part in view.samples()):
+    if any(len(part.kept) for view in views for part in view.samples(setup.partial)):
         return
     longest = max(views, key=lambda view: len(view.history.times))
     missing = "missing value" if setup.complete else "missing target in their horizon"

@@ -72,11 +72,11 @@ class SeriesView:
         centre, scale = self.statistics
         return (np.concatenate(runs) - centre) / scale
 
-    def samples(self) -> list[Samples]:
-        """All windows with what follows them."""
+    def samples(self, partial: bool = False) -> list[Samples]:
+        """All windows with what follows them, which is known, or known in part."""
         setup = self.setup
         table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon)
-        sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete)
+        sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete, partial)
         return samples(table, self.history.runs(), *sizes)
 
     def ready(self) -> bool:
@@ -208,7 +208,7 @@ def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
     last rows then does so on all series.
     """
-    parts = [view.samples() for view in views]
+    parts = [view.samples(setup.partial) for view in views]
     X, Y, _ = _stacked(setup, [part for samples in parts for part in samples])
     counts = [sum(len(part.kept) for part in samples) for samples in parts]
     if sum(count > 0 for count in counts) > 1:

@@ -29,6 +29,7 @@ class Setup:
     ``horizon`` is the model's own: 1 for a recursive strategy. ``sequences`` says whether the model takes 3-D
     windows, ``complete`` whether these must have no missing values. ``channels`` are the target columns, if each is
     a series of its own; ``roles`` are then those of these series. ``bounds`` are the least and the largest forecast.
+    ``partial``: the model learns from windows of whose targets some are missing.
     """
 
     roles: Roles
@@ -42,6 +43,7 @@ class Setup:
     complete: bool
     channels: tuple[Any, ...]
     bounds: tuple[float | None, float | None]
+    partial: bool = False
 
     @property
     def n_targets(self) -> int:

@@ -113,7 +113,7 @@ GAPS = {
 @pytest.mark.parametrize(("gaps", "horizon"), list(itertools.product(GAPS, [1, 3])))
 @pytest.mark.parametrize("estimator", [Ridge(), NET], ids=["ridge", "net"])
 def test_series_that_leave_no_window(estimator, gaps, horizon):
-    """A calibrated forecaster goes on where a gap leaves a part without a single window, in fit, update and backtest."""
+    """A calibrated forecaster goes on where a gap leaves a part without a window: in fit, update and backtest."""
     for at in (20, 60, 100, 155, 170, 185, 193) if estimator is not NET else (100, 185):
         data = HOURS[:200].drop(HOURS.index[GAPS[gaps](at)])
         for transform in (None, "difference"):
