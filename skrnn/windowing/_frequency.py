@@ -40,7 +40,8 @@ def step_of(freq: Any, times: Any, source: str, begins: Integers) -> Step:
     import pandas as pd
 
     if is_rows(freq):
-        return Step("row", 1, source=source, dates=getattr(times, "freq", None))
+        dated = isinstance(times, pd.DatetimeIndex) and times.freq is not None
+        return Step("row", 1, source=source, dates=step_of(times.freq, times, source, begins) if dated else None)
     if not isinstance(times, pd.DatetimeIndex):
         raise TypeError(
             f"freq={freq!r} is for dates, and the index has dtype {times.dtype}. Leave it out, or use 'rows'."

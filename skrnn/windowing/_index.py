@@ -114,7 +114,7 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
     keys, order, bounds = _series(index)
     ordered = times if order is None else times.take(order)
     _check_order(ordered, bounds, keys)
-    common, steps = _steps(ordered, bounds, keys, freq, _hint(index), seen)
+    common, steps = _steps(ordered, bounds, keys, freq, index, seen)
     rows = np.arange(len(times)) if order is None else order
     positions = np.empty(len(times), np.int64)
     if steps[0].source == _OF_INDEX and index.nlevels == 1 and seen is None:  # pandas has made sure that it is regular
@@ -150,7 +150,7 @@ def _hint(index: Any) -> Any:
 
 
 def _steps(
-    times: Any, bounds: Integers, keys: list[Any], freq: Any, hint: Any, seen: Seen | None
+    times: Any, bounds: Integers, keys: list[Any], freq: Any, index: Any, seen: Seen | None
 ) -> tuple[Step, list[Step]]:
     """The step of most series, and that of each; the times are those of one series after the other."""
     if seen is not None and all(key in seen.steps for key in keys):
@@ -158,13 +158,13 @@ def _steps(
     if freq is not None:
         steps = _said(freq, times, bounds, GIVEN)
         common = steps[0]
-    elif seen is None and hint is not None and len(keys) == 1:
-        steps = _said(hint, times, bounds, _OF_INDEX)
+    elif seen is None and index.nlevels == 1 and _hint(index) is not None:
+        steps = _said(_hint(index), times, bounds, _OF_INDEX)
         common = steps[0]
     else:
-        common = _common(times, bounds, hint) if seen is None else seen.common
+        common = _common(times, bounds, _hint(index)) if seen is None else seen.common
         steps = [common] * len(keys)
-        if len(keys) > 1 or seen is not None:
+        if index.nlevels > 1 or seen is not None:
             parts = zip(bounds[:-1], bounds[1:], shares_of(times, bounds, common), strict=True)
             steps = [odd_step(times[a:b], common, share) for a, b, share in parts]
     if seen is not None:

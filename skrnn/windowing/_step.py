@@ -43,8 +43,8 @@ class Step:
         On which clock days and months are counted.
     source : str
         Where it was taken from, in words; not compared.
-    dates : pandas offset of one step, DatetimeIndex or None
-        Of unit "date" the rule or the list of all dates. Of unit "row" the rule by which the dates go on, or None.
+    dates : pandas offset of one step, DatetimeIndex, Step or None
+        Of unit "date" the rule or the list of all dates. Of unit "row" the step by which the dates go on, or None.
     origin : Timestamp or None
         Of unit "date" the date, on its clock, from which a rule counts.
     """
@@ -142,7 +142,9 @@ class Step:
         distances = self.size * np.asarray(counts)
         if isinstance(times, pd.PeriodIndex):
             return times + distances // times.freq.n  # periods count whole frequencies
-        if self.unit == "integer" or (self.unit == "row" and self.dates is None):
+        if self.unit == "row" and self.dates is not None:
+            return self.dates.later(times, counts)
+        if self.unit in ("integer", "row"):
             return times + distances
         if self.unit in ("microsecond", "nanosecond"):
             unit = "us" if self.unit == "microsecond" else "ns"
@@ -150,7 +152,7 @@ class Step:
             absolute = pd.DatetimeIndex(moved).as_unit(times.unit)
             return absolute if times.tz is None else absolute.tz_localize("UTC").tz_convert(times.tz)
         clock = on_clock(times, self.clock)
-        if self.unit in ("date", "row"):
+        if self.unit == "date":
             moments = dates_after(clock, distances, self.dates, self.origin)
         else:
             days = self._days(clock.to_numpy().astype("datetime64[D]"), distances)

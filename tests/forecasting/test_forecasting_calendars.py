@@ -281,9 +281,9 @@ def test_every_series_of_a_panel_has_its_step(estimator):
     for key, times in index.items():
         if key != "short":
             assert forecast.loc[key].index[0] == times[-1]
-    pieces = [data[data.index.get_level_values(1) < when] for when in ("2022-06-15",)]
-    later = data[data.index.get_level_values(1) >= "2022-06-15"]
-    pieces = WindowForecaster(Repeat(), window=5).fit(pieces[0]).update(later).forecast(1)
+    times = data.index.get_level_values(1)
+    first, later = data[times < "2022-06-15"], data[times >= "2022-06-15"]
+    pieces = WindowForecaster(Repeat(), window=5).fit(first).update(later).forecast(1)
     assert [pieces.loc[key].index[0] for key in ("d", "w", "b")] == [index[key][-1] for key in ("d", "w", "b")]
 
 
@@ -407,6 +407,23 @@ def test_frequencies_are_of_dates():
     model = WindowForecaster(Ridge(), window=3, freq=HOURS.index[:52]).fit(HOURS[:50])
     with pytest.raises(ValueError, match="dates up to 2024-01-03 03:00:00, and 1 more are needed"):
         model.forecast(3)
+
+
+def test_the_level_of_a_panel_does_not_bind_a_series():
+    times = pd.date_range("2022", periods=100)
+    days = pd.MultiIndex.from_product([["d", "w"], times])
+    weekly = days[(days.get_level_values(0) == "w") & (days.get_level_values(1).day_of_week == 2)]
+    assert weekly.levels[1].freq == pd.offsets.Day()
+    data = pd.DataFrame({"v": np.arange(len(weekly))}, weekly)
+    model, words = fitted(data, window=3)
+    assert (model.n_samples_, words) == (len(data) - 3, [])
+    assert model.forecast().index[0][1] == weekly[-1][1] + pd.Timedelta(7, "D")
+
+
+def test_rows_with_dates_keep_the_clock_of_their_freq():
+    hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
+    model = WindowForecaster(Ridge(), window=3, freq="rows").fit(pd.Series(np.arange(20.0), hours[:20]))
+    assert model.forecast(40).index.equals(hours[20:])
 
 
 def test_calendars_are_pickled_and_searched():
