@@ -97,8 +97,9 @@ class SeriesView:
         if setup.complete and np.isnan(X).any():
             raise ValueError(
                 f"{self.history.label} has missing values, a gap or too few rows in the window of {setup.window} rows "
-                f"up to {self.history.times[-1]}, and the regressor takes none. Fill them, widen the history, or use "
-                "one that takes missing values, such as RNNRegressor."
+                f"up to {self.history.times[-1]}, and the regressor takes none. Its step is {self.history.step}. Fill "
+                "them, widen the history, give another freq, or use a regressor that takes missing values, such as "
+                "RNNRegressor."
             )
         return X
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.tseries.frequencies import to_offset
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
 
@@ -426,10 +427,20 @@ def test_rows_with_dates_keep_the_clock_of_their_freq():
     assert model.forecast(40).index.equals(hours[20:])
 
 
-def test_calendars_are_pickled_and_searched():
-    model = WindowForecaster(Ridge(), window=3, freq=TRADING).fit(without_freq(PRICES))
+def test_forecasts_after_a_gap_name_the_step():
+    model = WindowForecaster(Ridge(), window=12).fit(HOURS[:100]).update(HOURS[101:105])
+    with pytest.raises(ValueError, match=r"a gap or too few rows .* Its step is 1 hour \(freq of the index\)"):
+        model.forecast()
+
+
+@pytest.mark.parametrize("freq", [TRADING, LATER], ids=["offset", "dates"])
+def test_calendars_are_pickled_cloned_and_searched(freq):
+    model = clone(WindowForecaster(Ridge(), window=3, horizon=2, freq=freq)).fit(without_freq(PRICES))
     again = pickle.loads(pickle.dumps(model))
     pd.testing.assert_series_equal(again.forecast(5), model.forecast(5))
+    assert "freq=" in repr(model)
+    search = GridSearchCV(model, {"window": [3, 5]}, cv=TimeSeriesSplit(3)).fit(without_freq(PRICES).to_frame())
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_years_after_nanoseconds():
