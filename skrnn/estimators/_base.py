@@ -77,8 +77,9 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
             (n_timesteps_i, n_features) or (n_timesteps_i,). Oldest step first. Steps before the first or after the last
             real one that are NaN in every feature are padding, any other NaN is a missing value.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets, one (row) per sequence. With ``return_sequences=True``, one (row) per time step: (n_samples,
-            n_timesteps), (n_samples, n_timesteps, n_targets), or a list of such arrays; NaN or None: no target here.
+            Targets, one (row) per sequence; NaN where one of several targets is missing. With
+            ``return_sequences=True``, one (row) per time step: (n_samples, n_timesteps), (n_samples, n_timesteps,
+            n_targets), or a list of such arrays; NaN or None: no target here.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Weights of the sequences, not negative. A weight of 2 is the row twice, a weight of 0 the row left out. With
             ``return_sequences=True`` also of the single time steps, in the form of y.

@@ -183,6 +183,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     """
 
     _task_types: ClassVar[tuple[type[Task], ...]] = (Numbers,)
+    _takes_missing_targets: ClassVar[bool] = True  # read by the forecaster
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "segment": SEGMENT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from skrnn._constraints import check_arguments, integers
+from skrnn._types import Integers
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
 from skrnn.forecasting._panel import History, Panel, read_panel
@@ -56,9 +58,9 @@ class BacktestResult:
         unknown = [name for name in names if name not in self.frame.columns]
         if unknown:
             raise ValueError(f"by={unknown[0]!r} is not a column of the frame, which has {list(self.frame.columns)}.")
-        groups = list(self.frame.groupby(names, sort=True, dropna=False)) if names else [("", self.frame)]
         rows = {}
-        for key, part in groups:
+        # Their number is not asked: pandas 2.2 fails to count groups of which one has no name.
+        for key, part in self.frame.groupby(names, sort=True, dropna=False) if names else [("", self.frame)]:
             for column in ("forecast", "seasonal_naive"):
                 row = scores_of(part, column)
                 inside = part["truth"].between(part["lower"], part["upper"]) if "lower" in part else None
@@ -79,6 +81,7 @@ def backtest(
     refit: bool | int = False,
     season: int = 1,
     coverage: float | None = None,
+    freq: Any = None,
 ) -> BacktestResult:
     """Forecast from one cutoff after another, each time with the rows up to the cutoff alone.
 
@@ -100,6 +103,9 @@ def backtest(
         Steps in a cycle, for the seasonal naive forecast beside it; 1 repeats the last value.
     coverage : float, default=None
         Share of true values that intervals should contain; needs ``calibration`` in the forecaster.
+    freq : pandas offset, alias, DatetimeIndex or "rows", default=None
+        From a row to the next one of its series, as in `WindowForecaster`; None: the forecaster's, else ``freq`` of the
+        index if it is set.
 
     Returns
     -------
@@ -112,7 +118,8 @@ def backtest(
     """
     horizon = forecaster.horizon if horizon is None else horizon
     check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
-    panel = read_panel(data)
+    forecaster = _with_freq(forecaster, data, freq)
+    panel = read_panel(data, forecaster.freq)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()
     cutoffs = moments[initial - 1 : len(moments) - horizon : step]
@@ -125,29 +132,35 @@ def backtest(
     every = int(refit)
     for number, cutoff in enumerate(cutoffs):
         seen = times <= cutoff
-        if number == 0 or (every and number % every == 0):
+        if number == 0:
             model = clone(forecaster).fit(data[seen])
+        elif every and number % every == 0:
+            with warnings.catch_warnings():  # the first fit has said it
+                warnings.filterwarnings("ignore", message=".* windows are lost")
+                model = clone(forecaster).fit(data[seen])
         else:
             model.update(data[seen & (times > before)])
         before = cutoff
         ready = model.ready()
         live = [history for history in panel.histories if history.key in ready and cutoff in history.times[:-1]]
         if live:
-            frames.append(_one_cutoff(model, panel, live, data[times > cutoff], cutoff, (horizon, season, coverage)))
+            frames.append(_one_cutoff(model, panel, live, data[times > cutoff], (horizon, season, coverage)))
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     return BacktestResult(pd.concat(frames, ignore_index=True))
 
 
+def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowForecaster:
+    """A clone that knows the step of all rows; those up to a cutoff may not say it."""
+    freq = forecaster.freq if freq is None else freq
+    own = getattr(data.index, "freq", None) if isinstance(getattr(data, "index", None), pd.DatetimeIndex) else None
+    return clone(forecaster).set_params(freq=own if freq is None else freq)
+
+
 def _one_cutoff(
-    model: WindowForecaster,
-    panel: Panel,
-    live: list[History],
-    later: Any,
-    cutoff: Any,
-    sizes: tuple[int, int, float | None],
+    model: WindowForecaster, panel: Panel, live: list[History], later: Any, sizes: tuple[int, int, float | None]
 ) -> pd.DataFrame:
-    """The tidy rows of one cutoff, for the series that go on beyond it."""
+    """The tidy rows of one cutoff, for the series ``live`` of all data that go on beyond it."""
     horizon, season, coverage = sizes
     target, future = model.roles_.target, later[list(model.roles_.future)] if model.roles_.future else None
     names = ["forecast"] if coverage is None else ["forecast", "lower", "upper"]
@@ -157,26 +170,40 @@ def _one_cutoff(
     else:
         table = model.forecast_interval(horizon, coverage=coverage, future=future)
     values = table.to_numpy().reshape(len(live), horizon, len(target), len(names))
+    pasts = {history.key: history for history in model._panel.histories}
     rows = []
     for history, mine in zip(live, values, strict=True):
-        last = history.times.get_loc(cutoff)
-        past, ahead = history.rows(0, last + 1), panel.step.size * np.arange(1, horizon + 1)
-        back = panel.step.size * season * -(-np.arange(1, horizon + 1) // season)  # whole cycles, to a known value
+        past = pasts[history.key]
+        times, found = _ahead(past, history, horizon)
+        back = season * -(-np.arange(1, len(times) + 1) // season)  # whole cycles, to a known value
+        naive = past.positions[-1] + past.step.size * (np.arange(1, len(times) + 1) - back)
         for number, column in enumerate(target):
-            place, known = panel.columns.index(column), past.positions[-1] + ahead
+            place = panel.columns.index(column)
             rows.append(
                 pd.DataFrame(
                     {
-                        "series": [history.key] * horizon,
+                        "series": [history.key] * len(times),
                         "target": column,
-                        "cutoff": cutoff,
-                        "time": panel.future_times(past, horizon),
-                        "step": np.arange(1, horizon + 1),
-                        "truth": values_at(history.positions, history.values[:, place], known),
-                        **{name: mine[:, number, i] for i, name in enumerate(names)},
-                        "seasonal_naive": values_at(past.positions, past.values[:, place], known - back),
-                        "naive_error": naive_error(past.positions, past.values[:, place], panel.step.size * season),
+                        "cutoff": past.times[-1],
+                        "time": times,
+                        "step": np.arange(1, len(times) + 1),
+                        "truth": np.where(found < 0, np.nan, history.values[found, place]),
+                        **{name: mine[: len(times), number, i] for i, name in enumerate(names)},
+                        "seasonal_naive": values_at(past.positions, past.values[:, place], naive),
+                        "naive_error": naive_error(past.positions, past.values[:, place], past.step.size * season),
                     }
                 )
             )
     return pd.concat(rows, ignore_index=True)
+
+
+def _ahead(past: History, whole: History, horizon: int) -> tuple[pd.Index, Integers]:
+    """The next times after the past, and the rows of the whole series at them; -1 where there is none.
+
+    Where nothing but the rows says what comes next, these are the next rows, as far as there are any.
+    """
+    if past.step.unit == "row":
+        rows = np.arange(len(past.times), min(len(past.times) + horizon, len(whole.times)))
+        return whole.times[rows], rows
+    times = past.next_times(horizon)
+    return times, np.asarray(whole.times.get_indexer(times))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles
+from skrnn.forecasting._gaps import filled
 from skrnn.forecasting._panel import History, Panel
 
 __all__ = ["choose_window", "find_season", "stretch"]
@@ -43,9 +44,12 @@ def choose_window(lengths: Sequence[int], season: int, horizon: int) -> int:
     return max(min(fits, (max(lengths) - horizon + 1) // 2), 1)
 
 
-def stretch(history: History, columns: Sequence[int], complete: bool) -> int:
-    """Rows of the longest part of a series without a gap; ``complete``: nor a missing value in these columns."""
-    longest = 0
+def stretch(history: History, columns: Sequence[int], complete: bool, season: int) -> int:
+    """Rows of the longest part of a series without a gap; ``complete``: nor a missing value in these columns.
+
+    Where missing values may be, a gap of up to a season is no end.
+    """
+    longest, history = 0, history if complete else filled(history, max(season, _LEAST))
     for run in history.runs():
         missing = np.isnan(history.values[run][:, list(columns)]).any(axis=1) & complete
         ends = np.flatnonzero(np.concatenate([[True], missing, [True]]))
@@ -54,13 +58,13 @@ def stretch(history: History, columns: Sequence[int], complete: bool) -> int:
 
 
 def _of_calendar(panel: Panel) -> int | None:
-    """What the step of the index says; None if it says nothing."""
+    """What the step of most series says; None if it says nothing."""
     unit, size = panel.step.unit, panel.step.size
     if unit in ("microsecond", "nanosecond"):
         return _of_day(pd.Timedelta(size, unit="us" if unit == "microsecond" else "ns"))
     if unit in _OF_STEPS:
         return _OF_STEPS[unit].get(size)
-    if unit in ("integer", "row"):
+    if unit in ("integer", "row", "date"):
         return None
     times = panel.histories[0].times  # periods; their positions count its unit, which has no multiples
     if isinstance(times.freq, pd.offsets.Tick):
@@ -98,6 +102,7 @@ def _of_values(panel: Panel, columns: Sequence[int]) -> int:
 
 
 def _longest_run(history: History) -> Doubles:
+    history = filled(history, _LEAST)
     run = max(history.runs(), key=lambda rows: rows.stop - rows.start)
     return history.values[run]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,10 @@ class Samples:
     kept: Integers
     ends: Integers
 
+    def among(self, some: Flags) -> Samples:
+        """Only some of the kept windows."""
+        return replace(self, kept=self.kept[some], ends=self.ends[some])
+
 
 @dataclass(frozen=True, eq=False)
 class WindowUnits:
@@ -95,7 +99,9 @@ def feature_table(
     series.
     """
     columns = {column: history.values[:, place] for place, column in enumerate(panel.columns)}
-    ahead = [calendar_waves(history.times.append(panel.future_times(history, lead)), roles.calendar)]
+    ahead = []
+    if roles.calendar:
+        ahead.append(calendar_waves(history.times.append(history.next_times(lead)), roles.calendar))
     for place, column in enumerate(roles.future):
         after = np.full(lead, np.nan) if known is None else known[:lead, place]
         ahead.append(np.concatenate([columns[column], after])[:, None])
@@ -108,7 +114,11 @@ def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
     waves = [np.zeros((len(times), 0))]
     for attribute in attributes:
         if not hasattr(times, attribute):
-            raise ValueError(f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}.")
+            raise ValueError(
+                f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}. Rows that "
+                "follow each other as they come (freq='rows') do not say the dates to come: give freq an offset, or a "
+                "DatetimeIndex with all dates."
+            )
         first, cycle = CALENDAR[attribute]
         angle = 2 * np.pi * (np.asarray(getattr(times, attribute), dtype=float) - first) / cycle
         waves.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
@@ -116,12 +126,19 @@ def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
 
 
 def samples(
-    table: Doubles, runs: Sequence[slice], n_targets: int, window: int, horizon: int, skip: int, complete: bool
+    table: Doubles,
+    runs: Sequence[slice],
+    n_targets: int,
+    window: int,
+    horizon: int,
+    skip: int,
+    complete: bool,
+    partial: bool,
 ) -> list[Samples]:
     """The windows of each run of a table (n_rows, n_features); a horizon with a missing value is left out.
 
     Windows begin after the first ``skip`` rows of a run, which a difference leaves without a value. ``complete``: a
-    window with a missing value is left out too.
+    window with a missing value is left out too. ``partial``: only a horizon without any known value is left out.
     """
     found = []
     for run in runs:
@@ -129,9 +146,10 @@ def samples(
         count = len(rows) - window - horizon + 1
         if count > 0:
             Y = windows_of(np.ascontiguousarray(rows[window:, :n_targets]), horizon, 1, count)
-            known = _no_missing(rows[window:, :n_targets], horizon, count)
+            missing = np.isnan(rows[window:, :n_targets])
+            known = _none_in(missing, horizon, count) if not partial else ~_none_in(~missing, horizon, count)
             if complete:
-                known &= _no_missing(rows, window, count)
+                known &= _none_in(np.isnan(rows), window, count)
             kept = np.flatnonzero(known)
             found.append(Samples(windows_of(rows, window, 1, count), Y, kept, run.start + skip + window - 1 + kept))
     return found
@@ -200,7 +218,7 @@ def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None
     return WindowUnits(taken, width)
 
 
-def _no_missing(rows: Doubles, width: int, count: int) -> Flags:
-    """Whether each of ``count`` windows of ``width`` rows is free of NaN."""
-    before = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
+def _none_in(rows: Flags, width: int, count: int) -> Flags:
+    """Whether each of ``count`` windows of ``width`` rows (n_rows, k) holds none that is set."""
+    before = np.concatenate([[0], np.cumsum(rows.any(axis=1))])
     return np.asarray(before[width : width + count] == before[:count])

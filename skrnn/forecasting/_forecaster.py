@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -11,17 +12,19 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import r2_score
-from sklearn.multioutput import MultiOutputRegressor
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
+from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, times_ahead, until_known
 from skrnn.forecasting._future import future_values
+from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
+from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
+from skrnn.forecasting._reports import refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
-from skrnn.forecasting._setup import Setup, make_setup
+from skrnn.forecasting._setup import make_setup
 
 __all__ = ["WindowForecaster"]
 
@@ -75,6 +78,14 @@ class WindowForecaster(BaseEstimator):
     channel_independent : bool, default=False
         False: the model sees and forecasts all target columns together. True: each target column is a series of its
         own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many similar columns.
+    freq : pandas offset, alias, DatetimeIndex or "rows", default=None
+        From a row to the next one of its series, and so the dates of forecasts. An offset, such as
+        ``CustomBusinessDay(holidays=...)``, or its alias; an index that holds all dates, past and future; "rows": rows
+        follow each other as they come, stamps are labels, and forecasts are numbered (or dated by ``freq`` of the
+        index). None: ``freq`` of the index if it is set, else the most common distance of each series.
+    bounds : (float or None, float or None), default=None
+        The least and the largest value that a forecast or the edge of an interval may have, such as (0, None) for what
+        is never negative; what lies beyond is set to the bound. None: there are none.
 
     Attributes
     ----------
@@ -88,6 +99,9 @@ class WindowForecaster(BaseEstimator):
         The attributes of the index that the model sees.
     n_samples_ : int
         Windows that the model learnt from.
+    n_filled_ : int
+        Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
+        missing values, and none in gaps that no window spans.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
@@ -116,6 +130,8 @@ class WindowForecaster(BaseEstimator):
         "spread": [Options({"std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
+        "freq": "no_validation",  # by pandas, beside the index
+        "bounds": "no_validation",  # two numbers
     }
 
     def __init__(
@@ -136,6 +152,8 @@ class WindowForecaster(BaseEstimator):
         spread: str | None = None,
         calibration: float | None = None,
         channel_independent: bool = False,
+        freq: Any = None,
+        bounds: Sequence[float | None] | None = None,
     ):
         self.estimator = estimator
         self.window = window
@@ -152,6 +170,8 @@ class WindowForecaster(BaseEstimator):
         self.spread = spread
         self.calibration = calibration
         self.channel_independent = channel_independent
+        self.freq = freq
+        self.bounds = bounds
 
     def fit(self, data: Any, y: Any = None) -> WindowForecaster:
         """Learn from all windows of all series.
@@ -159,8 +179,8 @@ class WindowForecaster(BaseEstimator):
         Parameters
         ----------
         data : Series or DataFrame
-            One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time; a gap
-            in time splits a series.
+            One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time. Rows that
+            are absent are rows of missing values; for a regressor that takes none of these, a gap splits a series.
         y : ignored
             For compatibility with scikit-learn.
 
@@ -174,21 +194,25 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         self._validate_params()
-        panel, estimator = read_panel(data), _template(self.estimator)
+        panel, estimator = read_panel(data, self.freq), _template(self.estimator)
         setup = make_setup(self, panel, estimator)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
-        model = _for_outputs(estimator, setup.horizon * setup.n_targets)
+        model = for_outputs(estimator, setup.horizon * setup.n_targets)
+        setup = replace(setup, partial=takes_missing_targets(model))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
-        _refuse_short(views, setup)
+        given = setup.given(panel).histories
+        refuse_short(given, views, setup)
         errors = None
         if self.calibration is not None:
             errors = calibration_errors(clone(model), setup, views, self.calibration)
         self.estimator_, self.n_samples_ = learn(model, setup, views)
         self.calibration_errors_ = errors
         self._setup, self._panel = setup, panel
+        self.n_filled_ = sum(n_absent(history, setup.longest_gap) for history in panel.histories)
         self._statistics = {view.history.key: view.statistics for view in views}
+        warn_of_windows(given, views, setup, self.n_samples_)
         return self
 
     def update(self, data: Any) -> WindowForecaster:
@@ -212,29 +236,37 @@ class WindowForecaster(BaseEstimator):
             If the rows do not come after the history, or the index is of another kind.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self._panel)
+        new = read_panel(data, self.freq, self._panel)
         whole = extend(self._panel, new)
         if self.calibration_errors_ is not None:
-            old = {history.key: len(history.times) for history in self._panel.histories}
+            old = {history.key: history.positions[-1] for history in self._panel.histories}
             views = self._views(whole.keep([history.key for history in new.histories if history.key in old]))
-            begins = [old[key] - self._setup.horizon for key in self._wide_keys(views)]
-            settled = [evaluate(self.estimator_, view.rows(b)) for view, b in zip(views, begins, strict=True)]
+            ends = [view.row_at(old[key]) for view, key in zip(views, self._wide_keys(views), strict=True)]
+            settled = [
+                evaluate(self.estimator_, view.rows(end + 1 - self._setup.horizon))
+                for view, end in zip(views, ends, strict=True)
+            ]
             if settled:
                 errors = np.concatenate([self.calibration_errors_, in_time(settled)])
                 self.calibration_errors_ = errors[-len(self.calibration_errors_) :]
         self._panel = whole
         return self
 
-    def forecast(self, steps: int | None = None, *, future: Any = None) -> Any:
+    def forecast(self, steps: int | None = None, *, until: Any = None, future: Any = None) -> Any:
         """Forecast what follows the history.
+
+        A series whose newest window holds no known target is forecast from its newest known one on, and a warning says
+        so. Series whose history does not suffice are left out, and a warning names them, as long as there are others.
 
         Parameters
         ----------
         steps : int, default=None
             How far; None: ``horizon``.
+        until : date, period or number, default=None
+            Instead of ``steps``, the time up to which every series is forecast, read as in a slice of the index:
+            "2025-03" is the whole month.
         future : DataFrame, default=None
-            The columns of ``future`` at the next ``steps`` times; for a regressor that takes no missing values, at
-            all times up to the end of a whole horizon.
+            The columns of ``future`` at the times of `future_times`.
 
         Returns
         -------
@@ -245,15 +277,20 @@ class WindowForecaster(BaseEstimator):
         Raises
         ------
         ValueError
-            If rows of ``future`` are missing; the message names their times, by series.
+            If rows of ``future`` are missing, with their times, by series; if no series can be forecast; if steps and
+            until are both given, or no time comes before until.
         """
         check_is_fitted(self, "estimator_")
-        steps, setup = self._n_steps("forecast", steps), self._setup
-        views = [view.tail() for view in self._views(self._panel)]
-        parts = forecast(self.estimator_, setup, views, steps, self._known(views, steps, future))
-        return as_frame(self._panel, setup.columns(parts), self._targets)
+        panel, setup = self._endings(), self._setup
+        counts = self._counts("forecast", panel, steps, until)
+        views = [view.tail() for view in self._views(panel)]
+        parts = forecast(self.estimator_, setup, views, max(counts), self._known(panel, views, max(counts), future))
+        wide = zip(setup.columns(parts), counts, strict=True)
+        return as_frame(panel, [values[:count] for values, count in wide], self._targets)
 
-    def forecast_interval(self, steps: int | None = None, *, coverage: float = 0.9, future: Any = None) -> pd.DataFrame:
+    def forecast_interval(
+        self, steps: int | None = None, *, until: Any = None, coverage: float = 0.9, future: Any = None
+    ) -> pd.DataFrame:
         """Forecast with an interval around it, by split-conformal prediction for each step of the horizon.
 
         Lei, G'Sell, Rinaldo, Tibshirani & Wasserman, "Distribution-free predictive inference for regression", JASA
@@ -265,6 +302,8 @@ class WindowForecaster(BaseEstimator):
         ----------
         steps : int, default=None
             How far, at most ``horizon``; None: ``horizon``.
+        until : date, period or number, default=None
+            As in `forecast`, at most ``horizon`` steps.
         coverage : float, default=0.9
             Share of true values that each step's interval should contain, in (0, 1).
         future : DataFrame, default=None
@@ -278,24 +317,53 @@ class WindowForecaster(BaseEstimator):
         Raises
         ------
         ValueError
-            Without ``calibration``, or for more steps than ``horizon``.
+            Without ``calibration``, for more steps than ``horizon``, or as in `forecast`.
         """
         check_is_fitted(self, "estimator_")
-        steps = self._n_steps("forecast_interval", steps)
         if self.calibration_errors_ is None:
             raise ValueError("forecast_interval needs measured errors: set calibration, such as 0.2, before fit.")
-        setup, width = self._setup, conformal_width(self.calibration_errors_, coverage)
-        if steps > len(width):
-            raise ValueError(f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={steps}.")
-        views, edges = [view.tail() for view in self._views(self._panel)], []
-        levels = next_outputs(self.estimator_, setup, views, self._known(views, steps, future))
+        panel, setup = self._endings(), self._setup
+        counts = self._counts("forecast_interval", panel, steps, until)
+        width = conformal_width(self.calibration_errors_, coverage)
+        if max(counts) > len(width):
+            raise ValueError(
+                f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={max(counts)}."
+            )
+        views, edges = [view.tail() for view in self._views(panel)], []
+        levels = next_outputs(self.estimator_, setup, views, self._known(panel, views, max(counts), future))
         for view, (middle, scale) in zip(views, levels, strict=True):
             half = width * scale
-            edges.append(np.stack([view.units(edge)[:steps] for edge in (middle, middle - half, middle + half)]))
-        parts = [part.transpose(1, 2, 0).reshape(steps, -1) for part in setup.columns(edges)]
+            edges.append(np.stack([view.forecasts(edge) for edge in (middle, middle - half, middle + half)]))
+        parts = [
+            part.transpose(1, 2, 0).reshape(part.shape[1], -1)[:count]
+            for part, count in zip(setup.columns(edges), counts, strict=True)
+        ]
         names = ["forecast", "lower", "upper"]
         columns = names if len(self._targets) == 1 else pd.MultiIndex.from_product([self._targets, names])
-        return as_frame(self._panel, parts, columns)
+        return as_frame(panel, parts, columns)
+
+    def future_times(self, steps: int | None = None) -> pd.Index:
+        """The times for which `forecast` wants ``future``.
+
+        Parameters
+        ----------
+        steps : int, default=None
+            As in `forecast`.
+
+        Returns
+        -------
+        times : Index
+            The next ``steps`` times after each series, with its name in front for a panel; for a regressor that takes
+            no missing values, those up to the end of a whole horizon.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "estimator_")
+        panel = self._endings()
+        return times_ahead(panel, self._n_needed(max(self._counts("future_times", panel, steps, None))))
 
     def score(self, data: Any, y: Any = None) -> float:
         """R2 of all forecasts of up to ``horizon`` steps made at each row of the data, without learning from them.
@@ -320,23 +388,22 @@ class WindowForecaster(BaseEstimator):
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self._panel)
-        first = {history.key: history.positions[0] for history in new.histories}
+        new = read_panel(data, self.freq, self._panel)
+        first = {history.key: history.times[0] for history in new.histories}
         before = [
-            history.rows(0, int(np.searchsorted(history.positions, first.get(history.key, 0))))
+            history.rows(0, int(history.times.searchsorted(first[history.key])))
             for history in self._panel.histories
             if history.key in first
         ]
         older = replace(self._panel, histories=[history for history in before if len(history.times)])
-        begins = {history.key: len(history.times) - 1 for history in older.histories}
+        last = {history.key: history.positions[-1] for history in older.histories}
         views = self._views(extend(older, new), n_rows=self._setup.window)
         found = [
-            evaluate(self.estimator_, view.rows(begins.get(key, 0)))
+            evaluate(self.estimator_, view.rows(view.row_at(last[key]) if key in last else 0))
             for view, key in zip(views, self._wide_keys(views), strict=True)
         ]
-        truths, forecasts = (
-            np.concatenate([part.view.units(getattr(part, name)) for part in found]) for name in ("truths", "forecasts")
-        )
+        truths = np.concatenate([part.view.units(part.truths) for part in found])
+        forecasts = np.concatenate([part.view.forecasts(part.forecasts) for part in found])
         if not len(truths):
             raise ValueError(
                 f"No row of the data has window={self._setup.window} rows up to it and "
@@ -409,15 +476,43 @@ class WindowForecaster(BaseEstimator):
             Before `fit`.
         """
         check_is_fitted(self, "estimator_")
-        views = [view.tail() for view in self._views(self._panel)]
-        short = {key for view, key in zip(views, self._wide_keys(views), strict=True) if not view.ready()}
-        return [history.key for history in self._panel.histories if history.key not in short]
+        return self._able(self._panel)
 
-    def _n_steps(self, method: str, steps: int | None) -> int:
-        """How far to forecast; None: ``horizon``."""
+    def _endings(self) -> Panel:
+        """The series that can be forecast, each up to where its forecast starts."""
+        panel = until_known(self._panel, self._targets, self._setup.window, stacklevel=4)
+        able = self._able(panel)
+        short = [repr(history.key) for history in panel.histories if history.key not in able]
+        if short and able:
+            warnings.warn(
+                f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
+                f"of {self._setup.window} rows at their end: {name_some(short)}.",
+                stacklevel=3,
+            )
+        if not able and not self._setup.complete:
+            raise ValueError(
+                f"{panel.histories[0].label} has no known target, so that nothing can be forecast from it."
+            )
+        return panel.keep(able) if able else panel
+
+    def _able(self, panel: Panel) -> list[Any]:
+        """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
+        views = [view.tail() for view in self._views(panel)]
+        ready: dict[Any, list[bool]] = {}
+        for view, key in zip(views, self._wide_keys(views), strict=True):
+            ready.setdefault(key, []).append(view.ready())
+        enough = all if self._setup.complete else any
+        return [key for key, found in ready.items() if enough(found)]
+
+    def _counts(self, method: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
+        """How far to forecast each series; without steps and until ``horizon``."""
+        if until is not None:
+            if steps is not None:
+                raise ValueError(f"steps={steps!r} and until={until!r} both say how far to forecast. Give one of them.")
+            return steps_until(panel, until, self.horizon)
         steps = self.horizon if steps is None else steps
         check_arguments(f"{type(self).__name__}.{method}", {"steps": [integers(1)]}, steps=steps)
-        return int(steps)
+        return [int(steps)] * len(panel.histories)
 
     def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
         """The series as the model sees them, with the statistics of fit.
@@ -431,12 +526,16 @@ class WindowForecaster(BaseEstimator):
         """The series of the data that each view belongs to."""
         return [view.history.key.series if self._setup.channels else view.history.key for view in views]
 
-    def _known(self, views: list[SeriesView], steps: int, future: Any) -> list[Doubles | None]:
-        """The future of the covariates for whole horizons, for each view."""
+    def _n_needed(self, steps: int) -> int:
+        """For how many times the covariates must be known."""
         horizon = self._setup.horizon
-        ahead = -(-steps // horizon) * horizon
-        needed = ahead if self._setup.complete else steps
-        found = future_values(self._panel, self._setup.roles.future, future, ahead, needed)
+        return -(-steps // horizon) * horizon if self._setup.complete else steps
+
+    def _known(self, panel: Panel, views: list[SeriesView], steps: int, future: Any) -> list[Doubles | None]:
+        """The future of the covariates for whole horizons, for each view."""
+        ahead, columns = -(-steps // self._setup.horizon) * self._setup.horizon, self._setup.roles.future
+        later = dropped_rows(self._panel, panel)
+        found = future_values(panel, columns, future, ahead, self._n_needed(steps), later)
         return [found.get(key) for key in self._wide_keys(views)]
 
     @property
@@ -458,26 +557,6 @@ def _template(estimator: Any) -> Any:
         "early_stopping": True,
     }
     return RNNRegressor(hidden_size=64, random_state=0, **training)
-
-
-def _for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
-    single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
-    return MultiOutputRegressor(estimator) if single else estimator
-
-
-def _refuse_short(views: list[SeriesView], setup: Setup) -> None:
-    """An error if no series has a window with its horizon; the longest is named."""
-    if any(len(part.kept) for view in views for part in view.samples()):
-        return
-    longest = max(views, key=lambda view: len(view.history.times))
-    needed = setup.window + setup.horizon + longest.lag
-    missing = "missing value" if setup.complete else "missing target in their horizon"
-    raise ValueError(
-        f"{longest.history.label} has {len(longest.history.times)} rows; window={setup.window} and "
-        f"horizon={setup.horizon} need at least {needed} without a gap or a {missing}. Use a smaller window, a longer "
-        "series, or a regressor that takes missing values."
-    )
 
 
 WindowForecaster.__module__ = "skrnn"  # the name that users import

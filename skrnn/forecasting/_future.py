@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles, Integers
-from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._panel import History, Panel
 
 __all__ = ["future_values"]
 
 
-def future_values(panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int) -> dict[Any, Doubles]:
+def future_values(
+    panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int, later: Mapping[Any, History]
+) -> dict[Any, Doubles]:
     """Values of ``columns`` at the ``n_steps`` times after each series, by its key; empty without such columns.
 
-    The first ``n_needed`` times must have values; after them NaN stands for a value that is not given.
+    The first ``n_needed`` times must have values; after them NaN stands for a value that is not given. ``later`` are
+    rows after the end of a series that are known from its history.
 
     Raises
     ------
@@ -43,9 +46,11 @@ def future_values(panel: Panel, columns: Sequence[Any], future: Any, n_steps: in
     table = future[list(columns)].astype("float64")
     found, gaps = {}, []
     for history in panel.histories:
-        times = panel.future_times(history, n_steps)
+        times = history.next_times(n_steps)
         index = times if history.key is None else _with_key(history.key, times, table.index)
-        values = table.reindex(index).to_numpy()
+        values = _without_dates(table, history, n_steps) if _numbered(history) else table.reindex(index).to_numpy()
+        if history.key in later:
+            values = np.where(np.isnan(values), _at(later[history.key], panel, columns, times), values)
         missing = np.flatnonzero(np.isnan(values[:n_needed]).any(axis=1))
         if len(missing):
             gaps.append(f"{'' if history.key is None else f'series {history.key!r}: '}{_ranges(times, missing)}")
@@ -53,6 +58,27 @@ def future_values(panel: Panel, columns: Sequence[Any], future: Any, n_steps: in
     if gaps:
         raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
     return found
+
+
+def _numbered(history: History) -> bool:
+    """Whether nothing says when its next rows come."""
+    return history.step.unit == "row" and history.step.dates is None
+
+
+def _without_dates(table: pd.DataFrame, history: History, n_steps: int) -> Doubles:
+    """The rows of a series that come after its last time, in their order."""
+    if history.key is not None:
+        keys = history.key if isinstance(history.key, tuple) else (history.key,)
+        table = table.xs(keys, level=list(range(len(keys))))
+    rows = table[table.index > history.times[-1]].to_numpy()[:n_steps]
+    return np.concatenate([rows, np.full((n_steps - len(rows), rows.shape[1]), np.nan)])
+
+
+def _at(history: History, panel: Panel, columns: Sequence[Any], times: pd.Index) -> Doubles:
+    """Values of a series at some times, NaN where it has no row."""
+    rows = history.times.get_indexer(times)
+    values = history.values[:, [panel.columns.index(column) for column in columns]]
+    return np.where((rows < 0)[:, None], np.nan, values[rows])
 
 
 def _ranges(times: pd.Index, rows: Integers) -> str:

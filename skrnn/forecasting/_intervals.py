@@ -34,7 +34,7 @@ def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share:
 
 def in_time(evaluations: list[Evaluation]) -> Doubles:
     """Absolute errors (n, horizon, k) of all series, oldest first."""
-    order = np.argsort(np.concatenate([found.positions for found in evaluations]), kind="stable")
+    order = np.argsort(np.concatenate([found.moments for found in evaluations]), kind="stable")
     return np.asarray(np.concatenate([found.errors() for found in evaluations])[order])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles, Integers, Longs
-from skrnn.windowing import Step, read_index, times_after
+from skrnn.windowing import Seen, Step, is_rows, moments_of, read_index
 
 __all__ = ["Channel", "History", "Panel", "as_frame", "by_channel", "extend", "read_panel"]
 
@@ -27,10 +27,12 @@ class Channel(NamedTuple):
 class History:
     """One series: its times, and a table with a row for each of them, oldest first.
 
-    ``starts`` are the rows at which a run of neighbouring rows begins; ``positions`` are those of `read_index`.
+    ``step`` leads from a row to the next; ``positions`` are those of `read_index`, in its units; ``starts`` are the
+    rows at which a run of neighbouring rows begins.
     """
 
     key: Any
+    step: Step
     times: pd.Index
     values: Doubles
     positions: Longs
@@ -45,18 +47,35 @@ class History:
         first, end = max(first, 0), len(self.times) if end is None else max(end, 0)
         starts = np.unique(np.maximum(self.starts[self.starts < end] - first, 0))
         span = slice(first, end)
-        return History(self.key, self.times[span], self.values[span], self.positions[span], starts)
-
-    def followed_by(self, other: History, step: int) -> History:
-        """With later rows behind its own."""
-        starts = other.starts[1:] if other.positions[0] - self.positions[-1] == step else other.starts
-        return History(
-            self.key,
-            self.times.append(other.times),
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.positions, other.positions]),
-            np.concatenate([self.starts, starts + len(self.times)]),
+        return replace(
+            self, times=self.times[span], values=self.values[span], positions=self.positions[span], starts=starts
         )
+
+    def followed_by(self, other: History) -> History:
+        """With later rows behind its own."""
+        last = int(self.positions[-1]), int(moments_of(self.times[-1:])[0])
+        positions = self.step.follow(last, other.positions, moments_of(other.times[:1]))
+        starts = other.starts[1:] if positions[0] - self.positions[-1] == self.step.size else other.starts
+        return replace(
+            self,
+            times=self.times.append(other.times),
+            values=np.concatenate([self.values, other.values]),
+            positions=np.concatenate([self.positions, positions]),
+            starts=np.concatenate([self.starts, starts + len(self.times)]),
+        )
+
+    def next_times(self, n_steps: int) -> pd.Index:
+        """The next times after its end; the numbers of the next rows, if nothing says when they come."""
+        last = self.times[-1:]
+        if self.step.unit == "row" and self.step.dates is None:
+            last = pd.Index(self.positions[-1:], name=self.times.name)
+        return self.step.later(last, np.arange(1, n_steps + 1)).rename(self.times.name)
+
+    def next_rows(self, values: Doubles) -> History:
+        """Rows that follow its end, a step apart."""
+        n_new = len(values)
+        positions = self.positions[-1] + self.step.size * np.arange(1, n_new + 1)
+        return History(self.key, self.step, self.next_times(n_new), values, positions, np.zeros(1, np.intp))
 
     @property
     def label(self) -> str:
@@ -69,10 +88,11 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Series with the same columns and the same step of time.
+    """Series with the same columns.
 
     ``layout`` says what the data were: "series", "frame" or "panel"; ``named`` whether a series had a name;
-    ``names`` are those of the levels of the index; ``freq`` is the frequency of a DatetimeIndex that had one.
+    ``names`` are those of the levels of the index; ``step`` is that of most series; ``freq`` is the frequency of a
+    DatetimeIndex that had one.
     """
 
     layout: str
@@ -84,24 +104,28 @@ class Panel:
     freq: Any
     histories: list[History]
 
-    def future_times(self, history: History, n_steps: int) -> pd.Index:
-        """The next times after the end of a series."""
-        return times_after(history.times[-1:], self.step, n_steps).rename(history.times.name)
+    @property
+    def seen(self) -> Seen:
+        """What reading later rows has to know."""
+        return Seen(self.kind, self.step, {history.key: history.step for history in self.histories})
 
     def keep(self, keys: Sequence[Any]) -> Panel:
         """Only the series with these keys."""
-        return replace(self, histories=[history for history in self.histories if history.key in keys])
+        kept = set(keys)
+        return replace(self, histories=[history for history in self.histories if history.key in kept])
 
 
-def read_panel(data: Any, like: Panel | None = None) -> Panel:
+def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
     """Validate a Series, a DataFrame, or a DataFrame with a (series, time) MultiIndex.
 
     Parameters
     ----------
     data : Series or DataFrame
         Numeric; NaN marks missing values. The index is one of those of `SlidingWindow`.
+    freq : offset, alias, DatetimeIndex, "rows" or None
+        From one row to the next, as in `read_index`.
     like : Panel, optional
-        The panel of an earlier call, whose kind of index and step are kept.
+        The panel of an earlier call, whose kind of index and steps are kept.
 
     Raises
     ------
@@ -116,19 +140,18 @@ def read_panel(data: Any, like: Panel | None = None) -> Panel:
     layout = "panel" if data.index.nlevels > 1 else "series" if isinstance(data, pd.Series) else "frame"
     if len(data) == 0:
         raise ValueError(f"The data are empty (shape={data.shape}).")
-    rows = read_index(data, None if like is None else (like.kind, like.step))
+    rows = read_index(data, freq, None if like is None else like.seen)
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     values = _numbers(frame)
     times = frame.index.get_level_values(-1)
     histories = []
-    for code, key in enumerate(rows.keys):
-        mine = np.flatnonzero(rows.codes == code)
+    for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
         positions = rows.positions[mine]
-        starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 2 * rows.step.size) != rows.step.size)
-        histories.append(History(key, times[mine], values[mine], positions, starts))
-    freq = getattr(data.index, "freq", None) if like is None else like.freq
+        starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 2 * step.size) != step.size)
+        histories.append(History(key, step, times[mine], values[mine], positions, starts))
+    freq = _frequency(data.index, freq) if like is None else like.freq
     named = not isinstance(data, pd.Series) or data.name is not None
-    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.step, freq, histories)
+    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.common, freq, histories)
 
 
 def extend(panel: Panel, new: Panel) -> Panel:
@@ -141,13 +164,13 @@ def extend(panel: Panel, new: Panel) -> Panel:
         if old is None:
             histories[added.key] = added
             continue
-        if added.positions[0] <= old.positions[-1]:
+        if added.times[0] <= old.times[-1]:
             where = "" if added.key is None else f" of series {added.key!r}"
             raise ValueError(
                 f"The rows{where} begin at {added.times[0]}, not after the end of the history at {old.times[-1]}. Pass "
                 "only newer rows."
             )
-        histories[added.key] = old.followed_by(added, panel.step.size)
+        histories[added.key] = old.followed_by(added)
     return replace(panel, histories=list(histories.values()))
 
 
@@ -155,7 +178,7 @@ def as_frame(panel: Panel, parts: list[Doubles], columns: Any) -> Any:
     """Values that follow each series (n_steps, n_columns) on their times, in the layout of the data."""
     pieces = []
     for history, values in zip(panel.histories, parts, strict=True):
-        times = panel.future_times(history, len(values))
+        times = history.next_times(len(values))
         if panel.layout == "panel":
             keys = list(history.key) if isinstance(history.key, tuple) else [history.key]
             times = pd.MultiIndex.from_arrays([*([key] * len(times) for key in keys), times], names=panel.names)
@@ -182,6 +205,12 @@ def by_channel(panel: Panel, targets: Sequence[Any], name: str) -> Panel:
         for target in targets
     ]
     return replace(panel, columns=[name, *others], histories=histories)
+
+
+def _frequency(index: pd.Index, freq: Any) -> Any:
+    """The frequency of the dates to come, as far as pandas can hold it: what is given, or that of the index."""
+    own = getattr(index, "freq", None)
+    return freq if own is None and not is_rows(freq) and not isinstance(freq, pd.DatetimeIndex) else own
 
 
 def _numbers(frame: pd.DataFrame) -> Doubles:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles, Integers, Longs
+from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._features import (
     Samples,
     WindowUnits,
@@ -22,6 +22,7 @@ from skrnn.forecasting._features import (
 from skrnn.forecasting._panel import History, Panel
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._transform import apply, invert, leading_pointwise, total_lag
+from skrnn.windowing import moments_of
 
 __all__ = ["Evaluation", "SeriesView", "evaluate", "forecast", "learn", "next_outputs", "series_views"]
 
@@ -55,6 +56,10 @@ class SeriesView:
         """Only as much of the series as the next forecast needs."""
         return self.rows(len(self.history.times) - 1)
 
+    def row_at(self, position: int) -> int:
+        """The row at a position of its index."""
+        return int(np.searchsorted(self.history.positions, position))
+
     def raw(self) -> Doubles:
         """The targets in the user's units, (n_rows, k)."""
         places = [self.panel.columns.index(column) for column in self.setup.roles.target]
@@ -67,17 +72,18 @@ class SeriesView:
         centre, scale = self.statistics
         return (np.concatenate(runs) - centre) / scale
 
-    def samples(self) -> list[Samples]:
-        """All windows with what follows them."""
+    def samples(self, partial: bool = False) -> list[Samples]:
+        """All windows with what follows them, which is known, or known in part."""
         setup = self.setup
         table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon)
-        sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete)
+        sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete, partial)
         return samples(table, self.history.runs(), *sizes)
 
     def ready(self) -> bool:
-        """Whether the newest window has all that the regressor needs of the past."""
+        """Whether the newest window has all that the regressor needs of the past: at least one known target."""
         if not self.setup.complete:
-            return True
+            newest = self.history.positions > self.history.positions[-1] - self.setup.window * self.history.step.size
+            return bool((~np.isnan(self.raw()[newest])).any())
         roles, width = self.setup.roles, self.setup.window + self.lag
         places = [self.panel.columns.index(column) for column in (*roles.target, *roles.past, *roles.static)]
         rows = self.history.values[self.history.runs()[-1]][-width:, places]
@@ -91,10 +97,17 @@ class SeriesView:
         if setup.complete and np.isnan(X).any():
             raise ValueError(
                 f"{self.history.label} has missing values, a gap or too few rows in the window of {setup.window} rows "
-                f"up to {self.history.times[-1]}, and the regressor takes none. Fill them, widen the history, or use "
-                "one that takes missing values, such as RNNRegressor."
+                f"up to {self.history.times[-1]}, and the regressor takes none. Its step is {self.history.step}. Fill "
+                "them, widen the history, give another freq, or use a regressor that takes missing values, such as "
+                "RNNRegressor."
             )
         return X
+
+    def undoable(self, ends: Integers) -> Flags:
+        """Whether the rows up to ``ends`` that the differences need are known."""
+        before = ends[:, None] - np.arange(self.lag)
+        known = ~np.isnan(self.raw()[np.maximum(before, 0)]).any(axis=2)
+        return np.asarray((known & (before >= 0)).all(axis=1))
 
     def levels(self, outputs: Doubles, ends: Integers) -> Doubles:
         """Outputs (n, horizon, k) that follow the rows ``ends``, with the differences undone."""
@@ -104,13 +117,12 @@ class SeriesView:
         names = setup.transforms[first:]
         if not names:
             return outputs
-        before = ends[:, None] - np.arange(self.lag - 1, -1, -1)
-        rows = self.raw()[np.maximum(before, 0)]
-        if (before < 0).any() or np.isnan(rows).any():
+        if not self.undoable(ends).all():
             raise ValueError(
                 f"{self.history.label} needs {self.lag} rows without a gap at its end to undo "
                 f"transform={list(setup.transforms)}; it has {len(self.history.times)}, or missing values among them."
             )
+        rows = self.raw()[ends[:, None] - np.arange(self.lag - 1, -1, -1)]
         return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
 
     def true_levels(self, ends: Integers) -> Doubles:
@@ -124,6 +136,11 @@ class SeriesView:
         names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
         return invert(levels, levels, names, None)
 
+    def forecasts(self, levels: Doubles) -> Doubles:
+        """Forecast levels in the user's units, within the bounds."""
+        low, high = self.setup.bounds
+        return np.clip(self.units(levels), -np.inf if low is None else low, np.inf if high is None else high)
+
     def extended(self, values: Doubles, known: Doubles | None) -> SeriesView:
         """The series with forecasts (n_new, k) as if they had been observed; past covariates are missing there."""
         panel, history, roles, n_new = self.panel, self.history, self.setup.roles, len(values)
@@ -135,9 +152,7 @@ class SeriesView:
                 rows[:, place] = history.values[-1, place]
             elif column in roles.future and known is not None:
                 rows[:, place] = known[:n_new, roles.future.index(column)]
-        positions = history.positions[-1] + panel.step.size * np.arange(1, n_new + 1)
-        added = History(history.key, panel.future_times(history, n_new), rows, positions, np.zeros(1, np.intp))
-        return replace(self, history=history.followed_by(added, panel.step.size))
+        return replace(self, history=history.followed_by(history.next_rows(rows)))
 
 
 def series_views(
@@ -172,14 +187,15 @@ def series_views(
 class Evaluation:
     """Forecasts of a series from all its rows that have a window behind and a horizon ahead, beside the truth.
 
-    ``truths`` and ``forecasts`` are levels (n, horizon, k); ``positions`` (n,) are those of the rows; ``scales`` (n, k)
-    the units in which errors are measured: the series' scale, times the spread of the window.
+    ``truths`` and ``forecasts`` are levels (n, horizon, k); ``moments`` (n,) are the times of the rows, as numbers in
+    their order; ``scales`` (n, k) the units in which errors are measured: the series' scale, times the spread of the
+    window.
     """
 
     view: SeriesView
     truths: Doubles
     forecasts: Doubles
-    positions: Longs
+    moments: Longs
     scales: Doubles
 
     def errors(self) -> Doubles:
@@ -193,7 +209,7 @@ def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
     last rows then does so on all series.
     """
-    parts = [view.samples() for view in views]
+    parts = [view.samples(setup.partial) for view in views]
     X, Y, _ = _stacked(setup, [part for samples in parts for part in samples])
     counts = [sum(len(part.kept) for part in samples) for samples in parts]
     if sum(count > 0 for count in counts) > 1:
@@ -204,8 +220,8 @@ def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
 
 
 def evaluate(model: Any, view: SeriesView) -> Evaluation:
-    """Forecast from each window of a series."""
-    parts = view.samples()
+    """Forecast from each window of a series behind which the differences can be undone."""
+    parts = [part.among(view.undoable(part.ends)) for part in view.samples()]
     X, Y, units = _stacked(view.setup, parts)
     scales = view.statistics[1] * units.spread
     if not len(X):
@@ -213,7 +229,8 @@ def evaluate(model: Any, view: SeriesView) -> Evaluation:
         return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
     outputs = units.undo(model.predict(view.setup.arrange(X)).reshape(Y.shape))
     ends = np.concatenate([part.ends for part in parts])
-    return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), view.history.positions[ends], scales)
+    moments = moments_of(view.history.times[ends])
+    return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), moments, scales)
 
 
 def next_outputs(
@@ -236,7 +253,7 @@ def forecast(
     for _ in range(-(-steps // setup.horizon)):
         levels = next_outputs(model, setup, views, known)
         for number, (view, (mine, _)) in enumerate(zip(views, levels, strict=True)):
-            values, ahead = view.units(mine), known[number]
+            values, ahead = view.forecasts(mine), known[number]
             blocks[number].append(values)
             views[number] = view.extended(values, ahead).tail()
             known[number] = None if ahead is None else ahead[setup.horizon :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils import get_tags
 from skrnn._types import Doubles
 from skrnn.forecasting._choices import choose_window, find_season, stretch
 from skrnn.forecasting._features import CALENDAR, Roles
+from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._transform import TRANSFORMS, total_lag
 
@@ -26,7 +28,8 @@ class Setup:
 
     ``horizon`` is the model's own: 1 for a recursive strategy. ``sequences`` says whether the model takes 3-D
     windows, ``complete`` whether these must have no missing values. ``channels`` are the target columns, if each is
-    a series of its own; ``roles`` are then those of these series.
+    a series of its own; ``roles`` are then those of these series. ``bounds`` are the least and the largest forecast.
+    ``partial``: the model learns from windows of whose targets some are missing.
     """
 
     roles: Roles
@@ -39,14 +42,26 @@ class Setup:
     sequences: bool
     complete: bool
     channels: tuple[Any, ...]
+    bounds: tuple[float | None, float | None]
+    partial: bool = False
 
     @property
     def n_targets(self) -> int:
         return len(self.roles.target)
 
-    def panel(self, panel: Panel) -> Panel:
-        """The series that the model learns from."""
+    @property
+    def longest_gap(self) -> int:
+        """Absent rows in a gap that are filled with missing values; no window reaches over more."""
+        return 0 if self.complete else self.window - 1
+
+    def given(self, panel: Panel) -> Panel:
+        """The series that the model learns from, with the rows that they have."""
         return by_channel(panel, self.channels, _CHANNEL) if self.channels else panel
+
+    def panel(self, panel: Panel) -> Panel:
+        """The same with rows of missing values for those that are absent, if the model takes these."""
+        panel = self.given(panel)
+        return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
 
     def columns(self, parts: list[Doubles]) -> list[Doubles]:
         """Values (…, k) of each series of `panel`, as values of the series that it came from."""
@@ -86,7 +101,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     window = forecaster.window
     if window is None:
         groups = [[place] for place in places] if channels else [places]
-        rows = [stretch(history, columns, complete) for history in panel.histories for columns in groups]
+        rows = [stretch(history, columns, complete, season) for history in panel.histories for columns in groups]
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window
@@ -108,6 +123,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         sequences=takes_sequences(estimator),
         complete=complete,
         channels=channels,
+        bounds=_bounds(forecaster.bounds),
     )
 
 
@@ -131,6 +147,19 @@ def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) 
     if not target:
         raise ValueError("No column is left to forecast: every one is a covariate.")
     return Roles(target, roles["past"], roles["future"], roles["static"], calendar)
+
+
+def _bounds(bounds: Any) -> tuple[float | None, float | None]:
+    """The least and the largest forecast; None: there is no such bound."""
+    if bounds is None:
+        return None, None
+    pair = isinstance(bounds, (tuple, list)) and len(bounds) == 2
+    if not pair or not all(bound is None or isinstance(bound, Real) for bound in bounds):
+        raise ValueError(f"bounds={bounds!r} must be two numbers, each of which may be None: (lowest, highest).")
+    low, high = bounds
+    if low is not None and high is not None and not low < high:
+        raise ValueError(f"bounds={bounds!r}: the lowest must be below the highest.")
+    return low, high
 
 
 def _names(value: Any) -> tuple[str, ...]:

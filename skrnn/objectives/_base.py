@@ -23,7 +23,7 @@ class MiniBatch:
         What the network reads, zero in the padding.
     lengths : integer array of shape (batch_size,)
     targets : array of shape (batch_size, n_targets), or (batch_size, n_steps, n_targets), or None
-        In the units of the loss.
+        In the units of the loss. NaN where one of several targets is missing; a loss of the user's own sees none.
     gain : array of shape (batch_size, n_targets) or None
         Factor from the network's outputs to the units of the loss, where it differs by sequence.
     missing : bool array of shape (batch_size, n_timesteps, n_features) or None

@@ -41,6 +41,9 @@ class QuantileLoss(Objective):
         error = batch.targets[:, :, None] - prediction
         slope = np.where(error > 0, -levels, np.where(error < 0, 1 - levels, 0))
         value = -(slope * error)
+        missing = np.isnan(batch.targets)
+        if missing.any():
+            value = np.where(missing[:, :, None], 0, value)  # the slope is 0 there
         if batch.gain is not None:
             slope = slope * batch.gain[:, :, None]
         gradient = (slope / (k * len(self.levels))).reshape(outputs.shape)

@@ -28,6 +28,9 @@ class _Pointwise(Objective):
         assert batch.targets is not None
         prediction = outputs if batch.gain is None else outputs * batch.gain
         value, slope = self.pointwise(prediction, batch.targets)
+        missing = np.isnan(batch.targets)
+        if missing.any():
+            value, slope = np.where(missing, 0, value), np.where(missing, 0, slope)
         slope = slope if batch.gain is None else slope * batch.gain
         if outputs.shape[1] == 1:
             return value[:, 0], slope

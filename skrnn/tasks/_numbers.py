@@ -85,7 +85,14 @@ class Numbers(RowTask):
         values, one_dimensional = check_numbers(y, batch.n_samples, name)
         self._check_domain(values)
         task = replace(self, one_dimensional=one_dimensional)
-        return task, Targets(values, self._read_weights(sample_weight, batch))
+        weights, missing = self._read_weights(sample_weight, batch), np.isnan(values)
+        if missing.any():
+            if self._is_own:
+                raise ValueError(
+                    "Input y contains NaN, which a loss of your own does not take. Drop or fill these rows."
+                )
+            weights = np.where(missing.all(axis=1), 0.0, weights)  # without any target a row is no row
+        return task, Targets(values, weights)
 
     def read_steps(self, y: Any, batch: SequenceBatch, name: str) -> tuple[Numbers, Doubles, Flags]:
         """The task, targets (N, k) of all real steps, and which steps have none."""
@@ -100,7 +107,7 @@ class Numbers(RowTask):
     def _check_domain(self, values: Doubles) -> None:
         least = self.loss.least_target
         if (values < least).any():
-            raise ValueError(f"loss={name_of_loss(self.loss)!r} needs y >= {least:g}, got {values.min():g}.")
+            raise ValueError(f"loss={name_of_loss(self.loss)!r} needs y >= {least:g}, got {np.nanmin(values):g}.")
 
     def check_same(self, fitted: Task, name: str) -> None:
         super().check_same(fitted, name)
@@ -174,7 +181,18 @@ class Numbers(RowTask):
         return self.score_answers(y, answers, sample_weight)
 
     def score_answers(self, y: Array, predictions: Doubles, sample_weight: Any) -> float:
-        """R2, or the mean D2 pinball score of the levels."""
+        """R2, or the mean D2 pinball score of the levels; of targets that are partly missing the mean of each one's."""
+        if np.ndim(y) == 2 and (missing := np.isnan(np.asarray(y, np.float64))).any():
+            y, weights = np.asarray(y, np.float64), None if sample_weight is None else np.asarray(sample_weight)
+            known = [(k, ~missing[:, k]) for k in range(y.shape[1]) if not missing[:, k].all()]
+            return float(
+                np.mean(
+                    [
+                        self.score_answers(y[rows, k], predictions[rows, k], None if weights is None else weights[rows])
+                        for k, rows in known
+                    ]
+                )
+            )
         if self.single:
             return float(r2_score(y, predictions, sample_weight=sample_weight))
         scores = [

@@ -25,10 +25,17 @@ def require_y(y: Any, name: str) -> None:
 
 
 def check_numbers(y: Any, n_samples: int, name: str) -> tuple[Doubles, bool]:
-    """Regression targets as (n_samples, k), and whether they were one-dimensional."""
+    """Regression targets as (n_samples, k), and whether they were one-dimensional; of several, NaN is a missing one."""
     require_y(y, name)
     y = _numeric(y, "y", name)
-    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=name)
+    several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+    finite = "allow-nan" if several else True
+    y = check_array(
+        y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=name, ensure_all_finite=finite
+    )
+    if several and np.isnan(y).all(axis=0).any():
+        column = int(np.isnan(y).all(axis=0).argmax())
+        raise ValueError(f"Input y contains NaN: target {column} has no value in any row. Drop it.")
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}; one target, or one row of targets, per sequence is expected.")
     check_size(y)
@@ -40,7 +47,7 @@ def check_numbers(y: Any, n_samples: int, name: str) -> tuple[Doubles, bool]:
 
 def check_size(y: Doubles) -> None:
     """Refuse numbers beyond float32, in which the network is trained."""
-    if y.size and np.abs(y).max() > _LARGEST:
+    if y.size and np.nanmax(np.abs(y)) > _LARGEST:
         raise ValueError("Input y contains infinity or a value too large for dtype('float32'). Scale y down.")
 
 

@@ -69,17 +69,47 @@ def fit_linear(
 ) -> tuple[Linear, Doubles]:
     """The model of targets (n_samples, k), and what it says of each row without having seen it (n_samples, k).
 
-    With a ``gain`` (n_samples, k) outputs count that many times in the units of the loss.
+    With a ``gain`` (n_samples, k) outputs count that many times in the units of the loss. Missing targets are NaN.
     """
     n_steps = max(1, min(int(batch.lengths.min()), _MOST_FEATURES // scaling.input_size))
     if gain is not None:
         parts = [
-            fit_linear(batch, scaling, targets[:, [k]] / gain[:, [k]], None, sample_weights * gain[:, k] ** 2)
+            _fit_known(batch, scaling, targets[:, [k]] / gain[:, [k]], sample_weights * gain[:, k] ** 2, n_steps)
             for k in range(targets.shape[1])
         ]
         coef = np.concatenate([part.coef for part, _ in parts], axis=1)
         intercept = np.concatenate([part.intercept for part, _ in parts])
         return Linear(n_steps, coef, intercept), np.concatenate([unseen for _, unseen in parts], axis=1)
+    return _fit_known(batch, scaling, targets, sample_weights, n_steps)
+
+
+def _fit_known(
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, n_steps: int
+) -> tuple[Linear, Doubles]:
+    """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing."""
+    missing = np.isnan(targets)
+    if not missing.any():
+        return _fit(batch, scaling, targets, sample_weights, n_steps)
+    n_features = n_steps * scaling.input_size
+    whole = Linear(n_steps, np.zeros((n_features, targets.shape[1])), np.zeros(targets.shape[1]))
+    left_out = np.zeros(targets.shape)
+    patterns, which = np.unique(missing, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        columns, rows = np.flatnonzero(which == number), np.flatnonzero(~pattern)
+        if not len(rows):
+            continue
+        known = targets[np.ix_(rows, columns)]
+        part, unseen = _fit(batch.take(rows), scaling, known, sample_weights[rows], n_steps)
+        whole.coef[:, columns], whole.intercept[columns] = part.coef, part.intercept
+        left_out[:, columns] = part.outputs(batch, scaling)
+        left_out[np.ix_(rows, columns)] = unseen
+    return whole, left_out
+
+
+def _fit(
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, n_steps: int
+) -> tuple[Linear, Doubles]:
+    """The model of targets of which none is missing."""
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
     n_features = n_steps * scaling.input_size
     mean, y_mean = np.zeros(n_features), weights @ y

@@ -1,17 +1,22 @@
 """A wing beside the floors: windows, and transformers on the axis of time. NumPy and scikit-learn alone."""
 
-from skrnn.windowing._index import read_index
+from skrnn.windowing._frequency import is_rows
+from skrnn.windowing._index import Seen, read_index
+from skrnn.windowing._lost import ADVICE
 from skrnn.windowing._sliding import SlidingWindow
-from skrnn.windowing._step import Step, times_after
+from skrnn.windowing._step import Step, moments_of
 from skrnn.windowing._stepwise import StepwiseTransformer
 from skrnn.windowing._windows import make_windows, windows_of
 
 __all__ = [
+    "ADVICE",
+    "Seen",
     "SlidingWindow",
     "Step",
     "StepwiseTransformer",
+    "is_rows",
     "make_windows",
+    "moments_of",
     "read_index",
-    "times_after",
     "windows_of",
 ]

@@ -1,20 +1,45 @@
 """The time index of rows, as whole numbers: which rows follow each other, in which series.
 
-Two rows are neighbours if they belong to one series and their positions differ by one step. Positions come from the
-index alone, so the rows of a test part know whether they continue the rows of the training part.
+Two rows are neighbours if they belong to one series and their positions differ by one step of it. This file alone says
+what the step of a series is: what ``freq`` says, else what the index says, else the most common distance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from skrnn._types import Longs
-from skrnn.windowing._step import Step, find_step, positions_of
+from skrnn._types import Integers, Longs
+from skrnn.windowing._frequency import GIVEN, is_rows, step_of
+from skrnn.windowing._infer import find_step, odd_step, shares_of
+from skrnn.windowing._step import Step, on_clock
 
-__all__ = ["TimeRows", "read_index"]
+__all__ = ["Seen", "TimeRows", "has_index", "read_index"]
+
+
+_OF_INDEX = "freq of the index"
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What an earlier call found, so that positions can be compared.
+
+    Attributes
+    ----------
+    kind : str
+    common : Step
+        That of most series, and so of a new one that says nothing else.
+    steps : mapping
+        Of each series.
+    """
+
+    kind: str
+    common: Step
+    steps: Mapping[Any, Step]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,21 +51,35 @@ class TimeRows:
     kind : str
         What is in the index: "no index", "whole numbers", "datetimes without a time zone", "datetimes in" a zone or
         "periods of" a frequency, with "series, " in front for a panel.
-    step : Step
+    common : Step
+        That of most series.
     keys : list
         The series, in the order in which they first appear; [None] if there is one without a name.
-    codes, positions : integer arrays of shape (n_rows,)
-        Number of each row's series in ``keys``, and its position in units of the step.
+    steps : list of Step
+        Of each series.
+    members : list of integer arrays
+        The rows of each series.
+    positions : integer array of shape (n_rows,)
+        Of each row, in units of the step of its series.
+    times : index or None
+        Of each row; None without an index.
     """
 
     kind: str
-    step: Step
+    common: Step
     keys: list[Any]
-    codes: Longs
+    steps: list[Step]
+    members: list[Integers]
     positions: Longs
+    times: Any
+
+    @property
+    def seen(self) -> Seen:
+        """What a later call has to know."""
+        return Seen(self.kind, self.common, dict(zip(self.keys, self.steps, strict=True)))
 
 
-def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
+def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRows:
     """Positions of the rows of an array, a series or a frame.
 
     Parameters
@@ -48,39 +87,130 @@ def read_index(data: Any, like: tuple[str, Step] | None = None) -> TimeRows:
     data : array, pandas Series or DataFrame
         With a DatetimeIndex, a PeriodIndex, an index of whole numbers, or a MultiIndex whose last level is one of
         these.
-    like : (str, Step), optional
-        Kind and step of an earlier call, so that positions can be compared. None: the step is the most common distance.
+    freq : offset, alias, DatetimeIndex, "rows" or None
+        From one row to the next.
+    seen : Seen, optional
+        What an earlier call found.
 
     Raises
     ------
     TypeError
         If the index counts no time, such as one of text, or is of another kind than in the earlier call.
     ValueError
-        If it has duplicates or missing times, or is not sorted.
+        If it has duplicates or missing times, is not sorted, or a row is none of the dates of its step.
     """
     index: Any = getattr(data, "index", None)
-    has_index = index is not None and not callable(index)  # lists and tuples have a method of that name
-    kind = _kind(index) if has_index else "no index"
-    if like is not None and kind != like[0]:
-        raise TypeError(f"The rows have {kind} in their index; they had {like[0]} in fit. Convert one of the two.")
-    if not has_index:
-        zeros = np.zeros(len(data), np.int64)
-        return TimeRows(kind, Step("row", 1), [None], zeros, np.arange(len(data)))
+    kind = _kind(index) if has_index(data) else "no index"
+    if seen is not None and kind != seen.kind:
+        raise TypeError(f"The rows have {kind} in their index; they had {seen.kind} in fit. Convert one of the two.")
+    if kind == "no index":
+        if freq is not None and not is_rows(freq):
+            raise ValueError(f"freq={freq!r} is for rows with a pandas index, and these have none.")
+        rows, step = np.arange(len(data)), Step("row", 1)
+        return TimeRows(kind, step, [None], [step], [rows], rows, None)
     times = index.get_level_values(-1)
     if times.hasnans:
         raise ValueError(f"The index has {int(times.isna().sum())} missing times (NaT). Drop or fill them.")
-    codes, keys = np.zeros(len(index), np.int64), [None]
-    if index.nlevels > 1:
-        import pandas as pd
+    keys, order, bounds = _series(index)
+    ordered = times if order is None else times.take(order)
+    _check_order(ordered, bounds, keys)
+    common, steps = _steps(ordered, bounds, keys, freq, index, seen)
+    rows = np.arange(len(times)) if order is None else order
+    positions = np.empty(len(times), np.int64)
+    if steps[0].source == _OF_INDEX and index.nlevels == 1 and seen is None:  # pandas has made sure that it is regular
+        positions[:] = steps[0].positions(times[:1])[0] + steps[0].size * rows
+    else:
+        positions[rows] = _positions(ordered, bounds, steps)
+    return TimeRows(kind, common, keys, steps, np.split(rows, bounds[1:-1]), positions, times)
 
-        codes, found = pd.factorize(index.droplevel(-1))
-        keys = list(found)
-        if (codes < 0).any():
-            raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
-    for code, key in enumerate(keys):
-        _check_order(times[codes == code], key)
-    step = find_step(times, codes) if like is None else like[1]
-    return TimeRows(kind, step, keys, codes, positions_of(times, step))
+
+def has_index(data: Any) -> bool:
+    """Whether rows have times: those of pandas."""
+    index = getattr(data, "index", None)
+    return index is not None and not callable(index)  # lists and tuples have a method of that name
+
+
+def _series(index: Any) -> tuple[list[Any], Integers | None, Integers]:
+    """The series; the rows series by series (None: as they are); where the rows of each begin and end in that order."""
+    if index.nlevels == 1:
+        return [None], None, np.array([0, len(index)])
+    import pandas as pd
+
+    codes, found = pd.factorize(index.droplevel(-1))
+    if (codes < 0).any():
+        raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
+    order = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
+    return list(found), order, np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(found)))])
+
+
+def _hint(index: Any) -> Any:
+    """The frequency that an index of dates names; of a panel, that of the level of all times."""
+    level = index if index.nlevels == 1 else index.levels[-1]
+    return level.freq if _kind_of_times(level).startswith("datetimes") else None
+
+
+def _steps(
+    times: Any, bounds: Integers, keys: list[Any], freq: Any, index: Any, seen: Seen | None
+) -> tuple[Step, list[Step]]:
+    """The step of most series, and that of each; the times are those of one series after the other."""
+    if seen is not None and all(key in seen.steps for key in keys):
+        return seen.common, [seen.steps[key] for key in keys]
+    if freq is not None:
+        steps = _said(freq, times, bounds, GIVEN)
+        common = steps[0]
+    elif seen is None and index.nlevels == 1 and _hint(index) is not None:
+        steps = _said(_hint(index), times, bounds, _OF_INDEX)
+        common = steps[0]
+    else:
+        common = _common(times, bounds, _hint(index)) if seen is None else seen.common
+        steps = [common] * len(keys)
+        if index.nlevels > 1 or seen is not None:
+            parts = zip(bounds[:-1], bounds[1:], shares_of(times, bounds, common), strict=True)
+            steps = [odd_step(times[a:b], common, share) for a, b, share in parts]
+    if seen is not None:
+        steps = [seen.steps.get(key, step) for key, step in zip(keys, steps, strict=True)]
+        common = seen.common
+    return common, steps
+
+
+def _common(times: Any, bounds: Integers, hint: Any) -> Step:
+    """The step of most series of a panel: that of the level of all times, if there is one, else the most common."""
+    if hint is not None:
+        with suppress(ValueError):  # a series does not lie on its dates
+            return _said(hint, times, bounds, _OF_INDEX)[0]
+    follows = np.ones(len(times) - 1, dtype=bool)
+    follows[bounds[1:-1] - 1] = False
+    return find_step(times, follows)
+
+
+def _said(freq: Any, times: Any, bounds: Integers, source: str) -> list[Step]:
+    """The step of each series, which has been said; a rule counts from the first time of each."""
+    step = step_of(freq, times, source, bounds[:-1])
+    if step.origin is None:
+        return [step] * (len(bounds) - 1)
+    return [replace(step, origin=origin) for origin in on_clock(times[bounds[:-1]], step.clock)]
+
+
+def _positions(times: Any, bounds: Integers, steps: list[Step]) -> Longs:
+    """Positions of the times of one series after the other."""
+    positions = np.empty(len(times), np.int64)
+    alone = [step.unit == "row" or step.origin is not None for step in steps]
+    groups: dict[Any, list[int]] = {}
+    for number, step in enumerate(steps):
+        groups.setdefault(number if alone[number] else step, []).append(number)
+    sizes = np.diff(bounds)
+    for members in groups.values():
+        if len(members) == len(steps):
+            return steps[0].positions(times)
+        if len(members) == 1:
+            rows = slice(bounds[members[0]], bounds[members[0] + 1])
+            positions[rows] = steps[members[0]].positions(times[rows])
+        else:
+            here = np.zeros(len(steps), dtype=bool)
+            here[members] = True
+            mine = np.repeat(here, sizes)
+            positions[mine] = steps[members[0]].positions(times[mine])
+    return positions
 
 
 def _kind(index: Any) -> str:
@@ -103,15 +233,19 @@ def _kind_of_times(times: Any) -> str:
     )
 
 
-def _check_order(times: Any, key: Any) -> None:
-    where = "" if key is None else f" of series {key!r}"
-    duplicated = times.duplicated()
+def _check_order(times: Any, bounds: Integers, keys: list[Any]) -> None:
+    """An error for times, those of one series after the other, that do not ascend."""
+    distances = np.diff(times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64))
+    distances[bounds[1:-1] - 1] = 1
+    if (distances > 0).all():
+        return
+    number = int(np.searchsorted(bounds, np.flatnonzero(distances <= 0)[0], side="right")) - 1
+    mine = times[bounds[number] : bounds[number + 1]]
+    where = "" if keys[number] is None else f" of series {keys[number]!r}"
+    duplicated = mine.duplicated()
     if duplicated.any():
         raise ValueError(
-            f"The index{where} has {int(duplicated.sum())} duplicated timestamps, first {times[duplicated][0]}. Drop "
+            f"The index{where} has {int(duplicated.sum())} duplicated timestamps, first {mine[duplicated][0]}. Drop "
             "or aggregate them."
         )
-    if not times.is_monotonic_increasing:
-        raise ValueError(
-            f"The index{where} is not sorted, so its rows do not follow each other. Call sort_index() first."
-        )
+    raise ValueError(f"The index{where} is not sorted, so its rows do not follow each other. Call sort_index() first.")

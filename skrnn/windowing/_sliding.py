@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import astuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
-from skrnn.windowing._index import TimeRows, read_index
-from skrnn.windowing._step import Step
+from skrnn.windowing._index import Seen, TimeRows, read_index
+from skrnn.windowing._lost import warn_of_lost
+from skrnn.windowing._step import Step, moments_of
 from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
@@ -31,7 +31,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     The number of rows stays, so that ``y[i]`` remains the target of row i and the transformer fits into a Pipeline.
     Early rows hold the steps that exist, and NaN for those that do not. With a pandas index, windows never cross a
     gap in time or another series, and rows that directly continue those of `fit` see their tail: a test fold of
-    `TimeSeriesSplit` gets full windows, and nothing else does.
+    `TimeSeriesSplit` gets full windows, and nothing else does. A warning says where gaps cost more than a hundredth of
+    the windows.
 
     Parameters
     ----------
@@ -42,6 +43,10 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     flatten : bool, default=False
         Whether to return a table of lags (n_rows, window * n_features), named ``temp_lag3`` … ``temp_lag0``, for
         any model; step by step, so that an estimator with ``features_per_step=n_features`` reads it as a sequence.
+    freq : pandas offset, alias, DatetimeIndex or "rows", default=None
+        From a row to the next one of its series. An offset, such as ``CustomBusinessDay(holidays=...)``, or its alias;
+        an index that holds all dates; "rows": rows follow each other as they come, and stamps are labels. None:
+        ``freq`` of the index if it is set, else the most common distance of each series.
 
     Attributes
     ----------
@@ -74,12 +79,14 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         "window": [integers(1)],
         "dilation": [integers(1)],
         "flatten": ["boolean"],
+        "freq": "no_validation",  # by pandas, beside the index
     }
 
-    def __init__(self, window: int = 10, *, dilation: int = 1, flatten: bool = False):
+    def __init__(self, window: int = 10, *, dilation: int = 1, flatten: bool = False, freq: Any = None):
         self.window = window
         self.dilation = dilation
         self.flatten = flatten
+        self.freq = freq
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> SlidingWindow:
@@ -104,14 +111,13 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context().call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._validate_params()
         values = self._check(X, reset=True)
-        rows = read_index(X)
-        self._kind, self._step = rows.kind, astuple(rows.step)
-        self._tails = {}
-        for code, key in enumerate(rows.keys):
-            mine = np.flatnonzero(rows.codes == code)
-            run = _run_lengths(rows.positions[mine], rows.step.size)[-1]
+        rows = read_index(X, self.freq)
+        self._kind, self._common, self._tails = rows.kind, rows.common.plain(), {}
+        for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
+            run = _run_lengths(rows.positions[mine], step.size)[-1]
             tail = mine[-min(run, self._reach) :] if self._reach else mine[:0]
-            self._tails[key] = (values[tail], int(rows.positions[mine[-1]]))
+            last = mine[-1] if rows.times is None else int(moments_of(rows.times[mine[-1:]])[0])
+            self._tails[key] = (step.plain(), values[tail], int(rows.positions[mine[-1]]), int(last))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
@@ -139,7 +145,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self, "_tails")
         values = self._check(X, reset=False)
-        rows = read_index(X, (self._kind, Step(*self._step)))
+        steps = {key: Step(*step) for key, (step, *_) in self._tails.items()}
+        rows = read_index(X, self.freq, Seen(self._kind, Step(*self._common), steps))
         if context is not None and rows.kind != "no index":
             raise ValueError(
                 "context is for plain arrays; a pandas index says by itself which rows continue those of fit."
@@ -151,26 +158,35 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     def _with_context(self, values: Array, rows: TimeRows, context: Any) -> tuple[Array, Integers, Integers]:
         """A table of all series behind their context; where each row of X is in it, and how far that may look back."""
         parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
-        for code, key in enumerate(rows.keys):
-            mine = np.flatnonzero(rows.codes == code)
+        for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
             before = values[:0] if context is None else self._check(context, reset=False)
             if rows.kind != "no index" and key in self._tails:
-                tail, last = self._tails[key]
-                before = tail if rows.positions[mine[0]] - last == rows.step.size else before
-            run = _run_lengths(rows.positions[mine], rows.step.size)
+                _, tail, position, moment = self._tails[key]
+                moments = moments_of(rows.times[mine[:1]])
+                first = step.follow((position, moment), rows.positions[mine[:1]], moments)[0]
+                before = tail if first - position == step.size else before
+            run = _run_lengths(rows.positions[mine], step.size)
             first_run = run == np.arange(len(run)) + 1
             reaches[mine] = np.where(first_run, run + len(before), run)
             ends[mine] = size + len(before) + np.arange(len(mine))
             parts += [before, values[mine]]
             size += len(before) + len(mine)
+        self._warn(rows, reaches)
+        return np.concatenate(parts), ends, reaches
+
+    def _warn(self, rows: TimeRows, reaches: Integers) -> None:
+        """Say that rows were shuffled, or how many windows the gaps cost."""
         alone = reaches <= min(self._reach, 1)
-        if len(values) > 2 * self._reach + 2 and alone[self._reach :].mean() > 0.5:
+        if len(reaches) > 2 * self._reach + 2 and alone[self._reach :].mean() > 0.5:
             warnings.warn(
                 "Most rows do not follow the row before them, so that their windows are nearly empty. Were the rows "
-                "shuffled? Use TimeSeriesSplit instead of a shuffled KFold.",
-                stacklevel=3,
+                f"shuffled? Use TimeSeriesSplit instead of a shuffled KFold. The step of the rows is {rows.common}.",
+                stacklevel=4,
             )
-        return np.concatenate(parts), ends, reaches
+            return
+        lost = sum(int((reaches[mine][self._reach :] <= self._reach).sum()) for mine in rows.members)
+        possible = sum(max(len(mine) - self._reach, 0) for mine in rows.members)
+        warn_of_lost(rows, lost, possible, "are cut off at a gap", stacklevel=5)
 
     def _view_or_gather(self, table: Array, ends: Integers, reach: Integers) -> Array:
         """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""

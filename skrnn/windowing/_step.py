@@ -1,26 +1,29 @@
-"""The step of a time index: how far apart neighbours are, where a time lies in steps, and which times come next.
+"""The step of a time index: where a time lies in steps, and which time comes so many steps later.
 
-An hour is an hour when clocks change; a day, a business day and a month are those of the calendar, in the index's own
-time zone.
+An hour is an hour when clocks change; a day, a business day and a month are those of the calendar, on the clock that
+the rows keep: that of their zone, or UTC for rows that were written in UTC and are shown elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._types import Longs
+from skrnn._types import Flags, Integers, Longs
+from skrnn.windowing._dates import NO_PLACE, dates_after, places_of
 
-__all__ = ["Step", "find_step", "positions_of", "times_after"]
+__all__ = ["INFERRED", "LAST_DAY", "Step", "days_of_months", "moments_of", "on_clock"]
 
 
-_DAY = 86_400 * 10**6  # microseconds
-_SHORTEST_MONTH = 28  # days
-_WEEKEND = 5  # first day of it
-_LAST_DAY = 31
+INFERRED = "inferred"
+LAST_DAY = 31
+_OF_CALENDAR = ("day", "business day", "month", "date")
+_LENGTHS = {"hour": 3_600 * 10**9, "minute": 60 * 10**9, "second": 10**9, "millisecond": 10**6, "microsecond": 1000}
+_LENGTHS["nanosecond"] = 1
+_NO_DAYS_OFF = ("1111100", ())
 
 
 @dataclass(frozen=True)
@@ -30,119 +33,194 @@ class Step:
     Attributes
     ----------
     unit : str
-        "row" (no index), "integer", "microsecond" or "nanosecond" (absolute time), "day", "business day" or "month" (of
-        the calendar), or the frequency of a PeriodIndex.
+        "row" (rows follow each other as they come), "integer", "microsecond" or "nanosecond" (absolute time), "day",
+        "business day" or "month" (of the calendar), "date" (of a list or a rule), or the frequency of a PeriodIndex.
     size : int
-    anchor : int or str
-        The day of the month on which the times of a monthly index lie: a number (31 is the last of each month),
-        "business start" or "business end"; 0 for other units.
+    anchor : int, str or tuple
+        Of months, the day on which the times lie: a number (31 is the last of each month), "business start" or
+        "business end". Of business days, the week as seven digits and the days off. 0 for other units.
+    clock : {"wall", "UTC"}
+        On which clock days and months are counted.
+    source : str
+        Where it was taken from, in words; not compared.
+    dates : pandas offset of one step, DatetimeIndex, Step or None
+        Of unit "date" the rule or the list of all dates. Of unit "row" the step by which the dates go on, or None.
+    origin : Timestamp or None
+        Of unit "date" the date, on its clock, from which a rule counts.
     """
 
     unit: str
     size: int
-    anchor: int | str = 0
+    anchor: int | str | tuple[str, tuple[str, ...]] = 0
+    clock: str = "wall"
+    source: str = field(default=INFERRED, compare=False)
+    dates: Any = field(default=None, compare=False)
+    origin: Any = field(default=None, compare=False)
+
+    def plain(self) -> tuple[Any, ...]:
+        """The fields, as they are."""
+        return tuple(vars(self).values())
+
+    def positions(self, times: Any) -> Longs:
+        """Where times lie, in units of the step, from an origin of its own; of rows, their number.
+
+        Raises
+        ------
+        ValueError
+            If a time is none of its dates.
+        """
+        places = self.places(times)
+        strange = self._strange(times, places)
+        if strange is not None and strange.any():
+            first = times[strange][0]
+            raise ValueError(
+                f"The step of the rows is {self}, and {int(strange.sum())} of {len(times)} rows lie on none, the first "
+                f"at {first} ({first.day_name()}). Drop or move them, or give the step with freq: an offset of pandas, "
+                "a DatetimeIndex with all dates, or 'rows' if rows follow each other as they come."
+            )
+        return places
+
+    def places(self, times: Any) -> Longs:
+        """The positions, whether or not a time is one of the dates."""
+        unit = self.unit
+        if unit == "row":
+            return np.arange(len(times))
+        if unit == "integer":
+            return np.asarray(times.to_numpy().astype(np.int64))
+        if unit in ("microsecond", "nanosecond"):
+            return np.asarray(on_clock(times, "UTC").as_unit("us" if unit == "microsecond" else "ns").asi8)
+        if unit not in _OF_CALENDAR:
+            return np.asarray(times.asfreq(unit).asi8)
+        clock = on_clock(times, self.clock)
+        if unit == "date":
+            return places_of(clock, self.dates, self.origin)
+        if unit == "month":
+            return np.asarray(clock.year * 12 + clock.month, dtype=np.int64)
+        days = clock.to_numpy().astype("datetime64[D]")
+        if unit == "day":
+            return np.asarray(days.astype(np.int64))
+        return np.asarray(np.busday_count("1970-01-01", days, busdaycal=self._business_days()), dtype=np.int64)
+
+    def _strange(self, times: Any, places: Longs) -> Flags | None:
+        """Which times are none of the dates; None: every time is one."""
+        if self.unit == "date":
+            return places == NO_PLACE
+        if self.unit not in ("business day", "month") or (self.unit == "month" and self.source == INFERRED):
+            return None
+        days = on_clock(times, self.clock).to_numpy().astype("datetime64[D]")
+        if self.unit == "business day":
+            return ~np.is_busday(days, busdaycal=self._business_days())
+        assert not isinstance(self.anchor, tuple)
+        return np.asarray(days_of_months(days.astype("datetime64[M]"), self.anchor) != days)
+
+    def follow(self, last: tuple[int, int], positions: Longs, moments: Longs) -> Longs:
+        """Positions of rows, counted on from an earlier row of the series: its position and moment.
+
+        Only rows without dates of their own need it: the first row after the last directly follows it.
+        """
+        if self.unit != "row" or moments[0] <= last[1]:
+            return positions
+        return positions + (last[0] + 1 - positions[0])
+
+    def later(self, times: Any, counts: Integers) -> Any:
+        """The time that lies ``counts`` steps after each of ``times``, which are as many, or one.
+
+        Of rows that do not say their dates, nothing is known: then these are whole numbers, and ``times`` the number of
+        the row.
+
+        A wall time that a change of clocks skips is moved on to the first that exists; of one that comes twice, the
+        first is taken.
+
+        Raises
+        ------
+        ValueError
+            If a list of dates ends before.
+        """
+        import pandas as pd
+
+        times = times.repeat(len(counts)) if len(times) == 1 else times
+        distances = self.size * np.asarray(counts)
+        if isinstance(times, pd.PeriodIndex):
+            return times + distances // times.freq.n  # periods count whole frequencies
+        if self.unit == "row" and self.dates is not None:
+            return self.dates.later(times, counts)
+        if self.unit in ("integer", "row"):
+            return times + distances
+        if self.unit in ("microsecond", "nanosecond"):
+            unit = "us" if self.unit == "microsecond" else "ns"
+            moved = on_clock(times, "UTC").as_unit(unit).to_numpy() + distances.astype(f"timedelta64[{unit}]")
+            absolute = pd.DatetimeIndex(moved).as_unit(times.unit)
+            return absolute if times.tz is None else absolute.tz_localize("UTC").tz_convert(times.tz)
+        clock = on_clock(times, self.clock)
+        if self.unit == "date":
+            moments = dates_after(clock, distances, self.dates, self.origin)
+        else:
+            days = self._days(clock.to_numpy().astype("datetime64[D]"), distances)
+            moments = pd.DatetimeIndex(days.astype("datetime64[s]")).as_unit(times.unit) + (clock - clock.normalize())
+        if times.tz is None:
+            return moments
+        if self.clock == "UTC":
+            return moments.tz_localize("UTC").tz_convert(times.tz)
+        first = np.ones(len(moments), dtype=bool)
+        return moments.tz_localize(times.tz, ambiguous=first, nonexistent="shift_forward")
+
+    def _days(self, days: NDArray[np.datetime64], distances: Longs) -> NDArray[np.datetime64]:
+        """The days that lie so many units later."""
+        if self.unit == "day":
+            return days + distances.astype("timedelta64[D]")
+        if self.unit == "business day":
+            return np.busday_offset(days, distances, roll="backward", busdaycal=self._business_days())
+        assert not isinstance(self.anchor, tuple)
+        months: NDArray[np.datetime64] = days.astype("datetime64[M]") + distances.astype("timedelta64[M]")
+        return days_of_months(months, self.anchor)
+
+    def _business_days(self) -> np.busdaycalendar:
+        week, off = self.anchor if isinstance(self.anchor, tuple) else _NO_DAYS_OFF
+        return np.busdaycalendar(week, np.array(off, dtype="datetime64[D]"))
+
+    def __str__(self) -> str:
+        return f"{self._words()} ({self.source})"
+
+    def _words(self) -> str:
+        if self.unit == "row":
+            return "from row to row"
+        if self.unit == "integer":
+            return str(self.size)
+        if self.unit == "date":
+            return f"one of {len(self.dates)} dates" if self.origin is None else f"{self.size} x {self.dates.freqstr}"
+        if self.unit in ("microsecond", "nanosecond"):
+            nanoseconds = self.size * (1000 if self.unit == "microsecond" else 1)
+            unit, length = next((name, length) for name, length in _LENGTHS.items() if nanoseconds % length == 0)
+            return _several(nanoseconds // length, unit)
+        return _several(self.size, self.unit) if self.unit in _OF_CALENDAR else f"{self.size} x {self.unit}"
 
 
-def find_step(times: Any, codes: Longs) -> Step:
-    """The most common distance within a series, in the largest unit of the calendar that fits every time."""
-    import pandas as pd
-
-    if isinstance(times, pd.PeriodIndex):
-        return _most_common(times, codes, Step(times.freqstr, 1))
-    if not isinstance(times, pd.DatetimeIndex):
-        return _most_common(times, codes, Step("integer", 1))
-    finest = "nanosecond" if times.unit == "ns" and (times.asi8 % 1000).any() else "microsecond"
-    step = _most_common(times, codes, Step(finest, 1))
-    if step.size < (_DAY if finest == "microsecond" else 1000 * _DAY):
-        return step
-    days = _most_common(times, codes, Step("day", 1))
-    anchor = _month_anchor(times) if days.size >= _SHORTEST_MONTH else 0
-    if anchor:
-        return _most_common(times, codes, Step("month", 1, anchor))
-    if days.size == 1 and len(times) > _WEEKEND and (times.day_of_week < _WEEKEND).all():
-        return Step("business day", 1)
-    return days
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def positions_of(times: Any, step: Step) -> Longs:
-    """Time in whole units of the step, from an origin that is the same for every index."""
-    unit = step.unit
-    if unit == "integer":
-        return np.asarray(times.to_numpy().astype(np.int64))
-    if unit in ("microsecond", "nanosecond"):
-        absolute = times if times.tz is None else times.tz_convert("UTC").tz_localize(None)
-        return np.asarray(absolute.as_unit("us" if unit == "microsecond" else "ns").asi8)
-    if unit not in ("day", "business day", "month"):
-        return np.asarray(times.asfreq(unit).asi8)
-    wall = _wall(times)
-    if unit == "month":
-        return np.asarray(wall.year * 12 + wall.month, dtype=np.int64)
-    days = wall.to_numpy().astype("datetime64[D]").astype(np.int64)
-    if unit == "day":
-        return np.asarray(days)
-    monday = days + 3  # 1970-01-01 was a Thursday
-    return np.asarray(monday // 7 * 5 + np.minimum(monday % 7, _WEEKEND))
-
-
-def times_after(last: Any, step: Step, n_steps: int) -> Any:
-    """The next times after ``last``, an index with one element; an index of its kind.
-
-    A wall time that a change of clocks skips is moved on to the first that exists; of one that comes twice, the first
-    is taken.
-    """
-    import pandas as pd
-
-    distances = step.size * np.arange(1, n_steps + 1)
-    if isinstance(last, pd.PeriodIndex):
-        return last.repeat(n_steps) + distances // last.freq.n  # periods count whole frequencies
-    if step.unit in ("integer", "row"):
-        return last.repeat(n_steps) + distances
-    if step.unit in ("microsecond", "nanosecond"):
-        unit = "us" if step.unit == "microsecond" else "ns"
-        return (last.repeat(n_steps) + pd.to_timedelta(distances, unit=unit)).as_unit(last.unit)
-    wall = _wall(last)
-    first_day = wall.to_numpy().astype("datetime64[D]")
-    if step.unit == "day":
-        days = first_day + distances
-    elif step.unit == "business day":
-        days = np.busday_offset(first_day, distances, roll="backward")
-    else:
-        days = _days_of_months(first_day.astype("datetime64[M]") + distances, step.anchor)
-    moments = pd.DatetimeIndex(days.astype("datetime64[s]")).as_unit(last.unit) + (wall - wall.normalize())[0]
-    if last.tz is None:
-        return moments
-    return moments.tz_localize(last.tz, ambiguous=np.ones(n_steps, dtype=bool), nonexistent="shift_forward")
-
-
-def _most_common(times: Any, codes: Longs, unit: Step) -> Step:
-    """The most common distance of a row from the one before it in its series; one unit if there is none."""
-    order = np.argsort(codes, kind="stable")
-    gaps = np.diff(positions_of(times, unit)[order])[codes[order][1:] == codes[order][:-1]]
-    values, counts = np.unique(gaps, return_counts=True)
-    return Step(unit.unit, int(values[counts.argmax()]) if len(values) else 1, unit.anchor)
-
-
-def _month_anchor(times: Any) -> int | str:
-    """The day on which every time lies in its month; 0 if there is none."""
-    days = _wall(times).to_numpy().astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    day = int((days - months.astype("datetime64[D]")).astype(np.int64).max()) + 1
-    for anchor in (day, _LAST_DAY, "business start", "business end"):
-        if (_days_of_months(months, anchor) == days).all():
-            return anchor
-    return 0
-
-
-def _days_of_months(months: NDArray[np.datetime64], anchor: int | str) -> NDArray[np.datetime64]:
+def days_of_months(months: NDArray[np.datetime64], anchor: int | str) -> NDArray[np.datetime64]:
     """The anchor's day in each month."""
-    start, following = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
+    start = months.astype("datetime64[D]")
+    following = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
     if anchor == "business start":
         return np.busday_offset(start, 0, roll="forward")
     if anchor == "business end":
         return np.busday_offset(following, -1, roll="forward")
-    return np.minimum(start + (int(anchor) - 1), following - 1)
+    return np.minimum(start + np.timedelta64(int(anchor) - 1, "D"), following - np.timedelta64(1, "D"))
 
 
-def _wall(times: Any) -> Any:
-    """What the clock on the wall shows, without a zone."""
-    return times if times.tz is None else times.tz_localize(None)
+def moments_of(times: Any) -> Longs:
+    """Times as whole numbers in their order; of dates the microseconds, so that zones and resolutions do not matter."""
+    import pandas as pd
+
+    if isinstance(times, pd.DatetimeIndex):
+        return np.asarray(times.as_unit("us").asi8)
+    return np.asarray(times.asi8 if isinstance(times, pd.PeriodIndex) else times.to_numpy().astype(np.int64))
+
+
+def on_clock(times: Any, clock: str) -> Any:
+    """What a clock shows at these times, without a zone: that on the wall, or that of UTC."""
+    if times.tz is None:
+        return times
+    return (times if clock == "wall" else times.tz_convert("UTC")).tz_localize(None)

@@ -11,6 +11,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skrnn import RNNRegressor, WindowForecaster
 from skrnn.forecasting._transform import TRANSFORMS, apply, invert
@@ -68,15 +70,22 @@ def test_samples_are_windows_with_their_level_taken_off(level):
     np.testing.assert_allclose(model.forecast(), expected)
 
 
-def test_windows_cross_neither_gaps_nor_series():
+@pytest.mark.filterwarnings("ignore:.* windows are lost")
+@pytest.mark.parametrize("complete", [True, False])
+def test_windows_cross_neither_gaps_nor_series(complete):
     frame = panel(20)[["y"]].drop(pd.IndexSlice[("a", pd.Timestamp("2024-01-10"))])
-    model = WindowForecaster(Recorder(), window=4, horizon=2, level=None).fit(frame)
-    assert model.n_samples_ == (9 - 5) + (10 - 5) + (20 - 5)
+    recorder = make_pipeline(FunctionTransformer(), Recorder()) if complete else Recorder()  # the first takes no NaN
+    model = WindowForecaster(recorder, window=4, horizon=2, level=None).fit(frame)
+    assert model.n_samples_ == ((9 - 5) + (10 - 5) if complete else 20 - 5 - 2) + (20 - 5)
     middle = frame["y"] - frame["y"].groupby("id").transform("mean")
     values = middle / middle.abs().groupby("id").transform("mean")
-    allowed = {tuple(np.round(run, 9)) for key in "ab" for run in runs_of(values.loc[key], 6)}
-    found = np.c_[model.estimator_.X_[:, :, 0], model.estimator_.y_]
-    assert {tuple(np.round(row, 9)) for row in found} == allowed
+    if not complete:  # a missing value in place of the row that is absent
+        values = values.unstack("id").stack("id", future_stack=True).swaplevel().sort_index()
+    runs = [run for key in "ab" for run in runs_of(values.loc[key], 6)]
+    allowed = {str(np.round(run, 6) + 0.0) for run in runs if np.isfinite(run if complete else run[4:]).all()}
+    estimator = model.estimator_[-1] if complete else model.estimator_
+    found = np.c_[np.reshape(estimator.X_, (-1, 4)), estimator.y_]
+    assert {str(np.round(row, 6) + 0.0) for row in found} == allowed
 
 
 def runs_of(values, width):

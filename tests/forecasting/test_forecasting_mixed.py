@@ -150,8 +150,14 @@ def test_a_regressor_without_missing_values_learns_from_complete_windows():
 def test_short_series_of_a_panel_are_named():
     frame = pd.concat({"long": SINE.to_frame(), "short": SINE[:5].to_frame()})
     model = WindowForecaster(Ridge(), window=12, horizon=2).fit(frame)
+    with pytest.warns(
+        UserWarning, match=r"1 series are left out, as they have .* window of 12 rows at their end: 'short'"
+    ):
+        forecast = model.forecast()
+    pd.testing.assert_frame_equal(forecast, model.among(["long"]).forecast())
+    assert list(model.ready()) == ["long"]
     with pytest.raises(ValueError, match="Series 'short' has missing values, a gap or too few rows in the window"):
-        model.forecast()
+        model.among(["short"]).forecast()
     assert len(model.among(["long"]).forecast()) == 2
     with pytest.raises(ValueError, match="Series 'other' is not in the history"):
         model.among(["other"])

@@ -111,6 +111,7 @@ def brute_force(values, series, times, window, dilation, step=1):
     interleave=st.booleans(),
 )
 @settings(max_examples=200, deadline=None)
+@pytest.mark.filterwarnings("ignore:.* windows are cut off:UserWarning", "ignore:Most rows:UserWarning")
 def test_sliding_windows_equal_brute_force(window, dilation, keep, n_series, kind, flatten, interleave):
     times = np.flatnonzero(keep)
     pairs = [(s, t) for s in range(n_series) for t in times]

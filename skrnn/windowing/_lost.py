@@ -1,0 +1,42 @@
+"""A word about windows that are lost to gaps in time."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from skrnn.windowing._index import TimeRows
+
+__all__ = ["ADVICE", "warn_of_lost"]
+
+
+ADVICE = (
+    "Give the step with freq if it is another (an offset of pandas, a DatetimeIndex with all dates, or 'rows' if rows "
+    "follow each other as they come)"
+)
+_NOTICED = 0.01  # share of the windows that may go without a word
+
+
+def warn_of_lost(rows: TimeRows, lost: int, possible: int, what: str, stacklevel: int) -> None:
+    """Warn if more than a hundredth of the possible windows is lost, with the step and the first row that broke it."""
+    if lost <= _NOTICED * possible:
+        return
+    broken = first_break(rows)
+    if broken is None:
+        return
+    warnings.warn(
+        f"{lost} of {possible} windows {what}: the step of the rows is {broken[1]}, and {broken[0]} does not follow "
+        f"the row before it. {ADVICE}, or insert the rows that are absent.",
+        stacklevel=stacklevel,
+    )
+
+
+def first_break(rows: TimeRows) -> tuple[str, str] | None:
+    """The first row that is not one step after the row before it, and the step, in words; None if there is none."""
+    for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
+        broken = np.flatnonzero(np.diff(rows.positions[mine]) != step.size)
+        if len(broken):
+            time = "" if rows.times is None else f" at {rows.times[mine[broken[0] + 1]]}"
+            return f"the row{time}{'' if key is None else f' of series {key!r}'}", str(step)
+    return None
