@@ -13,7 +13,7 @@ from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.networks import CELLS, NetworkSpec
+from skrnn.networks import CELLS, NetworkSpec, open_stream
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
 from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
@@ -328,12 +328,10 @@ class RNNLanguageModel(BaseRNN):
         ValueError, TypeError
             If an argument is not usable.
         """
-        from skrnn.networks import NetworkStream  # needs numba
-
         check_is_fitted(self)
         check_arguments(f"{type(self).__name__}.sample", _SAMPLING, length=length, temperature=temperature, top_k=top_k)
         batch = self._read([prompt])
-        stream = NetworkStream(self._fitted.spec, self._fitted.weights)
+        stream = open_stream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
         outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
         for _ in range(length):

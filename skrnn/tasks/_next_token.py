@@ -10,7 +10,7 @@ import numpy as np
 
 from skrnn._plain import require
 from skrnn._types import Doubles, NetworkWeights
-from skrnn.networks import NetworkSpec
+from skrnn.networks import NetworkSpec, open_stream
 from skrnn.objectives import TargetScaling, softmax
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Targets, Task
@@ -101,9 +101,7 @@ def cut_texts(texts: list[Any], sample_weight: Any, n_wanted: int, shortest: int
 
 def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBatch) -> list[Doubles]:
     """Of each text, the log-probability of each known token but the first, given those before it."""
-    from skrnn.networks import NetworkStream  # needs numba
-
-    stream, found = NetworkStream(spec, weights), []
+    stream, found = open_stream(spec, weights), []
     for start, length in zip(batch.starts, batch.lengths, strict=True):
         codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
         stream.states[:] = 0.0
