@@ -6,9 +6,9 @@ import numpy as np
 
 from skrnn._types import Doubles, Integers, NetworkWeights
 from skrnn.networks._spec import NetworkSpec
-from skrnn.networks._weights import embedding_shapes
+from skrnn.networks._weights import check_shapes, embedding_shapes
 from skrnn.networks.compiled._layer import kernels_of
-from skrnn.networks.compiled._run import embed, layer_weights
+from skrnn.networks.compiled._run import check_width, embed, layer_weights
 from skrnn.networks.kernels import add_product
 
 __all__ = ["NetworkStream"]
@@ -24,6 +24,7 @@ class NetworkStream:
     """
 
     def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
+        check_shapes(spec, weights)
         self.spec, self.cell = spec, spec.make_cell()
         self.tables = {name: weights[name] for name in embedding_shapes(spec)}
         self.layers = [layer_weights(self.cell, weights, *layer) for layer in spec.layers()]
@@ -56,6 +57,7 @@ class NetworkStream:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
         kernels = kernels_of(self.cell)
         x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
+        check_width(x, self.spec.step_size)
         for weights, state in zip(self.layers, self.states, strict=True):
             kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
             x = out  # kernels read a step before they write it
