@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import plain
 from skrnn._types import Array
 from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._callbacks import EpochObserver
@@ -96,7 +97,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         """
         before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         self._validate_params()
-        return self._fit(self._task(), X, y, sample_weight, self.max_iter, before)
+        return self._fit(self._task(), X, y, sample_weight, plain(self.max_iter), before)
 
     def _fit(self, unread: Unread, X: Any, y: Any, sample_weight: Any, max_iter: int, before: Fitted | None) -> Self:
         """Train, from an earlier fit on or afresh."""
@@ -132,7 +133,9 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         linear = None if before is None else before.linear
         if parameters.init is not None or linear is not None:
             data = with_offsets(data, task, linear)
-        task.check_loss(lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), self.batch_size))))
+        task.check_loss(
+            lambda: data.training.mini_batch(np.arange(min(len(data.training.weights), parameters.batch_size)))
+        )
         spec = make_spec(parameters, data, name)
         if before is not None:
             before.check_same(spec, parameters, name)

@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from skrnn._constraints import Options, integers
+from skrnn._constraints import Options, integers, plain
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
@@ -120,7 +120,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -332,7 +332,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        return self._answer("predict", X, self.beam_width)
+        return self._answer("predict", X, plain(self.beam_width))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences, or of the time steps with a label, whose class is predicted right.

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._constraints import Options, check_arguments, integers, plain, reals
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
@@ -87,7 +87,7 @@ class RNNLanguageModel(BaseRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -329,7 +329,9 @@ class RNNLanguageModel(BaseRNN):
             If an argument is not usable.
         """
         check_is_fitted(self)
-        check_arguments(f"{type(self).__name__}.sample", _SAMPLING, length=length, temperature=temperature, top_k=top_k)
+        caller = f"{type(self).__name__}.sample"
+        checked = check_arguments(caller, _SAMPLING, length=length, temperature=temperature, top_k=top_k)
+        length, temperature, top_k = checked.values()
         batch = self._read([prompt])
         stream = open_stream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
@@ -359,7 +361,7 @@ class RNNLanguageModel(BaseRNN):
             raise InvalidParameterError(
                 f"cell={self.cell!r} has no compiled kernels, with which {type(self).__name__} reads texts."
             )
-        return NextToken(batch_size=self.batch_size, bptt_steps=self.bptt_steps)
+        return NextToken(batch_size=plain(self.batch_size), bptt_steps=plain(self.bptt_steps))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -111,7 +111,8 @@ def backtest(
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
     horizon = forecaster.horizon if horizon is None else horizon
-    check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
+    checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
+    initial, horizon, step, season = checked.values()
     panel = read_panel(data)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()

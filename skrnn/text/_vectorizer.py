@@ -273,8 +273,8 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     def _learnt(self, documents: list[list[Any]]) -> dict[Any, int]:
         """The tokens to keep, numbered from 1 on in their order."""
         n = len(documents)
-        low = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n
-        high = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n
+        low = self.min_df if isinstance(self.min_df, Integral) else float(self.min_df) * n
+        high = self.max_df if isinstance(self.max_df, Integral) else float(self.max_df) * n
         if high < low:
             raise ValueError("max_df corresponds to < documents than min_df")
         in_documents = Counter(token for document in documents for token in set(document))

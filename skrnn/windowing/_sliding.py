@@ -138,6 +138,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If X is not usable, or its index is of another kind than in `fit`.
         """
         check_is_fitted(self, "_tails")
+        self._validate_params()
         values = self._check(X, reset=False)
         rows = read_index(X, (self._kind, Step(*self._step)))
         if context is not None and rows.kind != "no index":
@@ -178,8 +179,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
             head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan, dtype=table.dtype)
             padded = np.concatenate([head, table[max(n_before - self._reach, 0) :]])
-            return windows_of(padded, self._reach + 1)[:, :: self.dilation]
-        back = np.arange(self._reach, -1, -self.dilation)
+            return windows_of(padded, self._reach + 1)[:, :: self._stride]
+        back = np.arange(self._reach, -1, -self._stride)
         windows = table[np.maximum(ends[:, None] - back, 0)]
         windows[back >= reach[:, None]] = np.nan
         return windows
@@ -212,7 +213,12 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     @property
     def _reach(self) -> int:
         """Rows before the newest that a window looks back."""
-        return int((self.window - 1) * self.dilation)
+        return (int(self.window) - 1) * self._stride
+
+    @property
+    def _stride(self) -> int:
+        """Rows from one step of a window to the next."""
+        return int(self.dilation)
 
     def _check(self, X: Any, reset: bool) -> Array:
         options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
@@ -240,7 +246,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "_tails")
         names = getattr(self, "feature_names_in_", input_features)
         names = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
-        lags = range(self._reach, -1, -self.dilation)
+        lags = range(self._reach, -1, -self._stride)
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def __sklearn_tags__(self) -> Any:

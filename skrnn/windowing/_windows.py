@@ -59,7 +59,8 @@ def make_windows(
     >>> X.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])
     """
-    check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
+    checked = check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
+    window, horizon, stride = checked.values()
     series = check_array(series, ensure_2d=False, ensure_all_finite="allow-nan", input_name="series")
     if series.ndim > 2:
         raise ValueError(f"series has shape {series.shape}; (n_rows,) or (n_rows, n_features) is expected.")
