@@ -11,7 +11,7 @@ from skrnn._types import Doubles, Flags
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._stream_state import StreamState
 from skrnn.networks import open_stream
-from skrnn.sequences import as_numbers, check_categories, detached
+from skrnn.sequences import as_numbers, check_categories, detached, refuse_mask
 from skrnn.tasks import Context, Task
 from skrnn.version import __version__
 
@@ -122,6 +122,7 @@ class Stream:
                 x = as_numbers(detached(x, self._name), self._name, "x")
             with np.errstate(over="ignore"):
                 return np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+        refuse_mask(x, self._name, "x")
         row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
         batch = check_categories([np.asarray(row, dtype=object)], categories, name=self._name)[0]
         return batch.steps[0].astype(np.float64)

@@ -10,9 +10,10 @@ import pandas as pd
 from sklearn.base import clone
 
 from skrnn._constraints import check_arguments, integers
+from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
-from skrnn.forecasting._panel import History, Panel, read_panel
+from skrnn.forecasting._panel import History, Panel
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -113,7 +114,7 @@ def backtest(
     horizon = forecaster.horizon if horizon is None else horizon
     checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     initial, horizon, step, season = checked.values()
-    panel = read_panel(data)
+    panel = read_series(data)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()
     cutoffs = moments[initial - 1 : len(moments) - horizon : step]

@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
+from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
-from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
+from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
 from skrnn.forecasting._setup import Setup, make_setup
 
@@ -174,7 +175,7 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         self._validate_params()
-        panel, estimator = read_panel(data), _template(self.estimator)
+        panel, estimator = read_series(data), _template(self.estimator)
         setup = make_setup(self, panel, estimator)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
@@ -212,7 +213,7 @@ class WindowForecaster(BaseEstimator):
             If the rows do not come after the history, or the index is of another kind.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self._panel)
+        new = read_series(data, self._panel)
         whole = extend(self._panel, new)
         if self.calibration_errors_ is not None:
             old = {history.key: len(history.times) for history in self._panel.histories}
@@ -320,7 +321,7 @@ class WindowForecaster(BaseEstimator):
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self._panel)
+        new = read_series(data, self._panel)
         first = {history.key: history.positions[0] for history in new.histories}
         before = [
             history.rows(0, int(np.searchsorted(history.positions, first.get(history.key, 0))))

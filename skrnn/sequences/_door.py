@@ -17,6 +17,7 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._categories import check_categories, open_categories
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
+from skrnn.sequences._numbers import refuse_mask
 
 __all__ = ["Columns", "read_X", "refuse_frame"]
 
@@ -108,6 +109,7 @@ def read_X(
     if nested and seen is not None and seen.form == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
     if embeds and nested and seen is not None and seen.form == "flat":
+        refuse_mask(X, name)
         X = np.asarray(X, dtype=object)  # rows of a table
     X = open_categories(X, name, characters=characters) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2

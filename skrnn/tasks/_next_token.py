@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skrnn._plain import require
+from skrnn._texts import refuse_no_texts
 from skrnn._types import Doubles, NetworkWeights
 from skrnn.networks import NetworkSpec, open_stream
 from skrnn.objectives import TargetScaling, softmax
@@ -65,7 +66,8 @@ class NextToken(NextCategory):
 def open_texts(X: Any, name: str) -> list[Any]:
     """Texts as a list of strings and sequences of tokens, none of them empty."""
     texts = [X] if isinstance(X, str) else X
-    if not hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
+    refuse_no_texts(texts, name, "a text or a list of texts")
+    if not hasattr(texts, "__len__"):
         raise TypeError(f"{name} takes a text or a list of texts, got a {type(X).__name__}.")
     rows = list(texts)
     if not rows:

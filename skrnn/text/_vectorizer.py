@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import HasMethods, Options, integers, reals
+from skrnn._texts import refuse_no_texts
 from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
@@ -258,6 +259,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         """The tokens of each document."""
         if isinstance(raw_documents, str):
             raise ValueError("Iterable over raw text documents expected, string object received.")
+        refuse_no_texts(raw_documents, type(self).__name__)
         analyze, found = self.build_analyzer(), []
         for i, document in enumerate(raw_documents):
             if document is None or (isinstance(document, float) and document != document):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import TimeRows, read_index
+from skrnn.windowing._rows import read_rows
 from skrnn.windowing._step import Step
 from skrnn.windowing._windows import windows_of
 
@@ -221,9 +222,11 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return int(self.dilation)
 
     def _check(self, X: Any, reset: bool) -> Array:
-        options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
+        """The values of X, and its columns kept or compared."""
         X = X.to_frame() if hasattr(X, "to_frame") and not hasattr(X, "columns") else X
-        return np.asarray(validate_data(self, X, reset=reset, **options))
+        values = read_rows(X, type(self).__name__)
+        validate_data(self, X if hasattr(X, "columns") else values, reset=reset, skip_check_array=True)
+        return values
 
     @available_if(_is_flat)
     def get_feature_names_out(self, input_features: Any = None) -> Array:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from sklearn.utils import check_array
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array
+from skrnn.windowing._rows import read_rows
 
 __all__ = ["make_windows", "windows_of"]
 
@@ -47,7 +47,8 @@ def make_windows(
     Raises
     ------
     ValueError
-        If the series is too short for one window and its horizon, or a number is below 1.
+        If the series is too short for one window and its horizon, a number is below 1, or the series holds anything
+        but numbers that fit into float32.
     IndexError
         If a target is not a column.
 
@@ -61,9 +62,7 @@ def make_windows(
     """
     checked = check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
     window, horizon, stride = checked.values()
-    series = check_array(series, ensure_2d=False, ensure_all_finite="allow-nan", input_name="series")
-    if series.ndim > 2:
-        raise ValueError(f"series has shape {series.shape}; (n_rows,) or (n_rows, n_features) is expected.")
+    series = read_rows(series, "make_windows", "series", ensure_2d=False)
     n_windows = (len(series) - window - horizon) // stride + 1
     if len(series) < window + horizon:
         raise ValueError(
