@@ -32,8 +32,9 @@ ROOMS = {  # folders within folders, in order; files that are not named stand ab
         "cells": {"kernels"},
         "_spec": {"cells"},
         "_weights": {"cells", "_spec"},
+        "_pins": set(),
         "compiled": {"kernels", "cells", "_spec", "_weights"},
-        "torch": {"cells", "_spec", "_weights"},
+        "torch": {"cells", "_spec", "_weights", "_pins"},
     },
 }
 FORBIDDEN = {
