@@ -9,11 +9,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, integers, plain
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
-from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
     POOLING,
     SHARED_CONSTRAINTS,

@@ -31,6 +31,13 @@ class PlainState:
     def __getstate__(self) -> dict[str, Any]:
         left_out = _TRANSIENT | {name for name, _ in of_fit(type(self))}
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
+        more = sorted(set(kept) - set(type(self)._get_param_names()) - {"_fitted"} - _OF_SCIKIT_LEARN)  # type: ignore[attr-defined]
+        if more:
+            raise TypeError(
+                f"{type(self).__name__} has the attribute {more[0]!r}, which is none of its parameters and would not "
+                "be read back: files hold parameters and what fit has found out. Delete it, or keep it beside the "
+                "estimator."
+            )
         if "_fitted" in kept:
             kept["_fitted"] = kept["_fitted"].plain()
         return {**kept, "_format": _FORMAT, "_version": __version__}

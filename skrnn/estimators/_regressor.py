@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
-from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
     POOLING,
     SHARED_CONSTRAINTS,

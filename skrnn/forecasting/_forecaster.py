@@ -15,6 +15,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
 from skrnn.forecasting._columns import read_series
@@ -154,6 +155,7 @@ class WindowForecaster(BaseEstimator):
         self.calibration = calibration
         self.channel_independent = channel_independent
 
+    @all_or_nothing
     def fit(self, data: Any, y: Any = None) -> WindowForecaster:
         """Learn from all windows of all series.
 
@@ -192,6 +194,7 @@ class WindowForecaster(BaseEstimator):
         self._statistics = {view.history.key: view.statistics for view in views}
         return self
 
+    @all_or_nothing
     def update(self, data: Any) -> WindowForecaster:
         """Append new rows to the history, without learning from them.
 

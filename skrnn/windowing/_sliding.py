@@ -12,6 +12,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import TimeRows, read_index
@@ -82,6 +83,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         self.dilation = dilation
         self.flatten = flatten
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> SlidingWindow:
         """Remember the last rows of each series.
