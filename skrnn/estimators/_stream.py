@@ -107,9 +107,7 @@ class Stream:
         if missing is not None and missing.all():
             self._n_pending += 1
             return self._finish(self._with_linear(self._network.outputs()) if self._begun else self._nothing())
-        if (
-            self._begun
-        ):  # steps without a value between two real ones are missing; in front of the first they are padding
+        if self._begun and self._n_pending:  # between two real ones; in front of the first they are padding
             self._take_pending(values.size)
         self._n_pending, self._begun = 0, True
         return self._finish(self._advance(values, missing))

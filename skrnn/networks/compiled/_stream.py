@@ -32,6 +32,7 @@ class NetworkStream:
         n_outputs = 0 if spec.decoder_layers() else spec.output_size
         self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
         self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
+        self.width = spec.step_size
         self._out = np.zeros((1, 1, spec.hidden_size))
 
     def step(self, x: Doubles) -> Doubles:
@@ -57,7 +58,7 @@ class NetworkStream:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
         kernels = kernels_of(self.cell)
         x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
-        check_width(x, self.spec.step_size)
+        check_width(x, self.width)
         for weights, state in zip(self.layers, self.states, strict=True):
             kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
             x = out  # kernels read a step before they write it
