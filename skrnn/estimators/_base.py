@@ -96,8 +96,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         self._validate_params()
+        before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         return self._fit(self._task(), X, y, sample_weight, plain(self.max_iter), before)
 
     def _fit(self, unread: Unread, X: Any, y: Any, sample_weight: Any, max_iter: int, before: Fitted | None) -> Self:

@@ -21,6 +21,7 @@ from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
 __all__ = ["RNNLanguageModel"]
 
 _SAMPLING = {"length": [integers(0)], "temperature": [reals(0, None, "neither")], "top_k": [integers(1), None]}
+_SEED = {"random_state": ["random_state"]}
 _OF_OTHERS = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
 
 
@@ -332,6 +333,7 @@ class RNNLanguageModel(BaseRNN):
         caller = f"{type(self).__name__}.sample"
         checked = check_arguments(caller, _SAMPLING, length=length, temperature=temperature, top_k=top_k)
         length, temperature, top_k = checked.values()
+        check_arguments(caller, _SEED, random_state=random_state)
         batch = self._read([prompt])
         stream = open_stream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)

@@ -56,6 +56,10 @@ class PlainState:
         unknown = sorted(set(state) - parameters - {"_fitted"} - _OF_SCIKIT_LEARN)
         require(not unknown, f"unknown attributes {', '.join(unknown)}")
         require(parameters <= set(state), f"missing parameters {', '.join(sorted(parameters - set(state)))}")
+        output = state.get("_sklearn_output_config", {})
+        known = isinstance(output, dict) and all(type(part) is str for pair in output.items() for part in pair)
+        require(known, "_sklearn_output_config does not name containers")
+        require(isinstance(state.get("_skl_callbacks", []), (list, tuple)), "_skl_callbacks is no list of callbacks")
         if "_fitted" in state:
             given = {parameter: state[parameter] for parameter in parameters}
             validate_parameter_constraints(self._parameter_constraints, given, name)  # type: ignore[attr-defined]

@@ -362,7 +362,10 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
             return self.loss
         if self.loss != "quantile":
             return LOSSES[self.loss]()
-        levels = np.ravel(np.asarray(self.quantile, dtype=float))
+        try:
+            levels = np.ravel(np.asarray(self.quantile, dtype=float))
+        except (TypeError, ValueError):
+            levels = np.zeros(0)
         if not len(levels) or not ((levels > 0) & (levels < 1)).all():
             raise InvalidParameterError(
                 f"The 'quantile' parameter of {type(self).__name__} must be a level, or a list of levels, in (0, 1). "

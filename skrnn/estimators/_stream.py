@@ -53,7 +53,7 @@ class Stream:
     def __init__(self, fitted: Fitted, method: str | None, choices: tuple[str, ...], name: str):
         _refuse(fitted, choices, name)
         self.method = choices[0] if method is None else method
-        if self.method not in choices:
+        if not isinstance(self.method, str) or self.method not in choices:
             raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
         self._fitted, self._name = fitted, name
         self._context = Context(fitted.scalings, None)

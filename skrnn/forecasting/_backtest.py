@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from skrnn._constraints import check_arguments, integers
+from skrnn._constraints import check_arguments, integers, reals
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
@@ -18,6 +18,8 @@ from skrnn.forecasting._panel import History, Panel
 __all__ = ["BacktestResult", "backtest"]
 
 _CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
+
+_OPTIONS = {"refit": ["boolean", integers(0)], "coverage": [reals(0, 1, "neither"), None]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,9 @@ def backtest(
     ValueError
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
+    if not isinstance(forecaster, WindowForecaster):
+        raise TypeError(f"backtest takes a WindowForecaster, got a {type(forecaster).__name__}.")
+    check_arguments("backtest", _OPTIONS, refit=refit, coverage=coverage)
     horizon = forecaster.horizon if horizon is None else horizon
     checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     initial, horizon, step, season = checked.values()

@@ -112,7 +112,12 @@ class _Labelled(RowTask):
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> _Labelled:
         classes = values["classes"]
-        require(isinstance(classes, np.ndarray) and classes.ndim == 1, "classes_ has not one entry for each output")
+        require(
+            type(classes) in (np.ndarray, np.memmap) and classes.ndim == 1, "classes_ has not one entry for each output"
+        )
+        texts = classes.dtype.kind != "O" or all(type(label) is str for label in classes)
+        require(texts and classes.dtype.kind in "biufUO", "classes_ are neither numbers nor strings")
+        require(bool((classes[1:] > classes[:-1]).all()), "classes_ are not sorted")
         return cls(None, classes)
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:

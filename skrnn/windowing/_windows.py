@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from skrnn._constraints import check_arguments, integers
-from skrnn._types import Array
+from skrnn._types import Array, Integers
 from skrnn.windowing._rows import read_rows
 
 __all__ = ["make_windows", "windows_of"]
@@ -70,12 +70,27 @@ def make_windows(
             f"{window + horizon}. Use a smaller window, a smaller horizon, or a longer series."
         )
     columns = series.reshape(len(series), -1)
-    future = np.ascontiguousarray(columns if target is None else columns[:, np.atleast_1d(target)])
+    future = np.ascontiguousarray(columns if target is None else columns[:, _places(target, columns.shape[1])])
     X = windows_of(columns, window, stride, n_windows)
     y = windows_of(future[window:], horizon, stride, n_windows)
     # The rows of y lie one after the other, so each window of them is one flat row.
     y = as_strided(y, (n_windows, horizon * y.shape[2]), (y.strides[0], y.itemsize), writeable=False)
     return (X[:, :, 0] if series.ndim == 1 else X), (y[:, 0] if y.shape[1] == 1 else y)
+
+
+def _places(target: Any, n_columns: int) -> Integers:
+    """The numbers of the columns to predict."""
+    try:
+        places = np.atleast_1d(np.asarray(target))
+    except ValueError:  # a list of lists of different lengths
+        places = np.zeros(0)
+    known = places.ndim == 1 and places.size > 0 and places.dtype.kind in "iu"
+    if not known or places.min() < -n_columns or places.max() >= n_columns:
+        raise IndexError(
+            f"target must be the number of a column, from 0 to {n_columns - 1}, or a list of such. Got {target!r:.80} "
+            "instead."
+        )
+    return places.astype(np.intp)
 
 
 def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | None = None) -> Array:
