@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
+from operator import index
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.utils._param_validation import HasMethods, validate_parameter_constraints
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import StrOptions as Options
 
-__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "reals", "several_integers"]
+__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "plain", "reals", "several_integers"]
 
 
 def integers(low: int, high: int | None = None) -> Any:
@@ -28,13 +30,21 @@ def reals(low: float, high: float | None, closed: Literal["left", "both", "neith
     return _Interval(Real, low, high, closed=closed)
 
 
-def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values: Any) -> None:
+def plain(value: Any) -> Any:
+    """A number of NumPy's as Python's, which does not wrap, overflow or round in what is computed of it."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return index(value)
+    return float(value) if isinstance(value, np.floating) else value
+
+
+def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values: Any) -> dict[str, Any]:
     """Check the arguments of a function, as `_validate_params` checks the parameters of an estimator.
 
     Unlike scikit-learn's decorator, this keeps the types of the function, and the checks inside the estimators that
-    the function fits.
+    the function fits. They are returned as `plain` ones.
     """
     validate_parameter_constraints(constraints, values, caller_name=caller)
+    return {name: plain(value) for name, value in values.items()}
 
 
 class Several(Options):  # type: ignore[misc]  # scikit-learn has no types

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_finite_array", "is_size", "require", "require_fields"]
+__all__ = ["is_finite_array", "is_packed", "is_size", "require", "require_fields"]
+
+_ARRAYS = (np.ndarray, np.memmap)  # other subclasses have an arithmetic, or a shape, of their own
 
 
 def require(condition: bool, complaint: str) -> None:
@@ -30,6 +32,11 @@ def is_size(value: Any, least: int = 1) -> bool:
 
 def is_finite_array(value: Any, kind: str, n_axes: int | None = 1) -> bool:
     """An array of exactly this dtype (and number of axes), without NaN or infinity."""
-    if not isinstance(value, np.ndarray) or value.dtype != np.dtype(kind):
+    if type(value) not in _ARRAYS or value.dtype != np.dtype(kind):
         return False
     return n_axes in (None, value.ndim) and bool(np.isfinite(value).all())
+
+
+def is_packed(value: Any) -> bool:
+    """An array whose values lie one after the other in the order of its axes, as compiled code reads them."""
+    return type(value) in _ARRAYS and value.flags.c_contiguous and value.flags.aligned

@@ -11,7 +11,7 @@ import skrnn
 
 PACKAGE = Path(skrnn.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
-SHARED = {"_constraints", "_plain", "_types", "exceptions", "version"}  # below all floors
+SHARED = {"_atomic", "_constraints", "_plain", "_texts", "_types", "exceptions", "version"}  # below all floors
 MAY_USE = {
     "sequences": set(),
     "objectives": {"sequences"},
@@ -32,8 +32,9 @@ ROOMS = {  # folders within folders, in order; files that are not named stand ab
         "cells": {"kernels"},
         "_spec": {"cells"},
         "_weights": {"cells", "_spec"},
+        "_pins": set(),
         "compiled": {"kernels", "cells", "_spec", "_weights"},
-        "torch": {"cells", "_spec", "_weights"},
+        "torch": {"cells", "_spec", "_weights", "_pins"},
     },
 }
 FORBIDDEN = {

@@ -71,7 +71,7 @@ def load_sine_wave(
     >>> wave.data.shape, wave.target.shape
     ((490, 10), (490,))
     """
-    _check_integer("n_points", n_points, 2)
+    n_points = _check_integer("n_points", n_points, 2)
     return _make_windows(
         load_sine_wave,
         np.sin(np.linspace(0.0, 50.0, n_points)),
@@ -229,7 +229,7 @@ def _make_windows(
     as_frame: bool,
 ) -> Bunch | tuple[Any, Any]:
     """Cut a series into windows; `months` is its time axis, None means plain positions."""
-    _check_integer("window", window, 1, series.size - 1)
+    window = _check_integer("window", window, 1, series.size - 1)
     feature_names = [f"lag_{lag}" for lag in range(window, 0, -1)]
     data: Any = sliding_window_view(series, window)[:-1]  # (n_points - window, window)
     target: Any = series[window:].copy()  # writing to it must not change the windows
@@ -255,10 +255,10 @@ def _make_windows(
     )
 
 
-def _check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
-    """Raise ValueError unless `value` is an integer from `low` to `high` (the longest window)."""
+def _check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    """The value as Python's int; ValueError unless it is an integer from `low` to `high` (the longest window)."""
     if isinstance(value, Integral) and low <= int(value) and (high is None or int(value) <= high):
-        return
+        return int(value)
     if high is None:
         raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
     raise ValueError(

@@ -14,12 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._types import Array
 from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._auto import settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
-from skrnn.estimators._isolation import all_or_nothing, private_generator
+from skrnn.estimators._isolation import private_generator
 from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import PlainState
@@ -96,8 +97,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         self._validate_params()
+        before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
         return self._fit(self._task(), X, y, sample_weight, self._parameters(), before)
 
     def _fit(

@@ -9,11 +9,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from skrnn._constraints import Options, integers
+from skrnn._atomic import all_or_nothing
+from skrnn._constraints import Options, check_arguments, integers
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
-from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
     INIT,
     POOLING,
@@ -26,6 +26,8 @@ from skrnn.estimators._parameters import (
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
 __all__ = ["RNNClassifier"]
+
+_BEAMS = [integers(1, 1024)]
 
 
 class RNNClassifier(ClassifierMixin, AnsweringRNN):
@@ -82,7 +84,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         "log_loss", the cross-entropy. "ctc", connectionist temporal classification (Graves et al., ICML 2006): y is a
         list of label sequences (lists, or strings), shorter than those of X and not aligned with their time steps.
     beam_width : int, default=1
-        With ``loss="ctc"``: hypotheses that `predict` follows; 1 takes the best label of each step.
+        With ``loss="ctc"``: hypotheses that `predict` follows, up to 1024; 1 takes the best label of each step.
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
@@ -135,7 +137,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -199,7 +201,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         "learning_rate_schedule": [*SHARED_CONSTRAINTS["learning_rate_schedule"], Options({"auto"})],
         "return_sequences": ["boolean"],
         "loss": [Options({"log_loss", "ctc"})],
-        "beam_width": [integers(1)],
+        "beam_width": _BEAMS,
         "class_weight": [dict, Options({"balanced"}), None],
         "init": INIT,
     }
@@ -353,7 +355,8 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         ValueError, TypeError
             If X is not usable.
         """
-        return self._answer("predict", X, self.beam_width)
+        beam_width = check_arguments(type(self).__name__, {"beam_width": _BEAMS}, beam_width=self.beam_width)
+        return self._answer("predict", X, beam_width["beam_width"])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences, or of the time steps with a label, whose class is predicted right.

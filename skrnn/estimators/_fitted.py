@@ -8,8 +8,9 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from sklearn.base import BaseEstimator
 
-from skrnn._plain import is_finite_array, require, require_fields
+from skrnn._plain import is_finite_array, is_packed, require, require_fields
 from skrnn._types import Array, Singles
+from skrnn.estimators._kept_weights import KeptWeights, copied
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
@@ -39,7 +40,7 @@ class Fitted:
     n_outputs : int
         Targets of a sequence, or of a time step.
     weights : dict of float32 arrays
-        Of the network, under torch's names.
+        Of the network, under torch's names; neither the dict nor the arrays can be changed.
     optimizer_state : dict of dicts of float32 arrays
         The running averages of the optimizer, by its name.
     loss_curve, validation_loss_curve, best_loss
@@ -59,6 +60,10 @@ class Fitted:
     validation_loss_curve: list[float] | None
     best_loss: float
     linear: Linear | None = None
+
+    def __post_init__(self) -> None:
+        """Close the weights, which compiled code reads."""
+        object.__setattr__(self, "weights", KeptWeights(self.weights))
 
     @classmethod
     def of(cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, result: TrainingResult) -> Fitted:
@@ -136,6 +141,7 @@ class Fitted:
             "scalings": self.scalings.plain(),
             "task": task_to_plain(self.task),
             "linear": None if self.linear is None else self.linear.plain(),
+            "weights": dict(self.weights),
         }
 
     @classmethod
@@ -144,9 +150,11 @@ class Fitted:
         require_fields(values, cls, "the fitted value")
         for name in ("weights", "optimizer_state"):
             require(isinstance(values[name], dict), f"{name}_ is a {type(values[name]).__name__}")
+        spec = NetworkSpec.from_plain(values["spec"])
+        check_weights(spec, values["weights"])
         built = {
             "columns": Columns.from_plain(values["columns"]),
-            "spec": NetworkSpec.from_plain(values["spec"]),
+            "spec": spec,
             "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
             "linear": None if values["linear"] is None else Linear.from_plain(values["linear"]),
@@ -160,7 +168,6 @@ class Fitted:
 
     def _check_sizes(self) -> None:
         """The network against the scalings, the columns and the task."""
-        check_weights(self.spec, self.weights)
         inputs, targets = self.scalings
         width = inputs.input_size
         require(width == self.spec.input_size, f"the scaling has {width} inputs, the network {self.spec.input_size}")
@@ -193,9 +200,11 @@ class Fitted:
             given = sorted(averages)
             require(not given or given == sorted(OPTIMIZERS[name]), f"{label} has the names {given}")
             for key, value in averages.items():
-                good = is_finite_array(value, "f4", 0 if key == "step" else 1)
+                good = is_finite_array(value, "f4", 0 if key == "step" else 1) and is_packed(value)
                 good = good and (key == "step" or value.size == size or (not exact and value.size < size))
                 require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
+                signed = key in ("exp_avg", "momentum_buffer")
+                require(signed or bool((value >= 0).all()), f"{label}[{key!r}] is negative")
 
 
 class FromFit(Generic[T]):
@@ -231,7 +240,7 @@ class FromFit(Generic[T]):
 
 
 class Weights(FromFit[dict[str, Singles]]):
-    """The weights of the network, which may be set: to arrays of the same shapes."""
+    """The weights of the network, which may be set as a whole: to arrays of the same shapes, which are copied."""
 
     def __init__(self) -> None:
         super().__init__(lambda fitted: fitted.weights)
@@ -240,8 +249,12 @@ class Weights(FromFit[dict[str, Singles]]):
         fitted = vars(estimator).get("_fitted")
         if fitted is None:
             raise AttributeError("weights_ can be set once fit has determined their shapes.")
+        value = copied(value)
         check_weights(fitted.spec, value)
-        vars(estimator)["_fitted"] = replace(fitted, weights=dict(value))
+        sizes = {name: array.shape for name, array in fitted.weights.items()}
+        require({name: array.shape for name, array in value.items()} == sizes, f"weights_ needs the shapes {sizes}")
+        ordered = {name: value[name] for name in fitted.weights}
+        vars(estimator)["_fitted"] = replace(fitted, weights=ordered)
 
 
 def of_fit(kind: type) -> Iterator[tuple[str, FromFit[Any]]]:

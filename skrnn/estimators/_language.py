@@ -9,11 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._constraints import Options, check_arguments, integers, plain, reals
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.networks import CELLS, NetworkSpec
+from skrnn.networks import CELLS, NetworkSpec, open_stream
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
 from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
@@ -21,6 +21,7 @@ from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
 __all__ = ["RNNLanguageModel"]
 
 _SAMPLING = {"length": [integers(0)], "temperature": [reals(0, None, "neither")], "top_k": [integers(1), None]}
+_SEED = {"random_state": ["random_state"]}
 _OF_OTHERS = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
 
 
@@ -88,7 +89,7 @@ class RNNLanguageModel(BaseRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -329,12 +330,13 @@ class RNNLanguageModel(BaseRNN):
         ValueError, TypeError
             If an argument is not usable.
         """
-        from skrnn.networks import NetworkStream  # needs numba
-
         check_is_fitted(self)
-        check_arguments(f"{type(self).__name__}.sample", _SAMPLING, length=length, temperature=temperature, top_k=top_k)
+        caller = f"{type(self).__name__}.sample"
+        checked = check_arguments(caller, _SAMPLING, length=length, temperature=temperature, top_k=top_k)
+        length, temperature, top_k = checked.values()
+        check_arguments(caller, _SEED, random_state=random_state)
         batch = self._read([prompt])
-        stream = NetworkStream(self._fitted.spec, self._fitted.weights)
+        stream = open_stream(self._fitted.spec, self._fitted.weights)
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
         outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
         for _ in range(length):
@@ -362,7 +364,7 @@ class RNNLanguageModel(BaseRNN):
             raise InvalidParameterError(
                 f"cell={self.cell!r} has no compiled kernels, with which {type(self).__name__} reads texts."
             )
-        return NextToken(batch_size=self.batch_size, bptt_steps=self.bptt_steps)
+        return NextToken(batch_size=plain(self.batch_size), bptt_steps=plain(self.bptt_steps))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

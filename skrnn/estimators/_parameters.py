@@ -11,7 +11,7 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import Options, Several, integers, reals, several_integers
+from skrnn._constraints import Options, Several, integers, plain, reals, several_integers
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
@@ -64,6 +64,9 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 
 INIT = [Options({"auto", "linear"}), None]  # of the estimators that learn numbers or classes
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
+
+_MOST_THREADS = 1024
+
 POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
 
 
@@ -111,7 +114,7 @@ class Parameters:
     def of(cls, estimator: BaseEstimator) -> Parameters:
         """Those of an estimator, whose values were checked one by one."""
         names = [field.name for field in fields(cls) if hasattr(estimator, field.name)]
-        return cls(**{name: getattr(estimator, name) for name in names})
+        return cls(**{name: plain(getattr(estimator, name)) for name in names})
 
     def for_partial_fit(self) -> Parameters:
         """One epoch on a part of the data, which decides nothing for the others."""
@@ -183,9 +186,14 @@ class Parameters:
 
 def count_threads(n_jobs: int | None) -> int:
     """Threads inside one call; None is 1 whatever joblib's context says."""
-    if n_jobs == 0:
-        raise InvalidParameterError("n_jobs must not be 0. None is 1 thread, -1 all of the machine's.")
-    return 1 if n_jobs is None else int(effective_n_jobs(n_jobs))
+    if n_jobs is None:
+        return 1
+    if not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs > _MOST_THREADS:
+        raise InvalidParameterError(
+            f"n_jobs must not be 0 and be an int of at most {_MOST_THREADS}, or None. Got {n_jobs!r} instead. None is "
+            "1 thread, -1 all of the machine's."
+        )
+    return int(effective_n_jobs(plain(n_jobs)))
 
 
 def refuse_segments_of_steps(segment: Any, name: str) -> None:

@@ -31,6 +31,13 @@ class PlainState:
     def __getstate__(self) -> dict[str, Any]:
         left_out = _TRANSIENT | {name for name, _ in of_fit(type(self))}
         kept = {name: value for name, value in vars(self).items() if name not in left_out}
+        more = sorted(set(kept) - set(type(self)._get_param_names()) - {"_fitted"} - _OF_SCIKIT_LEARN)  # type: ignore[attr-defined]
+        if more:
+            raise TypeError(
+                f"{type(self).__name__} has the attribute {more[0]!r}, which is none of its parameters and would not "
+                "be read back: files hold parameters and what fit has found out. Delete it, or keep it beside the "
+                "estimator."
+            )
         if "_fitted" in kept:
             kept["_fitted"] = kept["_fitted"].plain()
         return {**kept, "_format": _FORMAT, "_version": __version__}
@@ -49,6 +56,10 @@ class PlainState:
         unknown = sorted(set(state) - parameters - {"_fitted"} - _OF_SCIKIT_LEARN)
         require(not unknown, f"unknown attributes {', '.join(unknown)}")
         require(parameters <= set(state), f"missing parameters {', '.join(sorted(parameters - set(state)))}")
+        output = state.get("_sklearn_output_config", {})
+        known = isinstance(output, dict) and all(type(part) is str for pair in output.items() for part in pair)
+        require(known, "_sklearn_output_config does not name containers")
+        require(isinstance(state.get("_skl_callbacks", []), (list, tuple)), "_skl_callbacks is no list of callbacks")
         if "_fitted" in state:
             given = {parameter: state[parameter] for parameter in parameters}
             validate_parameter_constraints(self._parameter_constraints, given, name)  # type: ignore[attr-defined]

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options
 from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
-from skrnn.estimators._isolation import all_or_nothing
 from skrnn.estimators._parameters import (
     INIT,
     POOLING,
@@ -133,7 +133,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -368,7 +368,10 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
             return self.loss
         if self.loss != "quantile":
             return LOSSES[self.loss]()
-        levels = np.ravel(np.asarray(self.quantile, dtype=float))
+        try:
+            levels = np.ravel(np.asarray(self.quantile, dtype=float))
+        except (TypeError, ValueError):
+            levels = np.zeros(0)
         if not len(levels) or not ((levels > 0) & (levels < 1)).all():
             raise InvalidParameterError(
                 f"The 'quantile' parameter of {type(self).__name__} must be a level, or a list of levels, in (0, 1). "

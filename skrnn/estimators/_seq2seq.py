@@ -70,11 +70,11 @@ class RNNSeq2Seq(AnsweringRNN):
         them, in [0, 1], is drawn from its own predictions instead in the last epoch; the part grows from 0 in
         proportion to the epochs (Bengio et al., NIPS 2015).
     beam_width : int, default=1
-        Hypotheses that `predict` follows; 1 is the greedy search. More take proportionally longer.
+        Hypotheses that `predict` follows, up to 1024; 1 is the greedy search. More take proportionally longer.
     length_penalty : float, default=1.0
         Hypotheses are ranked by log-probability / length ** length_penalty; at least 0. Smaller prefers shorter ones.
     max_length : int or None, default=None
-        Tokens that `predict` writes at most; at least 1. None: twice the longest target of `fit`.
+        Tokens that `predict` writes at most; 1 to 1048576. None: twice the longest target of `fit`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -116,7 +116,7 @@ class RNNSeq2Seq(AnsweringRNN):
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -176,9 +176,9 @@ class RNNSeq2Seq(AnsweringRNN):
         "target_embedding_dim": [integers(1)],
         "attention": [Options({"luong"}), None],
         "scheduled_sampling": [reals(0, 1, "both")],
-        "beam_width": [integers(1)],
+        "beam_width": [integers(1, 1024)],
         "length_penalty": [reals(0, None, "left")],
-        "max_length": [integers(1), None],
+        "max_length": [integers(1, 2**20), None],
     }
 
     def __init__(

@@ -6,19 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._plain import require
 from skrnn._types import Doubles, Flags
 from skrnn.estimators._fitted import Fitted
-from skrnn.sequences import check_categories
-from skrnn.tasks import Context
+from skrnn.estimators._stream_state import StreamState
+from skrnn.networks import open_stream
+from skrnn.sequences import as_numbers, check_categories, detached, refuse_mask
+from skrnn.tasks import Context, Task
+from skrnn.version import __version__
 
 __all__ = ["Stream"]
+
+_FORMAT = 1
 
 
 class Stream:
     """A fitted network that is fed one time step after the other: made by ``estimator.stream()``.
 
     After t steps, `step` has returned what the estimator predicts for the sequence of these t steps, in constant time
-    and memory. The stream keeps the weights with which it was made; it can be pickled.
+    and memory. The stream keeps the weights with which it was made. It can be stored as its estimator can, and is
+    checked as it is loaded.
 
     Attributes
     ----------
@@ -45,15 +52,13 @@ class Stream:
     """
 
     def __init__(self, fitted: Fitted, method: str | None, choices: tuple[str, ...], name: str):
-        from skrnn.networks import NetworkStream  # needs numba
-
         _refuse(fitted, choices, name)
         self.method = choices[0] if method is None else method
-        if self.method not in choices:
+        if not isinstance(self.method, str) or self.method not in choices:
             raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
         self._fitted, self._name = fitted, name
         self._context = Context(fitted.scalings, None)
-        self._network = NetworkStream(fitted.spec, fitted.weights)
+        self._network = open_stream(fitted.spec, fitted.weights)
         scaling = fitted.scalings.inputs
         self._indicators = np.flatnonzero(scaling.indicators)
         raw = scaling.kind is None
@@ -83,7 +88,9 @@ class Stream:
         Raises
         ------
         ValueError
-            If x has not as many features as in ``fit``, or an infinite value.
+            If x has not as many features as in ``fit``, an infinite or a masked value, or is no number.
+        TypeError
+            If it holds objects that are no numbers.
         """
         values = self._values(x)
         if values.size != self._mean.size:
@@ -101,11 +108,8 @@ class Stream:
         if missing is not None and missing.all():
             self._n_pending += 1
             return self._finish(self._with_linear(self._network.outputs()) if self._begun else self._nothing())
-        if (
-            self._begun
-        ):  # steps without a value between two real ones are missing; in front of the first they are padding
-            for _ in range(self._n_pending):
-                self._advance(values * np.nan, np.ones(values.size, dtype=bool))
+        if self._begun and self._n_pending:  # between two real ones; in front of the first they are padding
+            self._take_pending(values.size)
         self._n_pending, self._begun = 0, True
         return self._finish(self._advance(values, missing))
 
@@ -113,8 +117,11 @@ class Stream:
         """The features of a step as numbers, or as category numbers."""
         categories = self._fitted.columns.categories
         if not categories:
+            if not isinstance(x, float) and (type(x) is not np.ndarray or x.dtype.kind not in "fiub"):
+                x = as_numbers(detached(x, self._name), self._name, "x")
             with np.errstate(over="ignore"):
                 return np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+        refuse_mask(x, self._name, "x")
         row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
         batch = check_categories([np.asarray(row, dtype=object)], categories, name=self._name)[0]
         return batch.steps[0].astype(np.float64)
@@ -143,29 +150,43 @@ class Stream:
     def _arrays(self) -> dict[str, Doubles]:
         """What a state holds of arrays, by name."""
         states, newest = self._network.states, {} if self._newest is None else {"newest": self._newest}
-        return {"h": states[:, 0], "c": states[:, 1], **self._network.running, **newest}
+        return {"h": states[:, 0], "c": states[:, 1], **self._network.running.values, **newest}
 
     @property
     def state(self) -> dict[str, Any]:
+        counts = self.n_steps, self._n_pending, self._begun
         arrays = {name: value.copy() for name, value in self._arrays().items()}
-        n_read = {"n_read": self._network.n_steps} if self._network.running else {}
-        return {**arrays, **n_read, "n_steps": self.n_steps, "n_pending": self._n_pending, "begun": self._begun}
+        running = self._network.running
+        return StreamState(arrays, *counts, running.n_steps if running.values else None).plain()
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         own = self._arrays()
-        given = {name: np.asarray(state[name], dtype=np.float64) for name in own}
-        for name, value in given.items():
-            if value.shape != own[name].shape:
-                raise ValueError(
-                    f"State does not fit: {name} has shape {value.shape}, the stream needs {own[name].shape}."
-                )
-        counts = int(state["n_steps"]), int(state["n_pending"]), bool(state["begun"])
-        if self._network.running:
-            self._network.n_steps = int(state["n_read"])
-        for name, value in given.items():
+        found = StreamState.from_plain(state, own, pools=bool(self._network.running.values))
+        for name, value in found.arrays.items():
             own[name][:] = value
-        self.n_steps, self._n_pending, self._begun = counts
+        self.n_steps, self._n_pending, self._begun = found.n_steps, found.n_pending, found.begun
+        self._network.running.n_steps = found.n_read or 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"name": self._name, "method": self.method, "fitted": self._fitted.plain(), "state": self.state}
+        return {**own, "_format": _FORMAT, "_version": __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        values = dict(state)
+        form, version = values.pop("_format", None), values.pop("_version", "unknown")
+        if form != _FORMAT:
+            raise ValueError(
+                f"The stream was saved in format {form!r} by skrnn {version}; skrnn {__version__} reads format "
+                f"{_FORMAT}. Make it anew from its estimator."
+            )
+        require(set(values) == {"name", "method", "fitted", "state"}, "it is not that of a stream")
+        name, method = values["name"], values["method"]
+        require(type(name) is str and type(method) is str, "the stream has no name or no method")
+        fitted = Fitted.from_plain(values["fitted"], (Task,))
+        choices = ("transform",) if method == "transform" else fitted.task.streams
+        self.__init__(fitted, method, choices, name)  # type: ignore[misc]  # with its own checks
+        self.state = values["state"]
 
     def _advance(self, values: Doubles, missing: Flags | None) -> Doubles:
         """Outputs (1, K) after a step with these values."""
@@ -180,6 +201,16 @@ class Stream:
         if self._newest is not None:
             self._newest[:-1], self._newest[-1] = self._newest[1:].copy(), row
         return self._with_linear(self._network.step(self._x))
+
+    def _take_pending(self, size: int) -> None:
+        """Take the steps without a value; where one changes nothing any more, those behind it do not either."""
+        values, missing = np.full(size, np.nan), np.ones(size, dtype=bool)
+        for _ in range(self._n_pending):
+            before = {name: value.copy() for name, value in self._arrays().items()}
+            self._advance(values, missing)
+            counts = "mean" in before  # every one more weighs in it
+            if not counts and all(np.array_equal(before[name], value) for name, value in self._arrays().items()):
+                break
 
     def _with_linear(self, outputs: Doubles) -> Doubles:
         """Outputs (1, K) of the network, plus what the linear model says of the newest steps if there is one."""

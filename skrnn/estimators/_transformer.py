@@ -10,7 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options
+from skrnn._constraints import Options, plain
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
@@ -127,7 +127,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     verbose : int, default=0
         1 prints the loss of each epoch.
     n_jobs : int or None, default=None
-        CPU threads inside one fit or prediction; -1: all. None is 1, which is fastest for small nets.
+        CPU threads inside one fit or prediction, at most 1024; -1: all. None is 1, which is fastest for small nets.
     device : str, default="auto"
         A torch device such as "cpu" or "cuda:0". "auto" is the CPU unless the net is large (512 units or more) and an
         accelerator is available.
@@ -383,8 +383,8 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             if self.embedding_dim is not None:
                 refuse_categories(self.objective, type(self).__name__)
             return WholeSequence()
-        following = NextStep(self.segment or 1, self.segment_stride)
-        without = following if self.embedding_dim is None else NextCategory(self.segment)
+        following = NextStep(plain(self.segment) or 1, plain(self.segment_stride))
+        without = following if self.embedding_dim is None else NextCategory(plain(self.segment))
         return without if self.objective == "forecast" else ByTarget(without, numbers, Classes())
 
     def __sklearn_tags__(self) -> Any:

@@ -10,15 +10,18 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from skrnn._constraints import check_arguments, integers
+from skrnn._constraints import check_arguments, integers, reals
 from skrnn._types import Integers
+from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
-from skrnn.forecasting._panel import History, Panel, read_panel
+from skrnn.forecasting._panel import History, Panel
 
 __all__ = ["BacktestResult", "backtest"]
 
 _CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
+
+_OPTIONS = {"refit": ["boolean", integers(0)], "coverage": [reals(0, 1, "neither"), None]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +119,14 @@ def backtest(
     ValueError
         If there are not enough times for a single cutoff, or no series goes on beyond any.
     """
+    if not isinstance(forecaster, WindowForecaster):
+        raise TypeError(f"backtest takes a WindowForecaster, got a {type(forecaster).__name__}.")
+    check_arguments("backtest", _OPTIONS, refit=refit, coverage=coverage)
     horizon = forecaster.horizon if horizon is None else horizon
-    check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
+    checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
+    initial, horizon, step, season = checked.values()
     forecaster = _with_freq(forecaster, data, freq)
-    panel = read_panel(data, forecaster.freq)
+    panel = read_series(data, forecaster.freq)
     times = data.index.get_level_values(-1)
     moments = times.unique().sort_values()
     cutoffs = moments[initial - 1 : len(moments) - horizon : step]

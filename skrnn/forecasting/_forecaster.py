@@ -14,14 +14,16 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
+from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, times_ahead, until_known
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
 from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
-from skrnn.forecasting._panel import Panel, as_frame, extend, read_panel
+from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._reports import refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
 from skrnn.forecasting._setup import make_setup
@@ -173,6 +175,7 @@ class WindowForecaster(BaseEstimator):
         self.freq = freq
         self.bounds = bounds
 
+    @all_or_nothing
     def fit(self, data: Any, y: Any = None) -> WindowForecaster:
         """Learn from all windows of all series.
 
@@ -194,7 +197,7 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         self._validate_params()
-        panel, estimator = read_panel(data, self.freq), _template(self.estimator)
+        panel, estimator = read_series(data, self.freq), _template(self.estimator)
         setup = make_setup(self, panel, estimator)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
@@ -215,6 +218,7 @@ class WindowForecaster(BaseEstimator):
         warn_of_windows(given, views, setup, self.n_samples_)
         return self
 
+    @all_or_nothing
     def update(self, data: Any) -> WindowForecaster:
         """Append new rows to the history, without learning from them.
 
@@ -236,7 +240,7 @@ class WindowForecaster(BaseEstimator):
             If the rows do not come after the history, or the index is of another kind.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self.freq, self._panel)
+        new = read_series(data, self.freq, self._panel)
         whole = extend(self._panel, new)
         if self.calibration_errors_ is not None:
             old = {history.key: history.positions[-1] for history in self._panel.histories}
@@ -388,7 +392,7 @@ class WindowForecaster(BaseEstimator):
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
-        new = read_panel(data, self.freq, self._panel)
+        new = read_series(data, self.freq, self._panel)
         first = {history.key: history.times[0] for history in new.histories}
         before = [
             history.rows(0, int(history.times.searchsorted(first[history.key])))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles, Integers
+from skrnn.forecasting._columns import read_future_columns
 from skrnn.forecasting._panel import History, Panel
 
 __all__ = ["future_values"]
@@ -43,7 +44,7 @@ def future_values(
     absent = [column for column in columns if column not in future.columns]
     if absent:
         raise ValueError(f"future lacks the columns {absent}.")
-    table = future[list(columns)].astype("float64")
+    table = read_future_columns(future, list(columns))
     found, gaps = {}, []
     for history in panel.histories:
         times = history.next_times(n_steps)

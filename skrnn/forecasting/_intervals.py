@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def conformal_width(errors: Doubles, coverage: float) -> Doubles:
     The ceil((n + 1) * coverage)-th smallest error (Lei et al., JASA 113, 2018, algorithm 2); infinite if there are
     fewer.
     """
-    if not 0 < coverage < 1:
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
         raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
     rank = int(np.ceil((len(errors) + 1) * coverage))
     if rank > len(errors):

@@ -12,6 +12,7 @@ from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
+from skrnn.networks._stream import open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks.cells import CELLS
@@ -19,6 +20,7 @@ from skrnn.networks.cells import CELLS
 if TYPE_CHECKING:
     from skrnn.networks.cells import private_torch_random
     from skrnn.networks.compiled import CompiledNetwork, NetworkStream, ThreadedNetwork
+    from skrnn.networks.kernels import kernel
     from skrnn.networks.torch import (
         Search,
         SequenceModule,
@@ -48,6 +50,8 @@ __all__ = [
     "forward",
     "frozen_names",
     "initial_weights",
+    "kernel",
+    "open_stream",
     "parameter_shapes",
     "pinned_blas",
     "pinned_threads",
@@ -62,6 +66,7 @@ __all__ = [
 
 _LATE = {
     "cells": ("private_torch_random",),
+    "kernels": ("kernel",),
     "compiled": ("CompiledNetwork", "NetworkStream", "ThreadedNetwork"),
     "torch": (
         "Search",

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from skrnn.networks._pins import Hold, Pin
+
 __all__ = ["pinned_blas"]
-
-
-class _BlasPin:
-    """BLAS has one thread count for the whole process: the first call that enters sets 1, the last to leave restores
-    what was there before. Bits of a product depend on the number of threads.
-    """
-
-    def __init__(self) -> None:
-        self.lock, self.active = threading.Lock(), 0
-        self.before: list[tuple[Any, int]] = []
-
-    def enter(self) -> None:
-        with self.lock:
-            if self.active == 0:
-                self.before = [(library, library.get_num_threads()) for library in _blas_libraries()]
-                for library, _ in self.before:
-                    _set_threads(library, 1)
-            self.active += 1
-
-    def leave(self) -> None:
-        with self.lock:
-            self.active -= 1
-            if self.active == 0:
-                for library, count in self.before:
-                    _set_threads(library, count)
 
 
 def _set_threads(library: Any, count: int) -> None:
@@ -61,24 +34,24 @@ def _blas_libraries() -> list[Any]:
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-_pin = _BlasPin()
+def _read() -> list[tuple[Any, int]]:
+    return [(library, library.get_num_threads()) for library in _blas_libraries()]
 
 
-def _after_fork() -> None:
-    """Only the forking thread lives on in a child: whoever held the pin is gone."""
-    global _pin
-    _pin = _BlasPin()
+def _write(n_threads: int, first: bool) -> None:
+    if first:
+        for library in _blas_libraries():
+            _set_threads(library, n_threads)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _restore(before: list[tuple[Any, int]]) -> None:
+    for library, count in before:
+        _set_threads(library, count)
 
 
-@contextmanager
-def pinned_blas() -> Iterator[None]:
-    """Run BLAS with one thread."""
-    pin = _pin
-    pin.enter()
-    try:
-        yield
-    finally:
-        pin.leave()
+_pin = Pin(_read, _write, _restore)
+
+
+def pinned_blas() -> Hold:
+    """Run BLAS with one thread; the bits of a product depend on their number."""
+    return Hold(_pin, 1)

@@ -24,7 +24,7 @@ def resolve_device(device: str, spec: NetworkSpec) -> str:
         return available[-1] if len(available) == 1 else available[1]
     try:
         wanted = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         wanted = None
     if wanted is None or f"{wanted.type}:{wanted.index or 0}".replace("cpu:0", "cpu") not in available:
         raise ValueError(

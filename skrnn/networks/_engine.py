@@ -52,14 +52,19 @@ def _unserved(spec: NetworkSpec, device: str, carries: bool) -> str | None:
 
 @lru_cache
 def _trouble(cell: str) -> str | None:
-    """Compile the kernels of a cell, or load them from the cache, by a tiny fit; what went wrong, in words."""
+    """Compile the kernels of a cell, or load them from the cache, by a tiny fit and a tiny prediction; what went wrong,
+    in words.
+    """
     try:
-        from skrnn.networks.compiled import CompiledNetwork
+        from skrnn.networks.compiled import CompiledNetwork, CompiledRun, is_switched_off
 
-        spec = NetworkSpec(1, 1, cell, 1)
-        network = CompiledNetwork(spec, initial_weights(spec, np.random.default_rng(0)))
-        outputs = network.forward(np.zeros((2, 2, 1), np.float32), np.array([2, 2], np.intp))
-        network.backward(outputs)
+        if is_switched_off():
+            return "NUMBA_DISABLE_JIT is set"
+        spec, inputs, lengths = NetworkSpec(1, 1, cell, 1), np.zeros((2, 2, 1), np.float32), np.array([2, 2], np.intp)
+        weights = initial_weights(spec, np.random.default_rng(0))
+        network = CompiledNetwork(spec, weights)
+        network.backward(network.forward(inputs, lengths))
+        CompiledRun.of(spec, weights, inputs, lengths)
     except Exception as error:  # whatever a compiler may raise
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._plain import is_finite_array, require
+from skrnn._plain import is_finite_array, is_packed, require
 from skrnn._types import Singles
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks.cells import Cell, glorot
@@ -15,6 +15,8 @@ from skrnn.networks.cells import Cell, glorot
 __all__ = [
     "UNBIASED",
     "cell_weights",
+    "check_shape",
+    "check_shapes",
     "check_weights",
     "embedding_shapes",
     "frozen_names",
@@ -112,11 +114,25 @@ def check_weights(spec: NetworkSpec, weights: Any) -> None:
     """
     require(isinstance(weights, dict), f"weights_ is a {type(weights).__name__}")
     if isinstance(spec.cell, str):
-        shapes = parameter_shapes(spec)
-        found = sorted(map(str, weights))
-        require(set(weights) == set(shapes), f"weights_ has the names {found}, the parameters need {sorted(shapes)}")
-        for name, shape in shapes.items():
-            size = np.shape(weights[name])
-            require(size == shape, f"weights_[{name!r}] has shape {size}, the parameters need {shape}")
+        check_shapes(spec, weights)
     for name, value in weights.items():
         require(is_finite_array(value, "f4", None), f"weights_[{name!r}] is not finite float32")
+        require(is_packed(value), f"weights_[{name!r}] is not C-contiguous")
+
+
+def check_shapes(spec: NetworkSpec, weights: Mapping[str, Any]) -> None:
+    """Refuse weights of other names or shapes than those of a network of a built-in cell.
+
+    Compiled code does not look at the bounds of an array: this is called before it runs.
+    """
+    shapes = parameter_shapes(spec)
+    found = sorted(map(str, weights))
+    require(set(weights) == set(shapes), f"weights_ has the names {found}, the parameters need {sorted(shapes)}")
+    for name, shape in shapes.items():
+        check_shape(name, np.shape(weights[name]), shape)
+
+
+def check_shape(name: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:
+    """Refuse a weight of another shape."""
+    if found != needed:
+        require(False, f"weights_[{name!r}] has shape {found}, the parameters need {needed}")

@@ -13,7 +13,7 @@ from skrnn.sequences._categories import (
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import detached, is_ragged, open_container
 from skrnn.sequences._door import Columns, read_X, refuse_frame
-from skrnn.sequences._numbers import as_numbers
+from skrnn.sequences._numbers import as_numbers, refuse_mask
 from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling
 from skrnn.sequences._segments import segment_positions
 from skrnn.sequences._statistics import mean_and_scale, weighted_mean_and_scale
@@ -40,6 +40,7 @@ __all__ = [
     "plain_categories",
     "read_X",
     "refuse_frame",
+    "refuse_mask",
     "segment_positions",
     "weighted_mean_and_scale",
 ]

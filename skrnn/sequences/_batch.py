@@ -88,6 +88,13 @@ class SequenceBatch:
         numbers = np.arange(int(lengths.sum())) + np.repeat(self.starts - before, lengths)
         return np.asarray(self.steps[numbers])
 
+    def places(self) -> Integers:
+        """The numbers that the steps of `flat_steps` had in X, where padding counts too; (sum of the lengths,)."""
+        lengths, spans = np.asarray(self.lengths), np.asarray(self.spans)
+        firsts = np.cumsum(spans) - spans + self.leading
+        before = np.cumsum(lengths) - lengths
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(firsts - before, lengths))
+
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
         change = np.zeros(len(self.steps) + 1)

@@ -11,6 +11,7 @@ from skrnn._types import Array, Flags, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._container import open_container
 from skrnn.sequences._layout import check_shape, read_array, read_list
+from skrnn.sequences._numbers import refuse_mask
 
 __all__ = [
     "check_categories",
@@ -31,6 +32,7 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
 
     With ``characters``, a text is the sequence of its characters.
     """
+    refuse_mask(X, name)
     texts = isinstance(X, str)
     table = hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
     if not texts and not table and hasattr(X, "__len__") and len(X):

@@ -14,6 +14,8 @@ from skrnn.sequences._numbers import as_numbers
 
 __all__ = ["check_sequences"]
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 Dtype = type[np.floating[Any]]
 
 
@@ -79,17 +81,20 @@ def _read_sequence(item: Any, label: str, name: str) -> Array:
 
 def _refuse_infinity(steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool) -> None:
     """Infinite values, named by their place."""
+    single = steps.dtype == np.float32
     with np.errstate(all="ignore"):
-        all_finite = np.isfinite(steps.sum(dtype=np.float64))
-    if all_finite or not np.isinf(steps).any():
+        if single and np.isfinite(steps.sum(dtype=np.float64)):
+            return
+        large = np.isinf(steps) if single else np.abs(steps) > _LARGEST
+    if not large.any():
         return
-    step, feature = (int(index[0]) for index in np.nonzero(np.isinf(steps)))
+    step, feature = (int(index[0]) for index in np.nonzero(large))
     sequence = int(np.argmax((starts <= step) & (step < starts + spans)))
     time_step = step - int(starts[sequence])
     column = time_step * steps.shape[1] + feature if folded else feature
     label = repr(str(feature_names[column])) if feature_names is not None else str(feature)
     raise ValueError(
-        f"Input X contains infinity or a value too large for dtype('{steps.dtype}'). "
+        "Input X contains infinity or a value too large for dtype('float32'). "
         f"(first at sequence {sequence}, time step {time_step}, feature {label}). Write NaN where a value is missing, "
         "and scale numbers beyond 1e38 down."
     )

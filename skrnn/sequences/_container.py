@@ -8,6 +8,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from skrnn.sequences._numbers import refuse_mask
+
 __all__ = ["detached", "is_ragged", "open_container"]
 
 
@@ -79,6 +81,7 @@ def _as_array(X: Any, name: str) -> Any:
         if len(X) == 0:
             raise ValueError(f"Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by {name}.")
         X = [detached(item, name) for item in X]
+        refuse_mask(X, name)
     try:
         array = np.asarray(X)
     except ValueError:

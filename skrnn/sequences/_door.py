@@ -10,15 +10,18 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils.validation import _check_feature_names, _check_n_features, _get_feature_names
 
+from skrnn._constraints import Options, check_arguments, integers
 from skrnn._plain import is_size, require, require_fields
 from skrnn._types import Array
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._categories import check_categories, open_categories
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
+from skrnn.sequences._numbers import refuse_mask
 
 __all__ = ["Columns", "read_X", "refuse_frame"]
 
+_WIDTHS = {"features_per_step": [integers(1), Options({"all"})]}
 _AXES = "Axes are (n_samples, n_timesteps, n_features)."
 
 
@@ -101,10 +104,12 @@ def read_X(
     columns : Columns
         Those seen, or those of this X.
     """
+    features_per_step = _width_of_steps(features_per_step, name)
     nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
     if nested and seen is not None and seen.form == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length
     if embeds and nested and seen is not None and seen.form == "flat":
+        refuse_mask(X, name)
         X = np.asarray(X, dtype=object)  # rows of a table
     X = open_categories(X, name, characters=characters) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
@@ -122,6 +127,14 @@ def read_X(
     if batch.n_features != seen.n_step_features:
         _refuse_step_features(batch.n_features, seen, features_per_step, name)
     return batch, seen
+
+
+def _width_of_steps(value: Any, name: str) -> int | Literal["all"]:
+    """``features_per_step`` as Python's int, or "all"; it may have been set since `fit` checked it."""
+    if (type(value) is not int or value < 1) and value != "all":
+        value = check_arguments(name, _WIDTHS, features_per_step=value)["features_per_step"]
+    width: int | Literal["all"] = value
+    return width
 
 
 def _holds_lists_of_numbers(X: Any) -> bool:

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from skrnn._types import Array
 
-__all__ = ["as_numbers"]
+__all__ = ["as_numbers", "refuse_mask"]
 
 
 def as_numbers(X: Any, name: str, label: str = "X") -> Array:
@@ -23,11 +23,7 @@ def as_numbers(X: Any, name: str, label: str = "X") -> Array:
         _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
     if issparse(X):
         raise TypeError(f"{label} is sparse, but {name} needs dense data. Use .toarray().")
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        raise ValueError(
-            f"{label} has {int(np.ma.getmaskarray(X).sum())} masked values. {name} does not read masks: "
-            f"{label if label.isidentifier() else 'sequence'}.filled(np.nan) turns them into missing values."
-        )
+    refuse_mask(X, name, label)
     array = np.asarray(X)
     _refuse_date(label, array.dtype, name)
     kind = array.dtype.kind
@@ -47,6 +43,17 @@ def as_numbers(X: Any, name: str, label: str = "X") -> Array:
     for index, value in np.ndenumerate(array):
         numbers[index] = _number(value, name, label, index, [column for column, _ in columns])
     return numbers
+
+
+def refuse_mask(X: Any, name: str, label: str = "X") -> None:
+    """Refuse masked values, or a list with some in it: NumPy would hand out what lies below the mask."""
+    masked = X if isinstance(X, (list, tuple)) else [X]
+    for values in masked:
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            raise ValueError(
+                f"{label} has {int(np.ma.getmaskarray(values).sum())} masked values. {name} does not read masks: "
+                f"{label if label.isidentifier() else 'sequence'}.filled(np.nan) turns them into missing values."
+            )
 
 
 def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: list[Any]) -> float:

@@ -18,7 +18,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective, TargetScaling
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Context, RowTask, Targets
-from skrnn.tasks._reading import check_labels
+from skrnn.tasks._reading import check_labels, check_weights
 from skrnn.tasks._steps import read_labels_of_steps
 
 __all__ = ["Classes", "Labels"]
@@ -101,7 +101,9 @@ class _Labelled(RowTask):
         """Classes (n,), or indicators (n, n_labels), from probabilities."""
 
     def score(self, y: Any, answers: Any, batch: SequenceBatch | None, sample_weight: Any, name: str) -> float:
-        return float(accuracy_score(y, answers, sample_weight=sample_weight))
+        labels, _ = check_labels(y, len(answers), name)
+        weights = None if sample_weight is None else check_weights(sample_weight, len(answers))
+        return float(accuracy_score(labels, answers, sample_weight=weights))
 
     def score_answers(self, truth: Array, answers: Array, sample_weight: Doubles | None) -> float:
         """The part of the rows that are right; with several labels, all of them have to be."""
@@ -111,7 +113,12 @@ class _Labelled(RowTask):
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> _Labelled:
         classes = values["classes"]
-        require(isinstance(classes, np.ndarray) and classes.ndim == 1, "classes_ has not one entry for each output")
+        require(
+            type(classes) in (np.ndarray, np.memmap) and classes.ndim == 1, "classes_ has not one entry for each output"
+        )
+        texts = classes.dtype.kind != "O" or all(type(label) is str for label in classes)
+        require(texts and classes.dtype.kind in "biufUO", "classes_ are neither numbers nor strings")
+        require(bool((classes[1:] > classes[:-1]).all()), "classes_ are not sorted")
         return cls(None, classes)
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skrnn._plain import require
+from skrnn._texts import refuse_no_texts
 from skrnn._types import Doubles, NetworkWeights
-from skrnn.networks import NetworkSpec
+from skrnn.networks import NetworkSpec, open_stream
 from skrnn.objectives import TargetScaling, softmax
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Targets, Task
@@ -65,7 +66,8 @@ class NextToken(NextCategory):
 def open_texts(X: Any, name: str) -> list[Any]:
     """Texts as a list of strings and sequences of tokens, none of them empty."""
     texts = [X] if isinstance(X, str) else X
-    if not hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
+    refuse_no_texts(texts, name, "a text or a list of texts")
+    if not hasattr(texts, "__len__"):
         raise TypeError(f"{name} takes a text or a list of texts, got a {type(X).__name__}.")
     rows = list(texts)
     if not rows:
@@ -101,9 +103,7 @@ def cut_texts(texts: list[Any], sample_weight: Any, n_wanted: int, shortest: int
 
 def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBatch) -> list[Doubles]:
     """Of each text, the log-probability of each known token but the first, given those before it."""
-    from skrnn.networks import NetworkStream  # needs numba
-
-    stream, found = NetworkStream(spec, weights), []
+    stream, found = open_stream(spec, weights), []
     for start, length in zip(batch.starts, batch.lengths, strict=True):
         codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
         stream.states[:] = 0.0

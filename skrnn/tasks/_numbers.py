@@ -28,7 +28,7 @@ from skrnn.objectives import (
 )
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._base import Context, RowTask, Targets, Task
-from skrnn.tasks._reading import check_numbers
+from skrnn.tasks._reading import check_numbers, check_weights
 from skrnn.tasks._steps import read_numbers_of_steps
 
 __all__ = ["Numbers"]
@@ -178,7 +178,10 @@ class Numbers(RowTask):
         return y[..., 0] if self.levels and self.single else y
 
     def score(self, y: Any, answers: Any, batch: SequenceBatch | None, sample_weight: Any, name: str) -> float:
-        return self.score_answers(y, answers, sample_weight)
+        values, _ = check_numbers(y, len(answers), name)
+        truth = values[:, 0] if self.one_dimensional and values.shape[1] == 1 else values
+        weights = None if sample_weight is None else check_weights(sample_weight, len(answers))
+        return self.score_answers(truth, answers, weights)
 
     def score_answers(self, y: Array, predictions: Doubles, sample_weight: Any) -> float:
         """R2, or the mean D2 pinball score of the levels; of targets that are partly missing the mean of each one's."""

@@ -12,7 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers, reals
+from skrnn._texts import refuse_no_texts
 from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
@@ -154,6 +156,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         self.fit_transform(raw_documents)
         return self
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, raw_documents: Any, y: Any = None) -> Sequences:
         """Learn the vocabulary and number the tokens.
@@ -258,6 +261,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         """The tokens of each document."""
         if isinstance(raw_documents, str):
             raise ValueError("Iterable over raw text documents expected, string object received.")
+        refuse_no_texts(raw_documents, type(self).__name__)
         analyze, found = self.build_analyzer(), []
         for i, document in enumerate(raw_documents):
             if document is None or (isinstance(document, float) and document != document):
@@ -273,8 +277,8 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     def _learnt(self, documents: list[list[Any]]) -> dict[Any, int]:
         """The tokens to keep, numbered from 1 on in their order."""
         n = len(documents)
-        low = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n
-        high = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n
+        low = self.min_df if isinstance(self.min_df, Integral) else float(self.min_df) * n
+        high = self.max_df if isinstance(self.max_df, Integral) else float(self.max_df) * n
         if high < low:
             raise ValueError("max_df corresponds to < documents than min_df")
         in_documents = Counter(token for document in documents for token in set(document))

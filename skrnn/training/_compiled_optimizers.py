@@ -6,20 +6,20 @@ ICLR 2019), and returns the norm before clipping; where that is not finite, noth
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from skrnn._types import Array
+from skrnn.networks import kernel
 
 __all__ = ["UPDATES"]
 
-_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-_SUMS: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
+_update = kernel(nogil=False)
+_sum = kernel(nogil=False, fastmath={"contract", "nsz", "reassoc"})
 
 
-@njit(**_SUMS)
+@_sum
 def norm_of(gradient: Array) -> float:
     """The 2-norm, summed in double precision: squares overflow float32."""
     total = 0.0
@@ -29,7 +29,7 @@ def norm_of(gradient: Array) -> float:
     return np.sqrt(total)
 
 
-@njit(**_OPTIONS)
+@_update
 def prepare(flat: Array, gradient: Array, rate: float, bound: float, decay: float) -> float:
     """Clip and decay; the norm."""
     norm = norm_of(gradient)
@@ -45,7 +45,7 @@ def prepare(flat: Array, gradient: Array, rate: float, bound: float, decay: floa
     return norm
 
 
-@njit(**_OPTIONS)
+@_update
 def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, settings: tuple[float, ...]) -> float:
     """Kingma & Ba, "Adam", ICLR 2015, algorithm 1."""
     rate, bound, decay = settings
@@ -64,7 +64,7 @@ def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, 
     return norm
 
 
-@njit(**_OPTIONS)
+@_update
 def sgd(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
     """Nesterov's momentum of 0.9 (Sutskever et al., ICML 2013)."""
     rate, bound, decay = settings
@@ -78,7 +78,7 @@ def sgd(flat: Array, gradient: Array, state: tuple[Array], step: float, settings
     return norm
 
 
-@njit(**_OPTIONS)
+@_update
 def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
     """Tieleman & Hinton, "RMSprop", Coursera lecture 6.5, 2012."""
     rate, bound, decay = settings
@@ -94,4 +94,4 @@ def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, sett
 
 
 # ``update(weights, gradient, running averages in the order of `OPTIMIZERS`, step, (rate, bound, decay))``
-UPDATES = {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}
+UPDATES: dict[str, Callable[..., float]] = {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}

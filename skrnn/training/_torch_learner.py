@@ -107,7 +107,10 @@ class TorchLearner(BaseLearner):
     def optimizer_state(self) -> dict[str, Array]:
         """A copy of the optimizer's running averages and step count."""
         state = self.optimizer.state[self.flat]
-        return {name: state[name].cpu().numpy().copy() for name in OPTIMIZERS[self.config.optimizer] if name in state}
+        names = [name for name in OPTIMIZERS[self.config.optimizer] if name in state]
+        return {
+            name: state[name].cpu().numpy().astype(np.float32) for name in names
+        }  # torch counts in its default dtype
 
     def restart(self, start: TrainingResult) -> None:
         self._start(start)

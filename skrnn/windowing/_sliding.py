@@ -11,10 +11,12 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import integers
 from skrnn._types import Array, Integers, Longs
 from skrnn.windowing._index import Seen, TimeRows, read_index
 from skrnn.windowing._lost import warn_of_lost
+from skrnn.windowing._rows import read_rows
 from skrnn.windowing._step import Step, moments_of
 from skrnn.windowing._windows import windows_of
 
@@ -88,6 +90,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         self.flatten = flatten
         self.freq = freq
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> SlidingWindow:
         """Remember the last rows of each series.
@@ -144,6 +147,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If X is not usable, or its index is of another kind than in `fit`.
         """
         check_is_fitted(self, "_tails")
+        self._validate_params()
         values = self._check(X, reset=False)
         steps = {key: Step(*step) for key, (step, *_) in self._tails.items()}
         rows = read_index(X, self.freq, Seen(self._kind, Step(*self._common), steps))
@@ -194,8 +198,8 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
             head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan, dtype=table.dtype)
             padded = np.concatenate([head, table[max(n_before - self._reach, 0) :]])
-            return windows_of(padded, self._reach + 1)[:, :: self.dilation]
-        back = np.arange(self._reach, -1, -self.dilation)
+            return windows_of(padded, self._reach + 1)[:, :: self._stride]
+        back = np.arange(self._reach, -1, -self._stride)
         windows = table[np.maximum(ends[:, None] - back, 0)]
         windows[back >= reach[:, None]] = np.nan
         return windows
@@ -228,12 +232,19 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     @property
     def _reach(self) -> int:
         """Rows before the newest that a window looks back."""
-        return int((self.window - 1) * self.dilation)
+        return (int(self.window) - 1) * self._stride
+
+    @property
+    def _stride(self) -> int:
+        """Rows from one step of a window to the next."""
+        return int(self.dilation)
 
     def _check(self, X: Any, reset: bool) -> Array:
-        options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
+        """The values of X, and its columns kept or compared."""
         X = X.to_frame() if hasattr(X, "to_frame") and not hasattr(X, "columns") else X
-        return np.asarray(validate_data(self, X, reset=reset, **options))
+        values = read_rows(X, type(self).__name__)
+        validate_data(self, X if hasattr(X, "columns") else values, reset=reset, skip_check_array=True)
+        return values
 
     @available_if(_is_flat)
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -256,7 +267,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "_tails")
         names = getattr(self, "feature_names_in_", input_features)
         names = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
-        lags = range(self._reach, -1, -self.dilation)
+        lags = range(self._reach, -1, -self._stride)
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def __sklearn_tags__(self) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
@@ -73,6 +74,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         self.transformer = transformer
         self.features_per_step = features_per_step
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> StepwiseTransformer:
         """Fit the transformer to the steps of X.
@@ -134,15 +136,15 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         batch = self._read(X, None if self._columns is None else Columns(**self._columns))
         table, shown = self._table(batch)
         values = self._apply(table[shown])
-        whole = np.full((len(table), values.shape[1]), np.nan)
-        whole[shown] = values
-        out = np.full((batch.n_samples, int(batch.spans.max()), values.shape[1]), np.nan)
-        steps = np.arange(out.shape[1]) - batch.leading[:, None]
-        out[(steps >= 0) & (steps < batch.lengths[:, None])] = whole
+        places, spans = batch.places(), np.asarray(batch.spans)
+        out = np.full((int(spans.sum()), values.shape[1]), np.nan)  # a row for every step of X, with its padding
+        out[places[shown]] = values
         if is_ragged(X):
-            return [row[:span] for row, span in zip(out, batch.spans, strict=True)]
-        out = out.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else out
-        return out.reshape(len(out), -1) if _gives_table(self) else out
+            ends = np.cumsum(spans)
+            return [out[end - span : end] for end, span in zip(ends, spans, strict=True)]
+        cube = out.reshape(batch.n_samples, -1, values.shape[1])
+        cube = cube.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else cube
+        return cube.reshape(len(cube), -1) if _gives_table(self) else cube
 
     # As in scikit-learn; a 3-D output has no columns to name.
     get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
@@ -164,8 +166,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
 
     def _table(self, batch: SequenceBatch) -> tuple[Array, Flags]:
         """The real steps of all sequences, one after the other, and which of them the transformer can take."""
-        positions, padding = batch.positions()
-        table = batch.steps[positions.ravel() if padding is None else positions[~padding]]
+        table = batch.flat_steps()
         takes_nan = get_tags(self._template()).input_tags.allow_nan
         return table, np.ones(len(table), dtype=bool) if takes_nan else np.asarray(~np.isnan(table).any(axis=1))
 

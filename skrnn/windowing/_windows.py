@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from sklearn.utils import check_array
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array, Integers
 from skrnn.windowing._index import TimeRows, has_index, read_index
 from skrnn.windowing._lost import ADVICE, first_break, warn_of_lost
+from skrnn.windowing._rows import read_rows
 
 __all__ = ["make_windows", "windows_of"]
 
@@ -60,7 +60,8 @@ def make_windows(
     Raises
     ------
     ValueError
-        If the series is too short for one window and its horizon, or a number is below 1, or the index is not usable.
+        If the series is too short for one window and its horizon, a number is below 1, the index is not usable, or the
+        series holds anything but numbers that fit into float32.
     TypeError
         If there is an index that counts no time.
     IndexError
@@ -74,12 +75,11 @@ def make_windows(
     >>> X.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])
     """
-    check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
-    values = check_array(series, ensure_2d=False, ensure_all_finite="allow-nan", input_name="series")
-    if values.ndim > 2:
-        raise ValueError(f"series has shape {values.shape}; (n_rows,) or (n_rows, n_features) is expected.")
+    checked = check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
+    window, horizon, stride = checked.values()
+    values = read_rows(series, "make_windows", "series", ensure_2d=False)
     columns = values.reshape(len(values), -1)
-    future = np.ascontiguousarray(columns if target is None else columns[:, np.atleast_1d(target)])
+    future = np.ascontiguousarray(columns if target is None else columns[:, _places(target, columns.shape[1])])
     rows = read_index(series, freq) if has_index(series) or freq is not None else None
     whole = [slice(0, len(values))] if len(values) >= window + horizon else []
     runs = whole if rows is None else _runs(rows, window + horizon, stride)
@@ -121,6 +121,21 @@ def _cut(columns: Array, future: Array, window: int, horizon: int, stride: int) 
     y = windows_of(future[window:], horizon, stride, n_windows)
     # The rows of y lie one after the other, so each window of them is one flat row.
     return X, as_strided(y, (n_windows, horizon * y.shape[2]), (y.strides[0], y.itemsize), writeable=False)
+
+
+def _places(target: Any, n_columns: int) -> Integers:
+    """The numbers of the columns to predict."""
+    try:
+        places = np.atleast_1d(np.asarray(target))
+    except ValueError:  # a list of lists of different lengths
+        places = np.zeros(0)
+    known = places.ndim == 1 and places.size > 0 and places.dtype.kind in "iu"
+    if not known or places.min() < -n_columns or places.max() >= n_columns:
+        raise IndexError(
+            f"target must be the number of a column, from 0 to {n_columns - 1}, or a list of such. Got {target!r:.80} "
+            "instead."
+        )
+    return places.astype(np.intp)
 
 
 def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | None = None) -> Array:

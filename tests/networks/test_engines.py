@@ -1,5 +1,6 @@
 """Where the compiled engine runs, what it needs, and the bits of its predictions."""
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,8 +15,9 @@ from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
-from skrnn.networks import CELLS, NetworkSpec, SequenceModule, resolve_engine, run_network, summarize
+from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSequenceTransformer
+from skrnn.networks import CELLS, NetworkSpec, NetworkStream, SequenceModule, resolve_engine, run_network, summarize
+from skrnn.networks.torch import TorchStream
 from skrnn.training._compiled_learner import CompiledLearner
 
 RNG = np.random.default_rng(0)
@@ -154,6 +156,45 @@ def test_without_numba_torch_trains_and_one_warning_says_so():
     assert first.startswith("1 The compiled engine is not available (ModuleNotFoundError: ")
     assert "Install numba, or set engine='torch'" in first
     assert second.startswith("engine='compiled' cannot compile its kernels here (ModuleNotFoundError: ")
+
+
+@pytest.mark.parametrize("trouble", ["sys.modules['numba'] = None", "import os; os.environ['NUMBA_DISABLE_JIT'] = '1'"])
+def test_streams_and_language_models_run_without_kernels(trouble):
+    model = RNNRegressor(cell="lstm", num_layers=2, max_iter=1, random_state=0).fit(X, Y)
+    language = RNNLanguageModel(cell="gru", max_iter=1, random_state=0, engine="torch").fit("abcabcabc")
+    stream = model.stream()
+    expected = [*(stream.step(row) for row in X[0]), language.score("abcab")]
+    code = (
+        f"import sys, warnings; {trouble}; warnings.simplefilter('ignore')\n"
+        "import pickle, numpy as np\n"
+        "model, language, stream, row = pickle.load(sys.stdin.buffer)\n"
+        "fresh = model.stream()\n"
+        "steps = [fresh.step(values) for values in row]\n"
+        "again = pickle.loads(pickle.dumps(fresh))\n"
+        "assert again.step(row[0]) == fresh.step(row[0])\n"
+        "fresh.reset().step(row[0]); assert abs(fresh.step(row[1]) - steps[1]) < 1e-12\n"
+        "assert stream.n_steps == 9 and np.isfinite(stream.step(row[0]))\n"
+        "assert len(language.sample('ab', 5, random_state=0)) == 5\n"
+        "print(*steps, language.score('abcab'))\n"
+    )
+    data = pickle.dumps((model, language, stream, X[0]))
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    np.testing.assert_allclose([float(value) for value in done.stdout.split()], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("readout", ["last", "steps", "decoder"])
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_streams_of_the_two_engines_agree(kind, readout):
+    spec = NetworkSpec(2, 3, kind[0], 6, 2, kind[1], readout=readout)
+    weights = random_weights(spec)
+    compiled, torch_stream = NetworkStream(spec, weights), TorchStream(spec, weights)
+    for row in X[0]:
+        found, expected = torch_stream.step(row[None, None]), compiled.step(row[None, None])
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(torch_stream.outputs(), compiled.outputs(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(torch_stream.read(X[1:2]), compiled.read(X[1:2]), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(torch_stream.states, compiled.states, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("trouble", ["def njit(**options): raise RuntimeError('no locator available')", "njit = None"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,15 @@ from skrnn.networks.cells._base import Cell
 __all__ = ["ModuleCell", "private_torch_random"]
 
 _global_generator = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Only the forking thread lives on in a child: whoever held the lock is gone."""
+    global _global_generator
+    _global_generator = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager

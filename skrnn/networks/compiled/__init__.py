@@ -3,11 +3,16 @@
 Unlike the kernels themselves, all of it needs Numba.
 """
 
-import numba  # noqa: F401  an error here says what is wrong with it
+import numba  # an error here says what is wrong with it
 
 from skrnn.networks.compiled._network import CompiledNetwork
 from skrnn.networks.compiled._run import CompiledRun
 from skrnn.networks.compiled._stream import NetworkStream
 from skrnn.networks.compiled._threads import ThreadedNetwork
 
-__all__ = ["CompiledNetwork", "CompiledRun", "NetworkStream", "ThreadedNetwork"]
+__all__ = ["CompiledNetwork", "CompiledRun", "NetworkStream", "ThreadedNetwork", "is_switched_off"]
+
+
+def is_switched_off() -> bool:
+    """Whether Numba was told not to compile: kernels would run as Python code, hundreds of times slower."""
+    return bool(getattr(numba.config, "DISABLE_JIT", False))

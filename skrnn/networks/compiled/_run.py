@@ -9,12 +9,12 @@ import numpy as np
 from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
-from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._layer import kernels_of
 from skrnn.networks.compiled._pooling import PooledRun, pooled
 
-__all__ = ["CompiledRun", "embed", "layer_weights"]
+__all__ = ["CompiledRun", "check_width", "embed", "layer_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ def run_direction(
 ) -> tuple[Doubles, Doubles]:
     """Outputs (B, T, H) and last states (B, H) of one layer in one direction."""
     kernels, own = kernels_of(cell), layer_weights(cell, weights, recurrence)
+    check_width(x, recurrence.size)
     out = np.zeros((*x.shape[:2], cell.hidden_size))
     states = np.zeros((kernels.n_states, len(x), cell.hidden_size))
     kernels.run(x, lengths, recurrence.reverse, own, states, out, *kernels.options)
@@ -71,14 +72,27 @@ def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
 
 
 def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Doubles, ...]:
-    """Weights of a layer and direction as the kernels take them, transposed and in double precision."""
-    own = cell_weights(cell, weights, recurrence)
-    return tuple(np.ascontiguousarray(value.T, np.float64) for value in own.values())
+    """Weights of a layer and direction as the kernels take them: checked, transposed and in double precision."""
+    prefix, suffix, size = recurrence
+    own = []
+    for name, shape in cell.shapes(size).items():
+        full_name = cell.full_name(prefix, name, suffix)
+        value = weights[full_name]
+        check_shape(full_name, value.shape, shape)
+        own.append(np.ascontiguousarray(value.T, np.float64))
+    return tuple(own)
+
+
+def check_width(x: Array, size: int) -> None:
+    """Refuse inputs (…, F) that are not those of a layer with ``size`` of them."""
+    if x.shape[-1] != size:
+        raise ValueError(f"The network reads {size} inputs per step, got {x.shape[-1]}.")
 
 
 def linear(weights: NetworkWeights, name: str, x: Doubles) -> Doubles:
     """x W^T + b on the last axis, each row by itself."""
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    check_shape(f"{name}.weight", weight.shape, (*bias.shape, x.shape[-1]))
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     out = np.empty((len(rows), len(bias)))
     out[:] = bias

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Doubles, Integers, NetworkWeights
+from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
-from skrnn.networks._weights import embedding_shapes
+from skrnn.networks._weights import check_shapes, embedding_shapes
 from skrnn.networks.compiled._layer import kernels_of
-from skrnn.networks.compiled._run import embed, layer_weights
+from skrnn.networks.compiled._run import check_width, embed, layer_weights
 from skrnn.networks.kernels import add_product
 
 __all__ = ["NetworkStream"]
@@ -20,11 +21,12 @@ class NetworkStream:
     """The weights of a unidirectional network as the kernels take them, and the state of each layer.
 
     ``states`` (num_layers, 2, H) are h and the memory c of every layer, where its cell has one; zero before the first
-    step. ``running`` holds what else the head reads of the last layer's states: their "mean" and "max" so far (H,).
-    A network whose head reads the states of a decoder has no outputs (K = 0) before its last step is known.
+    step. ``running`` is what else the head reads of the last layer's states. A network whose head reads the states of
+    a decoder has no outputs (K = 0) before its last step is known.
     """
 
     def __init__(self, spec: NetworkSpec, weights: NetworkWeights):
+        check_shapes(spec, weights)
         self.spec, self.cell = spec, spec.make_cell()
         self.tables = {name: weights[name] for name in embedding_shapes(spec)}
         self.layers = [layer_weights(self.cell, weights, *layer) for layer in spec.layers()]
@@ -32,21 +34,19 @@ class NetworkStream:
         n_outputs = 0 if spec.decoder_layers() else spec.output_size
         self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
         self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
+        self.width = spec.step_size
         self._out = np.zeros((1, 1, spec.hidden_size))
-        self.running = {name: np.zeros(spec.hidden_size) for name in spec.pooling if name != "last"}
-        self.n_steps = 0
+        self.running = RunningPooling(spec)
 
     def clear(self) -> None:
         """Forget all steps."""
-        for kept in (self.states, *self.running.values()):
-            kept[:] = 0.0
-        self.n_steps = 0
+        self.states[:] = 0.0
+        self.running.clear()
 
     def step(self, x: Doubles) -> Doubles:
         """Outputs (1, K) after one more step, x (1, 1, F)."""
         self._advance(x, _ONE, self._out)
-        if self.running:
-            self._pool(self._out[0, 0])
+        self.running.take(self._out[0])
         return self.outputs()
 
     def read(self, x: Doubles) -> Doubles:
@@ -59,26 +59,15 @@ class NetworkStream:
 
     def outputs(self) -> Doubles:
         """What the head makes of the present state, (1, K)."""
-        outputs, last = self.bias[None].copy(), self.states[-1, :1]
-        read = last
-        if self.running:
-            read = np.concatenate([self.running.get(name, last[0]) for name in self.spec.pooling])[None]
-        add_product(read, self.head, outputs)
+        outputs = self.bias[None].copy()
+        add_product(self.running.read(self.states[-1, :1]), self.head, outputs)
         return outputs
-
-    def _pool(self, state: Doubles) -> None:
-        """Take one more state (H,) of the last layer into the mean and the maximum."""
-        self.n_steps += 1
-        if "mean" in self.running:
-            self.running["mean"] += (state - self.running["mean"]) / self.n_steps
-        if "max" in self.running:
-            longest = self.running["max"]
-            np.copyto(longest, state if self.n_steps == 1 else np.maximum(longest, state))
 
     def _advance(self, x: Doubles, lengths: Integers, out: Doubles) -> None:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
         kernels = kernels_of(self.cell)
         x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
+        check_width(x, self.width)
         for weights, state in zip(self.layers, self.states, strict=True):
             kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
             x = out  # kernels read a step before they write it

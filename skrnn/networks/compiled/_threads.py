@@ -11,6 +11,7 @@ import numpy as np
 
 from skrnn._types import Integers, NetworkWeights, Singles
 from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._weights import check_shapes
 from skrnn.networks.compiled._network import CompiledNetwork, DrawMask
 
 __all__ = ["ThreadedNetwork"]
@@ -34,6 +35,7 @@ class ThreadedNetwork:
         bptt_steps: int | None = None,
         n_threads: int = 1,
     ):
+        check_shapes(spec, weights)
         self.spec = spec
         self.whole = CompiledNetwork(spec, weights, bptt_steps)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights

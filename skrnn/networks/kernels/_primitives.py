@@ -22,9 +22,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _TILE = 16
 
-# Kernels release the interpreter's lock and are kept on disk. Of fast mathematics they take what does not change which
+# Kernels release the interpreter's lock. Of fast mathematics they take what does not change which
 # values are finite: fused multiply-add, and the sign of zero.
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 def _failing(error: Exception) -> Callable[[Function], Function]:
@@ -43,11 +43,11 @@ def _failing(error: Exception) -> Callable[[Function], Function]:
 def _compiler() -> Callable[..., Any]:
     """Numba's decorator; one that only complains where Numba cannot be imported."""
     try:
-        from numba import njit
+        from skrnn.networks.kernels._cache import kept_njit
     except Exception as error:  # not installed, or broken beside these versions of Python and NumPy
         failing = _failing(error)
         return lambda **options: failing
-    return njit
+    return kept_njit
 
 
 _njit = _compiler()
@@ -56,13 +56,13 @@ _njit = _compiler()
 def kernel(**options: Any) -> Callable[[Function], Function]:
     """Have Numba compile a function, with some options of its own.
 
-    A file with kernels can be imported without Numba, and where it cannot keep its cache: calls fail then, no import.
+    A file with kernels can be imported without Numba: calls fail then, no import.
     """
 
     def compiled(function: Function) -> Function:
         try:
             return _njit(**{**_OPTIONS, **options})(function)  # type: ignore[no-any-return]
-        except Exception as error:  # such as no folder for the cache
+        except Exception as error:  # whatever a broken Numba raises
             return _failing(error)(function)
 
     return compiled

@@ -4,11 +4,13 @@ from skrnn.networks.torch._ctc import ctc_loss
 from skrnn.networks.torch._forward import forward, in_double, take_states
 from skrnn.networks.torch._module import SequenceModule
 from skrnn.networks.torch._search import Search, attend, search_tokens
+from skrnn.networks.torch._stream import TorchStream
 from skrnn.networks.torch._threads import pinned_threads
 
 __all__ = [
     "Search",
     "SequenceModule",
+    "TorchStream",
     "attend",
     "ctc_loss",
     "forward",

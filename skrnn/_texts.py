@@ -1,0 +1,31 @@
+"""What holds several texts: a list, an array or a column of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+__all__ = ["refuse_no_texts"]
+
+
+def refuse_no_texts(X: Any, name: str, form: str = "a list of texts") -> None:
+    """Refuse whatever gives something else than its texts when it is iterated: names of columns, keys, any order.
+
+    Parameters
+    ----------
+    form : str
+        What is taken, for the message.
+
+    Raises
+    ------
+    TypeError
+        The message says what was given, and what to pass.
+    """
+    kind = type(X).__name__
+    if hasattr(X, "columns") or hasattr(X, "column_names"):
+        raise TypeError(f"{name} takes {form}, got a {kind}. Pass the column that holds them, such as X['text'].")
+    if isinstance(X, (Mapping, Set)):
+        what = "list(X.values())" if isinstance(X, Mapping) else "sorted(X)"
+        raise TypeError(f"{name} takes {form}, got a {kind}. Pass them in an order, such as {what}.")
+    if not hasattr(X, "__iter__") or getattr(X, "ndim", 1) == 0 or hasattr(X, "tocoo"):
+        raise TypeError(f"{name} takes {form}, got a {kind}.")

@@ -1,0 +1,131 @@
+"""Kernels on a disk that fails: read where they can be, compiled anew where not, and no call ends because of it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+from skrnn.networks.kernels import _cache
+
+SOURCE = """
+from skrnn.networks.kernels import kernel
+
+
+@kernel()
+def doubled(x):
+    return 2 * x
+"""
+CODE = """
+import sys, warnings
+sys.path.insert(0, sys.argv[1])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from some_kernels import doubled
+    found = doubled(3), doubled(2.5)
+print(found, sum(doubled.stats.cache_hits.values()), [str(warning.message) for warning in caught])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "some_kernels.py").write_text(SOURCE)
+    monkeypatch.setattr(_cache, "_said", [])
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return tmp_path
+
+
+def called(folder):
+    """The kernel in a module of its own: its results, how often it was read from disk, and the warnings."""
+    spec = importlib.util.spec_from_file_location("some_kernels", folder / "some_kernels.py")
+    module = importlib.util.module_from_spec(spec)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spec.loader.exec_module(module)
+        found = module.doubled(3), module.doubled(2.5)
+    return found, sum(module.doubled.stats.cache_hits.values()), [str(warning.message) for warning in caught]
+
+
+def files(folder, ending):
+    return sorted(folder.rglob(f"*{ending}"))
+
+
+def shortened(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def changed(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+HARM = {
+    "empty index": (".nbi", lambda path: path.write_bytes(b"")),
+    "truncated index": (".nbi", shortened),
+    "foreign index": (".nbi", lambda path: path.write_bytes(b"not a pickle")),
+    "empty code": (".nbc", lambda path: path.write_bytes(b"")),
+    "truncated code": (".nbc", shortened),
+    "a bit of the code": (".nbc", changed),
+    "foreign code": (".nbc", lambda path: path.write_bytes(b"x" * 4000)),
+    "no code": (".nbc", os.unlink),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_what_cannot_be_read_is_compiled_anew_and_replaced(folder, harm):
+    assert called(folder) == ((6, 5.0), 0, [])
+    assert called(folder) == ((6, 5.0), 2, [])
+    ending, change = HARM[harm]
+    for path in files(folder, ending):
+        change(path)
+    assert called(folder) == ((6, 5.0), 0, [])
+    assert called(folder) == ((6, 5.0), 2, []), "it was replaced"
+
+
+def test_code_of_another_signature_is_not_run(folder):
+    """As two processes leave it that fill an empty cache at the same time."""
+    called(folder)
+    first, second = files(folder, ".nbc")
+    first.write_bytes(second.read_bytes())
+    assert called(folder) == ((6, 5.0), 1, [])
+    assert called(folder) == ((6, 5.0), 2, [])
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+def test_what_cannot_be_written_is_done_without(folder, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", fail)
+    found, hits, messages = called(folder)
+    assert (found, hits, len(messages)) == ((6, 5.0), 0, 1)
+    assert messages[0].startswith(f"The compiled kernels cannot be kept on disk ({type(error).__name__}: [Errno")
+    assert "NUMBA_CACHE_DIR" in messages[0]
+
+
+def test_without_any_folder_to_write_to(folder):
+    """A file stands where the package would keep its kernels, and there is no home."""
+    (folder / "__pycache__").write_bytes(b"")
+    environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null"}
+    command = [sys.executable, "-c", CODE, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    start = "(6, 5.0) 0 [\"The compiled kernels cannot be kept on disk (RuntimeError: cannot cache function 'doubled'"
+    assert done.stdout.startswith(start)
+    assert done.stdout.count("cannot be kept") == 1
+
+
+def test_many_processes_fill_one_empty_cache_at_once(folder):
+    command = [sys.executable, "-c", CODE, str(folder)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for run in runs:
+        out, _ = run.communicate(timeout=120)
+        assert run.returncode == 0
+        assert out.startswith("(6, 5.0) ")
+        assert out.rstrip().endswith("[]")
+    called(folder)
+    assert called(folder) == ((6, 5.0), 2, [])
