@@ -33,8 +33,9 @@ ROOMS = {  # folders within folders, in order; files that are not named stand ab
         "_spec": {"cells"},
         "_weights": {"cells", "_spec"},
         "_pins": set(),
-        "compiled": {"kernels", "cells", "_spec", "_weights"},
-        "torch": {"cells", "_spec", "_weights", "_pins"},
+        "_running": {"cells", "_spec"},
+        "compiled": {"kernels", "cells", "_spec", "_weights", "_running"},
+        "torch": {"cells", "_spec", "_weights", "_pins", "_running"},
     },
 }
 FORBIDDEN = {

@@ -210,3 +210,16 @@ def test_pooled_states_are_followed(cell, pooling):
     assert going_on == found[4:] == [twin.step(row) for row in rows[4:]]
     stream.state = state
     assert [stream.step(row) for row in rows[4:]] == going_on
+
+
+@pytest.mark.parametrize("pooling", ["mean", ("last", "max")], ids=str)
+def test_pooled_states_are_followed_on_torch(pooling):
+    from skrnn.networks.torch import TorchStream
+
+    model = fitted(pooling=pooling)
+    one, other = (kind(model._fitted.spec, model.weights_) for kind in (NetworkStream, TorchStream))
+    for row in np.asarray(X[0]):
+        step = np.reshape(row, (1, 1, -1)).astype(float)
+        np.testing.assert_allclose(one.step(step), other.step(step), rtol=1e-9)
+    other.clear()
+    np.testing.assert_allclose(other.outputs(), NetworkStream(model._fitted.spec, model.weights_).outputs(), rtol=1e-9)
