@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -53,24 +54,49 @@ class AnsweringRNN(BaseRNN):
             spec, weights, scaling, batch, want=want, device=device, engine=engine, n_threads=threads
         )
 
-    def _outputs(self, X: Any, beam_width: int = 1) -> tuple[Fitted, Doubles, Context]:
-        """Outputs (n_samples, K), or (N, K) of all real steps if there is one per step; and what answers depend on."""
+    def _outputs_of_each(self, X: Any, beam_width: int = 1) -> tuple[Fitted, list[Doubles], Context]:
+        """Outputs of each network, (n_samples, K), or (N, K) of all real steps if there is one per step; and what
+        answers depend on.
+        """
         fitted, batch = self._read(X)
-        parts = [
-            values[np.arange(values.shape[1]) < lengths[:, None]] if fitted.spec.readout == "steps" else values
-            for values, lengths in self._run(fitted, batch)
-        ]
-        outputs = np.concatenate(parts)
+        found = []
+        for weights in fitted.networks:
+            parts = [
+                values[np.arange(values.shape[1]) < lengths[:, None]] if fitted.spec.readout == "steps" else values
+                for values, lengths in self._run(replace(fitted, weights=weights), batch)
+            ]
+            found.append(np.concatenate(parts))
         if fitted.linear is not None:
             linear = fitted.linear.outputs(batch, fitted.scalings.inputs)
-            outputs += fitted.task.offsets(linear, outputs.shape[1])
-        return fitted, outputs, Context(fitted.scalings, batch, beam_width)
+            for outputs in found:
+                outputs += fitted.task.offsets(linear, outputs.shape[1])
+        return fitted, found, Context(fitted.scalings, batch, beam_width)
+
+    def _outputs(self, X: Any, beam_width: int = 1) -> tuple[Fitted, Doubles, Context]:
+        """The mean of the networks' outputs."""
+        fitted, found, context = self._outputs_of_each(X, beam_width)
+        return fitted, found[0] if len(found) == 1 else np.mean(found, axis=0), context
 
     def _answer(self, method: str, X: Any, beam_width: int = 1) -> Any:
         """What a method says of X, in the form of X."""
         fitted, outputs, context = self._outputs(X, beam_width)
+        return self._arranged(X, fitted, fitted.task.answer(method, outputs, context), context)
+
+    def _answer_and_spread(self, method: str, X: Any) -> tuple[Any, Any]:
+        """What a method says of X, and the standard deviation of what each network says."""
+        fitted, found, context = self._outputs_of_each(X)
+        if len(found) < 2:
+            raise ValueError(
+                f"return_std=True needs networks that can disagree, and this {type(self).__name__} was fitted with "
+                "n_networks=1. Fit with n_networks=5."
+            )
+        mean = fitted.task.answer(method, np.mean(found, axis=0), context)
+        spread = np.std([fitted.task.answer(method, outputs, context) for outputs in found], axis=0)
+        return self._arranged(X, fitted, mean, context), self._arranged(X, fitted, spread, context)
+
+    def _arranged(self, X: Any, fitted: Fitted, values: Any, context: Context) -> Any:
+        """Answers in the form of X."""
         assert context.batch is not None
-        values = fitted.task.answer(method, outputs, context)
         as_list = is_ragged(X) or (isinstance(X, (list, tuple)) and fitted.columns.form == "steps")
         return fitted.task.arrange(values, context.batch, as_list)
 

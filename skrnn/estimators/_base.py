@@ -20,7 +20,7 @@ from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._auto import settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
-from skrnn.estimators._isolation import private_generator
+from skrnn.estimators._isolation import private_generators
 from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import PlainState
@@ -29,7 +29,7 @@ from skrnn.estimators._training_data import prepare, refuse_features_without_val
 from skrnn.networks import NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.sequences import read_X
 from skrnn.tasks import Unread
-from skrnn.training import train
+from skrnn.training import train, train_several
 
 __all__ = ["BaseRNN"]
 
@@ -52,7 +52,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     best_loss_ = FromFit(lambda fitted: fitted.best_loss)
     n_iter_ = FromFit(lambda fitted: len(fitted.loss_curve))
     n_outputs_ = FromFit(lambda fitted: fitted.n_outputs)
-    n_parameters_ = FromFit(lambda fitted: sum(value.size for value in fitted.weights.values()))
+    n_parameters_ = FromFit(lambda fitted: sum(value.size for one in fitted.networks for value in one.values()))
     n_features_in_ = FromFit(lambda fitted: fitted.columns.n_features)
     feature_names_in_ = FromFit(lambda fitted: fitted.columns.names)
     categories_ = FromFit(lambda fitted: fitted.columns.categories or None)
@@ -110,8 +110,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         context = self._init_callback_context(max_subtasks=parameters.max_iter)
         observer = EpochObserver(self, context, X, y, sample_weight)
         observer.fit_begins()
-        start = None if before is None else before.training(parameters.optimizer)
-        rng = private_generator(self.random_state, 0 if start is None else len(start.loss_curve))
+        n_epochs = 0 if before is None else len(before.loss_curve)
+        rngs = private_generators(self.random_state, n_epochs, parameters.n_networks)
 
         if before is not None:
             before.check_form(parameters, name)
@@ -147,18 +147,18 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         device = resolve_device(parameters.device, spec)
         carries = task.carries_state and parameters.bptt_steps is not None
         engine = resolve_engine(parameters.engine, spec, device, carries=carries)
-        if start is None and data.linear is not None:
-            start = silent_start(spec, rng)
+        starts = [None] * len(rngs) if before is None else before.trainings(parameters.optimizer)
+        if before is None and data.linear is not None:
+            starts = [silent_start(spec, rng) for rng in rngs]
         config = parameters.config(device, engine, carries=carries)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
-        observer.fitted = lambda result: {"_fitted": fitted(result)}
-        result = train(
-            spec, data.objective, data.training, config, rng, validation=data.validation, start=start, observer=observer
-        )
-        if result.still_falling:
+        observer.fitted = lambda result: {"_fitted": fitted([result])}
+        one = partial(train, spec, data.objective, data.training, validation=data.validation)
+        results = train_several(one, config, rngs, starts, observer)
+        if results[0].still_falling:
             message = _STILL_FALLING.format(name=name, max_iter=parameters.max_iter)
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        self._fitted = fitted(result)
+        self._fitted = fitted(results)
         observer.fit_ends()
         return self
 

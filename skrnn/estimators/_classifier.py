@@ -93,6 +93,9 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         has, up to 1024 inputs), fitted in closed form, its scores made log-odds by the rows that it has not seen. Three
         tenths of them are added to the network's outputs. "auto": "linear" for classes of whole sequences of numbers,
         None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+    n_networks : int, default=1
+        Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
+        and better, for as many times the time. ``n_jobs`` trains them side by side.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -150,10 +153,10 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted, of the dtype of y; the numbers of the labels if y was a label indicator matrix.
     weights_ : dict of str to ndarray
-        Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
+        Trained weights (of the first network), float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
-        The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns the scores that
-        become probabilities, where `predict` takes the user's units and gives classes.
+        The (first) network in torch, built from ``weights_`` when asked for. It reads scaled inputs and returns the
+        scores that become probabilities, where `predict` takes the user's units and gives classes.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -204,6 +207,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         "beam_width": _BEAMS,
         "class_weight": [dict, Options({"balanced"}), None],
         "init": INIT,
+        "n_networks": [integers(1)],
     }
 
     def __init__(
@@ -226,6 +230,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         beam_width: int = 1,
         class_weight: Any = None,
         init: str | None = "auto",
+        n_networks: int = 1,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
         learning_rate_schedule: str | None = "auto",
@@ -263,6 +268,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         self.beam_width = beam_width
         self.class_weight = class_weight
         self.init = init
+        self.n_networks = n_networks
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule

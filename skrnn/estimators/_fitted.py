@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -22,6 +22,27 @@ from skrnn.training import OPTIMIZERS, Linear, TrainingResult
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """One more network: its weights and its optimizer's running averages, as `Fitted` has them."""
+
+    weights: dict[str, Singles]
+    optimizer_state: dict[str, dict[str, Array]]
+
+    @classmethod
+    def from_plain(cls, values: Any, spec: NetworkSpec) -> Other:
+        """That of a stored state, its weights checked."""
+        require_fields(values, cls, "a network")
+        check_weights(spec, values["weights"])
+        require(isinstance(values["optimizer_state"], dict), "the optimizer_state of a network is not a dict")
+        return cls(**values)
+
+
+def _as_list(values: Any) -> list[Any]:
+    require(isinstance(values, list), f"the other networks are a {type(values).__name__}, not a list")
+    return list(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +68,8 @@ class Fitted:
         As `TrainingResult` has them.
     linear : Linear or None
         What the network starts from and corrects.
+    others : tuple of Other
+        Further networks of the same form, whose outputs are averaged with those of the first.
     """
 
     columns: Columns
@@ -60,14 +83,20 @@ class Fitted:
     validation_loss_curve: list[float] | None
     best_loss: float
     linear: Linear | None = None
+    others: tuple[Other, ...] = ()
 
     def __post_init__(self) -> None:
         """Close the weights, which compiled code reads."""
         object.__setattr__(self, "weights", KeptWeights(self.weights))
+        others = tuple(Other(KeptWeights(other.weights), other.optimizer_state) for other in self.others)
+        object.__setattr__(self, "others", others)
 
     @classmethod
-    def of(cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, result: TrainingResult) -> Fitted:
-        """What a training leaves behind."""
+    def of(
+        cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, results: Sequence[TrainingResult]
+    ) -> Fitted:
+        """What the trainings of one network or several leave behind; the curves are those of the first."""
+        result = results[0]
         return cls(
             data.columns,
             spec,
@@ -80,17 +109,25 @@ class Fitted:
             result.validation_loss_curve,
             float(result.best_loss),
             data.linear,
+            tuple(Other(dict(one.weights), {optimizer: dict(one.optimizer_state)}) for one in results[1:]),
         )
+
+    @property
+    def networks(self) -> list[dict[str, Singles]]:
+        """The weights of all networks."""
+        return [self.weights, *(other.weights for other in self.others)]
 
     @property
     def network(self) -> tuple[NetworkSpec, dict[str, Singles], InputScaling]:
         """What a prediction runs: the network, its weights, and the scaling of its inputs."""
         return self.spec, self.weights, self.scalings.inputs
 
-    def training(self, optimizer: str) -> TrainingResult:
-        """The training that it comes from, to go on with; another optimizer starts afresh."""
+    def trainings(self, optimizer: str) -> list[TrainingResult]:
+        """The trainings that it comes from, to go on with; another optimizer starts afresh."""
         state = self.optimizer_state.get(optimizer, {})
-        return TrainingResult(self.weights, state, self.loss_curve, self.validation_loss_curve)
+        first = TrainingResult(self.weights, state, self.loss_curve, self.validation_loss_curve)
+        rest = [TrainingResult(other.weights, other.optimizer_state.get(optimizer, {})) for other in self.others]
+        return [first, *rest]
 
     def check_form(self, parameters: Parameters, name: str) -> None:
         """Going on with numbers after categories, or the other way round, is refused."""
@@ -129,6 +166,8 @@ class Fitted:
             words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
         if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
             words = ["the weights of cell have other shapes than in the first fit"]
+        if parameters.n_networks != len(self.networks):
+            words.append(f"n_networks is {parameters.n_networks}, was {len(self.networks)} in the first fit")
         if words:
             raise ValueError(f"{name} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone.")
 
@@ -142,6 +181,7 @@ class Fitted:
             "task": task_to_plain(self.task),
             "linear": None if self.linear is None else self.linear.plain(),
             "weights": dict(self.weights),
+            "others": [{**vars(other), "weights": dict(other.weights)} for other in self.others],
         }
 
     @classmethod
@@ -152,12 +192,14 @@ class Fitted:
             require(isinstance(values[name], dict), f"{name}_ is a {type(values[name]).__name__}")
         spec = NetworkSpec.from_plain(values["spec"])
         check_weights(spec, values["weights"])
+        others = tuple(Other.from_plain(one, spec) for one in _as_list(values["others"]))
         built = {
             "columns": Columns.from_plain(values["columns"]),
             "spec": spec,
             "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
             "linear": None if values["linear"] is None else Linear.from_plain(values["linear"]),
+            "others": others,
         }
         fitted = cls(**{**values, **built})
         rows = fitted.task.base if isinstance(fitted.task, EveryStep) else fitted.task
@@ -191,20 +233,27 @@ class Fitted:
             good = isinstance(curve, list) and all(isinstance(loss, float) for loss in curve)
             require(good, "a loss curve is not a list of floats")
         require(isinstance(self.best_loss, float) and bool(self.loss_curve), "there is no loss")
-        size = sum(value.size for value in self.weights.values())
-        exact = not callable(self.spec.cell)  # a module of the user's own may have weights that are not trained
-        for name, averages in self.optimizer_state.items():
-            label = f"optimizer_state[{name!r}]"
-            require(name in OPTIMIZERS, f"{label} is of no known optimizer")
-            require(isinstance(averages, dict), f"{label} is not a dict of arrays")
-            given = sorted(averages)
-            require(not given or given == sorted(OPTIMIZERS[name]), f"{label} has the names {given}")
-            for key, value in averages.items():
-                good = is_finite_array(value, "f4", 0 if key == "step" else 1) and is_packed(value)
-                good = good and (key == "step" or value.size == size or (not exact and value.size < size))
-                require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
-                signed = key in ("exp_avg", "momentum_buffer")
-                require(signed or bool((value >= 0).all()), f"{label}[{key!r}] is negative")
+        for other in (Other(self.weights, self.optimizer_state), *self.others):
+            _check_averages(other.optimizer_state, other.weights, exact=not callable(self.spec.cell))
+
+
+def _check_averages(state: dict[str, dict[str, Array]], weights: dict[str, Singles], *, exact: bool) -> None:
+    """Running averages of the size of the weights; not ``exact``: a module of the user's own may have weights that are
+    not trained.
+    """
+    size = sum(value.size for value in weights.values())
+    for name, averages in state.items():
+        label = f"optimizer_state[{name!r}]"
+        require(name in OPTIMIZERS, f"{label} is of no known optimizer")
+        require(isinstance(averages, dict), f"{label} is not a dict of arrays")
+        given = sorted(averages)
+        require(not given or given == sorted(OPTIMIZERS[name]), f"{label} has the names {given}")
+        for key, value in averages.items():
+            good = is_finite_array(value, "f4", 0 if key == "step" else 1) and is_packed(value)
+            good = good and (key == "step" or value.size == size or (not exact and value.size < size))
+            require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
+            signed = key in ("exp_avg", "momentum_buffer")
+            require(signed or bool((value >= 0).all()), f"{label}[{key!r}] is negative")
 
 
 class FromFit(Generic[T]):

@@ -15,7 +15,11 @@ _TASKS = {
     "reconstruct": "whole_sequence",
     "next": "next_token",
 }
-_LATER = {"pooling": "last", "init": None}  # parameters that came later, with what models were trained with
+_LATER = {
+    "n_networks": 1,
+    "pooling": "last",
+    "init": None,
+}  # parameters that came later, with what models were trained with
 _NEEDED = {"_spec", "_input_scaling", "_target_scaling", "_target_form", "_input_kind", "n_features_in_", "n_outputs_"}
 _LEFT = {
     *("n_iter_", "loss_", "loss_curve_", "validation_loss_curve_", "best_loss_", "feature_names_in_", "classes_"),
@@ -51,6 +55,7 @@ def upgraded(state: dict[str, Any], parameters: set[str]) -> dict[str, Any]:
         "validation_loss_curve": old["validation_loss_curve_"],
         "best_loss": old["best_loss_"],
         "linear": None,
+        "others": [],
     }
     return {**{name: state[name] for name in state if name not in old}, "_fitted": fitted}
 

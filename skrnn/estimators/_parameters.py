@@ -108,6 +108,7 @@ class Parameters:
     target_embedding_dim: int = 0
     scheduled_sampling: float = 0.0
     init: str | None = None
+    n_networks: int = 1
     pooling: str | Sequence[str] = "last"
 
     @classmethod

@@ -5,6 +5,7 @@ from skrnn.training._linear import Linear, fit_linear
 from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
+from skrnn.training._several import train_several
 
 __all__ = [
     "OPTIMIZERS",
@@ -19,4 +20,5 @@ __all__ = [
     "predict_outputs",
     "predict_tokens",
     "train",
+    "train_several",
 ]

@@ -53,6 +53,7 @@ OWN = {
         "pooling": POOLINGS,
         "init": ["ridge", 1, True],
         "segment": SEGMENTS,
+        "n_networks": [0, 1.5, "auto"],
     },
     "classifier": {
         "class_weight": ["other", 3],
@@ -62,6 +63,7 @@ OWN = {
         "pooling": POOLINGS,
         "init": ["logistic", 1, True],
         "segment": SEGMENTS,
+        "n_networks": [0, 1.5, "auto"],
     },
     "transformer": {"objective": ["other", None], "pooling": ["sum", 3]},
 }

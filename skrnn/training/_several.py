@@ -1,0 +1,83 @@
+"""Several networks from different initial weights, for a mean of their outputs.
+
+Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles",
+NeurIPS 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+
+from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult
+
+__all__ = ["train_several"]
+
+# Trains a network, from a start or afresh.
+Train = Callable[..., TrainingResult]
+
+
+class _Follower:
+    """Ends a training when it is told to."""
+
+    def __init__(self, stop: Event):
+        self.stop = stop
+
+    def epoch_begins(self) -> None:
+        """Nothing to do."""
+
+    def epoch_ends(self, progress: Progress) -> bool:
+        return self.stop.is_set()
+
+
+class _Leader:
+    """Hands an observer on, and remembers whether it has stopped the training."""
+
+    def __init__(self, observer: Observer):
+        self.observer, self.stopped = observer, False
+
+    def epoch_begins(self) -> None:
+        self.observer.epoch_begins()
+
+    def epoch_ends(self, progress: Progress) -> bool:
+        self.stopped = self.observer.epoch_ends(progress)
+        return self.stopped
+
+
+def train_several(
+    train: Train,
+    config: TrainingConfig,
+    rngs: Sequence[np.random.Generator],
+    starts: Sequence[TrainingResult | None],
+    observer: Observer,
+) -> list[TrainingResult]:
+    """One network for each generator.
+
+    Parameters
+    ----------
+    train : callable
+        ``train(config, rng, start=..., observer=...)``.
+    observer : Observer
+        Follows the first network. If it stops that one, the others get no more epochs.
+    """
+    leader = _Leader(observer)
+    first = train(config, rngs[0], start=starts[0], observer=leader)
+    if len(rngs) == 1:
+        return [first]
+    n_epochs = len(first.loss_curve) - len(starts[0].loss_curve if starts[0] is not None else [])
+    alone = replace(config, n_threads=1, max_iter=n_epochs if leader.stopped else config.max_iter)
+    rest, stop = list(zip(rngs[1:], starts[1:], strict=True)), Event()
+    n_threads = config.n_threads if config.engine == "compiled" else 1  # torch's threads are those of the process
+    with ThreadPoolExecutor(max(1, min(n_threads, len(rest)))) as pool:
+        try:
+            follower = _Follower(stop)
+            tasks = [pool.submit(train, alone, rng, start=start, observer=follower) for rng, start in rest]
+            return [first, *(task.result() for task in tasks)]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
