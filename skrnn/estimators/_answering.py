@@ -44,7 +44,7 @@ class AnsweringRNN(BaseRNN):
         return fitted, batch
 
     def _run(
-        self, fitted: Fitted, batch: SequenceBatch, want: Literal["outputs", "last", "states"] = "outputs"
+        self, fitted: Fitted, batch: SequenceBatch, want: Literal["outputs", "last", "states", "attention"] = "outputs"
     ) -> Iterator[tuple[Doubles, Integers]]:
         """What the network makes of the sequences, chunk by chunk."""
         spec, weights, scaling = fitted.network
@@ -99,6 +99,20 @@ class AnsweringRNN(BaseRNN):
         assert context.batch is not None
         as_list = is_ragged(X) or (isinstance(X, (list, tuple)) and fitted.columns.form == "steps")
         return fitted.task.arrange(values, context.batch, as_list)
+
+    def _attention(self, X: Any) -> list[Doubles]:
+        """What each real step (segment) of each sequence counts, the mean of all networks."""
+        fitted, batch = self._read(X)
+        if "attention" not in fitted.spec.pooling:
+            raise ValueError(
+                f"This {type(self).__name__} has no attention. Fit with pooling='attention', or with 'attention' among "
+                "several."
+            )
+        found = []
+        for weights in fitted.networks:
+            runs = self._run(replace(fitted, weights=weights), batch, "attention")
+            found.append([row[:n] for shares, lengths in runs for row, n in zip(shares, lengths, strict=True)])
+        return [np.mean(rows, axis=0) for rows in zip(*found, strict=True)]
 
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
         """How good predictions are."""

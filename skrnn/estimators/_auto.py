@@ -9,7 +9,7 @@ import numpy as np
 
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
-from skrnn.networks import POOLINGS, NetworkSpec
+from skrnn.networks import NetworkSpec
 from skrnn.tasks import Task
 
 __all__ = ["settled"]
@@ -17,6 +17,7 @@ __all__ = ["settled"]
 _LONG = 60  # steps of a sequence that is read in segments
 _WIDTHS = (3, 9, 27)
 _SEGMENTS = 100  # at most about so many of them make a sequence
+_POOLINGS = ("last", "mean", "max")
 _UPDATES = 32  # an epoch has at least, if that takes no fewer than 8 rows for each
 
 
@@ -35,7 +36,7 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSp
         form = (before.segment, before.segment_stride) if before is not None else _segments(parameters, data)
         chosen["segment"], chosen["segment_stride"] = form
     if parameters.pooling == "auto":
-        chosen["pooling"] = POOLINGS if data.objective.readout == "last" else "last"
+        chosen["pooling"] = _POOLINGS if data.objective.readout == "last" else "last"
         chosen["pooling"] = chosen["pooling"] if before is None else before.pooling
     return replace(parameters, **chosen)
 

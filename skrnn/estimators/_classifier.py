@@ -68,9 +68,10 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment`` (the smallest), without overlap. The newest segment ends
         at the last step.
-    pooling : {"auto", "last", "mean", "max"} or tuple of these, default="auto"
+    pooling : {"auto", "last", "mean", "max", "attention"} or tuple of these, default="auto"
         How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
-        maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
+        maximum over the steps (segments), padding left out, or a weighted mean whose weights are learnt (additive
+        attention, Bahdanau et al., 2015). A tuple or list of different ones sets them side by side.
         Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is; with ``segment``
         they are also taken of the vectors of the segments. Outputs of every step need "last". "auto": all three, or
         "last" where there are outputs of every step.
@@ -363,6 +364,28 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         """
         beam_width = check_arguments(type(self).__name__, {"beam_width": _BEAMS}, beam_width=self.beam_width)
         return self._answer("predict", X, beam_width["beam_width"])
+
+    def attention_weights(self, X: Any) -> list[Doubles]:
+        """How much the prediction for each sequence looks at each of its time steps, with ``pooling="attention"``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+
+        Returns
+        -------
+        weights : list of n_samples float64 arrays of shape (n_timesteps_i,)
+            Each sums to 1; with ``segment``, one weight per segment; with ``n_networks``, their mean.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or the network has no attention.
+        """
+        return self._attention(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences, or of the time steps with a label, whose class is predicted right.

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, integers
+from skrnn._types import Doubles
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._parameters import (
     INIT,
@@ -62,9 +63,10 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     segment_stride : int, default=None
         Steps from one segment to the next; None: ``segment`` (the smallest), without overlap. The newest segment ends
         at the last step.
-    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+    pooling : {"last", "mean", "max", "attention"} or tuple of these, default="last"
         How the states of a sequence become what the output layer reads: each direction's last state, or the mean or
-        maximum over the steps (segments), padding left out. A tuple or list of different ones sets them side by side.
+        maximum over the steps (segments), padding left out, or a weighted mean whose weights are learnt (additive
+        attention, Bahdanau et al., 2015). A tuple or list of different ones sets them side by side.
         Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is; with ``segment``
         they are also taken of the vectors of the segments. Outputs of every step need "last".
     return_sequences : bool, default=False
@@ -306,6 +308,28 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         if not return_std:
             return self._answer("predict", X)
         return self._answer_and_spread("predict", X)
+
+    def attention_weights(self, X: Any) -> list[Doubles]:
+        """How much the prediction for each sequence looks at each of its time steps, with ``pooling="attention"``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+
+        Returns
+        -------
+        weights : list of n_samples float64 arrays of shape (n_timesteps_i,)
+            Each sums to 1; with ``segment``, one weight per segment; with ``n_networks``, their mean.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or the network has no attention.
+        """
+        return self._attention(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R2; with a list of quantiles, the mean D2 pinball score of the levels.

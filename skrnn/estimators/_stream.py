@@ -236,6 +236,7 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     spec, scaling = fitted.spec, fitted.scalings.inputs.kind
     reasons = [
         (not choices, *fitted.task.why_no_stream),
+        ("attention" in spec.pooling, "its attention looks at all states anew", "another pooling"),
         (bool(fitted.others), "its answer is the mean of several networks", "n_networks=1"),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),

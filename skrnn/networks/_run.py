@@ -16,7 +16,7 @@ def run_network(
     inputs: Array,
     lengths: Integers,
     *,
-    want: Literal["outputs", "last", "states"] = "outputs",
+    want: Literal["outputs", "last", "states", "attention"] = "outputs",
     device: str = "cpu",
     engine: str = "torch",
     n_threads: int = 1,
@@ -29,7 +29,8 @@ def run_network(
     Returns
     -------
     values : float64 array
-        The head's outputs (B, K) or (B, T, K), the last states (B, H') or the states of all steps (B, T', H').
+        The head's outputs (B, K) or (B, T, K), the last states (B, H'), the states of all steps (B, T', H'), or the
+        attention of the pooling (B, T').
     lengths : integer array of shape (B,)
         Valid steps of ``states``: the sequence's steps, or its segments.
     """

@@ -16,7 +16,7 @@ from skrnn.sequences import segment_positions
 __all__ = ["MAX_LAYERS", "POOLINGS", "NetworkSpec", "Readout", "Recurrence"]
 
 MAX_LAYERS = 1024
-POOLINGS = ("last", "mean", "max")
+POOLINGS = ("last", "mean", "max", "attention")
 
 
 class Projection(NamedTuple):
@@ -70,10 +70,11 @@ class NetworkSpec:
     readout : {"last", "steps", "decoder", "tokens"}
         What the head reads: the last state of each direction, the state of every step, the states of a decoder
         that sees nothing but the last state, or those of a decoder that writes tokens.
-    pooling : tuple of {"last", "mean", "max"}
+    pooling : tuple of {"last", "mean", "max", "attention"}
         With the readout "last": what stands for the states of a sequence where the head reads them, side by side. The
         mean and the maximum are those over its steps (segments); with segments, the head also reads those of their
-        vectors, past the recurrence.
+        vectors, past the recurrence. The attention is additive, with one query (Bahdanau, Cho & Bengio, ICLR 2015,
+        section A.1.2): softmax over the steps of q . tanh(W h + b).
     """
 
     input_size: int
@@ -128,7 +129,7 @@ class NetworkSpec:
     @property
     def segment_pooling(self) -> tuple[str, ...]:
         """What the head reads of the vectors of the segments."""
-        return () if self.segment is None else tuple(name for name in self.pooling if name != "last")
+        return () if self.segment is None else tuple(name for name in self.pooling if name in ("mean", "max"))
 
     @property
     def step_size(self) -> int:

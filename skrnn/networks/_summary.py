@@ -82,6 +82,9 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
         add("combine (Linear, tanh)", f"(n, n_tokens, {spec.hidden_size})", ["combine.weight", "combine.bias"])
     if spec.pooling != ("last",):
         n_pooled = shapes["head.weight"][1]
+        if "attention" in spec.pooling:
+            add("pooling (Linear, tanh)", f"(n, {steps}, {spec.hidden_size})", ["pooling.weight", "pooling.bias"])
+            add("query (Linear, softmax)", f"(n, {steps})", ["query.weight"])
         of = " of states and segments" if spec.segment_pooling else ""
         add(f"pooling ({', '.join(spec.pooling)}{of})", f"(n, {n_pooled})", [])
     axis = {"decoder": "n_timesteps", "tokens": "n_tokens"}.get(spec.readout, steps)

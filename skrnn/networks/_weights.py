@@ -28,7 +28,7 @@ __all__ = [
 Shapes = dict[str, tuple[int, ...]]
 Matrices = dict[str, tuple[int, int]]
 
-UNBIASED = frozenset({"attention"})  # projections without a bias; one of the keys would change no attention
+UNBIASED = frozenset({"attention", "query"})  # projections without a bias, which would change no attention
 _EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
 
 
@@ -62,6 +62,9 @@ def projections(spec: NetworkSpec) -> Matrices:
     shapes: Matrices = {}
     for name, outputs, inputs in spec.segment_projections():
         shapes[name] = (outputs.stop - outputs.start, inputs.stop - inputs.start)
+    if "attention" in spec.pooling:
+        shapes["pooling"] = (spec.hidden_size, spec.state_size)
+        shapes["query"] = (1, spec.hidden_size)
     if spec.readout == "tokens":
         shapes["bridge"] = (spec.num_layers * spec.hidden_size, spec.state_size)
         if spec.attention is not None:

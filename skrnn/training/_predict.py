@@ -23,7 +23,7 @@ def predict_outputs(
     scaling: InputScaling,
     batch: SequenceBatch,
     *,
-    want: Literal["outputs", "last", "states"] = "outputs",
+    want: Literal["outputs", "last", "states", "attention"] = "outputs",
     device: str = "cpu",
     engine: str = "torch",
     n_threads: int = 1,

@@ -3,9 +3,9 @@
 Run ``python tests/benchmarks/accuracy.py [classes] [numbers] [forecasts] [--archive FOLDER] [--seeds 5]``. Without a
 folder the package's own data are used. FOLDER may hold ``.npz`` files of the UCR and UEA archives (``X_train``,
 ``y_train``, ``X_test``, ``y_test``; of different lengths as arrays of objects, which are pickled: trust the folder),
-``*.csv`` files of one series each (its last column), ``*_hourly.csv.gz`` files to forecast (time, value). MiniRocket
-runs where aeon is installed. A cell is the median over the seeds (the worst; seconds of a fit and its predictions); the
-best figure of each row stands between asterisks.
+``*.csv`` files of one series each (its last column), and ``*_hourly.csv.gz`` files to forecast (time, value).
+MiniRocket runs where aeon is installed. A cell is the median over the seeds (the worst; seconds of a fit and its
+predictions); the best figure of each row stands between asterisks.
 """
 
 from __future__ import annotations
@@ -192,18 +192,16 @@ def forecasts(folder: Path | None, seeds: range) -> None:
                 errors.append(float(np.abs(fitted.forecast(horizon) - series[cutoff : cutoff + horizon]).mean()))
             return float(np.mean(errors))
 
-        peers = {"Ridge": RIDGE, "boosting": HistGradientBoostingRegressor(random_state=0)}
-        results = {
-            "network": timed(
-                lambda seed, horizon=horizon, error=error: error(WindowForecaster(horizon=horizon, random_state=seed)),
-                seeds,
-            )
-        }
+        default = clone(WindowForecaster(horizon=horizon).fit(train).estimator_)
+        peers = {"network": default, "Ridge": RIDGE, "boosting": HistGradientBoostingRegressor(random_state=0)}
+        results = {}
         for label, peer in peers.items():
-            results[label] = timed(
-                lambda _, peer=peer, horizon=horizon, error=error: error(WindowForecaster(peer, horizon=horizon)),
-                range(1),
-            )
+
+            def run(seed: int, label=label, peer=peer, horizon=horizon, error=error) -> float:
+                chosen = clone(peer).set_params(random_state=seed) if label == "network" else peer
+                return error(WindowForecaster(chosen, horizon=horizon))
+
+            results[label] = timed(run, seeds if label == "network" else range(1))
         season = WindowForecaster(RIDGE, horizon=horizon).fit(train).season_
         shifted = np.abs(series - series.shift(int(np.ceil(horizon / season) * season)))[len(train) :]
         results["seasonal naive"] = Result([float(shifted.mean())], 0.0)

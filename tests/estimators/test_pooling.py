@@ -7,7 +7,7 @@ from network_alone import CLASSIFIER, REGRESSOR
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skrnn import RNNClassifier
+from skrnn import RNNClassifier, RNNRegressor
 
 SUPERVISED = ["regressor", "classifier"]
 POOLED = [("last", "mean", "max"), ["max", "mean"], "mean", "max"]
@@ -88,6 +88,30 @@ def test_a_pooled_fit_goes_on(kind):
     X, y, pooling = steps(), target(kind), ("mean", "max")
     model = make(kind, pooling=pooling, warm_start=True).fit(X, y)
     assert model.set_params(pooling=list(pooling)).fit(X, y).n_iter_ == 4
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_attention_finds_the_spike(engine):
+    """The marked value is one of many, anywhere: what is looked at is where the mark is."""
+    rng = np.random.default_rng(0)
+    X, places = rng.normal(size=(300, 12, 2)), rng.integers(0, 12, size=300)
+    X[:, :, 1] = np.arange(12) == places[:, None]
+    y = X[np.arange(300), places, 0]
+    model = RNNRegressor(
+        pooling="attention", init=None, hidden_size=8, max_iter=60, learning_rate=0.02, random_state=0, engine=engine
+    )
+    model.fit(X[:200], y[:200])
+    assert model.score(X[200:], y[200:]) > 0.9
+    weights = model.attention_weights(list(X[200:]))
+    np.testing.assert_allclose([row.sum() for row in weights], 1)
+    looked = np.array([row[place] + row[min(place + 1, 11)] for row, place in zip(weights, places[200:], strict=True)])
+    assert looked.mean() > 0.5  # an even look would be 0.17
+    ragged = [row[: 3 + i % 9] for i, row in enumerate(X[200:])]
+    assert [len(row) for row in model.attention_weights(ragged)] == [len(row) for row in ragged]
+    with pytest.raises(ValueError, match=r"has no attention\. Fit with pooling='attention'"):
+        RNNRegressor(max_iter=1).fit(X, y).attention_weights(X)
+    with pytest.raises(ValueError, match="cannot stream: its attention looks at all states"):
+        model.stream()
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", None])

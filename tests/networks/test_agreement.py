@@ -23,6 +23,8 @@ FORMS = [
     {"dropout": 0.4},
     {"num_layers": 2, "bidirectional": True, "dropout": 0.3},
     {"segment": 3},
+    {"pooling": ("attention",), "bidirectional": True},
+    {"pooling": ("attention", "last"), "num_layers": 2, "segment": 2},
     {"segment": (2, 5), "pooling": ("last", "mean", "max"), "bidirectional": True},
     {"segment": (3, 1, 4), "segment_stride": 2, "num_layers": 2},
     {"segment": 4, "segment_stride": 2, "bidirectional": True},
@@ -61,19 +63,20 @@ def masks(dropout, seed=1):
 
 
 def by_torch(spec, weights, x, lengths, gradient_of, block):
-    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in weights.items()}
+    """In double precision: single precision is what is judged."""
+    tensors = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in weights.items()}
     draw = masks(spec.dropout)
     result = forward(
         spec,
         spec.make_cell(),
         tensors,
-        torch.tensor(x),
+        torch.tensor(x, dtype=torch.float64),
         lengths,
-        draw_mask=(lambda shape: torch.from_numpy(draw(shape))) if spec.dropout else None,
+        draw_mask=(lambda shape: torch.from_numpy(draw(shape)).double()) if spec.dropout else None,
         bptt_steps=block,
     )
     outputs = result.outputs.detach().numpy()
-    result.outputs.backward(torch.from_numpy(gradient_of(outputs)))
+    result.outputs.backward(torch.from_numpy(gradient_of(outputs)).double())
     return outputs, {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 
 
@@ -199,6 +202,8 @@ def test_optimizers_are_those_of_torch(optimizer):
         {},
         {"bidirectional": True, "dropout": 0.3},
         {"segment": 3},
+        {"pooling": ("attention",), "bidirectional": True},
+        {"pooling": ("attention", "last"), "num_layers": 2, "segment": 2},
         {"segment": (2, 5), "pooling": ("last", "mean", "max"), "bidirectional": True},
         {"segment": (3, 1, 4), "segment_stride": 2, "num_layers": 2},
         {"readout": "steps"},

@@ -1,4 +1,4 @@
-"""What the head reads of a sequence's states: last, mean and maximum, against NumPy, and the same on both engines."""
+"""What the head reads of a sequence's states: last, mean, maximum, attention, against NumPy, on both engines."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from reference_networks import run_network as reference
 from skrnn.networks import CompiledNetwork, NetworkSpec, SequenceModule, parameter_shapes, run_network, summarize
 
 LENGTHS = np.array([9, 1, 4, 9, 2, 7])
-POOLINGS = [("mean",), ("max",), ("max", "last"), ("last", "mean", "max")]
+POOLINGS = [("mean",), ("max",), ("max", "last"), ("last", "mean", "max"), ("attention",), ("mean", "attention")]
 ENGINES = ["compiled", "torch"]
 
 
@@ -31,7 +31,12 @@ def expected_of(spec, weights, row):
     whole = NetworkSpec(**{**spec.plain(), "pooling": ("last",)})
     bare = {**weights, "head.weight": weights["head.weight"][:, : spec.state_size]}  # the reference has its own head
     states, last, _ = reference(whole, bare, row)
-    parts = {"last": last, "mean": states.mean(axis=0), "max": states.max(axis=0)}
+    looked = None
+    if "attention" in spec.pooling:
+        keys = np.tanh(states @ weights["pooling.weight"].astype(float).T + weights["pooling.bias"])
+        shares = np.exp(keys @ weights["query.weight"][0].astype(float))
+        looked = (shares[:, None] * states).sum(axis=0) / shares.sum()
+    parts = {"attention": looked, "last": last, "mean": states.mean(axis=0), "max": states.max(axis=0)}
     read = np.concatenate([parts[name] for name in spec.pooling])
     return read @ weights["head.weight"].astype(float).T + weights["head.bias"]
 

@@ -10,6 +10,7 @@ from skrnn._types import Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks.compiled._attention import Attention
 from skrnn.networks.compiled._layer import Layer
 from skrnn.networks.compiled._pooling import Pooling
 
@@ -45,7 +46,8 @@ class CompiledNetwork:
             start += value.size
         self.tables = list(embedding_shapes(spec))
         self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
-        self.pooling = Pooling(spec.pooling, spec.hidden_size, not spec.bidirectional)
+        attention = Attention(self.weights, self.gradients)
+        self.pooling = Pooling(spec.pooling, spec.hidden_size, not spec.bidirectional, attention)
         self.segment_pooling = Pooling(spec.segment_pooling, spec.hidden_size, True)
         decoder = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
         self.decoder = decoder[0] if decoder else None

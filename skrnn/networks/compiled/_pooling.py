@@ -9,27 +9,31 @@ import numpy as np
 from skrnn._types import Doubles, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
+from skrnn.networks.compiled._attention import Attention, read_with
 
 __all__ = ["PooledRun", "Pooling", "pooled"]
 
 
 class PooledRun(NamedTuple):
-    """What there is to pool: states (B, T, H'), last (B, H'), the vectors of segments (B, T, H), and steps (B,)."""
+    """What there is to pool: states (B, T, H'), last (B, H'), the vectors of segments (B, T, H), steps (B,), attention
+    (B, T).
+    """
 
     states: Doubles
     last: Doubles
     segments: Doubles | None
     lengths: Integers
+    attention: Doubles | None
 
 
 class Pooling:
-    """The last states, the mean and the maximum of a mini-batch in training; ``names`` in this order.
+    """The last states, the mean, the maximum, … of a mini-batch in training; ``names`` in this order.
 
     ``hidden``: features of a direction; ``one_way``: there is one.
     """
 
-    def __init__(self, names: tuple[str, ...], hidden: int, one_way: bool):
-        self.names, self.hidden, self.one_way = names, hidden, one_way
+    def __init__(self, names: tuple[str, ...], hidden: int, one_way: bool, attention: Attention | None = None):
+        self.names, self.hidden, self.one_way, self.attention = names, hidden, one_way, attention
 
     def forward(self, states: Singles, lengths: Integers, even: bool) -> Singles:
         """What the head reads (B, P * H') of states (T, B, H'); ``even``: all of them are real."""
@@ -52,6 +56,8 @@ class Pooling:
         if name == "last" and self.ends_together:
             newest: Singles = states[-1]
             return newest
+        if name == "attention" and self.attention is not None:
+            return self.attention.forward(states, self.lengths)
         out = np.empty(self.shape[1:], np.float32)
         if name == "last":
             kernels.take_last(states, self.lengths, self.hidden, out)
@@ -63,7 +69,9 @@ class Pooling:
         return out
 
     def _put(self, name: str, part: Singles, d_states: Singles) -> None:
-        if name == "last" and self.ends_together:
+        if name == "attention" and self.attention is not None:
+            self.attention.backward(part, d_states)
+        elif name == "last" and self.ends_together:
             d_states[-1] += part
         elif name == "last":
             kernels.put_last(part, self.lengths, self.hidden, d_states)
@@ -77,7 +85,12 @@ def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
     """What the head reads in a prediction (B, P), each row by itself."""
     if spec.pooling == ("last",):
         return run.last
-    parts = [run.last if name == "last" else _over_time(name, run.states, run.lengths) for name in spec.pooling]
+    parts = []
+    for name in spec.pooling:
+        if name == "attention" and run.attention is not None:
+            parts.append(read_with(run.attention, run.states))
+        else:
+            parts.append(run.last if name == "last" else _over_time(name, run.states, run.lengths))
     if run.segments is not None:
         parts += [_over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
     return np.concatenate(parts, axis=1)

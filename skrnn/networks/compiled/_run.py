@@ -11,6 +11,7 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
+from skrnn.networks.compiled._attention import attention_of
 from skrnn.networks.compiled._layer import kernels_of
 from skrnn.networks.compiled._pooling import PooledRun, pooled
 
@@ -20,13 +21,14 @@ __all__ = ["CompiledRun", "check_width", "embed", "layer_weights"]
 @dataclass(frozen=True, eq=False)
 class CompiledRun:
     """What a run leaves behind: states (B, T', H') of every step (segment), zero in the padding, last (B, H') of each
-    sequence, their number of steps, and the head's outputs (B, K) or (B, T, K).
+    sequence, their number of steps, the head's outputs (B, K) or (B, T, K), and the attention (B, T') of the pooling.
     """
 
     states: Doubles
     last: Doubles
     lengths: Integers
     outputs: Doubles
+    attention: Doubles | None
 
     @classmethod
     def of(cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers) -> CompiledRun:
@@ -44,11 +46,12 @@ class CompiledRun:
             outs, states = zip(*found, strict=True)
             x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
             last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, segments, lengths))
+        attention = attention_of(weights, x, lengths) if "attention" in spec.pooling else None
+        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, segments, lengths, attention))
         for recurrence in spec.decoder_layers():
             code = np.repeat(last[:, None], n_timesteps, axis=1)
             read, _ = run_direction(cell, weights, recurrence, code, np.full(len(x), n_timesteps))
-        return cls(x, last, lengths, linear(weights, "head", read))
+        return cls(x, last, lengths, linear(weights, "head", read), attention)
 
 
 def run_direction(

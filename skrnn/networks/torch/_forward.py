@@ -14,7 +14,7 @@ from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import cell_weights, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
-from skrnn.networks.torch._pooling import pooled
+from skrnn.networks.torch._pooling import attention_of, pooled
 
 __all__ = ["Encoded", "Forward", "encode", "forward", "in_double", "take_states"]
 
@@ -43,7 +43,8 @@ class Forward:
     """What a forward pass leaves behind.
 
     states (B, T', H') of every step (segment), last (B, H') of each sequence, their number of steps, the head's outputs
-    (B, K) or (B, T, K), the attention (B, L, T') of a decoder of tokens, and the state of each layer at the end.
+    (B, K) or (B, T, K), the attention (B, L, T') of a decoder of tokens or (B, T') of the pooling, and the state of
+    each layer at the end.
     """
 
     states: Tensor
@@ -86,7 +87,10 @@ def forward(
         memory, state = start_decoder(spec, cell, weights, run.states, run.last, run.ends)
         outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
     else:
-        read = run.states if spec.readout == "steps" else pooled(spec, run.states, run.last, run.segments, run.ends)
+        read = run.states
+        if spec.readout != "steps":
+            attention = attention_of(weights, run.states, run.ends) if "attention" in spec.pooling else None
+            read = pooled(spec, run.states, run.last, run.segments, run.ends, attention)
         if spec.readout == "decoder":
             code = read[:, None].expand(-1, x.shape[1], -1)
             read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]

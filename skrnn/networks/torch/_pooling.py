@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from skrnn.networks._spec import NetworkSpec
 
-__all__ = ["pooled"]
+__all__ = ["attention_of", "pooled"]
 
 
-def pooled(spec: NetworkSpec, states: Tensor, last: Tensor, segments: Tensor | None, ends: Tensor | None) -> Tensor:
-    """The last states, their mean and their maximum side by side, then those of the segments' vectors; (B, P).
+def pooled(
+    spec: NetworkSpec,
+    states: Tensor,
+    last: Tensor,
+    segments: Tensor | None,
+    ends: Tensor | None,
+    attention: Tensor | None,
+) -> Tensor:
+    """The last states, their mean, … side by side, then mean and maximum of the segments' vectors; (B, P).
 
     Parameters
     ----------
@@ -19,13 +28,29 @@ def pooled(spec: NetworkSpec, states: Tensor, last: Tensor, segments: Tensor | N
     segments : tensor of shape (B, T, H) or None
     ends : integer tensor of shape (B,) or None
         How many of the steps are real; None: all.
+    attention : tensor of shape (B, T) or None
+        What each step counts, where the network has an attention.
     """
     if spec.pooling == ("last",):
         return last
-    parts = [last if name == "last" else _over_time(name, states, ends) for name in spec.pooling]
+    parts = []
+    for name in spec.pooling:
+        if name == "attention" and attention is not None:
+            parts.append((attention[:, :, None] * states).sum(dim=1))
+        else:
+            parts.append(last if name == "last" else _over_time(name, states, ends))
     if segments is not None:
         parts += [_over_time(name, segments, ends) for name in spec.segment_pooling]
     return torch.cat(parts, dim=1)
+
+
+def attention_of(weights: Mapping[str, Tensor], states: Tensor, ends: Tensor | None) -> Tensor:
+    """What each step counts (B, T): Bahdanau, Cho & Bengio, ICLR 2015, section A.1.2, with one query."""
+    keys = torch.nn.functional.linear(states, weights["pooling.weight"], weights["pooling.bias"]).tanh()
+    scores = torch.nn.functional.linear(keys, weights["query.weight"])[:, :, 0]
+    if ends is not None:
+        scores = scores.masked_fill(torch.arange(states.shape[1], device=states.device) >= ends[:, None], -torch.inf)
+    return scores.softmax(dim=1)
 
 
 def _over_time(name: str, values: Tensor, ends: Tensor | None) -> Tensor:
