@@ -188,7 +188,7 @@ def forecasts(folder: Path | None, seeds: range) -> None:
         def error(model: Any, series=series, train=train, horizon=horizon) -> float:
             fitted, errors = clone(model).fit(train), []
             for cutoff in range(len(train), len(series) - horizon + 1, horizon):
-                fitted.update(series[len(train) : cutoff]) if cutoff > len(train) else None
+                fitted.update(series[cutoff - horizon : cutoff]) if cutoff > len(train) else None
                 errors.append(float(np.abs(fitted.forecast(horizon) - series[cutoff : cutoff + horizon]).mean()))
             return float(np.mean(errors))
 

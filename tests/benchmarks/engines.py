@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from skrnn import RNNRegressor
 from skrnn.datasets import load_sine_wave
 
+ALONE = {"init": None, "early_stopping": False}  # the network by itself, as its peers are
 CELLS = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 HIDDEN = (16, 50, 128)
 GOALS = {"rnn": (12, 6, 2.5), "gru": (10, 4.5, 2), "lstm": (7, 3, 1.5)}
@@ -65,7 +66,7 @@ class Net(torch.nn.Module):
 def fit_compiled(cell: str, hidden: int, epochs: int, data: Data) -> float:
     """The package's own; the last epoch's loss."""
     model = RNNRegressor(cell=cell, hidden_size=hidden, max_iter=epochs, n_iter_no_change=epochs, random_state=0)
-    model.set_params(engine="compiled", max_grad_norm=None, learning_rate=RATE, batch_size=BATCH)
+    model.set_params(**ALONE, engine="compiled", max_grad_norm=None, learning_rate=RATE, batch_size=BATCH)
     return float(model.fit(*data).loss_)
 
 
@@ -178,7 +179,7 @@ def search() -> None:
     """A grid search of 12 candidates and 5 folds, two jobs."""
     X, y = sine()
     shared = {"n_jobs": 2, "cv": 5, "scoring": "neg_mean_squared_error"}
-    ours = RNNRegressor(cell="rnn", max_iter=100, n_iter_no_change=100, max_grad_norm=None, random_state=0)
+    ours = RNNRegressor(cell="rnn", max_iter=100, n_iter_no_change=100, max_grad_norm=None, random_state=0, **ALONE)
     grid = {"hidden_size": [16, 32, 50], "learning_rate": [1e-3, 3e-3, 1e-2, 2e-2]}
     theirs = skorch_net("rnn", 50, 100)
     other = {"module__hidden": grid["hidden_size"], "lr": grid["learning_rate"]}
@@ -199,7 +200,7 @@ def rows(rounds: int) -> None:
     print("\n| one row | median |\n|---|---|")
     calls: dict[str, Callable[[], Any]] = {"MLPRegressor.predict": lambda: mlp.predict(X[:1])}
     for cell in CELLS:
-        model = RNNRegressor(cell=cell, max_iter=2, random_state=0).fit(X, y)
+        model = RNNRegressor(cell=cell, max_iter=2, random_state=0, **ALONE).fit(X, y)
         calls[f"RNNRegressor.predict, {cell}"] = partial(model.predict, X[:1])
         calls[f"stream().step, {cell}"] = partial(model.stream().step, 0.3)
     work = {name: partial(many, call) for name, call in calls.items()}

@@ -28,6 +28,7 @@ from skrnn.datasets import load_airline_passengers, load_bike_sharing, load_suns
 STEPS = [1, 6, 12, 24]
 SEEDS = range(5)
 RIDGE = RidgeCV(np.logspace(-2, 4, 7))
+ALONE = {"init": None, "early_stopping": False}  # a network by itself
 MODELS = {"ridge", "gru"}  # those to run
 
 
@@ -52,7 +53,8 @@ def seeds_of(model: WindowForecaster) -> list[WindowForecaster]:
 def daily_net(**parameters: Any) -> RNNRegressor:
     """A GRU that reads a day in one step."""
     settings = {"segment": 24, "hidden_size": 64, "batch_size": 128, "learning_rate": 3e-3, "max_iter": 20}
-    return RNNRegressor(**{**settings, "early_stopping": True, "n_iter_no_change": 5, "random_state": 0, **parameters})
+    ending = {"init": None, "early_stopping": True, "n_iter_no_change": 5}
+    return RNNRegressor(**{**settings, **ending, "random_state": 0, **parameters})
 
 
 def hourly(task: str, data: Any, models: dict[str, WindowForecaster], coverage: float | None) -> None:
@@ -131,7 +133,7 @@ def sunspots(folder: Path) -> None:
     """Monthly numbers, one step ahead over the last 20 %; median of five seeds."""
     months = load_sunspots(as_frame=True).series
     train = months[: int(0.8 * len(months))]
-    net = RNNRegressor(segment=6, learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=40)
+    net = RNNRegressor(segment=6, learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=40, **ALONE)
     models = {
         "ridge": WindowForecaster(RIDGE, window=60, transform="sqrt"),
         "ridge nothing set": WindowForecaster(RIDGE),
@@ -164,7 +166,7 @@ def tourism(folder: Path) -> None:
     models = {
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=8),
-        "gru": WindowForecaster(RNNRegressor(**parameters), **settings),
+        "gru": WindowForecaster(RNNRegressor(init=None, **parameters), **settings),
     }
     for name, model in wanted(models).items():
         start = time.perf_counter()
@@ -181,7 +183,7 @@ def etth1(folder: Path) -> None:
     table = (table - table[:n_train].mean()) / table[:n_train].std(ddof=0)
     seen, test = table[:n_train], table[n_train + n_rest : n_train + 2 * n_rest]
     settings = {"learning_rate": 1e-3, "learning_rate_schedule": "cosine", "max_iter": 5, "batch_size": 256}
-    net = RNNRegressor(segment=24, hidden_size=128, random_state=0, **settings)
+    net = RNNRegressor(segment=24, hidden_size=128, random_state=0, **{**ALONE, **settings})
     values = table.to_numpy()
     for horizon in (24, 96):
         truth = np.lib.stride_tricks.sliding_window_view(test, horizon, axis=0).transpose(0, 2, 1)

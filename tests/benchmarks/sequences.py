@@ -66,6 +66,8 @@ def surnames(seed):
         yield f"{label}, balanced", balanced_accuracy_score(y_test, found)
 
     single = RNNClassifier(
+        pooling="last",
+        early_stopping=False,
         embedding_dim=32,
         hidden_size=128,
         bidirectional=True,
