@@ -27,16 +27,18 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSp
     if parameters.init == "auto":
         linear = task.can_start_linear and parameters.embedding_dim is None
         chosen["init"] = "linear" if linear else None
+    n_rows = len(data.training.weights)
     if parameters.batch_size == "auto":
-        n_rows = len(data.training.weights)
         chosen["batch_size"] = next((size for size in (32, 16) if n_rows >= _UPDATES * size), 8)
     if parameters.learning_rate_schedule == "auto":
-        chosen["learning_rate_schedule"] = "cosine" if data.validation is None else None
+        anneals = data.validation is None and n_rows < _UPDATES * 32
+        chosen["learning_rate_schedule"] = "cosine" if anneals else None
     if parameters.segment == "auto":
         form = (before.segment, before.segment_stride) if before is not None else _segments(parameters, data)
         chosen["segment"], chosen["segment_stride"] = form
     if parameters.pooling == "auto":
-        chosen["pooling"] = _POOLINGS if data.objective.readout == "last" else "last"
+        whole = data.objective.readout == "last" and parameters.embedding_dim is None
+        chosen["pooling"] = _POOLINGS if whole else "last"
         chosen["pooling"] = chosen["pooling"] if before is None else before.pooling
     return replace(parameters, **chosen)
 

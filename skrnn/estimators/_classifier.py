@@ -73,8 +73,8 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         maximum over the steps (segments), padding left out, or a weighted mean whose weights are learnt (additive
         attention, Bahdanau et al., 2015). A tuple or list of different ones sets them side by side.
         Where a class shows anywhere in a sequence, the mean and the maximum see it wherever it is; with ``segment``
-        they are also taken of the vectors of the segments. Outputs of every step need "last". "auto": all three, or
-        "last" where there are outputs of every step.
+        they are also taken of the vectors of the segments. Outputs of every step need "last". "auto": ("last",
+        "mean", "max") for one answer to a sequence of numbers, else "last".
     return_sequences : bool, default=False
         Whether there is one target, and one prediction, per time step instead of per sequence.
     scaling : {"standard", "window", "last"} or None, default="standard"
@@ -104,8 +104,8 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         Step size; above 0. Smaller is slower and steadier.
     learning_rate_schedule : {"auto", "cosine", "one_cycle", "plateau"} or None, default="auto"
         "cosine": down to 0 over ``max_iter`` epochs; "one_cycle": up for the first 30 %, then down; "plateau": halved
-        after ``n_iter_no_change // 2`` epochs without improvement. None: constant. "auto": "cosine" where no
-        validation part ends the training, else None.
+        after ``n_iter_no_change // 2`` epochs without improvement. None: constant. "auto": "cosine" for less
+        than 1024 different rows without a validation part, else None.
     weight_decay : float, default=0.0
         Each update multiplies the weights by ``1 - learning_rate * weight_decay``; at least 0.
     max_grad_norm : float or None, default=1.0

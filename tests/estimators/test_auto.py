@@ -36,7 +36,7 @@ def test_what_has_no_whole_sequences_or_numbers_stays_as_it_is():
     every = RNNClassifier(return_sequences=True, **SMALL).fit(X, (X[:, :, 0] > 0).astype(int))
     codes = RNNClassifier(embedding_dim=3, **SMALL).fit(RNG.integers(0, 5, size=(40, 80)), y)
     assert (spec_of(every).segment, spec_of(every).pooling) == (None, ("last",))
-    assert (spec_of(codes).segment, spec_of(codes).pooling) == (None, ("last", "mean", "max"))
+    assert (spec_of(codes).segment, spec_of(codes).pooling) == (None, ("last",))
     assert every._fitted.linear is None
     assert codes._fitted.linear is None
     with pytest.raises(ValueError, match=r"which return_sequences=True has not\. Use None or 'auto'"):
@@ -68,7 +68,7 @@ def test_small_sets_get_small_batches(n, rows, monkeypatch):
     X, y = problem(n, 3)
     RNNClassifier(**SMALL).fit(X, y)
     RNNClassifier(early_stopping=True, **SMALL).fit(X, y)
-    assert seen[0] == (rows, "cosine")
+    assert seen[0] == (rows, "cosine" if rows < 32 else None)
     assert seen[1][1] is None
 
 
