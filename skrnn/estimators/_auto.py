@@ -18,7 +18,7 @@ _LONG = 60  # steps of a sequence that is read in segments
 _WIDTHS = (3, 9, 27)
 _SEGMENTS = 100  # at most about so many of them make a sequence
 _POOLINGS = ("last", "mean", "max")
-_UPDATES = 32  # an epoch has at least, if that takes no fewer than 8 rows for each
+_FEW, _SOME, _MANY = 64, 512, 1024  # different rows
 
 
 def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSpec | None) -> Parameters:
@@ -29,9 +29,9 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSp
         chosen["init"] = "linear" if linear else None
     n_rows = len(data.training.weights)
     if parameters.batch_size == "auto":
-        chosen["batch_size"] = next((size for size in (32, 16) if n_rows >= _UPDATES * size), 8)
+        chosen["batch_size"] = 8 if n_rows < _FEW else 16 if n_rows < _SOME else 32
     if parameters.learning_rate_schedule == "auto":
-        anneals = data.validation is None and n_rows < _UPDATES * 32
+        anneals = data.validation is None and n_rows < _MANY
         chosen["learning_rate_schedule"] = "cosine" if anneals else None
     if parameters.segment == "auto":
         form = (before.segment, before.segment_stride) if before is not None else _segments(parameters, data)

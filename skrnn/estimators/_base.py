@@ -157,7 +157,7 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         results = train_several(one, config, rngs, starts, observer)
         if results[0].still_falling:
             message = _STILL_FALLING.format(name=name, max_iter=parameters.max_iter)
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)  # of the line that calls fit
         self._fitted = fitted(results)
         observer.fit_ends()
         return self

@@ -91,9 +91,10 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
     init : {"auto", "linear"} or None, default="auto"
         What the network starts from: "linear", a ridge classifier on the newest steps (as many as the shortest sequence
-        has, up to 1024 inputs), fitted in closed form, its scores made log-odds by the rows that it has not seen. Three
-        tenths of them are added to the network's outputs. "auto": "linear" for classes of whole sequences of numbers,
-        None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+        has, up to 1024 inputs, at least one), fitted in closed form, its scores made log-odds by the rows that it has
+        not seen. Three tenths of them are added to the network's outputs. "auto": "linear" for classes of whole
+        sequences of numbers, None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the
+        network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side.
@@ -116,7 +117,7 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         (segments), counted from the end of the longest sequence of a mini-batch. None: through the whole sequence.
     batch_size : int or "auto", default="auto"
         Sequences per update; at least 1. More are faster per epoch and need more epochs. "auto": 32, or 16 for less
-        than 1024 different rows, or 8 for less than 512.
+        than 512 different rows, or 8 for less than 64.
     max_iter : int, default=100
         Epochs at most; at least 1.
     shuffle : bool, default=True

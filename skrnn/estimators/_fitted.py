@@ -166,6 +166,8 @@ class Fitted:
             words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
         if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
             words = ["the weights of cell have other shapes than in the first fit"]
+        if parameters.init == "linear" and self.linear is None:
+            words.append("init is 'linear', and the first fit had no linear model")
         if parameters.n_networks != len(self.networks):
             words.append(f"n_networks is {parameters.n_networks}, was {len(self.networks)} in the first fit")
         if words:

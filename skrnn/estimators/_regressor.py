@@ -88,9 +88,9 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
     init : {"auto", "linear"} or None, default="auto"
         What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
-        has, up to 1024 inputs), fitted in closed form with its strength by leave-one-out; the network then learns what
-        it leaves, and a prediction is the sum. With a validation part the linear model alone is a candidate, too.
-        "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or ``embedding_dim`` and in
+        has, up to 1024 inputs, at least one), fitted in closed form with its strength by leave-one-out; the network
+        then learns what it leaves, and a prediction is the sum. With a validation part the linear model alone is a
+        candidate, too. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or ``embedding_dim`` and in
         ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
@@ -120,7 +120,7 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
     early_stopping : bool or "auto", default="auto"
         Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer
         improves, and restore the weights of the best epoch. Without it the training loss decides, see
-        ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 50 different rows or more
+        ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 20 different rows or more
         (then repeated rows equal weights only if they stand together); not in ``partial_fit``.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.

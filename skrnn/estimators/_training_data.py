@@ -65,9 +65,9 @@ def prepare(
     training = _make_set(task, distinct, learnt, scalings, unknown)
     validation = None
     if held_out is not None:
-        rest = np.flatnonzero(held_out & (targets.sample_weights > 0))
-        part = Targets(_take(targets.values, rest), targets.sample_weights[rest])
-        validation = _make_set(task, batch.take(rest), part, scalings, unknown)
+        rest = canonical_rows(batch, targets.values, targets.sample_weights * held_out)
+        part = Targets(_take(targets.values, rest.rows), rest.weights)
+        validation = _make_set(task, batch.take(rest.rows), part, scalings, unknown)
     return FitData(columns, task.objective(columns.vocabulary), scalings, training, validation)
 
 

@@ -137,6 +137,7 @@ def backtest(
         )
     frames, model, before = [], clone(forecaster), None
     every = int(refit)
+    skipped: list[Any] = []
     for number, cutoff in enumerate(cutoffs):
         seen = times <= cutoff
         if number == 0:
@@ -149,9 +150,17 @@ def backtest(
             model.update(data[seen & (times > before)])
         before = cutoff
         ready = model.ready()
+        if not ready:
+            skipped.append(cutoff)
         live = [history for history in panel.histories if history.key in ready and cutoff in history.times[:-1]]
         if live:
             frames.append(_one_cutoff(model, panel, live, data[times > cutoff], (horizon, season, coverage)))
+    if skipped and frames:
+        warnings.warn(
+            f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them and are left out, first "
+            f"{skipped[0]}. Fill the rows that are absent, or use a regressor that takes missing values.",
+            stacklevel=2,
+        )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     return BacktestResult(pd.concat(frames, ignore_index=True))

@@ -62,6 +62,8 @@ def _of_calendar(panel: Panel) -> int | None:
     unit, size = panel.step.unit, panel.step.size
     if unit in ("microsecond", "nanosecond"):
         return _of_day(pd.Timedelta(size, unit="us" if unit == "microsecond" else "ns"))
+    if unit == "business day" and size == 1 and isinstance(panel.step.anchor, tuple):
+        return panel.step.anchor[0].count("1")  # days of a week on which there is business
     if unit in _OF_STEPS:
         return _OF_STEPS[unit].get(size)
     if unit in ("integer", "row", "date"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ __all__ = ["dropped_rows", "name_some", "steps_until", "times_ahead", "until_kno
 
 
 _NAMED = 5  # series in a message
+_MOST_STEPS = 1_000_000  # of a forecast up to a date
 
 
 def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: int) -> Panel:
@@ -74,20 +77,37 @@ def times_ahead(panel: Panel, steps: int) -> pd.Index:
     return as_frame(panel, [np.zeros((steps, 0))] * len(panel.histories), []).index
 
 
+def _not_later(times: pd.Index, until: Any) -> int:
+    """How many of the times come no later than ``until``."""
+    end = pd.Timestamp(until) if type(until) is date else until
+    found = None
+    if end is not None and pd.api.types.is_scalar(end) and not pd.isna(end):
+        with suppress(TypeError, ValueError, KeyError, OverflowError):
+            found = int(times.slice_locs(end=end)[1])
+    if found is None:
+        raise ValueError(
+            f"until={until!r} is no time of the index, a {type(times).__name__} that goes on with {times[0]}. Give one "
+            "of its kind, with the same time zone."
+        )
+    return found
+
+
 def steps_until(panel: Panel, until: Any, horizon: int) -> list[int]:
     """How many of the next times of each series come no later than ``until``, read as in a slice of the index.
 
     Raises
     ------
     ValueError
-        If there is none at all.
+        If there is none at all, or ``until`` is no time of the index or too far away.
     """
     counts = []
     for history in panel.histories:
         made, count = 0, horizon
         while count > made // 2:
             made = 2 * max(made, horizon)
-            count = int(history.next_times(made).slice_locs(end=until)[1])
+            if made > _MOST_STEPS:
+                raise ValueError(f"until={until!r} is more than {_MOST_STEPS} steps after the end of the history.")
+            count = _not_later(history.next_times(made), until)
         counts.append(count)
     if not any(counts):
         ends = max(history.times[-1] for history in panel.histories)

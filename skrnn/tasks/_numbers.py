@@ -55,7 +55,7 @@ class Numbers(RowTask):
 
     streams: ClassVar[tuple[str, ...]] = ("predict",)
     stored: ClassVar[tuple[str, ...]] = ("loss", "single", "one_dimensional")
-    rows_to_hold_out: ClassVar[int] = 50
+    rows_to_hold_out: ClassVar[int] = 20
     can_start_linear: ClassVar[bool] = True
 
     loss: Objective = SquaredError()  # noqa: RUF009  it is frozen and empty

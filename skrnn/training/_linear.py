@@ -86,10 +86,19 @@ def fit_linear(
 def _fit_known(
     batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, n_steps: int
 ) -> tuple[Linear, Doubles]:
-    """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing."""
+    """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing.
+
+    If most rows have all targets, these rows make one model.
+    """
     missing = np.isnan(targets)
     if not missing.any():
         return _fit(batch, scaling, targets, sample_weights, n_steps)
+    complete = np.flatnonzero(~missing.any(axis=1))
+    if 2 * len(complete) > len(missing):  # one model of them, where most rows have all targets
+        model, unseen = _fit(batch.take(complete), scaling, targets[complete], sample_weights[complete], n_steps)
+        left_out = model.outputs(batch, scaling)
+        left_out[complete] = unseen
+        return model, left_out
     n_features = n_steps * scaling.input_size
     whole = Linear(n_steps, np.zeros((n_features, targets.shape[1])), np.zeros(targets.shape[1]))
     left_out = np.zeros(targets.shape)
@@ -130,20 +139,20 @@ def _fit(
     strengths = _STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
     spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
 
-    def left_out(rows: Integers, features: Doubles, strength: float) -> Doubles:
-        """What a ridge of this strength says of some rows without having seen each."""
-        z = (features - mean) @ basis  # (B, d)
+    def left_out(rows: Integers, z: Doubles, strength: float) -> Doubles:
+        """What a ridge of this strength says of some rows, z (B, d) along the basis, without having seen each."""
         shrunk = z / (spectrum + strength)
         leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
         return np.asarray(y[rows] - (y[rows] - y_mean - shrunk @ turned) / (1.0 - leverage))
 
     errors = np.zeros(len(strengths))
     for rows, features in _features(batch, scaling, n_steps):
+        z = (features - mean) @ basis
         for number, strength in enumerate(strengths):
-            errors[number] += weights[rows] @ ((left_out(rows, features, strength) - y[rows]) ** 2).sum(axis=1)
+            errors[number] += weights[rows] @ ((left_out(rows, z, strength) - y[rows]) ** 2).sum(axis=1)
     best, unseen = int(np.argmin(errors)), np.empty_like(y)
     for rows, features in _features(batch, scaling, n_steps):
-        unseen[rows] = left_out(rows, features, strengths[best])
+        unseen[rows] = left_out(rows, (features - mean) @ basis, strengths[best])
     coef = basis @ (turned / (spectrum + strengths[best])[:, None])
     return Linear(n_steps, coef, y_mean - mean @ coef), unseen
 

@@ -66,7 +66,7 @@ def train(
         curve = list(start.loss_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
         watch = Watch(config, validates=validation is not None)
-        if validation is not None and validation.offset is not None:
+        if validation is not None and validation.offset is not None and not curve:
             watch.begin(_mean_loss(learner, validation, config), learner)  # what the network starts from may be best
         for epoch in range(config.max_iter):
             if observer is not None:

@@ -35,8 +35,9 @@ def find_step(times: Any, follows: Flags) -> Step:
         return _most_common(times, follows, Step("integer", 1))
     finest = "nanosecond" if times.unit == "ns" and (times.asi8 % 1000).any() else "microsecond"
     step = _most_common(times, follows, Step(finest, 1))
-    if step.size < (_DAY if finest == "microsecond" else 1000 * _DAY):
-        return step
+    day = _DAY if finest == "microsecond" else 1000 * _DAY
+    if step.size < day or (step.size % day and not (np.diff(step.places(times))[follows] % step.size).any()):
+        return step  # less than a day, or days and hours throughout
     clock = clock_of(times)
     days = _most_common(times, follows, Step("day", 1, clock=clock))
     anchor = _month_anchor(on_clock(times, clock)) if days.size >= _SHORTEST_MONTH else 0

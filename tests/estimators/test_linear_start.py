@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 from stored import copies
 
-from skrnn import RNNRegressor
+from skrnn import RNNClassifier, RNNRegressor
 from skrnn.sequences import InputScaling, read_X
 from skrnn.training import fit_linear
 
@@ -132,9 +132,32 @@ def test_a_stream_reads_steps_without_a_value_as_predict_does():
 def test_a_weight_is_that_many_rows_in_any_order():
     weights = RNG.integers(0, 4, size=60)
     rows = np.random.default_rng(1).permutation(np.repeat(np.arange(60), weights))
-    one = model().fit(X[:60], Y[:60], sample_weight=weights)
-    assert_same_fit(one, model().fit(X[rows], Y[rows]))
-    assert np.array_equal(one.predict(X), model().fit(X[rows], Y[rows]).predict(X))
+    options = {"early_stopping": False}
+    one = model(**options).fit(X[:60], Y[:60], sample_weight=weights)
+    assert_same_fit(one, model(**options).fit(X[rows], Y[rows]))
+    assert np.array_equal(one.predict(X), model(**options).fit(X[rows], Y[rows]).predict(X))
+
+
+@pytest.mark.parametrize("Estimator", [RNNRegressor, RNNClassifier])
+def test_with_a_validation_part_repeated_rows_that_stand_together_are_weights(Estimator):
+    y = Y[:60] if Estimator is RNNRegressor else (Y[:60] > np.median(Y[:60])).astype(int)
+    weights = RNG.integers(1, 4, size=60)
+    rows = np.repeat(np.arange(60), weights)
+    form = {"hidden_size": 5, "max_iter": 4, "random_state": 0, "early_stopping": True, "init": "linear"}
+    one, other = Estimator(**form), Estimator(**form)
+    assert_same_fit(one.fit(X[:60], y, sample_weight=weights), other.fit(X[rows], y[rows]))
+    for name, value in one._fitted.linear.plain().items():
+        np.testing.assert_array_equal(value, other._fitted.linear.plain()[name])
+
+
+def test_short_fits_that_go_on_get_somewhere():
+    """A fit that goes on does not go back to where it started: the linear model alone is a candidate once."""
+    signal = np.sin(3 * RNG.normal(size=(150, 6)))
+    target = signal[:, -1] + signal[:, -2] * signal[:, -3]
+    going = model(warm_start=True, max_iter=1, hidden_size=16)
+    scores = [going.fit(signal, target).score(signal, target) for _ in range(60)]
+    assert scores[-1] > scores[0] + 0.1
+    assert len(set(scores)) > 50
 
 
 def test_engines_agree_and_rows_stand_alone():

@@ -1,5 +1,6 @@
 """Neighbours in time: what the index or ``freq`` says, and that forecasts stand on pandas' own dates."""
 
+import datetime as dt
 import pickle
 import warnings
 
@@ -449,3 +450,44 @@ def test_years_after_nanoseconds():
     model = WindowForecaster(Ridge(), window=3).fit(values[:90])
     assert model.forecast(10).index.equals(index[90:])
     assert backtest(model, values, initial=80).scores("series")["MAE"].notna().all()
+
+
+@pytest.mark.parametrize("days", ["Mon Tue Wed Thu Fri Sat", "Mon Tue Wed Thu", "Sun Mon Tue Wed Thu"])
+def test_the_season_of_a_working_week_is_its_days(days):
+    index = pd.bdate_range("2024-01-01", periods=200, freq="C", weekmask=days)
+    series = pd.Series(np.arange(200.0) % 9, index)
+    assert WindowForecaster(Ridge()).fit(series).season_ == len(days.split())
+
+
+@pytest.mark.parametrize("hours", [25, 36, 60])
+@pytest.mark.parametrize("absent", [[], [50, 51, 120]])
+def test_days_and_hours_throughout_are_a_step(hours, absent):
+    index = pd.DatetimeIndex(pd.date_range("2024-01-01", periods=200, freq=f"{hours}h"), freq=None).delete(absent)
+    model = WindowForecaster(Ridge(), window=5).fit(pd.Series(np.sin(np.arange(len(index))), index))
+    assert model.forecast().index[0] == index[-1] + pd.Timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("until", [pd.NaT, np.nan, np.inf, "foo", 7, pd.Timestamp("2025-01-01", tz="UTC")])
+def test_until_is_a_time_of_the_index(until):
+    series = pd.Series(np.arange(60.0), pd.date_range("2024-01-01", periods=60, freq="D"))
+    with pytest.raises(ValueError, match="is no time of the index, a DatetimeIndex that goes on with 2024-03-01"):
+        WindowForecaster(Ridge(), window=5).fit(series).forecast(until=until)
+
+
+def test_until_is_a_date_or_far_away(recwarn):
+    index = pd.date_range("2024-01-01", periods=60, freq="D")
+    model = WindowForecaster(Ridge(), window=5).fit(pd.Series(np.arange(60.0), index))
+    assert len(model.forecast(until=dt.date(2024, 3, 4))) == 4
+    assert not recwarn.list
+    integers = WindowForecaster(Ridge(), window=5).fit(pd.Series(np.arange(60.0)))
+    with pytest.raises(ValueError, match="is no time of the index"):
+        integers.forecast(until=np.nan)
+    with pytest.raises(ValueError, match="is more than 1000000 steps after the end"):
+        integers.forecast(until=10**8)
+
+
+def test_cutoffs_that_are_left_out_are_told():
+    index = pd.date_range("2024-01-01", periods=400, freq="h").delete([250, 300])
+    series = pd.Series(np.sin(np.arange(398) / 4), index)
+    with pytest.warns(UserWarning, match="3 of 10 cutoffs have no full window before them and are left out, first"):
+        backtest(WindowForecaster(Ridge(), window=24, horizon=4), series, initial=200, step=20)
