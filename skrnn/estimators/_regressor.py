@@ -90,8 +90,8 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
         has, up to 1024 inputs, at least one), fitted in closed form with its strength by leave-one-out; the network
         then learns what it leaves, and a prediction is the sum. With a validation part the linear model alone is a
-        candidate, too. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or ``embedding_dim`` and in
-        ``partial_fit``. None: the network alone.
+        candidate, too. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or
+        ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side.

@@ -66,7 +66,7 @@ def of_state(model):
 def answers(model, X):
     """What every method and every stream answers."""
     for name in METHODS:
-        if hasattr(model, name) and not (name == "attention_weights" and model.attention is None):
+        if hasattr(model, name) and not (name == "attention_weights" and getattr(model, "attention", None) is None):
             yield name, getattr(model, name)(X)
     if hasattr(model, "sample"):
         yield "sample", model.sample("the c" if "t" in model.categories_[0] else "abc", 20, top_k=3, random_state=0)
