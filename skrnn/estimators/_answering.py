@@ -18,7 +18,7 @@ from skrnn.sequences import SequenceBatch, is_ragged, read_X
 from skrnn.tasks import Context
 from skrnn.training import predict_outputs
 
-__all__ = ["AnsweringRNN"]
+__all__ = ["AnsweringRNN", "PooledRNN"]
 
 
 class AnsweringRNN(BaseRNN):
@@ -100,8 +100,39 @@ class AnsweringRNN(BaseRNN):
         as_list = is_ragged(X) or (isinstance(X, (list, tuple)) and fitted.columns.form == "steps")
         return fitted.task.arrange(values, context.batch, as_list)
 
-    def _attention(self, X: Any) -> list[Doubles]:
-        """What each real step (segment) of each sequence counts, the mean of all networks."""
+    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+        """How good predictions are."""
+        check_is_fitted(self)
+        task, name = self._fitted.task, type(self).__name__
+        if not task.by_step:
+            return task.score(y, self.predict(X), None, sample_weight, name)
+        _, outputs, context = self._outputs(X)
+        return task.score(y, task.answer("predict", outputs, context), context.batch, sample_weight, name)
+
+
+class PooledRNN(AnsweringRNN):
+    """An estimator whose head reads pooled states."""
+
+    def attention_weights(self, X: Any) -> list[Doubles]:
+        """How much the prediction for each sequence looks at each of its time steps, with ``pooling="attention"``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, as in `predict`.
+
+        Returns
+        -------
+        weights : list of n_samples float64 arrays of shape (n_timesteps_i,)
+            Each sums to 1; with ``segment``, one weight per segment; with ``n_networks``, their mean.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or the network has no attention.
+        """
         fitted, batch = self._read(X)
         if "attention" not in fitted.spec.pooling:
             raise ValueError(
@@ -113,12 +144,3 @@ class AnsweringRNN(BaseRNN):
             runs = self._run(replace(fitted, weights=weights), batch, "attention")
             found.append([row[:n] for shares, lengths in runs for row, n in zip(shares, lengths, strict=True)])
         return [np.mean(rows, axis=0) for rows in zip(*found, strict=True)]
-
-    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """How good predictions are."""
-        check_is_fitted(self)
-        task, name = self._fitted.task, type(self).__name__
-        if not task.by_step:
-            return task.score(y, self.predict(X), None, sample_weight, name)
-        _, outputs, context = self._outputs(X)
-        return task.score(y, task.answer("predict", outputs, context), context.batch, sample_weight, name)

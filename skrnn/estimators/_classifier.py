@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, check_arguments, integers
 from skrnn._types import Doubles
-from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import (
     INIT,
@@ -30,7 +30,7 @@ __all__ = ["RNNClassifier"]
 _BEAMS = [integers(1, 1024)]
 
 
-class RNNClassifier(ClassifierMixin, AnsweringRNN):
+class RNNClassifier(ClassifierMixin, PooledRNN):
     """Classification of sequences: one class, or several labels, per sequence or per time step.
 
     Minimises the cross-entropy.
@@ -365,28 +365,6 @@ class RNNClassifier(ClassifierMixin, AnsweringRNN):
         """
         beam_width = check_arguments(type(self).__name__, {"beam_width": _BEAMS}, beam_width=self.beam_width)
         return self._answer("predict", X, beam_width["beam_width"])
-
-    def attention_weights(self, X: Any) -> list[Doubles]:
-        """How much the prediction for each sequence looks at each of its time steps, with ``pooling="attention"``.
-
-        Parameters
-        ----------
-        X : array-like, data frame or list of arrays
-            Sequences, as in `predict`.
-
-        Returns
-        -------
-        weights : list of n_samples float64 arrays of shape (n_timesteps_i,)
-            Each sums to 1; with ``segment``, one weight per segment; with ``n_networks``, their mean.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            If X is not usable, or the network has no attention.
-        """
-        return self._attention(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the sequences, or of the time steps with a label, whose class is predicted right.

@@ -11,8 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, integers
-from skrnn._types import Doubles
-from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._parameters import (
     INIT,
     POOLING,
@@ -28,7 +27,7 @@ from skrnn.tasks import EveryStep, Numbers, Task, Unread
 __all__ = ["RNNRegressor"]
 
 
-class RNNRegressor(RegressorMixin, AnsweringRNN):
+class RNNRegressor(RegressorMixin, PooledRNN):
     """Regression on sequences: one target, or one vector of targets, per sequence or per time step.
 
     Parameters
@@ -308,28 +307,6 @@ class RNNRegressor(RegressorMixin, AnsweringRNN):
         if not return_std:
             return self._answer("predict", X)
         return self._answer_and_spread("predict", X)
-
-    def attention_weights(self, X: Any) -> list[Doubles]:
-        """How much the prediction for each sequence looks at each of its time steps, with ``pooling="attention"``.
-
-        Parameters
-        ----------
-        X : array-like, data frame or list of arrays
-            Sequences, as in `predict`.
-
-        Returns
-        -------
-        weights : list of n_samples float64 arrays of shape (n_timesteps_i,)
-            Each sums to 1; with ``segment``, one weight per segment; with ``n_networks``, their mean.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            If X is not usable, or the network has no attention.
-        """
-        return self._attention(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R2; with a list of quantiles, the mean D2 pinball score of the levels.

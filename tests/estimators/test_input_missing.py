@@ -97,7 +97,7 @@ def test_missing_values_inside_make_an_indicator_and_finite_outputs(kind, scalin
 def test_a_missing_value_is_the_mean_and_with_an_indicator_more_than_that(scaling):
     X, y = steps(n=30, t=6), target("regressor", 30)
     X[::3, 2, 1] = np.nan
-    estimator = make("regressor", scaling=scaling, max_iter=20).fit(X, y)
+    estimator = make("regressor", scaling=scaling, max_iter=20, early_stopping=False).fit(X, y)
     mean = np.array([np.mean(X[:, :, 0]), np.nanmean(X[:, :, 1])])
     complete = steps(n=30, t=6, seed=5)
     for feature in (0, 1):
