@@ -24,7 +24,7 @@ from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
 from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._reports import refuse_short, warn_of_windows
+from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
 from skrnn.forecasting._setup import make_setup
 
@@ -207,6 +207,8 @@ class WindowForecaster(BaseEstimator):
         views = series_views(setup, inner, inner.histories)
         given = setup.given(panel).histories
         refuse_short(given, views, setup)
+        if self.estimator is None and has_one_window(views, setup):
+            model.set_params(early_stopping=False)  # there is none to validate on
         errors = None
         if self.calibration is not None:
             errors = calibration_errors(clone(model), setup, views, self.calibration)

@@ -11,7 +11,7 @@ from skrnn.forecasting._series import SeriesView
 from skrnn.forecasting._setup import Setup
 from skrnn.windowing import ADVICE
 
-__all__ = ["refuse_short", "warn_of_windows"]
+__all__ = ["has_one_window", "refuse_short", "warn_of_windows"]
 
 
 _NOTICED = 0.01  # share of the windows that may go without a word
@@ -33,6 +33,16 @@ def refuse_short(histories: list[History], views: list[SeriesView], setup: Setup
         f"horizon={setup.horizon} need at least {_needed(longest)} without a gap or a {missing}.{gap} Use a smaller "
         f"window, a longer series{', or a regressor that takes missing values' if setup.complete else ''}."
     )
+
+
+def has_one_window(views: list[SeriesView], setup: Setup) -> bool:
+    """Whether all series together have a single window with its horizon."""
+    found = 0
+    for view in views:
+        found += sum(len(part.kept) for part in view.samples(setup.partial))
+        if found > 1:
+            return False
+    return True
 
 
 def warn_of_windows(histories: list[History], views: list[SeriesView], setup: Setup, found: int) -> None:

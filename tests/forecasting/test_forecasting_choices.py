@@ -147,3 +147,9 @@ def test_differences_are_allowed_for():
     model = fitted(values, transform="seasonal_difference", season=12, horizon=4)
     assert model.window_ == 7  # of 18 rows
     assert np.isfinite(model.forecast()).all()
+
+
+@pytest.mark.parametrize(("rows", "horizon"), [(2, 1), (3, 2), (3, 1)])
+def test_the_default_forecasts_from_a_window_or_two(rows, horizon):
+    series = pd.Series(np.arange(float(rows)), pd.date_range("2024-01-01", periods=rows, freq="MS"))
+    assert np.isfinite(WindowForecaster(horizon=horizon).fit(series).forecast()).all()
