@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from recorder import Recorder
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
@@ -18,25 +19,6 @@ from skrnn import RNNRegressor, WindowForecaster
 from skrnn.forecasting._transform import TRANSFORMS, apply, invert
 
 NET = RNNRegressor(hidden_size=4, max_iter=3, random_state=0)
-
-
-class Recorder(RegressorMixin, BaseEstimator):
-    """Keeps what it is fitted on, and predicts the newest value of the first column of each window."""
-
-    def fit(self, X, y):
-        self.X_, self.y_ = np.array(X), np.array(y)
-        return self
-
-    def predict(self, X):
-        self.seen_ = np.array(X)
-        return np.zeros((len(X), *self.y_.shape[1:]))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def series(n=60, freq="MS", name="v", seed=0):
@@ -57,7 +39,7 @@ def panel(n=40, freq="D"):
 @pytest.mark.parametrize("level", ["last", "mean", None])
 def test_samples_are_windows_with_their_level_taken_off(level):
     v = series()
-    model = WindowForecaster(Recorder(), window=5, horizon=3, level=level).fit(v)
+    model = WindowForecaster(Recorder(three_d=True), window=5, horizon=3, level=level).fit(v)
     scale = np.abs(v - v.mean()).mean()
     values = (v.to_numpy() - v.mean()) / scale
     for i in range(len(v) - 7):
@@ -74,7 +56,9 @@ def test_samples_are_windows_with_their_level_taken_off(level):
 @pytest.mark.parametrize("complete", [True, False])
 def test_windows_cross_neither_gaps_nor_series(complete):
     frame = panel(20)[["y"]].drop(pd.IndexSlice[("a", pd.Timestamp("2024-01-10"))])
-    recorder = make_pipeline(FunctionTransformer(), Recorder()) if complete else Recorder()  # the first takes no NaN
+    recorder = (
+        make_pipeline(FunctionTransformer(), Recorder(three_d=True)) if complete else Recorder(three_d=True)
+    )  # the first takes no NaN
     model = WindowForecaster(recorder, window=4, horizon=2, level=None).fit(frame)
     assert model.n_samples_ == ((9 - 5) + (10 - 5) if complete else 20 - 5 - 2) + (20 - 5)
     middle = frame["y"] - frame["y"].groupby("id").transform("mean")
@@ -99,7 +83,7 @@ def test_covariates_and_calendar_come_a_horizon_ahead():
     frame = panel(30)
     train = frame[frame.index.get_level_values(1) < "2024-01-25"]
     roles = {"target": "y", "past": ["z"], "future": ["x"], "static": ["size"], "calendar": ["day_of_week"]}
-    model = WindowForecaster(Recorder(), window=6, horizon=4, **roles).fit(train)
+    model = WindowForecaster(Recorder(three_d=True), window=6, horizon=4, **roles).fit(train)
     a = frame.loc["a"]
     X = model.estimator_.X_[0]  # the window of days 1 to 6
     np.testing.assert_allclose(X[:, 1], a["z"][:6])

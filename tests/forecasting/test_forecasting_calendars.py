@@ -8,29 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.tseries.frequencies import to_offset
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from recorder import Recorder
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
-
-
-class Repeat(RegressorMixin, BaseEstimator):
-    """Predicts zeros, whatever is missing."""
-
-    def fit(self, X, y):
-        self.X_, self.y_ = np.array(X), np.array(y)
-        return self
-
-    def predict(self, X):
-        self.seen_ = np.array(X)
-        return np.zeros((len(X), *self.y_.shape[1:]))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def known(*aliases):
@@ -72,7 +55,7 @@ def test_forecasts_stand_on_the_dates_of_pandas(alias, times, zone):
     for length in (2, 3, 25):
         whole = pd.date_range("2023-10-12 10:00", periods=length + 6, freq=alias, tz=zone)  # clocks change on the 29th
         values = pd.Series(np.arange(float(length)), whole[:length])
-        model = WindowForecaster(Repeat(), window=1, horizon=1).fit(values)
+        model = WindowForecaster(Recorder(), window=1, horizon=1).fit(values)
         assert model.n_samples_ == length - 1
         forecast = model.forecast(6)
         assert forecast.index.equals(whole[length:])
@@ -80,10 +63,10 @@ def test_forecasts_stand_on_the_dates_of_pandas(alias, times, zone):
     holes = values.drop(values.index[[7, 8, 20]])
     assert holes.index.freq is None
     parameters = {"window": 4, "horizon": 1, "freq": alias}
-    model = WindowForecaster(Repeat(), **parameters).fit(holes)
+    model = WindowForecaster(Recorder(), **parameters).fit(holes)
     assert model.n_filled_ == 3
     assert model.forecast(6).index.equals(whole[length:])
-    again = WindowForecaster(Repeat(), **parameters).fit(holes[:10]).update(holes[10:])
+    again = WindowForecaster(Recorder(), **parameters).fit(holes[:10]).update(holes[10:])
     assert again.forecast(6).index.equals(whole[length:])
 
 
@@ -130,7 +113,7 @@ def test_a_hundredth_of_the_hours_absent():
     rows = np.sort(np.random.default_rng(1).permutation(8760)[87:])
     data = HOURS.iloc[rows]
     absent = np.setdiff1d(np.arange(8760), rows)
-    model, words = fitted(data, Repeat(), window=168, horizon=24)
+    model, words = fitted(data, Recorder(), window=168, horizon=24)
     starts = np.arange(8760 - 191)
     complete = [not np.isin(np.arange(i + 168, i + 192), absent).any() for i in starts]
     assert model.n_filled_ == np.isin(absent, np.arange(rows[0], rows[-1])).sum()
@@ -261,7 +244,7 @@ def test_a_stray_sunday_is_named():
         model.update(values[200:])
 
 
-@pytest.mark.parametrize("estimator", [Ridge(), Repeat()], ids=["ridge", "repeat"])
+@pytest.mark.parametrize("estimator", [Ridge(), Recorder()], ids=["ridge", "repeat"])
 def test_every_series_of_a_panel_has_its_step(estimator):
     index = {
         "d": pd.date_range("2022-01-01", periods=400),
@@ -285,7 +268,7 @@ def test_every_series_of_a_panel_has_its_step(estimator):
             assert forecast.loc[key].index[0] == times[-1]
     times = data.index.get_level_values(1)
     first, later = data[times < "2022-06-15"], data[times >= "2022-06-15"]
-    pieces = WindowForecaster(Repeat(), window=5).fit(first).update(later).forecast(1)
+    pieces = WindowForecaster(Recorder(), window=5).fit(first).update(later).forecast(1)
     assert [pieces.loc[key].index[0] for key in ("d", "w", "b")] == [index[key][-1] for key in ("d", "w", "b")]
 
 
@@ -328,7 +311,7 @@ def test_days_of_another_clock(case, n):
 
 
 @pytest.mark.filterwarnings("ignore:.* windows are lost")
-@pytest.mark.parametrize("estimator", [Ridge(), Repeat()], ids=["ridge", "repeat"])
+@pytest.mark.parametrize("estimator", [Ridge(), Recorder()], ids=["ridge", "repeat"])
 def test_a_forecast_starts_where_the_target_ends(estimator):
     data = HOURS[:400].to_frame().assign(x=np.arange(400.0))
     data.iloc[350:, 0] = np.nan
@@ -346,7 +329,7 @@ def test_a_forecast_starts_where_the_target_ends(estimator):
 
 
 def test_a_series_without_any_value_has_no_forecast():
-    model = WindowForecaster(Repeat(), window=4).fit(HOURS[:40]).update(HOURS[40:50] * np.nan)
+    model = WindowForecaster(Recorder(), window=4).fit(HOURS[:40]).update(HOURS[40:50] * np.nan)
     model._panel.histories[0].values[:] = np.nan
     with pytest.raises(ValueError, match="The series has no known target"):
         model.forecast()
@@ -354,20 +337,20 @@ def test_a_series_without_any_value_has_no_forecast():
 
 def test_gaps_that_no_window_spans_split_a_series():
     index = HOURS.index[:100].append([HOURS.index[120:200], HOURS.index[4000:4100]])
-    model, words = fitted(HOURS[index], Repeat(), window=24, horizon=2)
+    model, words = fitted(HOURS[index], Recorder(), window=24, horizon=2)
     assert model.n_filled_ == 20
     assert model.n_samples_ == (200 - 25) - 21 + (100 - 25)
     X = model.estimator_.X_.reshape(-1, 24)
     assert np.isnan(X).sum(axis=1).max() == 20
     sparse = HOURS[HOURS.index[np.cumsum([*[1] * 110, *[7] * 100])]]  # no regular index: nothing is filled in
-    model, words = fitted(sparse, Repeat(), window=24, horizon=2)
+    model, words = fitted(sparse, Recorder(), window=24, horizon=2)
     assert (model.n_filled_, model.n_samples_) == (0, 110 - 25)
     assert len(words) == 1
 
 
 def test_static_columns_stay_over_a_gap():
     data = HOURS[:60].to_frame().assign(size=3.0).drop(HOURS.index[30])
-    model, _ = fitted(data, Repeat(), window=4, target="v", static=["size"])
+    model, _ = fitted(data, Recorder(), window=4, target="v", static=["size"])
     assert (model.estimator_.X_.reshape(-1, 4, 2)[..., 1] == 3.0).all()
 
 

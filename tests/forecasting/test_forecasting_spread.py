@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from recorder import Recorder
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -17,23 +18,6 @@ REGRESSORS = {
     "trees": DecisionTreeRegressor(max_depth=4),
     "net": RNNRegressor(hidden_size=4, max_iter=3, random_state=0),
 }
-
-
-class Recorder(RegressorMixin, BaseEstimator):
-    """Keeps what it is fitted on, and predicts ones."""
-
-    def fit(self, X, y):
-        self.X_, self.y_ = np.array(X), np.array(y)
-        return self
-
-    def predict(self, X):
-        return np.ones((len(X), *self.y_.shape[1:]))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def series(n=160, seed=0):
@@ -88,7 +72,7 @@ def test_windows_are_divided_by_their_distance_from_the_level(level):
     v = series(60)
     holes = v.copy()
     holes.iloc[[20, 21, 40]] = np.nan
-    model = WindowForecaster(Recorder(), window=8, horizon=3, level=level, spread="std").fit(holes)
+    model = WindowForecaster(Recorder(value=1.0), window=8, horizon=3, level=level, spread="std").fit(holes)
     values = (holes - holes.mean()) / (holes - holes.mean()).abs().mean()
     rows = 0
     for i in range(60 - 10):
@@ -110,7 +94,7 @@ def test_windows_are_divided_by_their_distance_from_the_level(level):
 def test_flat_windows_keep_a_part_of_the_spread_of_the_series():
     v = series(120)
     v.iloc[40:70] = 25.0
-    model = WindowForecaster(Recorder(), window=8, horizon=1, spread="std").fit(v)
+    model = WindowForecaster(Recorder(value=1.0), window=8, horizon=1, spread="std").fit(v)
     scale = (v - v.mean()).abs().mean()
     assert model.estimator_.y_[70 - 8] == pytest.approx((v[70] - 25.0) / (0.1 * scale))
     flat = pd.Series(7.1, index=range(40))
