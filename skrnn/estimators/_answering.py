@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -44,10 +43,14 @@ class AnsweringRNN(BaseRNN):
         return fitted, batch
 
     def _run(
-        self, fitted: Fitted, batch: SequenceBatch, want: Literal["outputs", "last", "states", "attention"] = "outputs"
+        self,
+        fitted: Fitted,
+        batch: SequenceBatch,
+        want: Literal["outputs", "last", "states", "attention"] = "outputs",
+        number: int = 0,
     ) -> Iterator[tuple[Doubles, Integers]]:
-        """What the network makes of the sequences, chunk by chunk."""
-        spec, weights, scaling = fitted.network
+        """What one of the networks makes of the sequences, chunk by chunk."""
+        spec, weights, scaling = fitted.spec, fitted.networks[number], fitted.scalings.inputs
         device = resolve_device(self.device, spec)
         engine, threads = resolve_engine(self.engine, spec, device), count_threads(self.n_jobs)
         return predict_outputs(
@@ -60,10 +63,10 @@ class AnsweringRNN(BaseRNN):
         """
         fitted, batch = self._read(X)
         found = []
-        for weights in fitted.networks:
+        for number in range(len(fitted.networks)):
             parts = [
                 values[np.arange(values.shape[1]) < lengths[:, None]] if fitted.spec.readout == "steps" else values
-                for values, lengths in self._run(replace(fitted, weights=weights), batch)
+                for values, lengths in self._run(fitted, batch, number=number)
             ]
             found.append(np.concatenate(parts))
         if fitted.linear is not None:
@@ -140,7 +143,7 @@ class PooledRNN(AnsweringRNN):
                 "several."
             )
         found = []
-        for weights in fitted.networks:
-            runs = self._run(replace(fitted, weights=weights), batch, "attention")
+        for number in range(len(fitted.networks)):
+            runs = self._run(fitted, batch, "attention", number)
             found.append([row[:n] for shares, lengths in runs for row, n in zip(shares, lengths, strict=True)])
         return [np.mean(rows, axis=0) for rows in zip(*found, strict=True)]

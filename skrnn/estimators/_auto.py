@@ -38,8 +38,8 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSp
         chosen["segment"], chosen["segment_stride"] = form
     if parameters.pooling == "auto":
         whole = data.objective.readout == "last" and parameters.embedding_dim is None
-        chosen["pooling"] = _POOLINGS if whole else "last"
-        chosen["pooling"] = chosen["pooling"] if before is None else before.pooling
+        fresh = _POOLINGS if whole else "last"
+        chosen["pooling"] = fresh if before is None else before.pooling
     return replace(parameters, **chosen)
 
 

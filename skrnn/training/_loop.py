@@ -110,7 +110,7 @@ def _run_finite_epoch(
         try:
             return _run_epoch(learner, data, config, rng, epoch, watch.rate)
         except DivergenceError:
-            if not watch.can_recover() or watch.best is None:
+            if not watch.recover() or watch.best is None:
                 raise
             learner.restart(watch.best)
 

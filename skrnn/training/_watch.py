@@ -68,8 +68,8 @@ class Watch:
         self.without_improvement = 0
         return "go back"
 
-    def can_recover(self) -> bool:
-        """Whether a training that is no longer finite goes back to its best weights, with a smaller step."""
+    def recover(self) -> bool:
+        """Take a smaller step after a training that is no longer finite; False: it may not go back once more."""
         if self.recoveries == 0 or self.best is None:
             return False
         self.recoveries -= 1
