@@ -7,26 +7,41 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._types import Doubles
+from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
-from skrnn.networks import NetworkSpec
+from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task
 
-__all__ = ["settled"]
+__all__ = ["settled", "start_settled"]
 
 _LONG = 60  # steps of a sequence that is read in segments
 _WIDTHS = (3, 9, 27)
 _SEGMENTS = 100  # at most about so many of them make a sequence
 _POOLINGS = ("last", "mean", "max")
+_MOST_FOR_SHARES = 10_000  # rows: a linear model of thousands of features is costly
 _FEW, _SOME, _MANY = 64, 512, 1024  # different rows
 
 
-def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSpec | None) -> Parameters:
-    """The parameters without "auto"; ``before``: the network that a fit goes on with, whose form stays."""
+def start_settled(
+    parameters: Parameters, task: Task, batch: SequenceBatch, weights: Doubles, before: Fitted | None
+) -> Parameters:
+    """The parameters with the model that the network starts from; it has a say in whether rows are held out."""
+    if parameters.init != "auto":
+        return parameters
+    if before is not None:
+        return replace(parameters, init=before.init)
+    if not task.can_start_linear or parameters.embedding_dim is not None:
+        return replace(parameters, init=None)
+    few = np.count_nonzero(weights) < _MOST_FOR_SHARES
+    shares = task.known is not None and few and _typical_length(batch, weights) >= _LONG
+    return replace(parameters, init="minirocket" if shares else "linear")
+
+
+def settled(parameters: Parameters, task: Task, data: FitData, before: Fitted | None) -> Parameters:
+    """The parameters without "auto"; ``before``: the fit that this one goes on with, whose form stays."""
     chosen: dict[str, Any] = {}
-    if parameters.init == "auto":
-        linear = task.can_start_linear and parameters.embedding_dim is None
-        chosen["init"] = "linear" if linear else None
     n_rows = len(data.training.weights)
     if parameters.batch_size == "auto":
         chosen["batch_size"] = 8 if n_rows < _FEW else 16 if n_rows < _SOME else 32
@@ -34,19 +49,22 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: NetworkSp
         anneals = data.validation is None and n_rows < _MANY
         chosen["learning_rate_schedule"] = "cosine" if anneals else None
     if parameters.segment == "auto":
-        form = (before.segment, before.segment_stride) if before is not None else _segments(parameters, data)
+        form = (before.spec.segment, before.spec.segment_stride) if before is not None else _segments(parameters, data)
         chosen["segment"], chosen["segment_stride"] = form
     if parameters.pooling == "auto":
         whole = data.objective.readout == "last" and parameters.embedding_dim is None
         fresh = _POOLINGS if whole else "last"
-        chosen["pooling"] = fresh if before is None else before.pooling
+        chosen["pooling"] = fresh if before is None else before.spec.pooling
     return replace(parameters, **chosen)
+
+
+def _typical_length(batch: SequenceBatch, weights: Doubles) -> float:
+    return float(np.average(batch.lengths, weights=weights))
 
 
 def _segments(parameters: Parameters, data: FitData) -> tuple[tuple[int, ...] | None, int | None]:
     """Widths and stride for sequences of numbers that are long; there is nothing to sum up in categories."""
-    lengths = data.training.batch.lengths
-    typical = float(np.average(lengths, weights=data.training.weights))
+    typical = _typical_length(data.training.batch, data.training.weights)
     if data.objective.readout != "last" or parameters.embedding_dim is not None or typical < _LONG:
         return None, None
     stride = int(np.ceil(typical / _SEGMENTS))

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._atomic import all_or_nothing
 from skrnn._types import Array
 from skrnn.estimators._architecture import make_spec
-from skrnn.estimators._auto import settled
+from skrnn.estimators._auto import settled, start_settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._isolation import private_generators
@@ -131,13 +131,14 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         if before is not None:
             task.check_same(before.task, name)
             before.check_width(targets, name)
+        parameters = start_settled(parameters, task, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         data = prepare(task, batch, columns, targets, scalings, parameters, name)
         del batch, targets  # with millions of windows, every array counts
-        parameters = settled(parameters, task, data, None if before is None else before.spec)
+        parameters = settled(parameters, task, data, before)
         linear = None if before is None else before.linear
         if linear is not None or (before is None and parameters.init is not None):
-            data = with_offsets(data, task, linear)
+            data = with_offsets(data, task, linear, parameters.init)
         few = np.arange(min(len(data.training.weights), int(parameters.batch_size)))
         task.check_loss(lambda: data.training.mini_batch(few))
         spec = make_spec(parameters, data, name)
@@ -173,7 +174,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
             )
         unread = self._task().knowing(known)
         before = self._fitted if self.__sklearn_is_fitted__() else None
-        return self._fit(unread, X, y, sample_weight, self._parameters().for_partial_fit(), before)
+        parameters = self._parameters().for_partial_fit(None if before is None else before.init)
+        return self._fit(unread, X, y, sample_weight, parameters, before)
 
     def stream(self, method: str | None = None) -> Stream:
         """Follow a series step by step: what the network would predict for the steps so far, after each of them.

@@ -89,12 +89,15 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
-    init : {"auto", "linear"} or None, default="auto"
-        What the network starts from: "linear", a ridge classifier on the newest steps (as many as the shortest sequence
-        has, up to 1024 inputs, at least one), fitted in closed form, its scores made log-odds by the rows that it has
-        not seen. Three tenths of them are added to the network's outputs. "auto": "linear" for classes of whole
-        sequences of numbers, None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the
-        network alone.
+    init : {"auto", "linear", "minirocket"}, classifier or None, default="auto"
+        What the network starts from and corrects. "linear": a ridge classifier on the newest steps (as many as the
+        shortest sequence has, up to 1024 inputs, at least one), fitted in closed form, its scores made log-odds by the
+        rows that it has not seen; six tenths of them are added to the network's outputs. "minirocket": the same on about
+        2,000 features of the whole sequence, the shares of its steps at which dilated kernels pass thresholds
+        (Dempster, Schmidt & Webb, KDD 2021); all of them are added, or four times as much where no rows are held out.
+        A classifier with ``predict_proba``: a clone, fitted to the scaled newest steps. "auto": "minirocket" for less
+        than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` or
+        ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side.
@@ -125,8 +128,9 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     early_stopping : bool or "auto", default="auto"
         Whether to hold out the last ``validation_fraction`` of the rows, the last of each class, stop when
         their loss no longer improves, and restore the weights of the best epoch. Without it the training loss
-        decides, see ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 10,000
-        different rows or more; not in ``partial_fit``.
+        decides, see ``n_iter_no_change``; the weights of its best epoch stay. What the network starts from stays if no
+        epoch is better by more than a standard error. "auto": where there are 10,000 different rows or more, or 20 with
+        ``init="minirocket"``, of classes with more than three; not in ``partial_fit``.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from skrnn._plain import is_finite_array, is_packed, require, require_fields
 from skrnn._types import Array, Singles
 from skrnn.estimators._kept_weights import KeptWeights, copied
+from skrnn.estimators._own_start import OwnStart
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
@@ -66,7 +67,7 @@ class Fitted:
         The running averages of the optimizer, by its name.
     loss_curve, validation_loss_curve, best_loss
         As `TrainingResult` has them.
-    linear : Linear or None
+    linear : Linear, OwnStart or None
         What the network starts from and corrects.
     others : tuple of Other
         Further networks of the same form, whose outputs are averaged with those of the first.
@@ -82,7 +83,7 @@ class Fitted:
     loss_curve: list[float]
     validation_loss_curve: list[float] | None
     best_loss: float
-    linear: Linear | None = None
+    linear: Linear | OwnStart | None = None
     others: tuple[Other, ...] = ()
 
     def __post_init__(self) -> None:
@@ -166,12 +167,18 @@ class Fitted:
             words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
         if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
             words = ["the weights of cell have other shapes than in the first fit"]
-        if parameters.init == "linear" and self.linear is None:
-            words.append("init is 'linear', and the first fit had no linear model")
+        init = parameters.init if parameters.init is None or isinstance(parameters.init, str) else OwnStart.init
+        if init != self.init:
+            words.append(f"init is {init!r}, was {self.init!r} in the first fit")
         if parameters.n_networks != len(self.networks):
             words.append(f"n_networks is {parameters.n_networks}, was {len(self.networks)} in the first fit")
         if words:
             raise ValueError(f"{name} cannot go on training: {'; '.join(words)}. Use warm_start=False, or a clone.")
+
+    @property
+    def init(self) -> str | None:
+        """What the network starts from, in the word of the parameter."""
+        return None if self.linear is None else self.linear.init
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
@@ -200,7 +207,7 @@ class Fitted:
             "spec": spec,
             "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
-            "linear": None if values["linear"] is None else Linear.from_plain(values["linear"]),
+            "linear": _start_from_plain(values["linear"], spec.input_size),
             "others": others,
         }
         fitted = cls(**{**values, **built})
@@ -223,8 +230,9 @@ class Fitted:
             known = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
             require(bool(known.all()), "target_scaling has an unknown feature")
         if self.linear is not None:
-            shape = self.linear.n_steps * width, self.spec.output_size if targets is None else self.n_outputs
-            require(self.linear.coef.shape == shape, f"linear has shape {self.linear.coef.shape}, not {shape}")
+            shape = self.linear.reads.n_features, self.spec.output_size if targets is None else self.n_outputs
+            given = self.linear.shape
+            require(given == shape, f"linear has shape {given}, not {shape}")
             require(self.task.can_start_linear, f"a linear model is not for {self.task.form} targets")
         self.task.check_state(self.spec, targets, self.n_outputs)
 
@@ -256,6 +264,13 @@ def _check_averages(state: dict[str, dict[str, Array]], weights: dict[str, Singl
             require(good, f"{label}[{key!r}] is not a finite float32 array of its size")
             signed = key in ("exp_avg", "momentum_buffer")
             require(signed or bool((value >= 0).all()), f"{label}[{key!r}] is negative")
+
+
+def _start_from_plain(values: Any, n_inputs: int) -> Linear | OwnStart | None:
+    if values is None:
+        return None
+    own = isinstance(values, dict) and "estimators" in values
+    return OwnStart.from_plain(values, n_inputs) if own else Linear.from_plain(values, n_inputs)
 
 
 class FromFit(Generic[T]):

@@ -17,6 +17,7 @@ _TASKS = {
 }
 _LATER = {
     "n_networks": 1,
+    "validation_gap": 0,
     "pooling": "last",
     "init": None,
 }  # parameters that came later, with what models were trained with

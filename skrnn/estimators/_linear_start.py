@@ -1,28 +1,31 @@
-"""A network that starts from a linear model: offsets for its outputs, and a head that says nothing yet."""
+"""A network that starts from a simple model: offsets for its outputs, and a head that says nothing yet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from skrnn._types import Array, Doubles, Singles
+from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task
-from skrnn.training import Linear, TrainingResult, TrainingSet, fit_linear
+from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_linear
 
 __all__ = ["silent_start", "with_offsets"]
 
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
-_SHARE = 0.3  # of a linear model's log-odds that a network of few rows starts from: it should learn for itself, too
+_SHARE = 0.6  # of a linear model's log-odds that a network starts from: it should learn for itself, too
+_SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
 
 
-def with_offsets(data: FitData, task: Task, linear: Linear | None) -> FitData:
-    """The data with what a linear model says as offsets; None: the model is fitted to the training part.
+def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any) -> FitData:
+    """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
     those on new rows. The model that predictions will use is then fitted to all rows, the validation part included.
@@ -36,8 +39,9 @@ def with_offsets(data: FitData, task: Task, linear: Linear | None) -> FitData:
     with pinned_blas():  # the bits of a product depend on the number of threads
         factor = 1.0
         if linear is None:
-            fitted, unseen = _fit(task, training)
-            factor = _SHARE * _factor(data.objective, training, unseen) if data.scalings.targets is None else 1.0
+            fitted, unseen = _fit(task, training, init)
+            if data.scalings.targets is None:
+                factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
             fitted, unseen = fitted.times(factor), unseen * factor
         else:
             fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
@@ -45,7 +49,8 @@ def with_offsets(data: FitData, task: Task, linear: Linear | None) -> FitData:
         if validation is not None:
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
-            fitted = _fit(task, _joined(training, validation))[0].times(factor) if linear is None else linear
+            parts = [part for part in (training, data.gap, validation) if part is not None]
+            fitted = _fit(task, _joined(parts), init)[0].times(factor) if linear is None else linear
     return replace(data, training=training, validation=validation, linear=fitted)
 
 
@@ -57,9 +62,19 @@ def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
     return TrainingResult(weights, {})
 
 
-def _fit(task: Task, data: TrainingSet) -> tuple[Linear, Doubles]:
+def _fit(task: Task, data: TrainingSet, init: Any) -> tuple[Linear | OwnStart, Doubles]:
     assert isinstance(data.targets, np.ndarray)
-    return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights)
+    if not isinstance(init, str):
+        return fit_own_start(init, task, data)
+    reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
+    return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights, reads)
+
+
+def _share(init: Any, watched: bool) -> float:
+    """How much of the log-odds counts at the start."""
+    if init == "linear":
+        return _SHARE
+    return _SHARE_UNWATCHED if init == "minirocket" and not watched else 1.0
 
 
 def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
@@ -77,12 +92,12 @@ def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
     return float(minimize_scalar(mean_loss, bounds=(0.0, _LARGEST_FACTOR), method="bounded").x)
 
 
-def _joined(one: TrainingSet, other: TrainingSet) -> TrainingSet:
-    """The rows of two sets that lie in one table of steps."""
+def _joined(sets: list[TrainingSet]) -> TrainingSet:
+    """The rows of sets that lie in one table of steps."""
     fields = ("starts", "lengths", "leading", "spans")
-    rows = (np.concatenate([getattr(part.batch, name) for part in (one, other)]) for name in fields)
-    batch = SequenceBatch(one.batch.steps, *rows)
-    parts = ([getattr(part, name) for part in (one, other)] for name in ("targets", "gain", "weights"))
+    rows = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
+    batch = SequenceBatch(sets[0].batch.steps, *rows)
+    parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain", "weights"))
     targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
     assert weights is not None
-    return TrainingSet(batch, one.scaling, targets, gain, weights)
+    return TrainingSet(batch, sets[0].scaling, targets, gain, weights)

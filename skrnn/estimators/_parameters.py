@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils._param_validation import HasMethods, InvalidParameterError
 
 from skrnn._constraints import Options, Several, integers, plain, reals, several_integers
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
@@ -62,7 +62,8 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-INIT = [Options({"auto", "linear"}), None]  # of the estimators that learn numbers or classes
+# Of the estimators that learn numbers or classes.
+INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 
 _MOST_THREADS = 1024
@@ -107,8 +108,9 @@ class Parameters:
     attention: str | None = None
     target_embedding_dim: int = 0
     scheduled_sampling: float = 0.0
-    init: str | None = None
+    init: Any = None
     n_networks: int = 1
+    validation_gap: int = 0
     pooling: str | Sequence[str] = "last"
 
     @classmethod
@@ -117,9 +119,9 @@ class Parameters:
         names = [field.name for field in fields(cls) if hasattr(estimator, field.name)]
         return cls(**{name: plain(getattr(estimator, name)) for name in names})
 
-    def for_partial_fit(self) -> Parameters:
-        """One epoch on a part of the data, which decides nothing for the others."""
-        off: dict[str, Any] = {"early_stopping": False, "init": None, "learning_rate_schedule": None}
+    def for_partial_fit(self, init: Any) -> Parameters:
+        """One epoch on a part of the data, which decides nothing for the others; ``init``: that of earlier parts."""
+        off: dict[str, Any] = {"early_stopping": False, "init": init, "learning_rate_schedule": None}
         decided = {name: value for name, value in off.items() if getattr(self, name) == "auto"}
         return replace(self, max_iter=1, **decided)
 
@@ -206,11 +208,11 @@ def refuse_segments_of_steps(segment: Any, name: str) -> None:
         )
 
 
-def refuse_linear_of_steps(init: str | None, form: str, name: str) -> None:
+def refuse_linear_of_steps(init: Any, form: str, name: str) -> None:
     """A linear model of whole sequences, where there are none, or no numbers in them."""
-    if init == "linear":
+    if init not in (None, "auto"):
         raise InvalidParameterError(
-            f"init='linear' of {name} is a model of the numbers of whole sequences, which {form} has not. Use None or "
+            f"init={init!r} of {name} is a model of the numbers of whole sequences, which {form} has not. Use None or "
             "'auto'."
         )
 

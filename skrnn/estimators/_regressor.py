@@ -85,11 +85,13 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         subclass of `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
-    init : {"auto", "linear"} or None, default="auto"
+    init : {"auto", "linear", "minirocket"}, regressor or None, default="auto"
         What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
         has, up to 1024 inputs, at least one), fitted in closed form with its strength by leave-one-out; the network
         then learns what it leaves, and a prediction is the sum. With a validation part the linear model alone is a
-        candidate, too. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or
+        candidate, too. "minirocket": the same on about 2,000 features of the whole sequence, the shares of its steps at
+        which dilated kernels pass thresholds (Dempster, Schmidt & Webb, KDD 2021). A regressor: a clone, fitted to the
+        scaled newest steps, for each target. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or
         ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
@@ -120,9 +122,14 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer
         improves, and restore the weights of the best epoch. Without it the training loss decides, see
         ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 20 different rows or more
-        (then repeated rows equal weights only if they stand together); not in ``partial_fit``.
+        (then repeated rows equal weights only if they stand together); not in ``partial_fit``. What the network starts
+        from stays if no epoch is better by more than a standard error of the difference.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
+    validation_gap : int, default=0
+        Rows, at most half of those in front of the validation part, that the network does not learn from, so that
+        nothing in the validation part is known from training (as ``gap`` of scikit-learn's `TimeSeriesSplit`): for
+        windows of a series with ``k`` targets each, which overlap, ``k - 1``. A linear start is fitted to them too.
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
         schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"
@@ -197,6 +204,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         "quantile": [Real, "array-like"],
         "init": INIT,
         "n_networks": [integers(1)],
+        "validation_gap": [integers(0)],
     }
 
     def __init__(
@@ -231,6 +239,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         shuffle: bool = True,
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
+        validation_gap: int = 0,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -269,6 +278,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         self.shuffle = shuffle
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_gap = validation_gap
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start

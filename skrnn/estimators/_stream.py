@@ -13,6 +13,7 @@ from skrnn.estimators._stream_state import StreamState
 from skrnn.networks import open_stream
 from skrnn.sequences import as_numbers, check_categories, detached, refuse_mask
 from skrnn.tasks import Context, Task
+from skrnn.training import NewestSteps, Shares
 from skrnn.version import __version__
 
 __all__ = ["Stream"]
@@ -67,7 +68,8 @@ class Stream:
         self._missing = scaling.mean if raw else np.zeros_like(scaling.mean)  # what stands for a missing value
         self._x = np.zeros((1, 1, fitted.spec.input_size))
         linear = fitted.linear
-        self._newest = None if linear is None else np.zeros((linear.n_steps, fitted.spec.input_size))
+        steps = linear.reads.n_steps if linear is not None and isinstance(linear.reads, NewestSteps) else None
+        self._newest = None if steps is None else np.zeros((steps, fitted.spec.input_size))
         self.n_steps, self._n_pending, self._begun = 0, 0, False
 
     def step(self, x: Any) -> Any:
@@ -240,6 +242,11 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
         (bool(fitted.others), "its answer is the mean of several networks", "n_networks=1"),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
+        (
+            fitted.linear is not None and isinstance(fitted.linear.reads, Shares),
+            "init='minirocket' looks at all steps anew",
+            "init='linear' or None",
+        ),
         (
             scaling in ("last", "window"),
             f"scaling={scaling!r} changes the inputs of all steps with every new one",

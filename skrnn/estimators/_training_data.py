@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
+from skrnn.estimators._own_start import OwnStart
 from skrnn.estimators._parameters import Parameters
 from skrnn.objectives import Objective, Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows, keep_used_categories
@@ -15,13 +16,16 @@ from skrnn.training import Linear, TrainingSet
 
 __all__ = ["FitData", "prepare", "refuse_features_without_values"]
 
+_ROWS_BESIDE_SHARES = 20  # different rows: a network soon spoils the start that MiniRocket gives it
+_ROWS_TO_KEEP = 3  # of a class: to give one away, "auto" needs more
 _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKNOWN + n) is read as unknown
 
 
 @dataclass(frozen=True, eq=False)
 class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
-    the training part holds; and the linear model that the network starts from, if there is one.
+    the training part holds; the rows of the gap between training and validation part; and the model that the network
+    starts from, if there is one.
     """
 
     columns: Columns
@@ -29,7 +33,8 @@ class FitData:
     scalings: Scalings
     training: TrainingSet
     validation: TrainingSet | None
-    linear: Linear | None = None
+    gap: TrainingSet | None = None
+    linear: Linear | OwnStart | None = None
 
 
 def prepare(
@@ -42,11 +47,12 @@ def prepare(
     name: str,
 ) -> FitData:
     """Make the training set; ``scalings`` are kept if given, else learnt from it."""
-    held_out, kept = None, targets.sample_weights
+    held_out, gap, kept = None, None, targets.sample_weights
     if parameters.early_stopping:
         held_out = _tail(batch, targets, parameters, task, columns, name)
     if held_out is not None:
-        kept = targets.sample_weights * ~held_out
+        gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
+        kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
     embeds = parameters.embedding_dim is not None
     if embeds and scalings is None:
         batch, categories = keep_used_categories(batch, columns.categories, kept > 0)
@@ -63,12 +69,15 @@ def prepare(
         scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
     training = _make_set(task, distinct, learnt, scalings, unknown)
-    validation = None
-    if held_out is not None:
-        rest = canonical_rows(batch, targets.values, targets.sample_weights * held_out)
-        part = Targets(_take(targets.values, rest.rows), rest.weights)
-        validation = _make_set(task, batch.take(rest.rows), part, scalings, unknown)
-    return FitData(columns, task.objective(columns.vocabulary), scalings, training, validation)
+
+    def part(chosen: Flags | None) -> TrainingSet | None:
+        if chosen is None or not chosen.any():
+            return None
+        rest = canonical_rows(batch, targets.values, targets.sample_weights * chosen)
+        taken = Targets(_take(targets.values, rest.rows), rest.weights)
+        return _make_set(task, batch.take(rest.rows), taken, scalings, unknown)
+
+    return FitData(columns, task.objective(columns.vocabulary), scalings, training, part(held_out), part(gap))
 
 
 def _make_set(
@@ -100,7 +109,8 @@ def _tail(
     """
     weights, fraction, auto = targets.sample_weights, parameters.validation_fraction, parameters.holds_out_if_many
     canonical = canonical_rows(batch, targets.values, weights, groups=True)
-    if auto and len(canonical.rows) < task.rows_to_hold_out:
+    least = task.rows_to_hold_out if parameters.init != "minirocket" else _ROWS_BESIDE_SHARES
+    if auto and len(canonical.rows) < least:
         return None
     objective = task.objective(columns.vocabulary)
     strata = objective.strata(targets.values) if isinstance(targets.values, np.ndarray) else None
@@ -110,7 +120,7 @@ def _tail(
         before, total = np.cumsum(weights[rows]) - weights[rows], weights[rows].sum()
         held_out[rows] = before >= (1 - fraction - 1e-9) * total
         counted = rows[weights[rows] > 0]
-        if len(counted) > 1 and not held_out[counted].any():
+        if len(counted) > (_ROWS_TO_KEEP if auto else 1) and not held_out[counted].any():
             held_out[counted[-1]] = True  # little data: at least one row
     assert canonical.group is not None
     first = np.full(len(canonical.rows), len(weights))
@@ -128,6 +138,16 @@ def _tail(
             "validation_fraction, or set early_stopping=False."
         )
     return held_out
+
+
+def _before(held_out: Flags, weights: Doubles, gap: int) -> Flags | None:
+    """The rows with a weight in front of the first that is held out: ``gap``, or half of them if they are fewer."""
+    if gap == 0:
+        return None
+    older = np.flatnonzero(weights[: int(np.argmax(held_out))] > 0)
+    chosen = np.zeros(len(weights), dtype=bool)
+    chosen[older[len(older) - min(gap, len(older) // 2) :]] = True
+    return chosen
 
 
 def _unknown_rates(batch: SequenceBatch, categories: list[Array]) -> tuple[Singles, ...]:

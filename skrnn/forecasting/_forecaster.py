@@ -22,7 +22,7 @@ from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, tim
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
-from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
+from skrnn.forecasting._outputs import for_outputs, keep_validation_apart, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
@@ -207,6 +207,7 @@ class WindowForecaster(BaseEstimator):
         views = series_views(setup, inner, inner.histories)
         given = setup.given(panel).histories
         refuse_short(given, views, setup)
+        keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None and has_one_window(views, setup):
             model.set_params(early_stopping=False)  # there is none to validate on
         errors = None
@@ -559,8 +560,9 @@ def _template(estimator: Any) -> Any:
     training: dict[str, Any] = {
         "init": "linear",
         "loss": "absolute_error",
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-3,
         "early_stopping": True,
+        "validation_fraction": 0.15,
     }
     return RNNRegressor(hidden_size=64, random_state=0, **training)
 

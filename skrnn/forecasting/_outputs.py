@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 
-__all__ = ["for_outputs", "takes_missing_targets"]
+__all__ = ["for_outputs", "keep_validation_apart", "takes_missing_targets"]
 
 
 class PerOutput(MultiOutputRegressor):
@@ -35,6 +35,17 @@ def for_outputs(estimator: Any, n_outputs: int) -> Any:
     """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
     single = n_outputs > 1 and not get_tags(estimator).target_tags.multi_output
     return PerOutput(estimator) if single else estimator
+
+
+def keep_validation_apart(model: Any, n_rows: int) -> None:
+    """Have a network leave out ``n_rows`` windows in front of its validation part, whose targets overlap with theirs.
+
+    It may be the last step of a Pipeline. A gap that its user chose stays.
+    """
+    if hasattr(model, "steps"):
+        keep_validation_apart(model.steps[-1][1], n_rows)
+    elif getattr(model, "validation_gap", None) == 0:
+        model.set_params(validation_gap=n_rows)
 
 
 def takes_missing_targets(model: Any) -> bool:

@@ -1,17 +1,20 @@
 """Floor 3: weights from data. One verb, `train`, that takes finished values and returns a finished value."""
 
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
-from skrnn.training._linear import Linear, fit_linear
+from skrnn.training._linear import Linear, NewestSteps, fit_linear
 from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 from skrnn.training._several import train_several
+from skrnn.training._shares import Shares
 
 __all__ = [
     "OPTIMIZERS",
     "Linear",
+    "NewestSteps",
     "Observer",
     "Progress",
+    "Shares",
     "TrainingConfig",
     "TrainingResult",
     "TrainingSet",

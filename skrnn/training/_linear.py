@@ -1,4 +1,4 @@
-"""A linear model of the newest steps, whose predictions a network starts from and corrects.
+"""A linear model of sequences, whose predictions a network starts from and corrects.
 
 Ridge regression in closed form: Hoerl & Kennard, Technometrics 12(1), 1970. Its strength is the one with the smallest
 leave-one-out error, which needs no second fit: Allen, "The relationship between variable selection and data
@@ -7,43 +7,81 @@ augmentation and a method for prediction", Technometrics 16(1), 1974.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
+from skrnn.training._shares import Shares
 
-__all__ = ["Linear", "fit_linear"]
+__all__ = ["Linear", "NewestSteps", "fit_linear"]
 
 _MOST_FEATURES = 1024  # inputs of the model: of long sequences the newest steps
 _COPIES = 16  # of a chunk of features, that a fit makes at most
+_KEPT_VALUES = 1 << 23  # of features that are costly: kept from pass to pass up to so many
 _STRENGTHS = np.logspace(-6, 4, 21)  # of the ridge, in units of the mean variance of a feature
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
-    """``coef`` (n_steps * n_inputs, k) and ``intercept`` (k,), on what the network reads of the newest ``n_steps``.
-
-    A shorter sequence has zeros in front, the mean of every input.
-    """
+class NewestSteps:
+    """The newest ``n_steps`` side by side; a shorter sequence has zeros in front, the mean of every input."""
 
     n_steps: int
+    n_inputs: int
+
+    name: ClassVar[str] = "linear"
+    costly: ClassVar[bool] = False  # not to be made again for every pass
+
+    @property
+    def n_features(self) -> int:
+        return self.n_steps * self.n_inputs
+
+    @classmethod
+    def fit(cls, batch: SequenceBatch, scaling: InputScaling) -> NewestSteps:
+        """As many as the shortest sequence has."""
+        return cls(max(1, min(int(batch.lengths.min()), _MOST_FEATURES // scaling.input_size)), scaling.input_size)
+
+    def chunks(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Doubles]]:
+        """Row numbers and their features (B, n_features), chunk by chunk."""
+        for rows in batch_chunks(batch, _COPIES * self.n_inputs):
+            values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
+            steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
+            newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
+            newest[steps < 0] = 0.0
+            yield rows, newest.reshape(len(rows), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``coef`` (n_features, k) and ``intercept`` (k,), on the features that ``reads`` makes of the scaled inputs."""
+
+    reads: NewestSteps | Shares
     coef: Doubles
     intercept: Doubles
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many features it reads, and how many outputs it has."""
+        return self.coef.shape[0], self.coef.shape[1]
+
+    @property
+    def init(self) -> str:
+        """What the parameter calls a model of these features."""
+        return self.reads.name
 
     def outputs(self, batch: SequenceBatch, scaling: InputScaling) -> Doubles:
         """Predictions (n_samples, k) in the units of the loss."""
         out = np.empty((batch.n_samples, len(self.intercept)))
-        for rows, features in _features(batch, scaling, self.n_steps):
+        for rows, features in self.reads.chunks(batch, scaling):
             out[rows] = self.of(features)
         return out
 
     def of(self, features: Doubles) -> Doubles:
-        """Predictions (n, k) from features (n, n_steps * n_inputs), each row by itself."""
+        """Predictions (n, k) from features (n, n_features), each row by itself."""
         return np.asarray(np.einsum("nd,dk->nk", features, self.coef) + self.intercept)
 
     def times(self, factor: float) -> Linear:
@@ -52,39 +90,50 @@ class Linear:
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
-        return vars(self).copy()
+        return {**vars(self), "reads": self.reads.plain() if isinstance(self.reads, Shares) else self.reads.n_steps}
 
     @classmethod
-    def from_plain(cls, values: Any) -> Linear:
-        """The checked model of a stored state."""
+    def from_plain(cls, values: Any, n_inputs: int) -> Linear:
+        """The checked model of a stored state, of so many inputs per step."""
         require_fields(values, cls, "linear")
-        good = is_size(values["n_steps"]) and is_finite_array(values["coef"], "f8", 2)
-        good = good and is_finite_array(values["intercept"], "f8") and len(values["coef"]) % values["n_steps"] == 0
+        good = is_finite_array(values["coef"], "f8", 2) and is_finite_array(values["intercept"], "f8")
         require(good and values["coef"].shape[1] == len(values["intercept"]), "linear is no linear model")
-        return cls(**values)
+        reads: NewestSteps | Shares
+        if isinstance(values["reads"], dict):
+            reads = Shares.from_plain(values["reads"], n_inputs)
+        else:
+            require(is_size(values["reads"]), "linear reads no number of steps")
+            reads = NewestSteps(values["reads"], n_inputs)
+        return cls(reads, values["coef"], values["intercept"])
 
 
 def fit_linear(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, gain: Floats | None, sample_weights: Doubles
+    batch: SequenceBatch,
+    scaling: InputScaling,
+    targets: Floats,
+    gain: Floats | None,
+    sample_weights: Doubles,
+    reads: NewestSteps | Shares | None = None,
 ) -> tuple[Linear, Doubles]:
     """The model of targets (n_samples, k), and what it says of each row without having seen it (n_samples, k).
 
     With a ``gain`` (n_samples, k) outputs count that many times in the units of the loss. Missing targets are NaN.
+    ``reads``: the features; None: the newest steps.
     """
-    n_steps = max(1, min(int(batch.lengths.min()), _MOST_FEATURES // scaling.input_size))
+    reads = NewestSteps.fit(batch, scaling) if reads is None else reads
     if gain is not None:
         parts = [
-            _fit_known(batch, scaling, targets[:, [k]] / gain[:, [k]], sample_weights * gain[:, k] ** 2, n_steps)
+            _fit_known(batch, scaling, targets[:, [k]] / gain[:, [k]], sample_weights * gain[:, k] ** 2, reads)
             for k in range(targets.shape[1])
         ]
         coef = np.concatenate([part.coef for part, _ in parts], axis=1)
         intercept = np.concatenate([part.intercept for part, _ in parts])
-        return Linear(n_steps, coef, intercept), np.concatenate([unseen for _, unseen in parts], axis=1)
-    return _fit_known(batch, scaling, targets, sample_weights, n_steps)
+        return Linear(reads, coef, intercept), np.concatenate([unseen for _, unseen in parts], axis=1)
+    return _fit_known(batch, scaling, targets, sample_weights, reads)
 
 
 def _fit_known(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, n_steps: int
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, reads: NewestSteps | Shares
 ) -> tuple[Linear, Doubles]:
     """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing.
 
@@ -92,15 +141,14 @@ def _fit_known(
     """
     missing = np.isnan(targets)
     if not missing.any():
-        return _fit(batch, scaling, targets, sample_weights, n_steps)
+        return _fit(batch, scaling, targets, sample_weights, reads)
     complete = np.flatnonzero(~missing.any(axis=1))
     if 2 * len(complete) > len(missing):  # one model of them, where most rows have all targets
-        model, unseen = _fit(batch.take(complete), scaling, targets[complete], sample_weights[complete], n_steps)
+        model, unseen = _fit(batch.take(complete), scaling, targets[complete], sample_weights[complete], reads)
         left_out = model.outputs(batch, scaling)
         left_out[complete] = unseen
         return model, left_out
-    n_features = n_steps * scaling.input_size
-    whole = Linear(n_steps, np.zeros((n_features, targets.shape[1])), np.zeros(targets.shape[1]))
+    whole = Linear(reads, np.zeros((reads.n_features, targets.shape[1])), np.zeros(targets.shape[1]))
     left_out = np.zeros(targets.shape)
     patterns, which = np.unique(missing, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
@@ -108,7 +156,7 @@ def _fit_known(
         if not len(rows):
             continue
         known = targets[np.ix_(rows, columns)]
-        part, unseen = _fit(batch.take(rows), scaling, known, sample_weights[rows], n_steps)
+        part, unseen = _fit(batch.take(rows), scaling, known, sample_weights[rows], reads)
         whole.coef[:, columns], whole.intercept[columns] = part.coef, part.intercept
         left_out[:, columns] = part.outputs(batch, scaling)
         left_out[np.ix_(rows, columns)] = unseen
@@ -116,18 +164,18 @@ def _fit_known(
 
 
 def _fit(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, n_steps: int
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, reads: NewestSteps | Shares
 ) -> tuple[Linear, Doubles]:
     """The model of targets of which none is missing."""
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
-    n_features = n_steps * scaling.input_size
+    n_features, passes = reads.n_features, _passes(batch, scaling, reads)
     mean, y_mean = np.zeros(n_features), weights @ y
-    for rows, features in _features(batch, scaling, n_steps):
+    for rows, features in passes():
         mean += weights[rows] @ features
     few = batch.n_samples < n_features
     rooted = np.empty((batch.n_samples, n_features) if few else (0, 0))
     gram, moment = np.zeros((0, 0) if few else (n_features, n_features)), np.zeros((n_features, y.shape[1]))
-    for rows, features in _features(batch, scaling, n_steps):
+    for rows, features in passes():
         centred = features - mean
         weighted = centred * weights[rows, None]
         moment += weighted.T @ (y[rows] - y_mean)
@@ -146,15 +194,15 @@ def _fit(
         return np.asarray(y[rows] - (y[rows] - y_mean - shrunk @ turned) / (1.0 - leverage))
 
     errors = np.zeros(len(strengths))
-    for rows, features in _features(batch, scaling, n_steps):
+    for rows, features in passes():
         z = (features - mean) @ basis
         for number, strength in enumerate(strengths):
             errors[number] += weights[rows] @ ((left_out(rows, z, strength) - y[rows]) ** 2).sum(axis=1)
     best, unseen = int(np.argmin(errors)), np.empty_like(y)
-    for rows, features in _features(batch, scaling, n_steps):
+    for rows, features in passes():
         unseen[rows] = left_out(rows, (features - mean) @ basis, strengths[best])
     coef = basis @ (turned / (spectrum + strengths[best])[:, None])
-    return Linear(n_steps, coef, y_mean - mean @ coef), unseen
+    return Linear(reads, coef, y_mean - mean @ coef), unseen
 
 
 def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
@@ -163,11 +211,11 @@ def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
     return singular**2, basis.T
 
 
-def _features(batch: SequenceBatch, scaling: InputScaling, n_steps: int) -> Iterator[tuple[Integers, Doubles]]:
-    """Row numbers and the newest steps side by side (B, n_steps * n_inputs), chunk by chunk."""
-    for rows in batch_chunks(batch, _COPIES * scaling.input_size):
-        values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
-        steps = lengths[:, None] - n_steps + np.arange(n_steps)
-        newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
-        newest[steps < 0] = 0.0
-        yield rows, newest.reshape(len(rows), -1)
+def _passes(
+    batch: SequenceBatch, scaling: InputScaling, reads: NewestSteps | Shares
+) -> Callable[[], Iterator[tuple[Integers, Doubles]]]:
+    """What gives all chunks of features anew, as often as it is called."""
+    if reads.costly and batch.n_samples * reads.n_features <= _KEPT_VALUES:
+        kept = list(reads.chunks(batch, scaling))
+        return lambda: iter(kept)
+    return lambda: reads.chunks(batch, scaling)

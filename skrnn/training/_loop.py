@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Integers, Singles
+from skrnn._types import Doubles, Integers, Singles
 from skrnn.exceptions import DivergenceError
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
@@ -67,14 +67,16 @@ def train(
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
         watch = Watch(config, validates=validation is not None)
         if validation is not None and validation.offset is not None and not curve:
-            watch.begin(_mean_loss(learner, validation, config), learner)  # what the network starts from may be best
+            watch.begin(*_validate(learner, validation, config), validation.weights, learner)
         for epoch in range(config.max_iter):
             if observer is not None:
                 observer.epoch_begins()
             curve.append(_run_finite_epoch(learner, data, config, rng, epoch, watch))
+            losses = None
             if validation is not None and validation_curve is not None:
-                validation_curve.append(_mean_loss(learner, validation, config))
-            decision = watch.look((validation_curve or curve)[-1], learner)
+                loss, losses = _validate(learner, validation, config)
+                validation_curve.append(loss)
+            decision = watch.look((validation_curve or curve)[-1], learner, losses)
             stopped = False
             if observer is not None:
                 stopped = observer.epoch_ends(Progress(list(curve), validation_curve, learner.weights))
@@ -82,10 +84,11 @@ def train(
                 break
             if decision == "go back" and watch.best is not None:
                 learner.restart(watch.best)
-        best = watch.best or TrainingResult(learner.weights(), learner.optimizer_state())
+        best, best_loss = watch.choose()
+        best = best or TrainingResult(learner.weights(), learner.optimizer_state())
     falling = watch.still_falling()
     return replace(
-        best, loss_curve=curve, validation_loss_curve=validation_curve, best_loss=watch.best_loss, still_falling=falling
+        best, loss_curve=curve, validation_loss_curve=validation_curve, best_loss=best_loss, still_falling=falling
     )
 
 
@@ -174,17 +177,18 @@ def _divergence(
     )
 
 
-def _mean_loss(learner: Learner, data: TrainingSet, config: TrainingConfig) -> float:
-    """Weighted mean loss of all rows."""
-    total = 0.0
-    for begin in range(0, len(data.weights), _EVALUATION_ROWS):
-        rows = np.arange(begin, min(begin + _EVALUATION_ROWS, len(data.weights)))
+def _validate(learner: Learner, data: TrainingSet, config: TrainingConfig) -> tuple[float, Doubles]:
+    """The weighted mean loss, and the loss of every row (NaN where rows are cut into chunks)."""
+    total, losses = 0.0, np.full(len(data.weights), np.nan)
+    for begin in range(0, len(losses), _EVALUATION_ROWS):
+        rows = np.arange(begin, min(begin + _EVALUATION_ROWS, len(losses)))
         if config.chunk_steps is None:
-            total += float(learner.losses(data.mini_batch(rows)).astype(np.float64) @ data.weights[rows])
+            losses[rows] = learner.losses(data.mini_batch(rows))
+            total += float(losses[rows] @ data.weights[rows])
             continue
         for batch, share, fraction, carried in _passes(data, rows, config):
             total += float(learner.losses(batch, **carried) @ share) * len(rows) * fraction
-    return total / float(data.weights.sum())
+    return total / float(data.weights.sum()), losses
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from skrnn._types import Doubles
 from skrnn.training._config import TrainingConfig, TrainingResult
 from skrnn.training._learner import Learner
 
@@ -37,19 +38,22 @@ class Watch:
         self.best_loss, self.reference = np.inf, np.inf
         self.without_improvement = 0
         self.best: TrainingResult | None = None
+        self.start: TrainingResult | None = None
+        self.losses_of_best: Doubles | None = None
         self.losses: list[float] = []
 
-    def begin(self, loss: float, learner: Learner) -> None:
-        """Take the state before the first epoch for a candidate."""
-        self.best_loss = self.reference = loss
-        self.best = TrainingResult(learner.weights(), learner.optimizer_state())
+    def begin(self, loss: float, losses: Doubles, weights: Doubles, learner: Learner) -> None:
+        """Take the state before the first epoch for a candidate; ``losses`` and ``weights`` of the validation rows."""
+        self.reference = loss
+        self._keep(loss, losses, learner)
+        self.start, self.weights = self.best, weights / weights.sum()
+        self.losses_of_start, self.loss_of_start = losses, loss
 
-    def look(self, loss: float, learner: Learner) -> Literal["go on", "go back", "stop"]:
-        """Take note of an epoch's loss; NaN is no improvement."""
+    def look(self, loss: float, learner: Learner, losses: Doubles | None = None) -> Literal["go on", "go back", "stop"]:
+        """Take note of an epoch's loss (and those of the validation rows); NaN is no improvement."""
         self.losses.append(loss)
         if loss < self.best_loss:
-            self.best_loss = loss
-            self.best = TrainingResult(learner.weights(), learner.optimizer_state())
+            self._keep(loss, losses, learner)
         if loss < self.reference - self.config.tol:
             self.reference, self.without_improvement = loss, 0
         else:
@@ -67,6 +71,25 @@ class Watch:
         self.rate *= _SMALLER
         self.without_improvement = 0
         return "go back"
+
+    def choose(self) -> tuple[TrainingResult | None, float]:
+        """The state that is kept (None: the last), and its loss.
+
+        What training started from is kept unless the best epoch is better by more than a standard error of the
+        difference on the validation rows: of two models that rows cannot tell apart the simpler one is taken (Breiman,
+        Friedman, Olshen & Stone, Classification and Regression Trees, 1984, section 3.4.3).
+        """
+        if self.start is not None and self.losses_of_best is not None:
+            gains = self.losses_of_start - self.losses_of_best
+            mean = self.weights @ gains
+            error = np.sqrt(self.weights**2 @ (gains - mean) ** 2)
+            if mean < error:
+                return self.start, self.loss_of_start
+        return self.best, self.best_loss
+
+    def _keep(self, loss: float, losses: Doubles | None, learner: Learner) -> None:
+        self.best_loss, self.losses_of_best = loss, losses
+        self.best = TrainingResult(learner.weights(), learner.optimizer_state())
 
     def recover(self) -> bool:
         """Take a smaller step after a training that is no longer finite; False: it may not go back once more."""

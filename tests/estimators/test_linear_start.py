@@ -178,7 +178,7 @@ def test_it_is_stored_searched_and_gone_on_with():
     fitted.partial_fit(X, Y)
     search = GridSearchCV(model(), {"init": [None, "linear"]}, cv=2).fit(X, Y)
     assert search.best_params_ == {"init": "linear"}
-    for damage in ({"coef": np.zeros((3, 1))}, {"n_steps": 0}, {"intercept": np.array([np.nan])}, {"n_steps": 5}):
+    for damage in ({"coef": np.zeros((3, 1))}, {"reads": 0}, {"intercept": np.array([np.nan])}, {"reads": 5}):
         state = fitted.__getstate__()
         state["_fitted"]["linear"].update(damage)
         with pytest.raises(ValueError, match="State does not fit"):
