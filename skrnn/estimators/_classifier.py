@@ -92,8 +92,8 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     init : {"auto", "linear", "minirocket"}, classifier or None, default="auto"
         What the network starts from and corrects. "linear": a ridge classifier on the newest steps (as many as the
         shortest sequence has, up to 1024 inputs, at least one), fitted in closed form, its scores made log-odds by the
-        rows that it has not seen; six tenths of them are added to the network's outputs. "minirocket": the same on about
-        2,000 features of the whole sequence, the shares of its steps at which dilated kernels pass thresholds
+        rows that it has not seen; six tenths of them are added to the network's outputs. "minirocket": the same on
+        about 2,000 features of the whole sequence, the shares of its steps at which dilated kernels pass thresholds
         (Dempster, Schmidt & Webb, KDD 2021); all of them are added, or four times as much where no rows are held out.
         A classifier with ``predict_proba``: a clone, fitted to the scaled newest steps. "auto": "minirocket" for less
         than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` or

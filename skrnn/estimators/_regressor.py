@@ -91,8 +91,8 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         then learns what it leaves, and a prediction is the sum. With a validation part the linear model alone is a
         candidate, too. "minirocket": the same on about 2,000 features of the whole sequence, the shares of its steps at
         which dilated kernels pass thresholds (Dempster, Schmidt & Webb, KDD 2021). A regressor: a clone, fitted to the
-        scaled newest steps, for each target. "auto": "linear" for numbers of whole sequences, None with ``return_sequences`` or
-        ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+        scaled newest steps, for each target. "auto": "linear" for numbers of whole sequences, None with
+        ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side.
