@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from skrnn._types import Doubles, Flags, Integers
+from skrnn.forecasting._calendar import calendar_columns
 from skrnn.forecasting._panel import History, Panel
 from skrnn.windowing import windows_of
 
 __all__ = [
-    "CALENDAR",
     "Roles",
     "Samples",
     "WindowUnits",
@@ -29,17 +28,6 @@ __all__ = [
 _CHUNK_WINDOWS = 1024
 _SPREAD_FLOOR = 0.1  # of a window, in units of the series' scale: what follows a flat window stays within reach
 _DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
-
-# Attributes of pandas' indexes, the first value of each and how many there are.
-CALENDAR = {
-    "minute": (0, 60),
-    "hour": (0, 24),
-    "day_of_week": (0, 7),
-    "day": (1, 31),
-    "day_of_year": (1, 365.25),
-    "month": (1, 12),
-    "quarter": (1, 4),
-}
 
 
 @dataclass(frozen=True)
@@ -101,28 +89,12 @@ def feature_table(
     columns = {column: history.values[:, place] for place, column in enumerate(panel.columns)}
     ahead = []
     if roles.calendar:
-        ahead.append(calendar_waves(history.times.append(history.next_times(lead)), roles.calendar))
+        ahead.append(calendar_columns(history.times.append(history.next_times(lead)), roles.calendar))
     for place, column in enumerate(roles.future):
         after = np.full(lead, np.nan) if known is None else known[:lead, place]
         ahead.append(np.concatenate([columns[column], after])[:, None])
     now = [targets, *(columns[column][:, None] for column in (*roles.past, *roles.static))]
     return np.concatenate([*now, *(values[lead:] for values in ahead)], axis=1)
-
-
-def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
-    """Sine and cosine of each attribute over its cycle; (n_times, 2 * n_attributes)."""
-    waves = [np.zeros((len(times), 0))]
-    for attribute in attributes:
-        if not hasattr(times, attribute):
-            raise ValueError(
-                f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}. Rows that "
-                "follow each other as they come (freq='rows') do not say the dates to come: give freq an offset, or a "
-                "DatetimeIndex with all dates."
-            )
-        first, cycle = CALENDAR[attribute]
-        angle = 2 * np.pi * (np.asarray(getattr(times, attribute), dtype=float) - first) / cycle
-        waves.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
-    return np.concatenate(waves, axis=1)
 
 
 def samples(

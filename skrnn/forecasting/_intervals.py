@@ -1,58 +1,145 @@
-"""How wide an interval must be: split-conformal prediction for each step of the horizon."""
+"""How wide an interval must be: by the errors of forecasts that were not learnt from, and by learnt quantiles."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from skrnn._types import Doubles
-from skrnn.forecasting._series import Evaluation, SeriesView, evaluate, learn, series_views
-from skrnn.forecasting._setup import Setup
+from skrnn.forecasting._calibration import Calibration
+from skrnn.forecasting._learnt import Ahead, Learnt
 
-__all__ = ["calibration_errors", "conformal_width", "in_time"]
-
-
-def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share: float) -> Doubles:
-    """Errors (n, horizon, k) on the newest ``share`` of each series' windows, of a model that never saw these rows."""
-    cuts = {}
-    for view in views:
-        ends = [part.ends for part in view.samples()]
-        rows = np.concatenate(ends) if ends else np.zeros(0, np.intp)
-        if len(rows):
-            cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
-    whole = [view.history for view in views if view.history.key in cuts]
-    older = series_views(setup, views[0].panel, [history.rows(0, cuts[history.key]) for history in whole])
-    model, n_older = learn(model, setup, older)
-    if not n_older:
-        raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
-    newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
-    return in_time([evaluate(model, view.rows(cuts[view.history.key] - 1)) for view in newer])
+__all__ = ["METHODS", "check_coverage", "edges_ahead", "known_levels", "refuse_beyond"]
 
 
-def in_time(evaluations: list[Evaluation]) -> Doubles:
-    """Absolute errors (n, horizon, k) of all series, oldest first."""
-    order = np.argsort(np.concatenate([found.moments for found in evaluations]), kind="stable")
-    return np.asarray(np.concatenate([found.errors() for found in evaluations])[order])
+METHODS = ("conformal", "quantile", "cqr")
+_SAME = 1e-9  # between two numbers that mean one level
 
 
-def conformal_width(errors: Doubles, coverage: float) -> Doubles:
-    """Half the width (horizon, k) of intervals that hold a share ``coverage`` of new values.
-
-    The ceil((n + 1) * coverage)-th smallest error (Lei et al., JASA 113, 2018, algorithm 2); infinite if there are
-    fewer.
-    """
-    if not isinstance(coverage, Real) or not 0 < coverage < 1:
-        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
-    rank = int(np.ceil((len(errors) + 1) * coverage))
-    if rank > len(errors):
-        needed = int(np.ceil(coverage / (1 - coverage)))
-        warnings.warn(
-            f"coverage={coverage} needs at least {needed} measured errors, and there are {len(errors)}: intervals "
-            "are infinite. Raise calibration, or lower coverage.",
-            stacklevel=3,
+def edges_ahead(
+    learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
+) -> list[Doubles]:
+    """For each view the forecast and the edges of its interval (3, steps, k), in the user's units."""
+    check_coverage(coverage)
+    steps, quantiles = max(ahead.counts), _quantiles(learnt, method, coverage)
+    if method == "quantile":
+        refuse_beyond(learnt, steps)
+        width = np.zeros((steps, learnt.setup.n_targets))
+    elif calibration is None:
+        raise ValueError(
+            "forecast_interval needs measured errors: set calibration, such as 0.2, before fit. With a regressor that "
+            "learnt the quantiles of the edges, method='quantile' needs none."
         )
+    else:
+        n_blocks = -(-steps // learnt.setup.horizon)
+        errors = _scores(calibration.blocks[:n_blocks], method, quantiles, learnt.setup.quantiles)
+        width = np.concatenate([_smallest(block, coverage) for block in errors])[:steps]
+        if np.isinf(width).any():
+            _warn_of_infinite(coverage, min(len(block) for block in errors), stacklevel + 1)
+    edges = []
+    for view, (levels, scale) in zip(ahead.views, learnt.levels(ahead, quantiles), strict=True):
+        low, high = (levels[1], levels[2]) if quantiles else (levels[0], levels[0])
+        low, high = low - width * scale, high + width * scale
+        crossed = low > high  # by negative corrections of narrow quantiles
+        low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
+        edges.append(np.stack([view.forecasts(edge) for edge in (levels[0], low, high)]))
+    return edges
+
+
+def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float, ...]:
+    """The learnt levels that are asked for, all of them for None.
+
+    Raises
+    ------
+    ValueError
+        If the regressor learnt no quantiles, or not these.
+    """
+    learnt_levels = _learnt_levels(learnt)
+    if levels is None:
+        return learnt_levels
+    found = []
+    for level in np.ravel(np.asarray(levels, dtype=np.float64)):
+        near = [known for known in learnt_levels if abs(known - level) < _SAME]
+        if not near:
+            raise ValueError(f"The regressor did not learn the quantile {level:g}, but {list(learnt_levels)}.")
+        found.append(near[0])
+    return tuple(found)
+
+
+def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...]:
+    """The learnt levels that an interval starts from: those of the coverage, for "cqr" the nearest."""
+    if method == "conformal":
+        return ()
+    levels, wanted = _learnt_levels(learnt), ((1 - coverage) / 2, (1 + coverage) / 2)
+    if method == "quantile":
+        if not all(any(abs(level - edge) < _SAME for level in levels) for edge in wanted):
+            raise ValueError(
+                f"method='quantile' with coverage={coverage} needs the quantiles "
+                f"{[round(edge, 9) for edge in wanted]}, and the regressor learnt {list(levels)}. Learn these, or "
+                "use method='cqr'."
+            )
+    elif not min(levels) < 0.5 < max(levels):
+        raise ValueError(f"method='cqr' needs quantiles on both sides of 0.5, and the regressor learnt {list(levels)}.")
+    low, high = (min(levels, key=lambda level: abs(level - edge)) for edge in wanted)
+    return low, high
+
+
+def _warn_of_infinite(coverage: float, there: int, stacklevel: int) -> None:
+    needed = int(np.ceil(coverage / (1 - coverage)))
+    warnings.warn(
+        f"coverage={coverage} needs at least {needed} measured errors, and there are {there}: intervals are infinite. "
+        "Raise calibration, or lower coverage.",
+        stacklevel=stacklevel + 1,
+    )
+
+
+def check_coverage(coverage: Any) -> None:
+    """Refuse what is no share."""
+    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
+
+
+def _learnt_levels(learnt: Learnt) -> tuple[float, ...]:
+    if not learnt.setup.quantiles:
+        raise ValueError(
+            "The regressor predicts no quantiles: use one that predicts several, such as RNNRegressor(loss='quantile', "
+            "quantile=[0.05, 0.5, 0.95])."
+        )
+    return learnt.setup.quantiles
+
+
+def refuse_beyond(learnt: Learnt, steps: int) -> None:
+    """Refuse the quantiles of steps that the model forecasts from its own forecasts."""
+    if steps > learnt.setup.horizon:
+        raise ValueError(
+            f"Quantiles reach {learnt.setup.horizon} step(s), the horizon of the model; got steps={steps}. Beyond it "
+            "the model goes on from its own forecasts, whose error its quantiles do not hold: use method='cqr' or "
+            "'conformal', which measure it."
+        )
+
+
+def _scores(
+    blocks: Sequence[Doubles], method: str, quantiles: Sequence[float], levels: Sequence[float]
+) -> list[Doubles]:
+    """By block what an interval must be widened by to hold each calibrated value, (n, horizon, k).
+
+    "conformal": the absolute error (Lei et al. 2018). "cqr": how far the value lies outside of the quantiles, negative
+    inside (Romano, Patterson & Candès 2019, equation 6).
+    """
+    if method == "conformal":
+        return [np.abs(block[..., 0]) for block in blocks]
+    low, high = (1 + levels.index(level) for level in quantiles)
+    return [np.maximum(-block[..., low], block[..., high]) for block in blocks]
+
+
+def _smallest(errors: Doubles, coverage: float) -> Doubles:
+    """The ceil((n + 1) * coverage)-th smallest of errors (n, horizon, k); infinite if there are fewer.
+
+    Lei et al., JASA 113 (2018), algorithm 2.
+    """
+    rank = int(np.ceil((len(errors) + 1) * coverage))
     return np.full(errors.shape[1:], np.inf) if rank > len(errors) else np.sort(errors, axis=0)[rank - 1]

@@ -174,11 +174,13 @@ def extend(panel: Panel, new: Panel) -> Panel:
     return replace(panel, histories=list(histories.values()))
 
 
-def as_frame(panel: Panel, parts: list[Doubles], columns: Any) -> Any:
-    """Values that follow each series (n_steps, n_columns) on their times, in the layout of the data."""
+def as_frame(panel: Panel, parts: list[Doubles], columns: Any, ahead: bool = True) -> Any:
+    """Values that follow each series (n_steps, n_columns) on their times, in the layout of the data; or, not ``ahead``,
+    of its own rows.
+    """
     pieces = []
     for history, values in zip(panel.histories, parts, strict=True):
-        times = history.next_times(len(values))
+        times = history.next_times(len(values)) if ahead else history.times
         if panel.layout == "panel":
             keys = list(history.key) if isinstance(history.key, tuple) else [history.key]
             times = pd.MultiIndex.from_arrays([*([key] * len(times) for key in keys), times], names=panel.names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -20,11 +20,12 @@ from skrnn.forecasting._features import (
     take_units,
 )
 from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._setup import Setup
-from skrnn.forecasting._transform import apply, invert, leading_pointwise, total_lag
+from skrnn.forecasting._transform import apply, carried, invert, leading_pointwise, total_lag
 from skrnn.windowing import moments_of
 
-__all__ = ["Evaluation", "SeriesView", "evaluate", "forecast", "learn", "next_outputs", "series_views"]
+__all__ = ["Evaluation", "SeriesView", "WeighsWindows", "evaluate", "learn", "levels_ahead", "series_views"]
 
 
 _NOISE = 1e-10  # what rounding leaves of a constant series, relative to its values
@@ -117,13 +118,21 @@ class SeriesView:
         names = setup.transforms[first:]
         if not names:
             return outputs
+        raw, back = self.raw(), ends[:, None] - np.arange(self.lag - 1, -1, -1)
         if not self.undoable(ends).all():
+            raw = carried(raw, self._carry)
+        rows = raw[back]
+        if (back < 0).any() or np.isnan(rows).any():
             raise ValueError(
-                f"{self.history.label} needs {self.lag} rows without a gap at its end to undo "
-                f"transform={list(setup.transforms)}; it has {len(self.history.times)}, or missing values among them."
+                f"{self.history.label} needs {self.lag} rows without a gap at its end to undo target_transform="
+                f"{list(setup.transforms)}; it has {len(self.history.times)}, or missing values among them."
             )
-        rows = self.raw()[ends[:, None] - np.arange(self.lag - 1, -1, -1)]
         return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
+
+    @property
+    def _carry(self) -> int:
+        """Rows back to the value that stands in for a missing one, where a difference is undone."""
+        return self.setup.season if "seasonal_difference" in self.setup.transforms else 1
 
     def true_levels(self, ends: Integers) -> Doubles:
         """The true levels (n, horizon, k) after the rows ``ends``."""
@@ -164,8 +173,8 @@ def series_views(
 ) -> list[SeriesView]:
     """Views with known statistics, by key; else with those of the first ``n_rows`` rows (None: of all).
 
-    Logarithms put series into relative units: then all have one scale, the mean of those of the known series, or of all
-    if none is known.
+    Targets that may not be negative are divided by their mean, and not centred. Logarithms put series into
+    relative units: then all have one scale, the mean of those of the known series, or of all if none is known.
     """
     plain = np.array([[0.0] * setup.n_targets, [1.0] * setup.n_targets])
     raw = [SeriesView(setup, panel, history, plain) for history in histories]
@@ -174,7 +183,7 @@ def series_views(
         statistics = known.get(view.history.key)
         if statistics is None:
             part = view if n_rows is None else replace(view, history=view.history.rows(0, n_rows + view.lag))
-            statistics = _centre_and_scale(part.targets())
+            statistics = (_only_scale if setup.positive else _centre_and_scale)(part.targets())
         views.append(replace(view, statistics=statistics))
     if any(name in ("log", "log1p") for name in setup.transforms):
         scales = [statistics[1] for statistics in known.values()] or [view.statistics[1] for view in views]
@@ -198,12 +207,11 @@ class Evaluation:
     moments: Longs
     scales: Doubles
 
-    def errors(self) -> Doubles:
-        """Absolute errors in these units, (n, horizon, k)."""
-        return np.asarray(np.abs(self.truths - self.forecasts) / self.scales[:, None])
+
+WeighsWindows = Callable[[SeriesView, Integers], Doubles]  # a weight for each window, by the row at which it ends
 
 
-def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
+def learn(model: Any, setup: Setup, views: list[SeriesView], weigh: WeighsWindows | None = None) -> tuple[Any, int]:
     """Fit a regressor on all windows of all series; the fitted one and the number of windows.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
@@ -211,12 +219,16 @@ def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
     """
     parts = [view.samples(setup.partial) for view in views]
     X, Y, _ = _stacked(setup, [part for samples in parts for part in samples])
+    fit_params = {}
+    if weigh is not None:
+        ends = [(view, part.ends) for view, samples in zip(views, parts, strict=True) for part in samples]
+        fit_params[weight_parameter(model) or ""] = np.concatenate([np.zeros(0), *(weigh(*pair) for pair in ends)])
     counts = [sum(len(part.kept) for part in samples) for samples in parts]
     if sum(count > 0 for count in counts) > 1:
         place = np.concatenate([np.arange(1, count + 1) / max(count, 1) for count in counts])
         turns = np.argsort(place, kind="stable")
-        X, Y = X[turns], Y[turns]
-    return (model.fit(setup.arrange(X), setup.flat(Y)) if len(X) else model), len(X)
+        X, Y, fit_params = X[turns], Y[turns], {name: weights[turns] for name, weights in fit_params.items()}
+    return (model.fit(setup.arrange(X), setup.flat(Y), **fit_params) if len(X) else model), len(X)
 
 
 def evaluate(model: Any, view: SeriesView) -> Evaluation:
@@ -245,19 +257,27 @@ def next_outputs(
     return [(mine, view.statistics[1] * width) for mine, view, width in zip(levels, views, units.spread, strict=True)]
 
 
-def forecast(
-    model: Any, setup: Setup, views: list[SeriesView], steps: int, known: list[Doubles | None]
-) -> list[Doubles]:
-    """The next ``steps`` values of every series in the user's units, (steps, k) each; a horizon at a time."""
+def levels_ahead(
+    heads: Sequence[Any], setup: Setup, views: list[SeriesView], steps: int, known: list[Doubles | None]
+) -> list[tuple[Doubles, Doubles]]:
+    """The next ``steps`` levels of every series (n_heads, steps, k), and the units (k,) in which errors are measured.
+
+    Beyond a horizon all heads go on from the forecasts of the first.
+    """
+    views, known = list(views), list(known)
+    n_blocks = -(-steps // setup.horizon)
     blocks: list[list[Doubles]] = [[] for _ in views]
-    for _ in range(-(-steps // setup.horizon)):
-        levels = next_outputs(model, setup, views, known)
-        for number, (view, (mine, _)) in enumerate(zip(views, levels, strict=True)):
-            values, ahead = view.forecasts(mine), known[number]
-            blocks[number].append(values)
-            views[number] = view.extended(values, ahead).tail()
-            known[number] = None if ahead is None else ahead[setup.horizon :]
-    return [np.concatenate(parts)[:steps] for parts in blocks]
+    scales: list[Doubles] = []
+    for block in range(n_blocks):
+        found = [next_outputs(head, setup, views, known) for head in heads]
+        scales = scales or [scale for _, scale in found[0]]
+        for number, view in enumerate(views):
+            blocks[number].append(np.stack([outputs[number][0] for outputs in found]))
+            if block + 1 < n_blocks:
+                ahead = known[number]
+                views[number] = view.extended(view.forecasts(found[0][number][0]), ahead).tail()
+                known[number] = None if ahead is None else ahead[setup.horizon :]
+    return [(np.concatenate(parts, axis=1)[:, :steps], scale) for parts, scale in zip(blocks, scales, strict=True)]
 
 
 def _stacked(setup: Setup, parts: list[Samples]) -> tuple[Doubles, Doubles, WindowUnits]:
@@ -274,3 +294,10 @@ def _centre_and_scale(values: Doubles) -> Doubles:
     scale = np.where(known, np.abs(values - centre), 0.0).sum(axis=0) / count
     noise = _NOISE * np.where(known, np.abs(values), 0.0).max(axis=0, initial=0.0)
     return np.stack([centre, np.where(scale > noise, scale, 1.0)])
+
+
+def _only_scale(values: Doubles) -> Doubles:
+    """Zero and the mean of each column, (2, k), for targets that may not be negative."""
+    known = ~np.isnan(values)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.stack([np.zeros_like(mean), np.where(mean > 0, mean, 1.0)])

@@ -25,7 +25,7 @@ DATA = pd.DataFrame({"u": np.sin(np.arange(40.0)), "w": np.cos(np.arange(40.0))}
         (GridSearchCV(make_pipeline(StepwiseTransformer(), NET), {}, cv=2), 2),
         (Ridge(), 8),  # flat: four steps of two features
         (make_pipeline(StandardScaler(), Ridge()), 8),
-        (make_pipeline(StandardScaler(), NET), 8),  # a scaler of tables comes first
+        (make_pipeline(StandardScaler(), NET), 2),  # the scaler of tables sees step by step
     ],
     ids=["net", "stepwise", "target", "search", "table", "scaled table", "scaled net"],
 )

@@ -58,7 +58,7 @@ class Case:
             "target": "y",
             "future": ["f"] if self.future else None,
             "past": ["p"] if self.past else None,
-            "transform": None if rng.uniform() < 0.6 else "difference",
+            "target_transform": None if rng.uniform() < 0.6 else "difference",
             "level": [None, "last", "mean"][rng.integers(3)],
             "calendar": ["month"] if self.calendar else None,
             "freq": "rows" if self.rule == "rows" else FREQ.get(self.kind),
@@ -103,7 +103,7 @@ def check(seed):
         except ValueError as error:  # gaps and holes may leave nothing to learn from
             return expected(error, "need at least", "leaves no windows")
     possible = sum(
-        max(len(history.times) - 2 * int(case.parameters["transform"] is not None), 0)
+        max(len(history.times) - 2 * int(case.parameters["target_transform"] is not None), 0)
         for history in model._panel.histories
     )
     lost = any("windows are lost" in str(w.message) for w in found)

@@ -1,0 +1,157 @@
+"""A fitted regressor and the series that it forecasts, as one value."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skrnn._constraints import check_arguments, integers
+from skrnn._types import Doubles
+from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
+from skrnn.forecasting._future import future_values
+from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._series import SeriesView, levels_ahead, series_views
+from skrnn.forecasting._setup import Setup
+
+__all__ = ["Ahead", "Learnt"]
+
+
+class Ahead(NamedTuple):
+    """What is to be forecast: the series, how far each goes, as the model sees them, and the future of covariates."""
+
+    panel: Panel
+    counts: list[int]
+    views: list[SeriesView]
+    known: list[Doubles | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A fitted regressor, how series become samples for it, the series, and their centres and scales by key."""
+
+    regressor: Any
+    setup: Setup
+    panel: Panel
+    statistics: Mapping[Any, Doubles]
+
+    @property
+    def targets(self) -> list[Any]:
+        """The columns that are forecast."""
+        return list(self.setup.given_roles.target)
+
+    def on(self, panel: Panel) -> Learnt:
+        """The same for other histories: a series keeps its centre and scale as long as it is the one of fit.
+
+        It is another one where a value differs at a time that both have, or where a lone Series has another name.
+        """
+        if list(panel.columns) != list(self.panel.columns) and not (panel.layout == self.panel.layout == "series"):
+            raise ValueError(f"The history has the columns {panel.columns}; those of fit were {self.panel.columns}.")
+        renamed = panel.columns != self.panel.columns
+        old = {history.key: history for history in self.panel.histories}
+        others = {
+            history.key
+            for history in panel.histories
+            if history.key in old and (renamed or _differs(old[history.key], history))
+        }
+        kept = {key: value for key, value in self.statistics.items() if self.wide(key) not in others}
+        return replace(self, panel=panel, statistics=kept)
+
+    def views(self, panel: Panel | None = None, n_rows: int | None = None) -> list[SeriesView]:
+        """The series as the model sees them, with the statistics of fit.
+
+        Those of a new series are measured on its first ``n_rows`` (None: on all of it).
+        """
+        inner = self.setup.panel(self.panel if panel is None else panel)
+        return series_views(self.setup, inner, inner.histories, self.statistics, n_rows)
+
+    def keys_of(self, views: Sequence[SeriesView]) -> list[Any]:
+        """The series of the data that each view belongs to."""
+        return [self.wide(view.history.key) for view in views]
+
+    def able(self, panel: Panel) -> list[Any]:
+        """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
+        views = [view.tail() for view in self.views(panel)]
+        ready: dict[Any, list[bool]] = {}
+        for view, key in zip(views, self.keys_of(views), strict=True):
+            ready.setdefault(key, []).append(view.ready())
+        enough = all if self.setup.complete else any
+        return [key for key, found in ready.items() if enough(found)]
+
+    def endings(self, stacklevel: int) -> Panel:
+        """The series that can be forecast, each up to where its forecast starts."""
+        panel = until_known(self.panel, self.targets, self.setup.window, stacklevel=stacklevel + 1)
+        able = self.able(panel)
+        short = [repr(history.key) for history in panel.histories if history.key not in able]
+        if short and able:
+            warnings.warn(
+                f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
+                f"of {self.setup.window} rows at their end: {name_some(short)}.",
+                stacklevel=stacklevel,
+            )
+        if not able and not self.setup.complete:
+            raise ValueError(
+                f"{panel.histories[0].label} has no known target, so that nothing can be forecast from it."
+            )
+        return panel.keep(able) if able else panel
+
+    def counts(self, caller: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
+        """How far to forecast each series; without steps and until as far as the forecaster goes by itself."""
+        if until is not None:
+            if steps is not None:
+                raise ValueError(f"steps={steps!r} and until={until!r} both say how far to forecast. Give one of them.")
+            return steps_until(panel, until, self.setup.reach)
+        steps = self.setup.reach if steps is None else steps
+        check_arguments(f"WindowForecaster.{caller}", {"steps": [integers(1)]}, steps=steps)
+        return [int(steps)] * len(panel.histories)
+
+    def ahead(self, caller: str, steps: int | None, until: Any, future: Any, stacklevel: int) -> Ahead:
+        """What `levels` forecasts."""
+        panel = self.endings(stacklevel + 1)
+        counts = self.counts(caller, panel, steps, until)
+        views = [view.tail() for view in self.views(panel)]
+        n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
+        later = dropped_rows(self.panel, panel)
+        found = future_values(panel, self.setup.roles.future, future, n_steps, self.n_needed(max(counts)), later)
+        self._refuse_past(max(counts))
+        return Ahead(panel, counts, views, [found.get(key) for key in self.keys_of(views)])
+
+    def levels(self, ahead: Ahead, quantiles: Sequence[float] = ()) -> list[tuple[Doubles, Doubles]]:
+        """For each view the levels of the forecast and of its quantiles, and their units, as `levels_ahead`."""
+        heads = heads_of(self.regressor, self.setup.quantiles, quantiles)
+        return levels_ahead(heads, self.setup, ahead.views, max(ahead.counts), ahead.known)
+
+    def columns(self, ahead: Ahead, values: Sequence[Doubles]) -> list[Doubles]:
+        """Values (…, steps, k) of each view as those (steps, k * …) of each series, as far as each goes."""
+        wide = zip(self.setup.columns(list(values)), ahead.counts, strict=True)
+        return [np.moveaxis(part, 0, -1).reshape(part.shape[1], -1)[:count] for part, count in wide]
+
+    def n_needed(self, steps: int) -> int:
+        """For how many times the covariates must be known."""
+        horizon = self.setup.horizon
+        return -(-steps // horizon) * horizon if self.setup.complete else steps
+
+    def _refuse_past(self, steps: int) -> None:
+        past, horizon = self.setup.roles.past, self.setup.horizon
+        if self.setup.complete and past and steps > horizon:
+            raise ValueError(
+                f"The past columns {list(past)} are not known after the end of the history, and the regressor takes no "
+                f"missing values: forecasts reach {horizon} step(s), and {steps} are wanted. Use strategy='direct' "
+                "with a horizon of as many steps, name the columns in future, or use a regressor that takes missing "
+                "values."
+            )
+
+    def wide(self, key: Any) -> Any:
+        """The series of the data that the key of a view belongs to."""
+        return key.series if self.setup.channels else key
+
+
+def _differs(old: History, new: History) -> bool:
+    """Whether two series have another value at a time that both have."""
+    rows = old.times.get_indexer(new.times)
+    both = rows >= 0
+    return not np.array_equal(old.values[rows[both]], new.values[both], equal_nan=True)
