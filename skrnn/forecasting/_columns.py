@@ -84,6 +84,8 @@ def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFram
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
             raise ValueError(f"{label} has dtype {dtype}. Forecasts need numbers: drop or encode it.")
         _refuse_large(label, table.iloc[:, place])
+        if len(table) and table.iloc[:, place].isna().all():
+            raise ValueError(f"{label} has no value: every row is missing.")
     return table.astype("float64")
 
 

@@ -65,7 +65,7 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     numbered = any(history.step.unit == "row" and history.step.dates is None for history in later.histories)
     steps = max(len(history.times) for history in later.histories) if numbered else None
     until = None if numbered else max(history.times[-1] for history in later.histories)
-    ahead = learnt.ahead("predict", steps, until, future, stacklevel=4)
+    ahead = learnt.ahead("predict", steps, until, future, stacklevel=4, hold=True)
     found = zip(ahead.views, learnt.levels(ahead), strict=True)
     values = learnt.columns(ahead, [view.forecasts(levels[0])[None] for view, (levels, _) in found])
     if not numbered:

@@ -109,14 +109,17 @@ class Learnt:
         check_arguments(f"WindowForecaster.{caller}", {"steps": [integers(1)]}, steps=steps)
         return [int(steps)] * len(panel.histories)
 
-    def ahead(self, caller: str, steps: int | None, until: Any, future: Any, stacklevel: int) -> Ahead:
-        """What `levels` forecasts."""
+    def ahead(
+        self, caller: str, steps: int | None, until: Any, future: Any, stacklevel: int, hold: bool = False
+    ) -> Ahead:
+        """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there."""
         panel = self.endings(stacklevel + 1)
         counts = self.counts(caller, panel, steps, until)
         views = [view.tail() for view in self.views(panel)]
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
-        found = future_values(panel, self.setup.roles.future, future, n_steps, self.n_needed(max(counts)), later)
+        needed = counts if hold else [self.n_needed(max(counts))] * len(counts)
+        found = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
         self._refuse_past(max(counts))
         return Ahead(panel, counts, views, [found.get(key) for key in self.keys_of(views)])
 

@@ -133,8 +133,8 @@ def _stepwise(estimator: Any, grid: set[str]) -> Any:
             estimator.steps = [*(_one_step(pair, last, grid) for pair in estimator.steps[:-1]), estimator.steps[-1]]
         return estimator
     for name in ("estimator", "regressor"):
-        inner = getattr(estimator, name, None)
-        if inner is not None:
+        inner = _parameters(estimator).get(name)
+        if hasattr(inner, "fit"):
             return estimator.set_params(**{name: _stepwise(inner, grid)})
     return estimator
 
@@ -184,4 +184,6 @@ def _steps(pipeline: Any) -> list[Any]:
 
 def _inner(estimator: Any) -> Any:
     """The estimator inside a meta-estimator; None for others."""
-    return getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
+    parameters = _parameters(estimator)
+    found = [parameters[name] for name in ("estimator", "regressor") if parameters.get(name) is not None]
+    return found[0] if found and hasattr(found[0], "fit") else None

@@ -63,8 +63,10 @@ def read_weights(
     rows = None
     if sample_weight is not None:
         weights = _of_rows(sample_weight, data)
-        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-            raise ValueError("sample_weight must be finite numbers of at least 0, and not all 0.")
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            raise ValueError("sample_weight must be finite numbers of at least 0.")
+        if not weights.any():
+            raise ValueError("Every sample_weight is zero: some row must count.")
         read = read_panel(pd.Series(weights, index=data.index), freq, panel)
         rows = {history.key: (history.positions, history.values[:, 0]) for history in read.histories}
     return WindowWeights(rows, half_life)
