@@ -26,7 +26,7 @@ from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
-from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
+from skrnn.forecasting._reports import has_one_window, refuse_negative, refuse_short, warn_of_windows
 from skrnn.forecasting._scores import r2_of
 from skrnn.forecasting._series import learn, series_views
 from skrnn.forecasting._setup import make_setup
@@ -255,6 +255,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
         given = setup.given(panel).histories
+        refuse_negative(views)
         refuse_short(given, views, setup)
         if self.estimator is None and has_one_window(views, setup):
             model.set_params(early_stopping=False)  # there is none to validate on

@@ -11,10 +11,22 @@ from skrnn.forecasting._series import SeriesView
 from skrnn.forecasting._setup import Setup
 from skrnn.windowing import ADVICE
 
-__all__ = ["has_one_window", "refuse_short", "warn_of_windows"]
+__all__ = ["has_one_window", "refuse_negative", "refuse_short", "warn_of_windows"]
 
 
 _NOTICED = 0.01  # share of the windows that may go without a word
+
+
+def refuse_negative(views: list[SeriesView]) -> None:
+    """An error if a target is negative that must not be."""
+    for view in views:
+        targets = view.targets() if view.setup.positive else np.zeros((0, 1))
+        if (targets < 0).any():
+            row = int(np.flatnonzero((targets < 0).any(axis=1))[0])
+            raise ValueError(
+                f"{view.history.label} has a negative target at {view.history.times[row]}, and the loss of the "
+                "regressor takes none. Use another loss."
+            )
 
 
 def refuse_short(histories: list[History], views: list[SeriesView], setup: Setup) -> None:
