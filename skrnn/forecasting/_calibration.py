@@ -38,20 +38,22 @@ class Calibration:
         n_blocks = -(-steps // learnt.setup.horizon)
         if n_blocks <= len(self.blocks):
             return self
+        wanted = range(len(self.blocks), n_blocks)
         views = [view for view in replace(self.older, panel=learnt.panel).views() if view.history.key in self.first]
-        ends = {view.history.key: view.row_at(self.last[view.history.key]) for view in views}
-        then = [replace(view, history=view.history.rows(0, ends[view.history.key] + 1)) for view in views]
-        starts = [view.row_at(self.first[view.history.key]) for view in views]
-        blocks = list(self.blocks)
-        for block in range(len(blocks), n_blocks):
-            errors = _in_time([_errors(self.older, *pair, block) for pair in zip(then, starts, strict=True)])
-            blocks.append(_followed(errors, _settled(learnt, self.last, block)))
-        return replace(self, blocks=tuple(blocks))
+        calibrated = []
+        for view in views:
+            key = view.history.key
+            seen = replace(view, history=view.history.rows(0, view.row_at(self.last[key]) + 1))
+            calibrated.append(_errors(self.older, seen, dict.fromkeys(wanted, view.row_at(self.first[key]))))
+        settled = _settled(learnt, self.last, wanted)
+        none = np.zeros((0, *self.blocks[0].shape[1:]))
+        more = [_followed(_in_time(calibrated, block) if views else none, settled, block) for block in wanted]
+        return replace(self, blocks=(*self.blocks, *more))
 
     def updated(self, learnt: Learnt, ends: Mapping[Any, int]) -> Calibration:
         """With the errors that rows after the positions ``ends`` settled in the place of the oldest ones."""
-        blocks = [_followed(old, _settled(learnt, ends, block)) for block, old in enumerate(self.blocks)]
-        return replace(self, blocks=tuple(blocks))
+        settled = _settled(learnt, ends, range(len(self.blocks)))
+        return replace(self, blocks=tuple(_followed(old, settled, block) for block, old in enumerate(self.blocks)))
 
 
 def calibrate(
@@ -78,7 +80,7 @@ def calibrate(
     before = Learnt(model, setup, learnt.panel, statistics)
     newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
     firsts = [cuts[history.key] - 1 for history in whole]
-    errors = _in_time([_errors(before, *pair, 0) for pair in zip(newer, firsts, strict=True)])
+    errors = _in_time([_errors(before, view, {0: first}) for view, first in zip(newer, firsts, strict=True)], 0)
     return Calibration(
         replace(before, panel=replace(learnt.panel, histories=[])),
         {history.key: int(history.positions[first]) for history, first in zip(whole, firsts, strict=True)},
@@ -87,40 +89,57 @@ def calibrate(
     )
 
 
-def _settled(learnt: Learnt, ends: Mapping[Any, int], block: int) -> list[tuple[Doubles, Longs]]:
-    """The errors of a block that the rows after the positions ``ends``, by key, make known."""
-    views = [view for view in learnt.views() if view.history.key in ends]
-    back = (block + 1) * learnt.setup.horizon - 1
-    return [_errors(learnt, view, max(view.row_at(ends[view.history.key]) - back, 0), block) for view in views]
+_Found = dict[int, tuple[Doubles, Longs]]  # errors (n, horizon, k, n_heads) by block, and the moments (n,) they are of
 
 
-def _errors(learnt: Learnt, view: SeriesView, first: int, block: int) -> tuple[Doubles, Longs]:
-    """Signed errors (n, horizon, k, n_heads) of the block-th horizon after the windows that end at row ``first`` or
-    later, in units of the series, and the times of these rows as numbers.
+def _settled(learnt: Learnt, ends: Mapping[Any, int], blocks: range) -> list[_Found]:
+    """The errors that the rows after the positions ``ends``, by key, make known."""
+    found, horizon = [], learnt.setup.horizon
+    for view in learnt.views():
+        if view.history.key in ends:
+            end = view.row_at(ends[view.history.key])
+            found.append(_errors(learnt, view, {block: max(end + 1 - (block + 1) * horizon, 0) for block in blocks}))
+    return found
+
+
+def _errors(learnt: Learnt, view: SeriesView, starts: Mapping[int, int]) -> _Found:
+    """Signed errors of some blocks, in units of the series: in the block-th horizon after the windows that end at the
+    row ``starts[block]`` or later. The moments are the times of these rows.
     """
-    view, span = view.rows(first), (block + 1) * view.setup.horizon
-    heads = heads_of(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles)
-    if block == 0:
-        found = [evaluate(head, view) for head in heads]
-        return np.stack([(one.truths - one.forecasts) / one.scales[:, None] for one in found], axis=-1), found[
-            0
-        ].moments
-    ends, positions = ends_of_windows(view), view.history.positions
-    ends = ends[ends + span < len(positions)]
-    ends = ends[positions[ends + span] - positions[ends] == span * view.history.step.size]
-    levels, scales = roll(heads, view, ends, block + 1)
-    truths = view.true_levels(ends + span - view.setup.horizon)
-    errors = (truths - levels[:, :, span - view.setup.horizon :]) / scales[:, None]
-    whole = ~np.isnan(errors).any(axis=(0, 2, 3))
-    return np.moveaxis(errors[:, whole], 0, -1), moments_of(view.history.times[ends[whole]])
+    heads, found = heads_of(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles), _Found()
+    if 0 in starts:
+        near = [evaluate(head, view.rows(starts[0])) for head in heads]
+        found[0] = (
+            np.stack([(one.truths - one.forecasts) / one.scales[:, None] for one in near], axis=-1),
+            near[0].moments,
+        )
+    far = {block: start for block, start in starts.items() if block}
+    if not far:
+        return found
+    h, n_rows = view.setup.horizon, len(view.history.times)
+    view = view.rows(min(far.values()))
+    cut, positions = n_rows - len(view.history.times), view.history.positions
+    ends = ends_of_windows(view)
+    levels, scales = roll(heads, view, ends, max(far) + 1)
+    for block, start in far.items():
+        span = (block + 1) * h
+        some = np.flatnonzero((ends + cut >= start) & (ends + span < len(positions)))
+        some = some[positions[ends[some] + span] - positions[ends[some]] == span * view.history.step.size]
+        truths = view.true_levels(ends[some] + span - h)
+        errors = (truths - levels[:, some, span - h : span]) / scales[some, None]
+        whole = ~np.isnan(errors).any(axis=(0, 2, 3))
+        found[block] = np.moveaxis(errors[:, whole], 0, -1), moments_of(view.history.times[ends[some[whole]]])
+    return found
 
 
-def _followed(errors: Doubles, found: Sequence[tuple[Doubles, Longs]]) -> Doubles:
-    """Errors with newer ones in the place of the oldest."""
-    return np.concatenate([errors, _in_time(found)])[-len(errors) or len(errors) :] if found else errors
+def _followed(errors: Doubles, found: Sequence[_Found], block: int) -> Doubles:
+    """The errors of a block with newer ones in the place of the oldest."""
+    if not found or not len(errors):
+        return errors
+    return np.concatenate([errors, _in_time(found, block)])[-len(errors) :]
 
 
-def _in_time(found: Sequence[tuple[Doubles, Longs]]) -> Doubles:
-    """The errors of all series, oldest first."""
-    order = np.argsort(np.concatenate([moments for _, moments in found]), kind="stable")
-    return np.asarray(np.concatenate([errors for errors, _ in found])[order])
+def _in_time(found: Sequence[_Found], block: int) -> Doubles:
+    """The errors of a block of all series, oldest first."""
+    order = np.argsort(np.concatenate([part[block][1] for part in found]), kind="stable")
+    return np.asarray(np.concatenate([part[block][0] for part in found])[order])

@@ -266,6 +266,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
+        self._learnt_until = {history.key: history.times[-1] for history in panel.histories}
         self.n_filled_ = sum(n_absent(history, setup.longest_gap) for history in panel.histories)
         self._keep_columns(X)
         warn_of_windows(given, views, setup, self.n_samples_)
@@ -386,9 +387,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         check_arguments("WindowForecaster.forecast_interval", {"method": [Options(set(METHODS))]}, method=method)
         learnt = self._learnt(history)
         ahead = learnt.ahead("forecast_interval", steps, until, future, stacklevel=3)
-        if self._calibration is not None and method != "quantile":
-            self._calibration = self._calibration.reaching(self._learnt(), max(ahead.counts))
-        edges = edges_ahead(learnt, self._calibration, ahead, method, coverage, stacklevel=3)
+        edges = edges_ahead(learnt, self._calibrated(max(ahead.counts), method), ahead, method, coverage, stacklevel=3)
         return _below(learnt.targets, ["forecast", "lower", "upper"], ahead.panel, learnt.columns(ahead, edges))
 
     def forecast_quantiles(
@@ -613,6 +612,18 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
         return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
+
+    def _following(self, history: Any) -> WindowForecaster:
+        """The same with another history, and its series in their own units."""
+        some, learnt = copy(self), self._learnt(history)
+        some._panel, some._statistics = learnt.panel, dict(learnt.statistics)
+        return some
+
+    def _calibrated(self, steps: int, method: str) -> Calibration | None:
+        """The calibration, with the errors of so many steps where the method needs any."""
+        if self._calibration is not None and method != "quantile":
+            self._calibration = self._calibration.reaching(self._learnt(), steps)
+        return self._calibration
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""

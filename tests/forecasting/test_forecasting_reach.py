@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
@@ -129,7 +130,7 @@ def test_series_that_leave_no_window(estimator, gaps, horizon):
             assert np.isfinite(moving.calibration_errors_).all()
             panel = pd.concat({"a": data.to_frame(), "b": HOURS[:200].to_frame(), "c": HOURS[:14].to_frame()})
             assert np.isfinite(model.fit(panel).calibration_errors_).all()
-            result = backtest(model, data, initial=80, step=29, coverage=0.8, horizon=horizon)
+            result = backtest(clone(model), data, initial=80, step=29, coverage=0.8, horizon=horizon)
             assert np.isfinite(result.frame["forecast"]).all()
 
 
