@@ -15,7 +15,8 @@ from skrnn._types import Integers
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._metrics import naive_error, scores_of, values_at
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._table import History
 
 __all__ = ["BacktestResult", "backtest"]
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
+from skrnn.forecasting._ahead import Newest, forecast, next_outputs
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, times_ahead, until_known
 from skrnn.forecasting._future import future_values
@@ -24,8 +25,8 @@ from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
 from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
-from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
+from skrnn.forecasting._reports import refuse_short, warn_of_windows
+from skrnn.forecasting._series import SeriesView, SeriesViews, evaluate, learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
 
 __all__ = ["WindowForecaster"]
@@ -205,9 +206,9 @@ class WindowForecaster(BaseEstimator):
         setup = replace(setup, partial=takes_missing_targets(model))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
-        given = setup.given(panel).histories
-        refuse_short(given, views, setup)
-        if self.estimator is None and has_one_window(views, setup):
+        given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
+        refuse_short(given, views, found)
+        if self.estimator is None and found == 1:
             model.set_params(early_stopping=False)  # there is none to validate on
         errors = None
         if self.calibration is not None:
@@ -215,9 +216,9 @@ class WindowForecaster(BaseEstimator):
         self.estimator_, self.n_samples_ = learn(model, setup, views)
         self.calibration_errors_ = errors
         self._setup, self._panel = setup, panel
-        self.n_filled_ = sum(n_absent(history, setup.longest_gap) for history in panel.histories)
-        self._statistics = {view.history.key: view.statistics for view in views}
-        warn_of_windows(given, views, setup, self.n_samples_)
+        self.n_filled_ = n_absent(panel, setup.longest_gap)
+        self._statistics = dict(zip(views.table.keys, views.statistics, strict=True))
+        warn_of_windows(given, views, self.n_samples_)
         return self
 
     @all_or_nothing
@@ -289,8 +290,7 @@ class WindowForecaster(BaseEstimator):
         check_is_fitted(self, "estimator_")
         panel, setup = self._endings(), self._setup
         counts = self._counts("forecast", panel, steps, until)
-        views = [view.tail() for view in self._views(panel)]
-        parts = forecast(self.estimator_, setup, views, max(counts), self._known(panel, views, max(counts), future))
+        parts = forecast(self.estimator_, self._views(panel), max(counts), self._known(panel, max(counts), future))
         wide = zip(setup.columns(parts), counts, strict=True)
         return as_frame(panel, [values[:count] for values, count in wide], self._targets)
 
@@ -335,11 +335,10 @@ class WindowForecaster(BaseEstimator):
             raise ValueError(
                 f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={max(counts)}."
             )
-        views, edges = [view.tail() for view in self._views(panel)], []
-        levels = next_outputs(self.estimator_, setup, views, self._known(panel, views, max(counts), future))
-        for view, (middle, scale) in zip(views, levels, strict=True):
-            half = width * scale
-            edges.append(np.stack([view.forecasts(edge) for edge in (middle, middle - half, middle + half)]))
+        newest = Newest.of(self._views(panel), setup.horizon, self._known(panel, max(counts), future))
+        middle, scale = next_outputs(self.estimator_, newest)
+        half = width * scale[:, None]
+        edges = to_forecasts(setup, np.stack([middle, middle - half, middle + half], axis=1))
         parts = [
             part.transpose(1, 2, 0).reshape(part.shape[1], -1)[:count]
             for part, count in zip(setup.columns(edges), counts, strict=True)
@@ -488,7 +487,8 @@ class WindowForecaster(BaseEstimator):
         """The series that can be forecast, each up to where its forecast starts."""
         panel = until_known(self._panel, self._targets, self._setup.window, stacklevel=4)
         able = self._able(panel)
-        short = [repr(history.key) for history in panel.histories if history.key not in able]
+        found = set(able)
+        short = [repr(key) for key in panel.table.keys if key not in found]
         if short and able:
             warnings.warn(
                 f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
@@ -503,12 +503,9 @@ class WindowForecaster(BaseEstimator):
 
     def _able(self, panel: Panel) -> list[Any]:
         """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
-        views = [view.tail() for view in self._views(panel)]
-        ready: dict[Any, list[bool]] = {}
-        for view, key in zip(views, self._wide_keys(views), strict=True):
-            ready.setdefault(key, []).append(view.ready())
-        enough = all if self._setup.complete else any
-        return [key for key, found in ready.items() if enough(found)]
+        ready = Newest.of(self._views(panel)).ready().reshape(len(panel.histories), -1)  # of each channel
+        enough = np.asarray(ready.all(axis=1) if self._setup.complete else ready.any(axis=1))
+        return [key for key, found in zip(panel.table.keys, enough, strict=True) if found]
 
     def _counts(self, method: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
         """How far to forecast each series; without steps and until ``horizon``."""
@@ -520,7 +517,7 @@ class WindowForecaster(BaseEstimator):
         check_arguments(f"{type(self).__name__}.{method}", {"steps": [integers(1)]}, steps=steps)
         return [int(steps)] * len(panel.histories)
 
-    def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
+    def _views(self, panel: Panel, n_rows: int | None = None) -> SeriesViews:
         """The series as the model sees them, with the statistics of fit.
 
         Those of a new series are measured on its first ``n_rows`` (None: on all of it).
@@ -528,7 +525,7 @@ class WindowForecaster(BaseEstimator):
         inner = self._setup.panel(panel)
         return series_views(self._setup, inner, inner.histories, self._statistics, n_rows)
 
-    def _wide_keys(self, views: list[SeriesView]) -> list[Any]:
+    def _wide_keys(self, views: Sequence[SeriesView]) -> list[Any]:
         """The series of the data that each view belongs to."""
         return [view.history.key.series if self._setup.channels else view.history.key for view in views]
 
@@ -537,12 +534,12 @@ class WindowForecaster(BaseEstimator):
         horizon = self._setup.horizon
         return -(-steps // horizon) * horizon if self._setup.complete else steps
 
-    def _known(self, panel: Panel, views: list[SeriesView], steps: int, future: Any) -> list[Doubles | None]:
-        """The future of the covariates for whole horizons, for each view."""
+    def _known(self, panel: Panel, steps: int, future: Any) -> Doubles | None:
+        """The future of the covariates (n_views, n_ahead, n_future) for whole horizons."""
         ahead, columns = -(-steps // self._setup.horizon) * self._setup.horizon, self._setup.roles.future
         later = dropped_rows(self._panel, panel)
         found = future_values(panel, columns, future, ahead, self._n_needed(steps), later)
-        return [found.get(key) for key in self._wide_keys(views)]
+        return None if found is None else np.repeat(found, max(len(self._setup.channels), 1), axis=0)
 
     @property
     def _targets(self) -> list[Any]:

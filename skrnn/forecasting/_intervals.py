@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -16,12 +17,11 @@ from skrnn.forecasting._setup import Setup
 __all__ = ["calibration_errors", "conformal_width", "in_time"]
 
 
-def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share: float) -> Doubles:
+def calibration_errors(model: Any, setup: Setup, views: Sequence[SeriesView], share: float) -> Doubles:
     """Errors (n, horizon, k) on the newest ``share`` of each series' windows, of a model that never saw these rows."""
     cuts = {}
     for view in views:
-        ends = [part.ends for part in view.samples()]
-        rows = np.concatenate(ends) if ends else np.zeros(0, np.intp)
+        rows = view.samples().ends
         if len(rows):
             cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
     whole = [view.history for view in views if view.history.key in cuts]

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import get_tags
 
 from skrnn._types import Doubles
-from skrnn.forecasting._choices import choose_window, find_season, stretch
+from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import CALENDAR, Roles
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
@@ -63,10 +63,10 @@ class Setup:
         panel = self.given(panel)
         return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
 
-    def columns(self, parts: list[Doubles]) -> list[Doubles]:
-        """Values (…, k) of each series of `panel`, as values of the series that it came from."""
-        width = max(len(self.channels), 1)
-        return [np.concatenate(parts[i : i + width], axis=-1) for i in range(0, len(parts), width)]
+    def columns(self, parts: Doubles) -> Doubles:
+        """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
+        wide = parts.reshape(-1, max(len(self.channels), 1), *parts.shape[1:])
+        return np.concatenate(list(np.moveaxis(wide, 1, 0)), axis=-1)
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
@@ -101,7 +101,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     window = forecaster.window
     if window is None:
         groups = [[place] for place in places] if channels else [places]
-        rows = [stretch(history, columns, complete, season) for history in panel.histories for columns in groups]
+        rows = [int(n) for columns in groups for n in stretches(panel.table, columns, complete, season)]
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window

@@ -5,11 +5,11 @@ The axis of time is the last but one: (…, n_rows, k).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Integers
 
 __all__ = ["TRANSFORMS", "apply", "invert", "leading_pointwise", "total_lag"]
 
@@ -19,21 +19,38 @@ _POINTWISE = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1), "sqrt": (n
 _BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
 
 
-def apply(values: Doubles, names: Sequence[str], season: int | None, label: str) -> Doubles:
-    """Transform a series, one transformation after the other; a difference starts with NaN."""
+def apply(
+    values: Doubles,
+    names: Sequence[str],
+    season: int | None,
+    label: str | Callable[[int], str],
+    before: Integers | None = None,
+) -> Doubles:
+    """Transform series, one transformation after the other; a difference starts with NaN.
+
+    ``before`` is for a table (n_rows, k) of several: how many rows of its run come before each row. ``label`` is the
+    name of the series for a message, or gives that of an item of the first axis.
+    """
     for name in names:
         if name in _POINTWISE:
-            lowest = np.nanmin(values) if np.isfinite(values).any() else np.inf
-            bound, reached = _BOUNDS[name]
-            if lowest < bound or (lowest == bound and not reached):
-                words = f"{'of at least' if reached else 'above'} {bound:g}"
-                raise ValueError(f"transform={name!r} needs values {words}; {label} has {lowest:g}.")
+            _check_bound(values, name, label)
             values = _POINTWISE[name][0](values)
         else:
             lag = _lag(name, season)
             head = np.full_like(values[..., :lag, :], np.nan)
             values = np.concatenate([head, values[..., lag:, :] - values[..., :-lag, :]], axis=-2)
+            if before is not None:
+                values[before < lag] = np.nan
     return values
+
+
+def _check_bound(values: Doubles, name: str, label: str | Callable[[int], str]) -> None:
+    bound, reached = _BOUNDS[name]
+    lowest = np.fmin.reduce(values, axis=None, initial=np.inf)
+    if lowest < bound or (lowest == bound and not reached):
+        where = label if isinstance(label, str) else label(int(np.argwhere(values == lowest)[0, 0]))
+        words = f"{'of at least' if reached else 'above'} {bound:g}"
+        raise ValueError(f"transform={name!r} needs values {words}; {where} has {lowest:g}.")
 
 
 def invert(forecast: Doubles, values: Doubles, names: Sequence[str], season: int | None) -> Doubles:
