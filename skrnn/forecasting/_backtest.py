@@ -18,7 +18,8 @@ from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
 from skrnn.forecasting._metrics import naive_error, scores_of, scores_of_spread, values_at
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._table import History
 
 __all__ = ["BacktestResult", "backtest"]
 

@@ -12,7 +12,7 @@ from skrnn._types import Doubles, Longs
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import heads_of
 from skrnn.forecasting._rolling import ends_of_windows, roll
-from skrnn.forecasting._series import SeriesView, WeighsWindows, evaluate, learn, series_views
+from skrnn.forecasting._series import SeriesView, SeriesViews, WeighsWindows, evaluate, learn, series_views
 from skrnn.windowing import moments_of
 
 __all__ = ["Calibration", "calibrate"]
@@ -56,17 +56,14 @@ class Calibration:
         return replace(self, blocks=tuple(_followed(old, settled, block) for block, old in enumerate(self.blocks)))
 
 
-def calibrate(
-    model: Any, learnt: Learnt, views: list[SeriesView], share: float, weigh: WeighsWindows | None
-) -> Calibration:
+def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weigh: WeighsWindows | None) -> Calibration:
     """Errors on the newest ``share`` of each series' windows, of a model that never saw these rows.
 
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them.
     """
     cuts = {}
     for view in views:
-        ends = [part.ends for part in view.samples()]
-        rows = np.concatenate(ends) if ends else np.zeros(0, np.intp)
+        rows = view.samples().ends
         if len(rows):
             cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
     whole = [view.history for view in views if view.history.key in cuts]
@@ -76,7 +73,7 @@ def calibrate(
     model, n_older = learn(model, setup, older, weigh)
     if not n_older:
         raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
-    statistics = {view.history.key: view.statistics for view in older}
+    statistics = dict(zip(older.table.keys, older.statistics, strict=True))
     before = Learnt(model, setup, learnt.panel, statistics)
     newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
     firsts = [cuts[history.key] - 1 for history in whole]

@@ -93,19 +93,20 @@ def refuse_useless(panel: Panel, roles: Roles) -> None:
     """Refuse a column without any value, and a static one that varies within a series."""
     for column in (*roles.target, *roles.past, *roles.future, *roles.static):
         place = panel.columns.index(column)
-        if all(np.isnan(history.values[:, place]).all() for history in panel.histories):
+        if np.isnan(panel.table.values[:, place]).all():
             raise ValueError(f"Column {column!r} has no value: every row is missing. Leave it out, or fill it.")
+    table = panel.table
     for column in roles.static:
-        place = panel.columns.index(column)
-        for history in panel.histories:
-            values = history.values[:, place]
-            known = values[~np.isnan(values)]
-            if len(known) and known.min() != known.max():
-                first = int(np.flatnonzero(~np.isnan(values) & (values != known[0]))[0])
-                raise ValueError(
-                    f"The static column {column!r} varies: {history.label} has {known[0]:g}, and {values[first]:g} at "
-                    f"{history.times[first]}. Name it in past or future."
-                )
+        values = table.values[:, panel.columns.index(column)]
+        rows = np.flatnonzero(~np.isnan(values))
+        firsts = rows[np.searchsorted(table.series[rows], table.series[rows])]  # the first known row of each series
+        odd = np.flatnonzero(values[rows] != values[firsts])
+        if len(odd):
+            row, first = rows[odd[0]], firsts[odd[0]]
+            raise ValueError(
+                f"The static column {column!r} varies: {table[table.series[row]].label} has {values[first]:g}, and "
+                f"{values[row]:g} at {table.times[row]}. Name it in past or future."
+            )
 
 
 def refuse_polars(words: str, data: Any) -> None:

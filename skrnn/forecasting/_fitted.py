@@ -13,19 +13,20 @@ from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import heads_of
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._rolling import ends_of_windows, roll
-from skrnn.forecasting._series import SeriesView
+from skrnn.forecasting._series import SeriesView, to_forecasts
 
 __all__ = ["fitted_values", "values_in_rows"]
 
 
 def fitted_values(learnt: Learnt, step: int) -> Any:
     """Each row of the history as it was forecast ``step`` steps before, in the layout of the data; else NaN."""
-    parts = learnt.setup.columns([_of_view(learnt, view, step) for view in learnt.views()])
-    inner = learnt.setup.panel(learnt.panel).histories[:: len(learnt.setup.channels) or 1]
-    rows = [
-        part[np.searchsorted(whole.positions, history.positions)]
-        for part, whole, history in zip(parts, inner, learnt.panel.histories, strict=True)
-    ]
+    width, found = len(learnt.setup.channels) or 1, []
+    for view in learnt.views():
+        found.append((view.history.positions, _of_view(learnt, view, step)))
+    rows = []
+    for number, history in enumerate(learnt.panel.histories):
+        views = found[width * number : width * (number + 1)]
+        rows.append(np.concatenate([part[np.searchsorted(at, history.positions)] for at, part in views], axis=1))
     return as_frame(learnt.panel, rows, learnt.targets, ahead=False)
 
 
@@ -66,8 +67,7 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     steps = max(len(history.times) for history in later.histories) if numbered else None
     until = None if numbered else max(history.times[-1] for history in later.histories)
     ahead = learnt.ahead("predict", steps, until, future, stacklevel=4, hold=True)
-    found = zip(ahead.views, learnt.levels(ahead), strict=True)
-    values = learnt.columns(ahead, [view.forecasts(levels[0])[None] for view, (levels, _) in found])
+    values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
     if not numbered:
         return _table(as_frame(ahead.panel, values, learnt.targets), learnt)
     kept = later.keep([history.key for history in ahead.panel.histories])

@@ -26,9 +26,9 @@ from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
-from skrnn.forecasting._reports import has_one_window, refuse_negative, refuse_short, warn_of_windows
+from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_windows
 from skrnn.forecasting._scores import r2_of
-from skrnn.forecasting._series import learn, series_views
+from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
 from skrnn.forecasting._weights import read_weights
 
@@ -254,22 +254,22 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
-        given = setup.given(panel).histories
+        given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
         refuse_negative(views)
-        refuse_short(given, views, setup)
-        if self.estimator is None and has_one_window(views, setup):
+        refuse_short(given, views, found)
+        if self.estimator is None and found == 1:
             model.set_params(early_stopping=False)  # there is none to validate on
-        statistics = {view.history.key: view.statistics for view in views}
+        statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
             calibration = calibrate(clone(model), learnt, views, self.calibration, weigh)
         self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
-        self._learnt_until = {history.key: history.times[-1] for history in panel.histories}
-        self.n_filled_ = sum(n_absent(history, setup.longest_gap) for history in panel.histories)
+        self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
+        self.n_filled_ = n_absent(panel, setup.longest_gap)
         self._keep_columns(X)
-        warn_of_windows(given, views, setup, self.n_samples_)
+        warn_of_windows(given, views, self.n_samples_)
         return self
 
     @all_or_nothing
@@ -300,10 +300,10 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         whole = extend(self._panel, new)
         refuse_useless(whole, self._setup.given_roles)
         if self._calibration is not None:
-            ends = {history.key: int(history.positions[-1]) for history in self._panel.histories}
-            moved = whole.keep([history.key for history in new.histories if history.key in ends])
-            learnt = replace(self._learnt(), panel=moved)
-            ends = {view.history.key: ends[learnt.wide(view.history.key)] for view in learnt.views()}
+            table = self._panel.table
+            ends = dict(zip(table.keys, table.positions[table.ends], strict=True))
+            learnt = replace(self._learnt(), panel=whole.keep([key for key in new.table.keys if key in ends]))
+            ends = {key: ends[learnt.wide(key)] for key in learnt.views().table.keys}
             self._calibration = self._calibration.updated(learnt, ends)
         self._panel = whole
         return self
@@ -343,8 +343,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         """
         learnt = self._learnt(history)
         ahead = learnt.ahead("forecast", steps, until, future, stacklevel=3)
-        found = zip(ahead.views, learnt.levels(ahead), strict=True)
-        values = learnt.columns(ahead, [view.forecasts(levels) for view, (levels, _) in found])
+        values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
         return as_frame(ahead.panel, values, learnt.targets)
 
     def forecast_interval(
@@ -422,8 +421,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         wanted = known_levels(learnt, levels)
         ahead = learnt.ahead("forecast_quantiles", steps, until, future, stacklevel=3)
         refuse_beyond(learnt, max(ahead.counts))
-        found = zip(ahead.views, learnt.levels(ahead, wanted), strict=True)
-        values = learnt.columns(ahead, [view.forecasts(each[1:]) for view, (each, _) in found])
+        values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead, wanted)[0][:, 1:]))
         return _below(learnt.targets, wanted, ahead.panel, values)
 
     def fitted_values(self, step: int = 1) -> Any:

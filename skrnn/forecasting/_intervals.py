@@ -12,6 +12,7 @@ import numpy as np
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
+from skrnn.forecasting._series import to_forecasts
 
 __all__ = ["METHODS", "check_coverage", "edges_ahead", "known_levels", "refuse_beyond"]
 
@@ -22,8 +23,8 @@ _SAME = 1e-9  # between two numbers that mean one level
 
 def edges_ahead(
     learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
-) -> list[Doubles]:
-    """For each view the forecast and the edges of its interval (3, steps, k), in the user's units."""
+) -> Doubles:
+    """The forecasts and the edges of their intervals (n_views, 3, steps, k), in the user's units."""
     check_coverage(coverage)
     steps, quantiles = max(ahead.counts), _quantiles(learnt, method, coverage)
     if method == "quantile":
@@ -40,14 +41,12 @@ def edges_ahead(
         width = np.concatenate([_smallest(block, coverage) for block in errors])[:steps]
         if np.isinf(width).any():
             _warn_of_infinite(coverage, min(len(block) for block in errors), stacklevel + 1)
-    edges = []
-    for view, (levels, scale) in zip(ahead.views, learnt.levels(ahead, quantiles), strict=True):
-        low, high = (levels[1], levels[2]) if quantiles else (levels[0], levels[0])
-        low, high = low - width * scale, high + width * scale
-        crossed = low > high  # by negative corrections of narrow quantiles
-        low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
-        edges.append(np.stack([view.forecasts(edge) for edge in (levels[0], low, high)]))
-    return edges
+    levels, scales = learnt.levels(ahead, quantiles)
+    low, high = (levels[:, 1], levels[:, 2]) if quantiles else (levels[:, 0], levels[:, 0])
+    low, high = low - width * scales[:, None], high + width * scales[:, None]
+    crossed = low > high  # by negative corrections of narrow quantiles
+    low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
+    return to_forecasts(learnt.setup, np.stack([levels[:, 0], low, high], axis=1))
 
 
 def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float, ...]:

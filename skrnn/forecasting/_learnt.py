@@ -11,23 +11,27 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Doubles
+from skrnn.forecasting._ahead import Newest, levels_ahead
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._outputs import heads_of
-from skrnn.forecasting._panel import History, Panel
-from skrnn.forecasting._series import SeriesView, levels_ahead, series_views
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._series import SeriesViews, series_views
 from skrnn.forecasting._setup import Setup
+from skrnn.forecasting._table import History
 
 __all__ = ["Ahead", "Learnt"]
 
 
 class Ahead(NamedTuple):
-    """What is to be forecast: the series, how far each goes, as the model sees them, and the future of covariates."""
+    """What is to be forecast: the series, how far each goes, as the model sees them, and the future of covariates
+    (n_views, n_ahead, n_future).
+    """
 
     panel: Panel
     counts: list[int]
-    views: list[SeriesView]
-    known: list[Doubles | None]
+    views: SeriesViews
+    known: Doubles | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Learnt:
         if list(panel.columns) != list(self.panel.columns) and not (panel.layout == self.panel.layout == "series"):
             raise ValueError(f"The history has the columns {panel.columns}; those of fit were {self.panel.columns}.")
         renamed = panel.columns != self.panel.columns
-        old = {history.key: history for history in self.panel.histories}
+        old = {history.key: history for history in self.panel.histories}  # of a Table one is made for each
         others = {
             history.key
             for history in panel.histories
@@ -61,7 +65,7 @@ class Learnt:
         kept = {key: value for key, value in self.statistics.items() if self.wide(key) not in others}
         return replace(self, panel=panel, statistics=kept)
 
-    def views(self, panel: Panel | None = None, n_rows: int | None = None) -> list[SeriesView]:
+    def views(self, panel: Panel | None = None, n_rows: int | None = None) -> SeriesViews:
         """The series as the model sees them, with the statistics of fit.
 
         Those of a new series are measured on its first ``n_rows`` (None: on all of it).
@@ -69,24 +73,21 @@ class Learnt:
         inner = self.setup.panel(self.panel if panel is None else panel)
         return series_views(self.setup, inner, inner.histories, self.statistics, n_rows)
 
-    def keys_of(self, views: Sequence[SeriesView]) -> list[Any]:
+    def keys_of(self, views: SeriesViews) -> list[Any]:
         """The series of the data that each view belongs to."""
-        return [self.wide(view.history.key) for view in views]
+        return [self.wide(key) for key in views.table.keys]
 
     def able(self, panel: Panel) -> list[Any]:
         """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
-        views = [view.tail() for view in self.views(panel)]
-        ready: dict[Any, list[bool]] = {}
-        for view, key in zip(views, self.keys_of(views), strict=True):
-            ready.setdefault(key, []).append(view.ready())
-        enough = all if self.setup.complete else any
-        return [key for key, found in ready.items() if enough(found)]
+        ready = self.setup.enough(Newest.of(self.views(panel)).ready())
+        return [key for key, found in zip(panel.table.keys, ready, strict=True) if found]
 
     def endings(self, stacklevel: int) -> Panel:
         """The series that can be forecast, each up to where its forecast starts."""
         panel = until_known(self.panel, self.targets, self.setup.window, stacklevel=stacklevel + 1)
         able = self.able(panel)
-        short = [repr(history.key) for history in panel.histories if history.key not in able]
+        found = set(able)
+        short = [repr(key) for key in panel.table.keys if key not in found]
         if short and able:
             warnings.warn(
                 f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
@@ -115,23 +116,24 @@ class Learnt:
         """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there."""
         panel = self.endings(stacklevel + 1)
         counts = self.counts(caller, panel, steps, until)
-        views = [view.tail() for view in self.views(panel)]
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
-        needed = counts if hold else [self.n_needed(max(counts))] * len(counts)
-        found = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
+        needed = np.array(counts) if hold else self.n_needed(max(counts))
+        known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
         self._refuse_past(max(counts))
-        return Ahead(panel, counts, views, [found.get(key) for key in self.keys_of(views)])
+        known = None if known is None else np.repeat(known, max(len(self.setup.channels), 1), axis=0)
+        return Ahead(panel, counts, self.views(panel), known)
 
-    def levels(self, ahead: Ahead, quantiles: Sequence[float] = ()) -> list[tuple[Doubles, Doubles]]:
-        """For each view the levels of the forecast and of its quantiles, and their units, as `levels_ahead`."""
+    def levels(self, ahead: Ahead, quantiles: Sequence[float] = ()) -> tuple[Doubles, Doubles]:
+        """The levels of the forecasts and of their quantiles, and the units of their errors, as `levels_ahead`."""
         heads = heads_of(self.regressor, self.setup.quantiles, quantiles)
-        return levels_ahead(heads, self.setup, ahead.views, max(ahead.counts), ahead.known)
+        return levels_ahead(heads, ahead.views, max(ahead.counts), ahead.known)
 
-    def columns(self, ahead: Ahead, values: Sequence[Doubles]) -> list[Doubles]:
-        """Values (…, steps, k) of each view as those (steps, k * …) of each series, as far as each goes."""
-        wide = zip(self.setup.columns(list(values)), ahead.counts, strict=True)
-        return [np.moveaxis(part, 0, -1).reshape(part.shape[1], -1)[:count] for part, count in wide]
+    def columns(self, ahead: Ahead, values: Doubles) -> list[Doubles]:
+        """Values (n_views, n_values, steps, k) as those (steps, k * n_values) of each series, as far as each goes."""
+        wide = np.moveaxis(self.setup.columns(values), 1, -1)
+        parts = wide.reshape(*wide.shape[:2], -1)
+        return [part[:count] for part, count in zip(parts, ahead.counts, strict=True)]
 
     def n_needed(self, steps: int) -> int:
         """For how many times the covariates must be known."""

@@ -21,7 +21,7 @@ def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) 
     reaches beyond the end of the series, or where the regressor takes no missing values and some are in the window.
     """
     setup, k, h = view.setup, view.setup.n_targets, view.setup.horizon
-    table = feature_table(view.panel, view.history, view.targets(), setup.roles, h)
+    table = feature_table(view.panel.columns, view.alone.table, view.targets(), setup.roles, h)
     outputs = np.full((len(heads), len(ends), n_blocks * h, k), np.nan)
     spread = np.ones((len(ends), k))
     n_past = len(setup.roles.past)
@@ -52,7 +52,7 @@ def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) 
 def ends_of_windows(view: SeriesView) -> Integers:
     """The rows at which a window ends that the regressor can forecast from: within a run, with a known target."""
     setup, found = view.setup, [np.zeros(0, np.intp)]
-    table = feature_table(view.panel, view.history, view.targets(), setup.roles, setup.horizon)
+    table = feature_table(view.panel.columns, view.alone.table, view.targets(), setup.roles, setup.horizon)
     missing = np.isnan(table)
     bad = missing.any(axis=1) if setup.complete else missing[:, : setup.n_targets].all(axis=1)
     for run in view.history.runs():

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import check_calendar
-from skrnn.forecasting._choices import choose_window, find_season, stretch
+from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
@@ -57,6 +57,16 @@ class Setup:
         return len(self.roles.target)
 
     @property
+    def lag(self) -> int:
+        """Rows in front of the first that has a transformed value."""
+        return total_lag(self.transforms, self.season)
+
+    @property
+    def carry(self) -> int:
+        """Rows back to the value that stands in for a missing one, where a difference is undone."""
+        return self.season if "seasonal_difference" in self.transforms else 1
+
+    @property
     def given_roles(self) -> Roles:
         """The columns of the data in their roles."""
         return replace(self.roles, target=self.channels or self.roles.target)
@@ -78,13 +88,18 @@ class Setup:
     def fitted(self, panel: Panel) -> Setup:
         """With the transformers among the transformations fitted on the targets of a panel of its own."""
         places = [panel.columns.index(column) for column in self.roles.target]
-        series = [history.values[:, places] for history in panel.histories]
-        return replace(self, transforms=fitted(self.transforms, series, self.season))
+        table = panel.table
+        return replace(self, transforms=fitted(self.transforms, table.values[:, places], self.season, table.before))
 
-    def columns(self, parts: list[Doubles]) -> list[Doubles]:
-        """Values (…, k) of each series of `panel`, as values of the series that it came from."""
-        width = max(len(self.channels), 1)
-        return [np.concatenate(parts[i : i + width], axis=-1) for i in range(0, len(parts), width)]
+    def columns(self, parts: Doubles) -> Doubles:
+        """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
+        wide = parts.reshape(-1, max(len(self.channels), 1), *parts.shape[1:])
+        return np.concatenate(list(np.moveaxis(wide, 1, 0)), axis=-1)
+
+    def enough(self, ready: Flags) -> Flags:
+        """Of which series the views that are ready are enough: all channels, or one if missing values are taken."""
+        channels = ready.reshape(-1, max(len(self.channels), 1))
+        return np.asarray(channels.all(axis=1) if self.complete else channels.any(axis=1))
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
@@ -121,7 +136,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     window = forecaster.window
     if window is None:
         groups = [[place] for place in places] if channels else [places]
-        rows = [stretch(history, columns, complete, season) for history in panel.histories for columns in groups]
+        rows = [int(n) for columns in groups for n in stretches(panel.table, columns, complete, season)]
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window

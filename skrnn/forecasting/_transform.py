@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Integers
 
 __all__ = ["TRANSFORMS", "apply", "carried", "fitted", "invert", "leading_pointwise", "read_transforms", "total_lag"]
 
@@ -44,37 +44,55 @@ def read_transforms(value: Any) -> tuple[Any, ...]:
     return items
 
 
-def fitted(items: Sequence[Any], series: Sequence[Doubles], season: int | None) -> tuple[Any, ...]:
-    """The transformations, with a clone of each transformer fitted on the rows (n_rows, k) of all series."""
+def fitted(items: Sequence[Any], values: Doubles, season: int | None, before: Integers) -> tuple[Any, ...]:
+    """The transformations, with a clone of each transformer fitted on the rows (n_rows, k) of all series; ``before`` as
+    in `apply`.
+    """
     if all(isinstance(item, str) for item in items):
         return tuple(items)
     done: list[Any] = []
     for item in items:
         if not isinstance(item, str):
-            rows = np.concatenate(series)
-            item = clone(item).fit(rows[_usable(item, rows)])
+            item = clone(item).fit(values[_usable(item, values)])
         done.append(item)
-        series = [apply(rows, [item], season, "the series") for rows in series]
+        values = apply(values, [item], season, "the series", before)
     return tuple(done)
 
 
-def apply(values: Doubles, names: Sequence[Any], season: int | None, label: str) -> Doubles:
-    """Transform a series, one transformation after the other; a difference starts with NaN."""
+def apply(
+    values: Doubles,
+    names: Sequence[Any],
+    season: int | None,
+    label: str | Callable[[int], str],
+    before: Integers | None = None,
+) -> Doubles:
+    """Transform series, one transformation after the other; a difference starts with NaN.
+
+    ``before`` is for a table (n_rows, k) of several: how many rows of its run come before each row. ``label`` is the
+    name of the series for a message, or gives that of an item of the first axis.
+    """
     for name in names:
         if not isinstance(name, str):
             values = _through(name, name.transform, values)
         elif name in _POINTWISE:
-            lowest = np.nanmin(values) if np.isfinite(values).any() else np.inf
-            bound, reached = _BOUNDS[name]
-            if lowest < bound or (lowest == bound and not reached):
-                words = f"{'of at least' if reached else 'above'} {bound:g}"
-                raise ValueError(f"target_transform={name!r} needs values {words}; {label} has {lowest:g}.")
+            _check_bound(values, name, label)
             values = _POINTWISE[name][0](values)
         else:
             lag = _lag(name, season)
             head = np.full_like(values[..., :lag, :], np.nan)
             values = np.concatenate([head, values[..., lag:, :] - values[..., :-lag, :]], axis=-2)
+            if before is not None:
+                values[before < lag] = np.nan
     return values
+
+
+def _check_bound(values: Doubles, name: str, label: str | Callable[[int], str]) -> None:
+    bound, reached = _BOUNDS[name]
+    lowest = np.fmin.reduce(values, axis=None, initial=np.inf)
+    if lowest < bound or (lowest == bound and not reached):
+        where = label if isinstance(label, str) else label(int(np.argwhere(values == lowest)[0, 0]))
+        words = f"{'of at least' if reached else 'above'} {bound:g}"
+        raise ValueError(f"target_transform={name!r} needs values {words}; {where} has {lowest:g}.")
 
 
 def invert(forecast: Doubles, values: Doubles, names: Sequence[Any], season: int | None) -> Doubles:

@@ -11,9 +11,10 @@ import pandas as pd
 
 from skrnn._types import Doubles, Integers, Longs
 from skrnn.forecasting._metrics import values_at
-from skrnn.forecasting._panel import Channel, Panel, read_panel
+from skrnn.forecasting._panel import Panel, read_panel
 from skrnn.forecasting._regressors import weight_parameter
-from skrnn.forecasting._series import SeriesView
+from skrnn.forecasting._series import SeriesViews
+from skrnn.forecasting._table import Channel
 
 __all__ = ["WindowWeights", "read_weights"]
 
@@ -28,18 +29,20 @@ class WindowWeights:
     rows: Mapping[Any, tuple[Longs, Doubles]] | None
     half_life: float | None
 
-    def __call__(self, view: SeriesView, ends: Integers) -> Doubles:
-        """Weights (n,) of the windows of a series that end at the rows ``ends``."""
-        history = view.history
-        weights = np.ones(len(ends))
-        if self.rows is not None and len(ends):
-            key = history.key.series if isinstance(history.key, Channel) else history.key
-            ahead = history.step.size * np.arange(1, view.setup.horizon + 1)
-            found = values_at(*self.rows[key], history.positions[ends][:, None] + ahead)
-            there = ~np.isnan(found)
-            weights = np.where(there, found, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    def __call__(self, views: SeriesViews, ends: Integers) -> Doubles:
+        """Weights (n,) of the windows that end at the rows ``ends`` of the table of all series."""
+        table, weights = views.table, np.ones(len(ends))
+        series = table.series[ends]
+        if self.rows is not None:
+            ahead = np.arange(1, views.setup.horizon + 1)
+            for number in np.unique(series):
+                key, mine = table.keys[number], np.flatnonzero(series == number)
+                positions = table.positions[ends[mine]][:, None] + table.sizes[number] * ahead
+                found = values_at(*self.rows[key.series if isinstance(key, Channel) else key], positions)
+                there = ~np.isnan(found)
+                weights[mine] = np.where(there, found, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
         if self.half_life is not None:
-            age = (history.positions[-1] - history.positions[ends]) / history.step.size
+            age = (table.positions[table.ends[series]] - table.positions[ends]) / table.sizes[series]
             weights = weights * 0.5 ** (age / self.half_life)
         return np.asarray(weights)
 

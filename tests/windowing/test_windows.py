@@ -55,10 +55,11 @@ def test_targets_are_columns(target):
     assert X.shape == (5, 4, 3)
 
 
-@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": 0}, {"stride": -1}, {"window": True}])
+@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": -1}, {"stride": -1}, {"window": True}])
 def test_numbers_are_checked(bad):
     ((name, value),) = bad.items()
-    message = f"The '{name}' parameter of make_windows must be an int in the range [1, inf). Got {value} instead."
+    least = 0 if name == "horizon" else 1
+    message = f"The '{name}' parameter of make_windows must be an int in the range [{least}, inf). Got {value} instead."
     with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
         make_windows(np.arange(9.0), **{"window": 2, **bad})
 
