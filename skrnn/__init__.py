@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Stream,
     )
     from skrnn.exceptions import DivergenceError
-    from skrnn.forecasting import WindowForecaster, backtest
+    from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
     from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
 
@@ -37,6 +37,7 @@ __all__ = [
     "WindowForecaster",
     "__version__",
     "backtest",
+    "make_forecast_scorer",
     "make_windows",
 ]
 
@@ -53,6 +54,7 @@ _HOME = {
     "Stream": "estimators",
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
+    "make_forecast_scorer": "forecasting",
     "make_windows": "windowing",
 }
 

@@ -2,5 +2,6 @@
 
 from skrnn.forecasting._backtest import BacktestResult, backtest
 from skrnn.forecasting._forecaster import WindowForecaster
+from skrnn.forecasting._scorers import make_forecast_scorer
 
-__all__ = ["BacktestResult", "WindowForecaster", "backtest"]
+__all__ = ["BacktestResult", "WindowForecaster", "backtest", "make_forecast_scorer"]

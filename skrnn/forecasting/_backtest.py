@@ -170,8 +170,7 @@ def backtest(
             f"{initial + horizon}."
         )
     frames, model, before = [], forecaster, None
-    every = int(refit)
-    wanted = Wanted(horizon, season, coverage, method, tuple(quantiles or ()))
+    every, wanted = int(refit), Wanted(horizon, season, coverage, method, tuple(quantiles or ()))
     skipped: list[Any] = []
     for number, cutoff in enumerate(cutoffs):
         seen = times <= cutoff

@@ -20,14 +20,14 @@ from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
 from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
-from skrnn.forecasting._intervals import METHODS, edges_ahead, known_levels, refuse_beyond
+from skrnn.forecasting._intervals import METHODS, correction, edges_ahead, known_levels, refuse_beyond
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_windows
-from skrnn.forecasting._scores import r2_of
+from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
 from skrnn.forecasting._weights import read_weights
@@ -622,6 +622,17 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         if self._calibration is not None and method != "quantile":
             self._calibration = self._calibration.reaching(self._learnt(), steps)
         return self._calibration
+
+    def _at_rows(
+        self, X: Any, y: Any, season: int, interval: tuple[float, str] | None, quantiles: Sequence[float]
+    ) -> pd.DataFrame:
+        """All forecasts of a horizon made at the rows of X; with intervals of a (coverage, method), and quantiles."""
+        learnt, found = self._learnt(), None
+        if interval is not None:
+            coverage, method = interval
+            found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon, stacklevel=2)
+        new = read_series(self._joined(X, y), self.freq, self._panel)
+        return frame_of_rows(learnt, new, season, found, quantiles)
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""

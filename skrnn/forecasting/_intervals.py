@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,39 +14,66 @@ from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
 from skrnn.forecasting._series import to_forecasts
 
-__all__ = ["METHODS", "check_coverage", "edges_ahead", "known_levels", "refuse_beyond"]
+__all__ = ["METHODS", "correction", "edges_ahead", "known_levels", "refuse_beyond"]
 
 
 METHODS = ("conformal", "quantile", "cqr")
 _SAME = 1e-9  # between two numbers that mean one level
 
 
-def edges_ahead(
-    learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
-) -> Doubles:
-    """The forecasts and the edges of their intervals (n_views, 3, steps, k), in the user's units."""
-    check_coverage(coverage)
-    steps, quantiles = max(ahead.counts), _quantiles(learnt, method, coverage)
+class Correction(NamedTuple):
+    """The learnt quantiles that intervals start from (none: from the forecast), and what each of their edges is then
+    moved out by, (steps, k) in units of the errors.
+    """
+
+    quantiles: tuple[float, ...]
+    width: Doubles
+
+    def edges(self, levels: Doubles, scales: Doubles) -> Doubles:
+        """The levels (n, 3, steps, k) of forecasts and of both edges, of those of the forecasts and of these quantiles
+        (n, n_heads, steps, k) and the units (n, k).
+        """
+        low, high = (levels[:, 1], levels[:, 2]) if self.quantiles else (levels[:, 0], levels[:, 0])
+        low, high = low - self.width * scales[:, None], high + self.width * scales[:, None]
+        crossed = low > high  # by negative corrections of narrow quantiles
+        low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
+        return np.stack([levels[:, 0], low, high], axis=1)
+
+
+def correction(
+    learnt: Learnt, calibration: Calibration | None, method: str, coverage: float, steps: int, stacklevel: int
+) -> Correction:
+    """What makes intervals of forecasts and quantiles.
+
+    Raises
+    ------
+    ValueError
+        If the coverage is no share, or what the method needs is not there.
+    """
+    _check_coverage(coverage)
+    quantiles = _quantiles(learnt, method, coverage)
     if method == "quantile":
         refuse_beyond(learnt, steps)
-        width = np.zeros((steps, learnt.setup.n_targets))
-    elif calibration is None:
+        return Correction(quantiles, np.zeros((steps, learnt.setup.n_targets)))
+    if calibration is None:
         raise ValueError(
             "forecast_interval needs measured errors: set calibration, such as 0.2, before fit. With a regressor that "
             "learnt the quantiles of the edges, method='quantile' needs none."
         )
-    else:
-        n_blocks = -(-steps // learnt.setup.horizon)
-        errors = _scores(calibration.blocks[:n_blocks], method, quantiles, learnt.setup.quantiles)
-        width = np.concatenate([_smallest(block, coverage) for block in errors])[:steps]
-        if np.isinf(width).any():
-            _warn_of_infinite(coverage, min(len(block) for block in errors), stacklevel + 1)
-    levels, scales = learnt.levels(ahead, quantiles)
-    low, high = (levels[:, 1], levels[:, 2]) if quantiles else (levels[:, 0], levels[:, 0])
-    low, high = low - width * scales[:, None], high + width * scales[:, None]
-    crossed = low > high  # by negative corrections of narrow quantiles
-    low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
-    return to_forecasts(learnt.setup, np.stack([levels[:, 0], low, high], axis=1))
+    n_blocks = -(-steps // learnt.setup.horizon)
+    errors = _scores(calibration.blocks[:n_blocks], method, quantiles, learnt.setup.quantiles)
+    width = np.concatenate([_smallest(block, coverage) for block in errors])[:steps]
+    if np.isinf(width).any():
+        _warn_of_infinite(coverage, min(len(block) for block in errors), stacklevel + 1)
+    return Correction(quantiles, width)
+
+
+def edges_ahead(
+    learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
+) -> Doubles:
+    """The forecasts and the edges of their intervals (n_views, 3, steps, k), in the user's units."""
+    found = correction(learnt, calibration, method, coverage, max(ahead.counts), stacklevel + 1)
+    return to_forecasts(learnt.setup, found.edges(*learnt.levels(ahead, found.quantiles)))
 
 
 def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float, ...]:
@@ -96,7 +123,7 @@ def _warn_of_infinite(coverage: float, there: int, stacklevel: int) -> None:
     )
 
 
-def check_coverage(coverage: Any) -> None:
+def _check_coverage(coverage: Any) -> None:
     """Refuse what is no share."""
     if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
         raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
