@@ -115,7 +115,7 @@ def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...
 
 
 def _warn_of_infinite(coverage: float, there: int, stacklevel: int) -> None:
-    needed = int(np.ceil(coverage / (1 - coverage)))
+    needed = int(np.ceil(coverage / (1 - coverage) - _SAME))
     warnings.warn(
         f"coverage={coverage} needs at least {needed} measured errors, and there are {there}: intervals are infinite. "
         "Raise calibration, or lower coverage.",
