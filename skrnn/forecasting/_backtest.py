@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._constraints import check_arguments, integers, reals
-from skrnn._types import Integers
+from skrnn._types import Doubles, Flags
 from skrnn.forecasting._columns import read_series
+from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
 from skrnn.forecasting._forecaster import WindowForecaster
-from skrnn.forecasting._metrics import naive_error, scores_of, values_at
-from skrnn.forecasting._panel import Panel
-from skrnn.forecasting._table import History
+from skrnn.forecasting._metrics import scores_of
+from skrnn.forecasting._panel import Panel, extend
 
 __all__ = ["BacktestResult", "backtest"]
 
 _CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
 
-_OPTIONS = {"refit": ["boolean", integers(0)], "coverage": [reals(0, 1, "neither"), None]}
+Sizes = tuple[int, int, float | None]  # horizon, season, coverage
+
+_OPTIONS = {"refit": ["boolean", integers(0)], "coverage": [reals(0, 1, "neither"), None], "n_jobs": [Integral, None]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +90,7 @@ def backtest(
     season: int = 1,
     coverage: float | None = None,
     freq: Any = None,
+    n_jobs: int | None = None,
 ) -> BacktestResult:
     """Forecast from one cutoff after another, each time with the rows up to the cutoff alone.
 
@@ -110,10 +115,17 @@ def backtest(
     freq : pandas offset, alias, DatetimeIndex or "rows", default=None
         From a row to the next one of its series, as in `WindowForecaster`; None: the forecaster's, else ``freq`` of the
         index if it is set.
+    n_jobs : int, default=None
+        Fits at the same time, through joblib; -1: as many as there are processors. Without ``refit`` there is one.
 
     Returns
     -------
     result : BacktestResult
+
+    Notes
+    -----
+    All forecasts of one fitted model are one call of its ``predict``; with a coverage, or where series begin after the
+    fit, one for each cutoff.
 
     Raises
     ------
@@ -122,7 +134,7 @@ def backtest(
     """
     if not isinstance(forecaster, WindowForecaster):
         raise TypeError(f"backtest takes a WindowForecaster, got a {type(forecaster).__name__}.")
-    check_arguments("backtest", _OPTIONS, refit=refit, coverage=coverage)
+    check_arguments("backtest", _OPTIONS, refit=refit, coverage=coverage, n_jobs=n_jobs)
     horizon = forecaster.horizon if horizon is None else horizon
     checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     initial, horizon, step, season = checked.values()
@@ -136,26 +148,15 @@ def backtest(
             f"The data have {len(moments)} times; initial={initial} and horizon={horizon} need at least "
             f"{initial + horizon}."
         )
-    frames, model, before = [], clone(forecaster), None
-    every = int(refit)
-    skipped: list[Any] = []
-    for number, cutoff in enumerate(cutoffs):
-        seen = times <= cutoff
-        if number == 0:
-            model = clone(forecaster).fit(data[seen])
-        elif every and number % every == 0:
-            with warnings.catch_warnings():  # the first fit has said it
-                warnings.filterwarnings("ignore", message=".* windows are lost")
-                model = clone(forecaster).fit(data[seen])
-        else:
-            model.update(data[seen & (times > before)])
-        before = cutoff
-        ready = model.ready()
-        if not ready:
-            skipped.append(cutoff)
-        live = [history for history in panel.histories if history.key in ready and cutoff in history.times[:-1]]
-        if live:
-            frames.append(_one_cutoff(model, panel, live, data[times > cutoff], (horizon, season, coverage)))
+    every = int(refit) or len(cutoffs)
+    parts = [cutoffs[first : first + every] for first in range(0, len(cutoffs), every)]
+    sizes = horizon, season, coverage
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(_one_fit)(forecaster, data, panel.table.keys, part, sizes, number == 0)
+        for number, part in enumerate(parts)
+    )
+    frames = [frame for frame, _ in found if len(frame)]
+    skipped = [cutoff for _, missing in found for cutoff in missing]
     if skipped and frames:
         warnings.warn(
             f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them and are left out, first "
@@ -174,53 +175,67 @@ def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowFore
     return clone(forecaster).set_params(freq=own if freq is None else freq)
 
 
-def _one_cutoff(
-    model: WindowForecaster, panel: Panel, live: list[History], later: Any, sizes: tuple[int, int, float | None]
-) -> pd.DataFrame:
-    """The tidy rows of one cutoff, for the series ``live`` of all data that go on beyond it."""
-    horizon, season, coverage = sizes
-    target, future = model.roles_.target, later[list(model.roles_.future)] if model.roles_.future else None
-    names = ["forecast"] if coverage is None else ["forecast", "lower", "upper"]
-    model = model.among([history.key for history in live])
-    if coverage is None:
-        table = model.forecast(horizon, future=future)
-    else:
-        table = model.forecast_interval(horizon, coverage=coverage, future=future)
-    values = table.to_numpy().reshape(len(live), horizon, len(target), len(names))
-    pasts = {history.key: history for history in model._panel.histories}
-    rows = []
-    for history, mine in zip(live, values, strict=True):
-        past = pasts[history.key]
-        times, found = _ahead(past, history, horizon)
-        back = season * -(-np.arange(1, len(times) + 1) // season)  # whole cycles, to a known value
-        naive = past.positions[-1] + past.step.size * (np.arange(1, len(times) + 1) - back)
-        for number, column in enumerate(target):
-            place = panel.columns.index(column)
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "series": [history.key] * len(times),
-                        "target": column,
-                        "cutoff": past.times[-1],
-                        "time": times,
-                        "step": np.arange(1, len(times) + 1),
-                        "truth": np.where(found < 0, np.nan, history.values[found, place]),
-                        **{name: mine[: len(times), number, i] for i, name in enumerate(names)},
-                        "seasonal_naive": values_at(past.positions, past.values[:, place], naive),
-                        "naive_error": naive_error(past.positions, past.values[:, place], past.step.size * season),
-                    }
-                )
-            )
-    return pd.concat(rows, ignore_index=True)
+def _one_fit(
+    forecaster: WindowForecaster, data: Any, keys: list[Any], cutoffs: pd.Index, sizes: Sizes, first: bool
+) -> tuple[pd.DataFrame, list[Any]]:
+    """The rows of the cutoffs at which one fitted model forecasts, and those cutoffs from which it cannot.
 
-
-def _ahead(past: History, whole: History, horizon: int) -> tuple[pd.Index, Integers]:
-    """The next times after the past, and the rows of the whole series at them; -1 where there is none.
-
-    Where nothing but the rows says what comes next, these are the next rows, as far as there are any.
+    ``keys`` are all series, in the order in which they come; ``first`` says whether it is the first fit.
     """
-    if past.step.unit == "row":
-        rows = np.arange(len(past.times), min(len(past.times) + horizon, len(whole.times)))
-        return whole.times[rows], rows
-    times = past.next_times(horizon)
-    return times, np.asarray(whole.times.get_indexer(times))
+    horizon, season, coverage = sizes
+    times = data.index.get_level_values(-1)
+    with warnings.catch_warnings():
+        if not first:  # the first fit has said it
+            warnings.filterwarnings("ignore", message=".* windows are lost")
+        model = clone(forecaster).fit(data[times <= cutoffs[0]])
+    known, ranks = set(model._panel.table.keys), {key: rank for rank, key in enumerate(keys)}
+    panel, pairs = _with_later(model, data, cutoffs, ranks)
+    found = None
+    if coverage is None and all(panel.table.keys[number] in known for number in np.unique(pairs.numbers)):
+        old = panel.keep(list(known))  # in front of the new ones, so that their numbers stay
+        found = forecasts_from(model, pairs._replace(table=old.table), old, data, horizon)
+    if found is None:
+        found = _step_by_step(model, pairs, cutoffs, data, sizes)
+        panel, pairs = _with_later(model, data, cutoffs, ranks)  # with the steps at which new series were forecast
+    ready, values = found
+    names = ["forecast"] if coverage is None else ["forecast", "lower", "upper"]
+    values = values.reshape(len(values), horizon, len(model.roles_.target), len(names))
+    frame = rows_of(pairs.among(pairs.live & ready), panel, model.roles_.target, values, names, season)
+    can = np.bincount(pairs.places[ready], minlength=len(cutoffs)) > 0
+    return frame, list(cutoffs[~can])
+
+
+def _with_later(model: WindowForecaster, data: Any, cutoffs: pd.Index, ranks: dict[Any, int]) -> tuple[Panel, Cutoffs]:
+    """The history of a model with all later rows, and the pairs of cutoffs and series, which come by their ranks."""
+    newest = max(model._panel.table.times.take(model._panel.table.ends))
+    later = data[data.index.get_level_values(-1) > newest]
+    panel = extend(model._panel, read_series(later, model.freq, model._panel))
+    return panel, cutoffs_of(panel.table, cutoffs, np.array([ranks[key] for key in panel.table.keys]))
+
+
+def _step_by_step(
+    model: WindowForecaster, pairs: Cutoffs, cutoffs: pd.Index, data: Any, sizes: Sizes
+) -> tuple[Flags, Doubles]:
+    """The same as `forecasts_from`, a cutoff after the other: intervals follow the errors that each settles, and a new
+    series is centred by the rows that it has up to it.
+    """
+    horizon, _, coverage = sizes
+    times, keys = data.index.get_level_values(-1), pairs.table.keys
+    future = list(model.roles_.future)
+    ready, values = np.zeros(len(pairs.ends), dtype=bool), []
+    for place, cutoff in enumerate(cutoffs):
+        if place:
+            model.update(data[(times <= cutoff) & (times > cutoffs[place - 1])])
+        able, mine = set(model.ready()), np.flatnonzero(pairs.places == place)
+        ready[mine] = [keys[number] in able for number in pairs.numbers[mine]]
+        live = [keys[number] for number in pairs.numbers[mine[ready[mine] & pairs.live[mine]]]]
+        if live:
+            some = model.among(live)
+            later = data[times > cutoff][future] if future else None
+            if coverage is None:
+                table = some.forecast(horizon, future=later)
+            else:
+                table = some.forecast_interval(horizon, coverage=coverage, future=later)
+            order = {key: number for number, key in enumerate(some._panel.table.keys)}
+            values.append(table.to_numpy().reshape(len(live), horizon, -1)[[order[key] for key in live]])
+    return ready, np.concatenate(values) if values else np.zeros((0, horizon, 1))

@@ -503,9 +503,8 @@ class WindowForecaster(BaseEstimator):
 
     def _able(self, panel: Panel) -> list[Any]:
         """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
-        ready = Newest.of(self._views(panel)).ready().reshape(len(panel.histories), -1)  # of each channel
-        enough = np.asarray(ready.all(axis=1) if self._setup.complete else ready.any(axis=1))
-        return [key for key, found in zip(panel.table.keys, enough, strict=True) if found]
+        ready = self._setup.enough(Newest.of(self._views(panel)).ready())
+        return [key for key, found in zip(panel.table.keys, ready, strict=True) if found]
 
     def _counts(self, method: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
         """How far to forecast each series; without steps and until ``horizon``."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from skrnn._types import Doubles, Integers
 from skrnn.forecasting._columns import read_future_columns
+from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._panel import Panel, with_keys
 from skrnn.forecasting._table import History
 
@@ -58,7 +59,7 @@ def future_values(
         name = "" if history.key is None else f"series {history.key!r}: "
         gaps.append(f"{name}{_ranges(history.next_times(n_steps), np.flatnonzero(missing[lacking]))}")
     if gaps:
-        raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
+        raise ValueError(f"future lacks values of {list(columns)} at {name_some(gaps, '; ')}.")
     return found
 
 

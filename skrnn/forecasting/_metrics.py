@@ -8,19 +8,13 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from skrnn._types import Doubles, Longs
 
-__all__ = ["naive_error", "scores_of", "values_at"]
+__all__ = ["scores_of", "values_at"]
 
 
 def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
     """The values (n_rows,) of a series at some positions in time; NaN where it has none."""
     rows = np.minimum(np.searchsorted(positions, wanted), len(positions) - 1)
     return np.where(positions[rows] == wanted, values[rows], np.nan)
-
-
-def naive_error(positions: Longs, values: Doubles, distance: int) -> float:
-    """Mean absolute error of repeating the value of a season (``distance``) before: the scale of MASE."""
-    errors = np.abs(values - values_at(positions, values, positions - distance))
-    return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 
 def scores_of(frame: pd.DataFrame, column: str) -> dict[str, float]:

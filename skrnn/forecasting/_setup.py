@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import get_tags
 
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Flags
 from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import CALENDAR, Roles
 from skrnn.forecasting._gaps import fill_gaps
@@ -50,6 +50,11 @@ class Setup:
         return len(self.roles.target)
 
     @property
+    def lag(self) -> int:
+        """Rows in front of the first that has a transformed value."""
+        return total_lag(self.transforms, self.season)
+
+    @property
     def longest_gap(self) -> int:
         """Absent rows in a gap that are filled with missing values; no window reaches over more."""
         return 0 if self.complete else self.window - 1
@@ -67,6 +72,11 @@ class Setup:
         """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
         wide = parts.reshape(-1, max(len(self.channels), 1), *parts.shape[1:])
         return np.concatenate(list(np.moveaxis(wide, 1, 0)), axis=-1)
+
+    def enough(self, ready: Flags) -> Flags:
+        """Of which series the views that are ready are enough: all channels, or one if missing values are taken."""
+        channels = ready.reshape(-1, max(len(self.channels), 1))
+        return np.asarray(channels.all(axis=1) if self.complete else channels.any(axis=1))
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""

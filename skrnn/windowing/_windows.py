@@ -136,6 +136,8 @@ def _starts(rows: TimeRows | None, n_rows: int, needed: int, stride: int) -> ran
     if rows is None:
         return range(0, n_rows - needed + 1, stride)
     begins = rows.begins
+    if len(rows.keys) == 1 and not begins[1:].any():
+        return range(0, n_rows - needed + 1, stride)
     before, left = rows_before(begins), 1 + rows_before(np.append(True, begins[:0:-1]))[::-1]
     starts = np.flatnonzero((left >= needed) & (before % stride == 0))
     lengths = np.diff(rows.bounds)
