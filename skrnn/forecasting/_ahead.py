@@ -12,7 +12,7 @@ from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import calendar_columns
 from skrnn.forecasting._features import take_units
 from skrnn.forecasting._series import SeriesViews, to_forecasts
-from skrnn.forecasting._transform import apply, carried, invert, leading_pointwise, total_lag
+from skrnn.forecasting._transform import apply, carried, invert, leading_pointwise
 
 __all__ = ["Newest", "levels_ahead"]
 
@@ -45,7 +45,7 @@ class Newest:
     def of(cls, views: SeriesViews, steps: int = 0, known: Doubles | None = None) -> Newest:
         """``known`` (n_series, steps, n_future) are the values to come of the columns whose future is known."""
         setup, table, panel = views.setup, views.table, views.panel
-        width = setup.window + total_lag(setup.transforms, setup.season)
+        width = setup.window + setup.lag
         back = np.arange(width - 1, -1, -1)
         there = back <= table.before[table.ends][:, None]
         rows = np.where(there, table.ends[:, None] - back, 0)

@@ -10,10 +10,9 @@ import pandas as pd
 
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._panel import Panel, read_panel
+from skrnn.windowing import first_large
 
 __all__ = ["read_future_columns", "read_series", "refuse_polars", "refuse_useless", "with_targets"]
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
@@ -141,7 +140,7 @@ def _refuse_complex(label: str, dtype: Any) -> None:
 
 def _refuse_large(label: str, column: Any) -> None:
     values = column.to_numpy(np.float64, na_value=np.nan)
-    large = np.flatnonzero(np.abs(values) > _LARGEST)
-    if len(large):
-        what = "infinity" if np.isinf(values[large[0]]) else "a value too large for dtype('float32')"
-        raise ValueError(f"{label} contains {what}, first at {column.index[large[0]]}.")
+    place = first_large(values) if len(values) else None
+    if place is not None:
+        what = "infinity" if np.isinf(values[place]) else "a value too large for dtype('float32')"
+        raise ValueError(f"{label} contains {what}, first at {column.index[place[0]]}.")

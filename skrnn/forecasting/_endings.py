@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skrnn._types import Flags, Integers
+from skrnn._types import Integers
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._table import History, Table
 
@@ -29,16 +29,16 @@ def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: i
     One warning names these series and times, and targets that are unknown in the window of a series that goes on.
     """
     table, places = panel.table, [panel.columns.index(column) for column in targets]
-    known = ~np.isnan(table.values[:, places])
-    ages = _ages(table, known)
-    counts, words = table.counts.copy(), []
-    for number in np.flatnonzero((ages >= window).any(axis=1)):
+    counts, words = table.counts, []
+    reach = np.minimum(counts, window)
+    late = _ages(table.part(np.arange(len(table)), table.bounds[1:] - reach, reach), places) >= window
+    for number in np.flatnonzero(late.any(axis=1)):
         history = table[number]
-        if (ages[number] < window).any():
-            late = [str(column) for column, age in zip(targets, ages[number], strict=True) if age >= window]
-            words.append(f"{history.label} has no value of {', '.join(late)} in its newest {window} steps")
+        if not late[number].all():
+            names = [str(column) for column, is_late in zip(targets, late[number], strict=True) if is_late]
+            words.append(f"{history.label} has no value of {', '.join(names)} in its newest {window} steps")
             continue
-        rows = np.flatnonzero(known[table.bounds[number] : table.bounds[number + 1]].any(axis=1))
+        rows = np.flatnonzero((~np.isnan(history.values[:, places])).any(axis=1))
         if len(rows):
             words.append(
                 f"{history.label} has no known target after {history.times[rows[-1]]}, where its forecast starts"
@@ -50,8 +50,9 @@ def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: i
     return replace(panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], counts))
 
 
-def _ages(table: Table, known: Flags) -> Integers:
-    """Steps from the newest known value of each target (n_series, k) to the end of each series; very many if none."""
+def _ages(table: Table, places: list[int]) -> Integers:
+    """Steps from the newest known value of each column (n_series, k) to the end of each series; very many if none."""
+    known = ~np.isnan(table.values[:, places])
     newest = np.maximum.reduceat(np.where(known, np.arange(len(known))[:, None], -1), table.bounds[:-1])
     there = newest >= table.bounds[:-1, None]
     ages = (table.positions[table.ends][:, None] - table.positions[newest]) // table.sizes[:, None]

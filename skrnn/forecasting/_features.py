@@ -125,7 +125,7 @@ def samples(
     Y = windows_of(np.ascontiguousarray(table[window:, :n_targets]), horizon, 1, count)
     missing = np.isnan(table[window:, :n_targets])
     known = _none_in(missing, horizon, count) if not partial else ~_none_in(~missing, horizon, count)
-    known &= before[ends + horizon] >= skip + window + horizon - 1
+    known &= before[window - 1 + horizon :][:count] >= skip + window + horizon - 1
     if complete:
         known &= _none_in(np.isnan(table), window, count)
     kept = np.flatnonzero(known)

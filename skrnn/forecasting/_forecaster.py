@@ -611,10 +611,10 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
         return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
 
-    def _following(self, history: Any) -> WindowForecaster:
-        """The same with another history, and its series in their own units."""
-        some, learnt = copy(self), self._learnt(history)
-        some._panel, some._statistics = learnt.panel, dict(learnt.statistics)
+    def _following(self, learnt: Learnt) -> WindowForecaster:
+        """The same with another history, whose series keep the centre and scale that they have now."""
+        some, views = copy(self), learnt.views()
+        some._panel, some._statistics = learnt.panel, dict(zip(views.table.keys, views.statistics, strict=True))
         return some
 
     def _calibrated(self, steps: int, method: str) -> Calibration | None:

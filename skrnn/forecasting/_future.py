@@ -10,6 +10,7 @@ import pandas as pd
 
 from skrnn._types import Doubles, Integers
 from skrnn.forecasting._columns import read_future_columns, refuse_polars
+from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._panel import Panel, with_keys
 from skrnn.forecasting._table import History
 
@@ -69,7 +70,7 @@ def future_values(
         name = "" if history.key is None else f"series {history.key!r}: "
         gaps.append(f"{name}{_ranges(history.next_times(n_steps), np.flatnonzero(missing[lacking]))}")
     if gaps:
-        raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
+        raise ValueError(f"future lacks values of {list(columns)} at {name_some(gaps, '; ')}.")
     if hold:
         last = np.broadcast_to(np.maximum(n_needed, 1), len(found)) - 1
         found = np.where(np.isnan(found) & ~needed[:, :, None], found[np.arange(len(found)), last][:, None], found)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from skrnn._types import Longs
+from skrnn._types import Flags, Integers, Longs
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._table import Table
 
-__all__ = ["fill_gaps", "filled", "n_absent"]
+__all__ = ["fill_gaps", "filled", "n_absent", "regular_up_to"]
 
 
 def fill_gaps(panel: Panel, longest: int, constant: Sequence[int]) -> Panel:
@@ -45,6 +45,19 @@ def filled(table: Table, longest: int, constant: Sequence[int] = ()) -> Table:
     )
 
 
+def regular_up_to(table: Table, rows: Integers, longest: int) -> Integers | None:
+    """Where rows are in the table that is `filled`; None if up to one of them its series would stay as it is, or if it
+    does so as a whole.
+    """
+    absent = _absent(table, longest)
+    firsts, total = table.bounds[:-1][table.series[rows]], np.cumsum(absent)
+    irregular = _irregular(table, absent)[table.series[rows]]
+    if irregular.any() or (total[rows] - total[firsts] > rows - firsts + 1).any():
+        return None
+    absent[_irregular(table, absent)[table.series]] = 0
+    return np.asarray(rows + np.cumsum(absent)[rows])
+
+
 def n_absent(panel: Panel, longest: int) -> int:
     """How many rows `filled` adds."""
     return int(_absent_before(panel.table, longest).sum())
@@ -52,12 +65,23 @@ def n_absent(panel: Panel, longest: int) -> int:
 
 def _absent_before(table: Table, longest: int) -> Longs:
     """How many rows are absent right before each row, where they are to be filled in."""
-    absent = np.zeros(len(table.positions), np.int64)
-    firsts = table.bounds[:-1]
-    if longest and table.begins.sum() > len(firsts):
-        steps, odd = np.divmod(np.diff(table.positions, prepend=0), table.sizes[table.series])
-        absent = np.where((odd == 0) & (steps - 1 <= longest), np.maximum(steps - 1, 0), 0)
-        absent[firsts] = 0
-        irregular = np.add.reduceat(absent, firsts) > table.counts
-        absent[irregular[table.series]] = 0
+    absent = _absent(table, longest)
+    if absent.any():
+        absent[_irregular(table, absent)[table.series]] = 0
     return absent
+
+
+def _absent(table: Table, longest: int) -> Longs:
+    """How many rows are absent right before each row, in gaps of at most ``longest``."""
+    firsts = table.bounds[:-1]
+    if not longest or table.begins.sum() == len(firsts):
+        return np.zeros(len(table.positions), np.int64)
+    steps, odd = np.divmod(np.diff(table.positions, prepend=0), table.sizes[table.series])
+    absent = np.where((odd == 0) & (steps - 1 <= longest), np.maximum(steps - 1, 0), 0)
+    absent[firsts] = 0
+    return absent
+
+
+def _irregular(table: Table, absent: Longs) -> Flags:
+    """Which series would have more absent rows than rows."""
+    return np.asarray(np.add.reduceat(absent, table.bounds[:-1]) > table.counts)

@@ -120,7 +120,7 @@ class Learnt:
         later = dropped_rows(self.panel, panel)
         needed = np.array(counts) if hold else self.n_needed(max(counts))
         known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
-        self._refuse_past(max(counts))
+        self.refuse_past(max(counts))
         known = None if known is None else np.repeat(known, max(len(self.setup.channels), 1), axis=0)
         return Ahead(panel, counts, self.views(panel), known)
 
@@ -140,7 +140,8 @@ class Learnt:
         horizon = self.setup.horizon
         return -(-steps // horizon) * horizon if self.setup.complete else steps
 
-    def _refuse_past(self, steps: int) -> None:
+    def refuse_past(self, steps: int) -> None:
+        """Refuse forecasts for which past covariates would have to be known after the history."""
         past, horizon = self.setup.roles.past, self.setup.horizon
         if self.setup.complete and past and steps > horizon:
             raise ValueError(

@@ -9,7 +9,6 @@ import numpy as np
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import Table
-from skrnn.forecasting._transform import total_lag
 from skrnn.windowing import ADVICE
 
 __all__ = ["refuse_negative", "refuse_short", "warn_of_windows"]
@@ -65,7 +64,7 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
 
 
 def _needed(setup: Setup) -> int:
-    return setup.window + setup.horizon + total_lag(setup.transforms, setup.season)
+    return setup.window + setup.horizon + setup.lag
 
 
 def _first_break(given: Table) -> str:

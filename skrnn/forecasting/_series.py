@@ -15,7 +15,7 @@ from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
-from skrnn.forecasting._transform import apply, invert, leading_pointwise, total_lag
+from skrnn.forecasting._transform import apply, invert, leading_pointwise
 from skrnn.windowing import moments_of
 
 __all__ = [
@@ -50,7 +50,7 @@ class SeriesView:
     @property
     def lag(self) -> int:
         """Rows in front of the first that has a transformed value."""
-        return total_lag(self.setup.transforms, self.setup.season)
+        return self.setup.lag
 
     def rows(self, first: int, end: int | None = None) -> SeriesView:
         """The windows that end at row ``first`` or later, of the rows before ``end``."""
@@ -150,14 +150,16 @@ class SeriesViews(Sequence[SeriesView]):
 
     def targets(self) -> Doubles:
         """The targets as outputs, (n_rows, k)."""
-        centre, scale = (part[self.table.series] for part in self.statistics.transpose(1, 0, 2))
+        centre, scale = self.statistics.transpose(1, 0, 2)
+        if len(self) > 1:
+            centre, scale = centre[self.table.series], scale[self.table.series]
         return (self.transformed() - centre) / scale
 
     def samples(self, partial: bool = False) -> Samples:
         """All windows of all series with what follows them, which is known, or known in part."""
-        setup, lag = self.setup, total_lag(self.setup.transforms, self.setup.season)
+        setup = self.setup
         features = feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
-        sizes = (setup.n_targets, setup.window, setup.horizon, lag, setup.complete, partial)
+        sizes = (setup.n_targets, setup.window, setup.horizon, setup.lag, setup.complete, partial)
         return samples(features, self.table.before, *sizes)
 
 
@@ -192,8 +194,7 @@ def series_views(
     if not there.all():
         new = table.among(~there)
         if n_rows is not None:
-            most = n_rows + total_lag(setup.transforms, setup.season)
-            new = new.part(np.arange(len(new)), new.bounds[:-1], np.minimum(new.counts, most))
+            new = new.part(np.arange(len(new)), new.bounds[:-1], np.minimum(new.counts, n_rows + setup.lag))
         plain = np.broadcast_to(np.array([[0.0], [1.0]]), (len(new), 2, setup.n_targets))
         measure = _only_scale if setup.positive else _centre_and_scale
         statistics[~there] = _statistics(SeriesViews(setup, panel, new, plain).transformed(), new.bounds, measure)
@@ -231,13 +232,17 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
     if not len(views):
         return model, 0
     found = views.samples(setup.partial)
-    series = views.table.series[found.ends]
-    counts = np.bincount(series, minlength=len(views))
-    number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
-    found = found.among(np.argsort(number / counts[series], kind="stable"))
+    found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
     X, Y, _ = _stacked(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     return (model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model), len(X)
+
+
+def _in_turns(series: Integers) -> Integers:
+    """An order in which windows, given by their series one after the other, come in turns."""
+    counts = np.bincount(series)
+    number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
+    return np.argsort(number / counts[series], kind="stable")
 
 
 def evaluate(model: Any, view: SeriesView) -> Evaluation:
@@ -266,8 +271,11 @@ def _statistics(values: Doubles, bounds: Integers, measure: Callable[[Doubles], 
     found = np.empty((len(counts), 2, values.shape[1]))
     for count in np.unique(counts):
         mine = np.flatnonzero(counts == count)
-        rows = bounds[mine][:, None] + np.arange(count)
-        found[mine] = measure(np.ascontiguousarray(values.T[:, rows])).transpose(2, 0, 1)
+        if len(mine) == len(counts):
+            columns = values.T.reshape(values.shape[1], len(mine), count)
+        else:
+            columns = values.T[:, bounds[mine][:, None] + np.arange(count)]
+        found[mine] = measure(np.ascontiguousarray(columns)).transpose(2, 0, 1)
     return found
 
 

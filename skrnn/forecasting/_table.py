@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -94,6 +94,10 @@ class Table(Sequence[History]):
             np.concatenate([history.positions for history in histories]),
             np.concatenate([[0], np.cumsum([len(part) for part in times])]),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, without what is worked out from them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -197,17 +201,22 @@ class Table(Sequence[History]):
             firsts, lasts = positions[other.bounds[:-1]], self.positions[self.ends[np.where(old, numbers, 0)]]
             moved = first_positions(other.steps, firsts, lasts, old) - firsts
             positions = positions + np.repeat(moved, other.counts)
-        order = np.argsort(np.concatenate([self.series, numbers[other.series]]), kind="stable")
         new = [number for number in range(len(other)) if not old[number]]
-        counts = np.bincount(np.concatenate([self.series, numbers[other.series]]))
-        return Table(
+        counts = np.concatenate([self.counts, np.zeros(len(new), np.intp)])
+        counts[numbers] += other.counts
+        together = Table(
             [*self.keys, *(other.keys[number] for number in new)],
             [*self.steps, *(other.steps[number] for number in new)],
-            self.times.append(other.times).take(order),
-            np.concatenate([self.values, other.values])[order],
-            np.concatenate([self.positions, positions])[order],
+            self.times.append(other.times),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.positions, positions]),
             np.concatenate([[0], np.cumsum(counts)]),
         )
+        if len(self) == 1:
+            return together
+        order = np.argsort(np.concatenate([self.series, numbers[other.series]]), kind="stable")
+        times, values = together.times.take(order), together.values[order]
+        return replace(together, times=times, values=values, positions=together.positions[order])
 
 
 def _refuse_older(table: Table, other: Table, numbers: Integers, old: Flags) -> None:

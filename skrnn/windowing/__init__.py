@@ -3,6 +3,7 @@
 from skrnn.windowing._frequency import is_rows
 from skrnn.windowing._index import Seen, read_index, rows_before, run_begins, several_ranges
 from skrnn.windowing._lost import ADVICE
+from skrnn.windowing._rows import first_large
 from skrnn.windowing._sliding import SlidingWindow
 from skrnn.windowing._step import Step, first_positions, moments_of
 from skrnn.windowing._stepwise import StepwiseTransformer
@@ -14,6 +15,7 @@ __all__ = [
     "SlidingWindow",
     "Step",
     "StepwiseTransformer",
+    "first_large",
     "first_positions",
     "is_rows",
     "make_windows",

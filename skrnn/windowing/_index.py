@@ -138,7 +138,8 @@ def run_begins(positions: Longs, steps: Sequence[Step], bounds: Integers) -> Fla
     """Which rows do not follow the row before them; those of series i, a step of ``steps[i]`` apart, are bounds[i] to
     bounds[i + 1].
     """
-    sizes = np.repeat([step.size for step in steps], np.diff(bounds))
+    alike = all(step is steps[0] for step in steps)
+    sizes = steps[0].size if alike and len(steps) else np.repeat([step.size for step in steps], np.diff(bounds))
     begins = np.diff(positions, prepend=0) != sizes
     begins[bounds[:-1][np.diff(bounds) > 0]] = True
     return np.asarray(begins)

@@ -136,6 +136,8 @@ def _starts(rows: TimeRows | None, n_rows: int, needed: int, stride: int) -> ran
     if rows is None:
         return range(0, n_rows - needed + 1, stride)
     begins = rows.begins
+    if len(rows.keys) == 1 and not begins[1:].any():
+        return range(0, n_rows - needed + 1, stride)
     before, left = rows_before(begins), 1 + rows_before(np.append(True, begins[:0:-1]))[::-1]
     starts = np.flatnonzero((left >= needed) & (before % stride == 0))
     lengths = np.diff(rows.bounds)
@@ -195,7 +197,7 @@ def _most_frequent(labels: Array, starts: Integers, width: int) -> Array:
 
 def _places(target: Any, n_columns: int, names: Any) -> Integers:
     """The numbers of the columns to predict."""
-    wanted = list(target) if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target) else [target]
+    wanted = list(target) if isinstance(target, (list, tuple)) or getattr(target, "ndim", 0) else [target]
     known = [] if names is None else list(names)
     places = [known.index(one) if _is_in(one, known) else one for one in wanted]
     if not places or not all(

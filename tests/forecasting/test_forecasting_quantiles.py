@@ -223,7 +223,7 @@ def test_what_intervals_need_is_said():
 
 
 class QuantilesOfHours(LinearQuantiles):
-    """Quantiles of the errors before and after noon, one step ahead: the last columns are sine and cosine of the hour."""
+    """Quantiles of the errors before and after noon, one step ahead; the last columns are of the hour."""
 
     def fit(self, X, y):
         self.ridge_ = Ridge().fit(X, y)
