@@ -25,7 +25,7 @@ from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
 from skrnn.forecasting._outputs import for_outputs, takes_missing_targets
 from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._reports import refuse_short, warn_of_windows
+from skrnn.forecasting._reports import refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._series import SeriesView, SeriesViews, evaluate, learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
 
@@ -376,7 +376,8 @@ class WindowForecaster(BaseEstimator):
         Parameters
         ----------
         data : Series or DataFrame
-            Rows that follow the history (they then see its end), or any other rows with the same columns.
+            Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
         y : ignored
             For compatibility with scikit-learn.
 
@@ -394,6 +395,7 @@ class WindowForecaster(BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         new = read_series(data, self.freq, self._panel)
+        warn_of_split(self._panel, new, stacklevel=4)
         first = {history.key: history.times[0] for history in new.histories}
         before = [
             history.rows(0, int(history.times.searchsorted(first[history.key])))
