@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from skrnn.exceptions import DivergenceError
     from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
-    from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
+    from skrnn.windowing import PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "DivergenceError",
     "ForecastDisplay",
+    "PanelTimeSeriesSplit",
     "RNNClassifier",
     "RNNLanguageModel",
     "RNNRegressor",
@@ -44,6 +45,7 @@ __all__ = [
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "PanelTimeSeriesSplit": "windowing",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",

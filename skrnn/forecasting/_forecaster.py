@@ -26,7 +26,7 @@ from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
-from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_windows
+from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
@@ -508,7 +508,8 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : Series or DataFrame
-            Rows that follow the history (they then see its end), or any other rows with the same columns.
+            Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, as in `fit`.
 
@@ -525,7 +526,9 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
-        return r2_of(self._learnt(), read_series(self._joined(X, y), self.freq, self._panel))
+        new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_split(self._panel, new, stacklevel=4)
+        return r2_of(self._learnt(), new)
 
     @property
     def calibration_errors_(self) -> Doubles | None:
@@ -632,6 +635,7 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
             coverage, method = interval
             found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon, stacklevel=2)
         new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_split(self._panel, new, stacklevel=5)
         return frame_of_rows(learnt, new, season, found, quantiles)
 
     def _joined(self, X: Any, y: Any) -> Any:

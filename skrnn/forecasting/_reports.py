@@ -6,12 +6,13 @@ import warnings
 
 import numpy as np
 
+from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import Table
-from skrnn.windowing import ADVICE
+from skrnn.windowing import ADVICE, moments_of, warn_of_other_series
 
-__all__ = ["refuse_negative", "refuse_short", "warn_of_windows"]
+__all__ = ["refuse_negative", "refuse_short", "warn_of_split", "warn_of_windows"]
 
 
 _NOTICED = 0.01  # share of the windows that may go without a word
@@ -61,6 +62,13 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     warnings.warn(
         f"{possible - found} of {possible} windows are lost. {'. '.join(reasons)}.{advice}{takes}", stacklevel=3
     )
+
+
+def warn_of_split(fitted: Panel, new: Panel, stacklevel: int) -> None:
+    """Warn where rows to score look like a fold of a split by rows of stacked series."""
+    old, table = fitted.table, new.table
+    ends = dict(zip(old.keys, moments_of(old.times.take(old.ends)).tolist(), strict=True))
+    warn_of_other_series(table.keys, moments_of(table.times.take(table.bounds[:-1])), ends, stacklevel)
 
 
 def _needed(setup: Setup) -> int:

@@ -5,12 +5,14 @@ from skrnn.windowing._index import Seen, read_index, rows_before, run_begins, se
 from skrnn.windowing._lost import ADVICE
 from skrnn.windowing._rows import first_large
 from skrnn.windowing._sliding import SlidingWindow
+from skrnn.windowing._split import PanelTimeSeriesSplit, warn_of_other_series
 from skrnn.windowing._step import Step, first_positions, moments_of
 from skrnn.windowing._stepwise import StepwiseTransformer
 from skrnn.windowing._windows import make_windows, windows_of
 
 __all__ = [
     "ADVICE",
+    "PanelTimeSeriesSplit",
     "Seen",
     "SlidingWindow",
     "Step",
@@ -24,5 +26,6 @@ __all__ = [
     "rows_before",
     "run_begins",
     "several_ranges",
+    "warn_of_other_series",
     "windows_of",
 ]

@@ -17,6 +17,7 @@ from skrnn._types import Array, Integers
 from skrnn.windowing._index import Seen, TimeRows, read_index, rows_before, several_ranges
 from skrnn.windowing._lost import warn_of_lost
 from skrnn.windowing._rows import read_rows
+from skrnn.windowing._split import warn_of_other_series
 from skrnn.windowing._step import Step, first_positions, moments_of
 from skrnn.windowing._windows import windows_of
 
@@ -151,6 +152,10 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 "context is for plain arrays; a pandas index says by itself which rows continue those of fit."
             )
+        if rows.times is not None:
+            firsts = moments_of(rows.times[rows.bounds[:-1]])
+            ends_of_fit = dict(zip(self._tails["keys"], self._tails["moments"].tolist(), strict=True))
+            warn_of_other_series(rows.keys, firsts, ends_of_fit, stacklevel=3)
         table, ends, reach = self._with_context(values, rows, context)
         windows = self._view_or_gather(table, ends, reach)
         return windows.reshape(len(windows), -1) if self.flatten else windows

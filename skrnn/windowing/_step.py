@@ -136,8 +136,8 @@ class Step:
             return times + distances // times.freq.n  # periods count whole frequencies
         if self.unit == "row" and self.dates is not None:
             return self.dates.later(times, counts)
-        if self.unit in ("integer", "row"):  # of unsigned and signed ones pandas makes floats
-            return times + (distances.astype(np.uint64) if times.dtype.kind == "u" else distances)
+        if self.unit in ("integer", "row"):  # of these and signed ones pandas would make floats
+            return times + (distances.astype(np.uint64) if times.dtype.name.lower() == "uint64" else distances)
         if self.unit in ("microsecond", "nanosecond"):
             unit = "us" if self.unit == "microsecond" else "ns"
             moved = on_clock(times, "UTC").as_unit(unit).to_numpy() + distances.astype(f"timedelta64[{unit}]")

@@ -197,7 +197,7 @@ def _most_frequent(labels: Array, starts: Integers, width: int) -> Array:
 
 def _places(target: Any, n_columns: int, names: Any) -> Integers:
     """The numbers of the columns to predict."""
-    wanted = list(target) if isinstance(target, (list, tuple)) or getattr(target, "ndim", 0) else [target]
+    wanted = list(target) if isinstance(target, (list, tuple)) or getattr(target, "ndim", 0) > 0 else [target]
     known = [] if names is None else list(names)
     places = [known.index(one) if _is_in(one, known) else one for one in wanted]
     if not places or not all(

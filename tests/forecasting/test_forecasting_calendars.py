@@ -474,3 +474,14 @@ def test_cutoffs_that_are_left_out_are_told():
     series = pd.Series(np.sin(np.arange(398) / 4), index)
     with pytest.warns(UserWarning, match="3 of 10 cutoffs have no full window before them and are left out, first"):
         backtest(WindowForecaster(Ridge(), window=24, horizon=4), series, initial=200, step=20)
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "UInt64", "int64", "int32", "uint8"])
+@pytest.mark.parametrize("freq", [None, "rows"])
+def test_whole_numbers_stay_whole(dtype, freq):
+    values = pd.Series(np.arange(30.0), pd.Index(np.arange(5, 35), dtype=dtype))
+    forecast = WindowForecaster(Ridge(), window=3, horizon=2, freq=freq).fit(values).forecast(4)
+    assert pd.api.types.is_integer_dtype(forecast.index.dtype)
+    assert forecast.index.tolist() == ([35, 36, 37, 38] if freq is None else [30, 31, 32, 33])
+    if freq is None and "uint64" in dtype.lower():
+        assert forecast.index.dtype == dtype

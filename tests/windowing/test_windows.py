@@ -437,7 +437,7 @@ def test_the_cuts_of_the_readme():
     gap = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0], index=[3, 4, 5, 100, 101])
     X, y = make_windows(gap, 2)
     assert (X.tolist(), y.tolist()) == ([[1, 2]], [3])
-    with pytest.raises(ValueError, match="need at least 3 without a gap.*the row at 100 breaks it"):
+    with pytest.raises(ValueError, match=r"need at least 3 without a gap.*the row at 100 breaks it"):
         make_windows(pd.Series([1.0, 2.0, 3.0], index=[3, 4, 100]), 2)
     index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2024", periods=4)])
     X, y = make_windows(pd.Series(np.arange(8.0), index), 2, dilation=2)
