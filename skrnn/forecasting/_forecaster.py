@@ -344,7 +344,8 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         learnt = self._learnt(history)
         ahead = learnt.ahead("forecast", steps, until, future, stacklevel=3)
         values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
-        return as_frame(ahead.panel, values, learnt.targets)
+        found = as_frame(ahead.panel, values, learnt.targets)
+        return found.rename(history.name) if isinstance(history, pd.Series) and found.ndim == 1 else found
 
     def forecast_interval(
         self,

@@ -63,7 +63,7 @@ class Learnt:
             if history.key in old and (renamed or _differs(old[history.key], history))
         }
         kept = {key: value for key, value in self.statistics.items() if self.wide(key) not in others}
-        return replace(self, panel=panel, statistics=kept)
+        return replace(self, panel=replace(panel, columns=self.panel.columns), statistics=kept)
 
     def views(self, panel: Panel | None = None, n_rows: int | None = None) -> SeriesViews:
         """The series as the model sees them, with the statistics of fit.

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
@@ -120,7 +122,8 @@ def weight_parameter(estimator: Any) -> str | None:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and _inner(estimator) is not None:
+    hands_on = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor
+    if isinstance(estimator, hands_on) and _inner(estimator) is not None:
         return weight_parameter(_inner(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
@@ -146,7 +149,8 @@ def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, An
     words = (
         f"{type(step).__name__} reads tables, and {type(_learner(last)).__name__} behind it reads windows step by step"
     )
-    if get_tags(step).target_tags.required:
+    selects = isinstance(step, SelectorMixin) and not isinstance(step, VarianceThreshold)
+    if selects or get_tags(step).target_tags.required:
         raise InvalidParameterError(
             f"{words}: a choice by the targets cannot be made for each step. Leave it out, or choose columns of the "
             "data."

@@ -18,7 +18,7 @@ def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) 
     """Levels (n_heads, n, n_blocks * horizon, k) after the rows ``ends``, and the units (n, k) of their errors.
 
     After the first block, windows hold the forecasts of the first head and no past covariates. A block is NaN where it
-    reaches beyond the end of the series, or where the regressor takes no missing values and some are in the window.
+    begins beyond the end of the series, or where the regressor takes no missing values and some are in the window.
     """
     setup, k, h = view.setup, view.setup.n_targets, view.setup.horizon
     table = feature_table(view.panel.columns, view.alone.table, view.targets(), setup.roles, h)
@@ -27,7 +27,7 @@ def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) 
     n_past = len(setup.roles.past)
     for block in range(n_blocks):
         newest = ends + block * h
-        alive = np.flatnonzero(newest < len(table) if block == 0 else newest + h < len(table))
+        alive = np.flatnonzero(newest < len(table))
         X = table[newest[alive][:, None] + np.arange(1 - setup.window, 1)]
         made = min(block * h, setup.window)  # steps of the window that are forecasts
         if made:
