@@ -370,8 +370,9 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
             Wasserman, JASA 113, 2018, algorithm 2), one for each step, as in Stankeviciute, Alaa & van der Schaar,
             NeurIPS 2021, without their correction for all steps at once: as wide at all times of a series. "quantile":
             the quantiles (1 - coverage) / 2 and (1 + coverage) / 2, which the regressor learnt, up to ``horizon``.
-            "cqr": the learnt quantiles nearest to these, widened or narrowed by what the calibration measures (Romano,
-            Patterson & Candès, "Conformalized quantile regression", NeurIPS 2019). The first call for steps beyond
+            "cqr": the learnt quantiles nearest to these, widened by what the calibration measures (Romano, Patterson &
+            Candès, "Conformalized quantile regression", NeurIPS 2019). Those of another coverage are narrowed, too, in
+            proportion to their distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
             ``horizon`` measures the errors there.
 
         Returns

@@ -22,22 +22,21 @@ _SAME = 1e-9  # between two numbers that mean one level
 
 
 class Correction(NamedTuple):
-    """The learnt quantiles that intervals start from (none: from the forecast), and what each of their edges is then
-    moved out by, (steps, k) in units of the errors.
+    """The learnt quantiles that intervals start from (none: from the forecast); what each of their edges is then moved
+    out by, in units of the errors, and what it is moved in by, as a share of the distance of the quantiles; (steps, k).
     """
 
     quantiles: tuple[float, ...]
     width: Doubles
+    share: Doubles
 
     def edges(self, levels: Doubles, scales: Doubles) -> Doubles:
         """The levels (n, 3, steps, k) of forecasts and of both edges, of those of the forecasts and of these quantiles
         (n, n_heads, steps, k) and the units (n, k).
         """
         low, high = (levels[:, 1], levels[:, 2]) if self.quantiles else (levels[:, 0], levels[:, 0])
-        low, high = low - self.width * scales[:, None], high + self.width * scales[:, None]
-        crossed = low > high  # by negative corrections of narrow quantiles
-        low[crossed] = high[crossed] = (low[crossed] + high[crossed]) / 2
-        return np.stack([levels[:, 0], low, high], axis=1)
+        moved = self.width * scales[:, None] - self.share * (high - low)
+        return np.stack([levels[:, 0], low - moved, high + moved], axis=1)
 
 
 def correction(
@@ -54,18 +53,23 @@ def correction(
     quantiles = _quantiles(learnt, method, coverage)
     if method == "quantile":
         refuse_beyond(learnt, steps)
-        return Correction(quantiles, np.zeros((steps, learnt.setup.n_targets)))
+        none = np.zeros((steps, learnt.setup.n_targets))
+        return Correction(quantiles, none, none)
     if calibration is None:
         raise ValueError(
             "forecast_interval needs measured errors: set calibration, such as 0.2, before fit. With a regressor that "
             "learnt the quantiles of the edges, method='quantile' needs none."
         )
     n_blocks = -(-steps // learnt.setup.horizon)
-    errors = _scores(calibration.blocks[:n_blocks], method, quantiles, learnt.setup.quantiles)
-    width = np.concatenate([_smallest(block, coverage) for block in errors])[:steps]
+    blocks = calibration.blocks[:n_blocks]
+    heads = [1 + learnt.setup.quantiles.index(level) for level in quantiles]
+    scores = [_scores(block, heads) for block in blocks]
+    width = np.concatenate([_smallest(errors, coverage) for errors, _ in scores])[:steps]
+    share = np.concatenate([_smallest(errors / distance, coverage) for errors, distance in scores])[:steps]
     if np.isinf(width).any():
-        _warn_of_infinite(coverage, min(len(block) for block in errors), stacklevel + 1)
-    return Correction(quantiles, width)
+        _warn_of_infinite(coverage, min(len(block) for block in blocks), stacklevel + 1)
+    narrow = 0.0 if _are_edges(quantiles, coverage) else 1.0
+    return Correction(quantiles, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
 
 
 def edges_ahead(
@@ -96,13 +100,22 @@ def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float,
     return tuple(found)
 
 
+def _are_edges(quantiles: Sequence[float], coverage: float) -> bool:
+    """Whether the quantiles are those of the edges themselves."""
+    return all(any(abs(level - edge) < _SAME for level in quantiles) for edge in _edges(coverage))
+
+
+def _edges(coverage: float) -> tuple[float, float]:
+    return (1 - coverage) / 2, (1 + coverage) / 2
+
+
 def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...]:
     """The learnt levels that an interval starts from: those of the coverage, for "cqr" the nearest."""
     if method == "conformal":
         return ()
-    levels, wanted = _learnt_levels(learnt), ((1 - coverage) / 2, (1 + coverage) / 2)
+    levels, wanted = _learnt_levels(learnt), _edges(coverage)
     if method == "quantile":
-        if not all(any(abs(level - edge) < _SAME for level in levels) for edge in wanted):
+        if not _are_edges(levels, coverage):
             raise ValueError(
                 f"method='quantile' with coverage={coverage} needs the quantiles "
                 f"{[round(edge, 9) for edge in wanted]}, and the regressor learnt {list(levels)}. Learn these, or "
@@ -148,18 +161,17 @@ def refuse_beyond(learnt: Learnt, steps: int) -> None:
         )
 
 
-def _scores(
-    blocks: Sequence[Doubles], method: str, quantiles: Sequence[float], levels: Sequence[float]
-) -> list[Doubles]:
-    """By block what an interval must be widened by to hold each calibrated value, (n, horizon, k).
+def _scores(errors: Doubles, heads: Sequence[int]) -> tuple[Doubles, Doubles]:
+    """How far calibrated values lie outside of what an interval starts from, (n, horizon, k), and the distance of its
+    quantiles, the ``heads`` of the errors (n, horizon, k, n_heads).
 
-    "conformal": the absolute error (Lei et al. 2018). "cqr": how far the value lies outside of the quantiles, negative
-    inside (Romano, Patterson & Candès 2019, equation 6).
+    Without quantiles the absolute error (Lei et al. 2018), else negative between them (Romano, Patterson & Candès 2019,
+    equation 6).
     """
-    if method == "conformal":
-        return [np.abs(block[..., 0]) for block in blocks]
-    low, high = (1 + levels.index(level) for level in quantiles)
-    return [np.maximum(-block[..., low], block[..., high]) for block in blocks]
+    if not heads:
+        return np.abs(errors[..., 0]), np.ones_like(errors[..., 0])
+    low, high = (errors[..., head] for head in heads)
+    return np.maximum(-low, high), np.maximum(low - high, np.finfo(np.float64).tiny)
 
 
 def _smallest(errors: Doubles, coverage: float) -> Doubles:

@@ -43,8 +43,7 @@ def naive_edges(frame: pd.DataFrame, data: pd.DataFrame, season: int, share: flo
         widths = []
         for back in season * -(-steps // season):  # whole cycles, to a known value
             errors = np.sort(np.abs(past[back:] - past[:-back])[-n:])
-            rank = int(np.ceil((len(errors) + 1) * COVERAGE))
-            widths.append(errors[rank - 1] if rank <= len(errors) else np.inf)
+            widths.append(errors[min(int(np.ceil((len(errors) + 1) * COVERAGE)), len(errors)) - 1])
         middle = part["seasonal_naive"].to_numpy()
         parts.append(part.assign(lower=middle - widths, upper=middle + widths))
     return pd.concat(parts)
@@ -54,7 +53,7 @@ def figures(frame: pd.DataFrame) -> dict[str, float]:
     """Coverage, mean width and mean Winkler score of the intervals of a backtest; each series in units of its seasonal
     naive error.
     """
-    known = frame.dropna(subset=["truth"])
+    known = frame[frame["naive_error"] > 0].dropna(subset=["truth"])
     truth, low, high = (known[name].to_numpy() / known["naive_error"] for name in ("truth", "lower", "upper"))
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     inside = pd.Series(np.asarray(outside == 0)).groupby(known["step"].to_numpy()).mean()

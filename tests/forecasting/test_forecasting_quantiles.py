@@ -111,20 +111,29 @@ def smallest(errors, coverage):
 
 @pytest.mark.parametrize("coverage", [0.9, 0.6])
 def test_cqr_widens_quantiles_by_their_conformity_scores(coverage):
-    """Romano, Patterson & Candès (2019), equations 6 to 8: E = max(low - y, y - high), and its empirical quantile."""
+    """Romano, Patterson & Candès (2019), equations 6 to 8: E = max(low - y, y - high), and its empirical quantile.
+    Where that is negative, the quantile of E / (high - low), and nothing for the learnt quantiles of the coverage itself.
+    """
     v = noise()
     model = linear(calibration=0.3).fit(v)
     older, cut = older_model(model, v)
-    scores = []
+    scores, shares = [], []
     for end in range(cut, len(v) - 2):
         quantiles, truth = older.forecast_quantiles(history=v[:end]), v[end : end + 3].to_numpy()
-        scores.append(np.maximum(quantiles[0.05] - truth, truth - quantiles[0.95]).to_numpy() / scale_of(older, v, cut))
-    moved = smallest(np.array(scores), coverage) * np.abs(v - v.mean()).mean()
+        outside = np.maximum(quantiles[0.05] - truth, truth - quantiles[0.95]).to_numpy()
+        scores.append(outside / scale_of(older, v, cut))
+        shares.append(outside / (quantiles[0.95] - quantiles[0.05]).to_numpy())
+    out = smallest(np.array(scores), coverage) * np.abs(v - v.mean()).mean()
     interval, quantiles = model.forecast_interval(coverage=coverage, method="cqr"), model.forecast_quantiles()
+    distance = quantiles[0.95] - quantiles[0.05]
+    narrowed = smallest(np.array(shares), coverage) * distance if coverage == 0.6 else 0.0
+    moved = np.where(out > 0, out, narrowed)
     np.testing.assert_allclose(interval["lower"], quantiles[0.05] - moved)
     np.testing.assert_allclose(interval["upper"], quantiles[0.95] + moved)
     if coverage == 0.6:
         assert (moved < 0).all()  # too wide for it: they are narrowed
+    else:
+        assert (moved > 0).any()
 
 
 def scale_of(older, v, cut):
