@@ -112,7 +112,7 @@ def smallest(errors, coverage):
 @pytest.mark.parametrize("coverage", [0.9, 0.6])
 def test_cqr_widens_quantiles_by_their_conformity_scores(coverage):
     """Romano, Patterson & Candès (2019), equations 6 to 8: E = max(low - y, y - high), and its empirical quantile.
-    Where that is negative, the quantile of E / (high - low), and nothing for the learnt quantiles of the coverage itself.
+    Where that is negative, the quantile of E / (high - low), and nothing for the quantiles of that coverage itself.
     """
     v = noise()
     model = linear(calibration=0.3).fit(v)
