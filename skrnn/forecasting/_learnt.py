@@ -18,7 +18,8 @@ from skrnn.forecasting._outputs import heads_of
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, series_views
 from skrnn.forecasting._setup import Setup
-from skrnn.forecasting._table import History
+from skrnn.forecasting._table import Table
+from skrnn.windowing import moments_of
 
 __all__ = ["Ahead", "Learnt"]
 
@@ -56,12 +57,7 @@ class Learnt:
         if list(panel.columns) != list(self.panel.columns) and not (panel.layout == self.panel.layout == "series"):
             raise ValueError(f"The history has the columns {panel.columns}; those of fit were {self.panel.columns}.")
         renamed = panel.columns != self.panel.columns
-        old = {history.key: history for history in self.panel.histories}  # of a Table one is made for each
-        others = {
-            history.key
-            for history in panel.histories
-            if history.key in old and (renamed or _differs(old[history.key], history))
-        }
+        others = set(panel.table.keys) if renamed else _differing(self.panel.table, panel.table)
         kept = {key: value for key, value in self.statistics.items() if self.wide(key) not in others}
         return replace(self, panel=replace(panel, columns=self.panel.columns), statistics=kept)
 
@@ -156,8 +152,14 @@ class Learnt:
         return key.series if self.setup.channels else key
 
 
-def _differs(old: History, new: History) -> bool:
-    """Whether two series have another value at a time that both have."""
-    rows = old.times.get_indexer(new.times)
-    both = rows >= 0
-    return not np.array_equal(old.values[rows[both]], new.values[both], equal_nan=True)
+def _differing(old: Table, new: Table) -> set[Any]:
+    """The series that have another value in the new table at a time that both tables have."""
+    place = {key: number for number, key in enumerate(old.keys)}
+    numbers = np.array([place.get(key, -1) for key in new.keys])[new.series]
+    moments, ranks = np.unique(np.concatenate([moments_of(old.times), moments_of(new.times)]), return_inverse=True)
+    codes = old.series * len(moments) + ranks[: len(old.times)]
+    wanted = numbers * len(moments) + ranks[len(old.times) :]
+    rows = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+    values, others = old.values[rows], new.values
+    same = ((values == others) | (np.isnan(values) & np.isnan(others))).all(axis=1)
+    return {new.keys[number] for number in np.unique(new.series[(numbers >= 0) & (codes[rows] == wanted) & ~same])}

@@ -81,8 +81,8 @@ def warn_of_other_series(keys: Sequence[Any], firsts: Longs, ends: Mapping[Any, 
     """Warn where rows look like the test fold of a split that cut stacked series by rows.
 
     ``keys`` and ``firsts`` are the series of the rows and the moments at which they begin, ``ends`` those at which the
-    series of `fit` end. In such a fold a series goes on from `fit`, beside others that it has not seen, at times that it
-    has.
+    series of `fit` end. In such a fold a series goes on from `fit`, beside others that it has not seen, at times that
+    it has.
     """
     if not ends:
         return
@@ -90,8 +90,8 @@ def warn_of_other_series(keys: Sequence[Any], firsts: Longs, ends: Mapping[Any, 
     others = [key for key, first in zip(keys, firsts, strict=True) if key not in ends and first <= newest]
     if others and any(first > ends[key] for key, first in zip(keys, firsts, strict=True) if key in ends):
         warnings.warn(
-            f"Series {others[0]!r}, one of {len(others)} that were not in fit, begins before its newest row, beside rows "
-            "that go on from it. A split of stacked series by rows, such as TimeSeriesSplit, tests on other series at "
+            f"Series {others[0]!r}, one of {len(others)} that were not in fit, begins before its newest row, beside "
+            "rows that go on from it. A split of stacked series by rows, such as TimeSeriesSplit, tests on others at "
             "times that it has learnt from: split by date with PanelTimeSeriesSplit.",
             stacklevel=stacklevel,
         )
