@@ -72,7 +72,11 @@ CASES = {
     "a panel": (panel, {"window": 9, "horizon": 3}, {"season": 7}),
     "beyond the horizon": (panel, {"window": 9, "horizon": 3}, {"horizon": 8, "step": 2}),
     "recursive": (panel, {"window": 9, "horizon": 3, "strategy": "recursive"}, {"refit": 3}),
-    "differences": (panel, {"window": 9, "horizon": 3, "target_transform": ["log", "seasonal_difference"], "season": 7}, {}),
+    "differences": (
+        panel,
+        {"window": 9, "horizon": 3, "target_transform": ["log", "seasonal_difference"], "season": 7},
+        {},
+    ),
     "covariates": (
         lambda: panel(names=("f", "p")),
         {"target": "y", "future": ["f"], "past": ["p"], "calendar": ["day_of_week"], "window": 9, "horizon": 3},
