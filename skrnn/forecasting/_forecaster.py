@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
@@ -646,8 +646,13 @@ class WindowForecaster(RegressorMixin, BaseEstimator):
         return with_targets(X, y, covariates, self.target)
 
     def _keep_columns(self, X: Any) -> None:
-        """``n_features_in_`` and ``feature_names_in_``."""
-        validate_data(self, X.to_frame() if isinstance(X, pd.Series) else X, skip_check_array=True)
+        """``n_features_in_``, and ``feature_names_in_`` if all names are strings."""
+        names = [X.name] if isinstance(X, pd.Series) else list(X.columns)
+        self.n_features_in_ = len(names)
+        if hasattr(self, "feature_names_in_"):
+            delattr(self, "feature_names_in_")
+        if all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -238,3 +238,7 @@ def test_columns_are_counted_and_named():
         alone = WindowForecaster(Ridge()).fit(series().rename(None))
         assert alone.n_features_in_ == 1
         assert not hasattr(alone, "feature_names_in_")
+        mixed = WindowForecaster(Ridge()).fit(pd.concat([series(), series(1).rename(0)], axis=1))
+        assert mixed.n_features_in_ == 2
+        assert not hasattr(mixed, "feature_names_in_")
+        assert list(mixed.forecast()) == ["v", 0]
