@@ -59,7 +59,7 @@ def future_values(
         name = "" if history.key is None else f"series {history.key!r}: "
         gaps.append(f"{name}{_ranges(history.next_times(n_steps), np.flatnonzero(missing[lacking]))}")
     if gaps:
-        raise ValueError(f"future lacks values of {list(columns)} at {name_some(gaps, '; ')}.")
+        raise ValueError(f"future lacks values of {list(columns)} at {name_some(list(dict.fromkeys(gaps)), '; ')}.")
     return found
 
 
