@@ -70,7 +70,7 @@ def future_values(
         name = "" if history.key is None else f"series {history.key!r}: "
         gaps.append(f"{name}{_ranges(history.next_times(n_steps), np.flatnonzero(missing[lacking]))}")
     if gaps:
-        raise ValueError(f"future lacks values of {list(columns)} at {name_some(gaps, '; ')}.")
+        raise ValueError(f"future lacks values of {list(columns)} at {name_some(list(dict.fromkeys(gaps)), '; ')}.")
     if hold:
         last = np.broadcast_to(np.maximum(n_needed, 1), len(found)) - 1
         found = np.where(np.isnan(found) & ~needed[:, :, None], found[np.arange(len(found)), last][:, None], found)
