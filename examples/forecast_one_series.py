@@ -28,7 +28,7 @@ COVERAGE = 0.9
 
 def make_forecaster(regressor):
     """A forecaster of the next year from the last two; its newest windows tell how wide an interval must be."""
-    return WindowForecaster(regressor, window=24, horizon=12, transform="sqrt", calibration=0.3)
+    return WindowForecaster(regressor, window=24, horizon=12, target_transform="sqrt", calibration=0.3)
 
 
 def forecast_two_years(model, passengers):

@@ -48,7 +48,7 @@ def make_forecaster(regressor):
         future=["holiday", "workingday"],
         static=["is_rush", "begins"],
         calendar=["day_of_week", "day_of_year"],
-        transform="sqrt",  # counts spread in proportion to their root
+        target_transform="sqrt",  # counts spread in proportion to their root
     )
 
 

@@ -45,7 +45,7 @@ def make_forecaster(regressor, future):
         target="count",
         future=future,
         calendar=["hour", "day_of_week", "day_of_year"],
-        transform="sqrt",  # counts spread in proportion to their root
+        target_transform="sqrt",  # counts spread in proportion to their root
         level="mean",
     )
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
         Stream,
     )
     from skrnn.exceptions import DivergenceError
-    from skrnn.forecasting import WindowForecaster, backtest
+    from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
-    from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
+    from skrnn.windowing import PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "DivergenceError",
     "ForecastDisplay",
+    "PanelTimeSeriesSplit",
     "RNNClassifier",
     "RNNLanguageModel",
     "RNNRegressor",
@@ -37,12 +38,14 @@ __all__ = [
     "WindowForecaster",
     "__version__",
     "backtest",
+    "make_forecast_scorer",
     "make_windows",
 ]
 
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "PanelTimeSeriesSplit": "windowing",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",
@@ -53,6 +56,7 @@ _HOME = {
     "Stream": "estimators",
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
+    "make_forecast_scorer": "forecasting",
     "make_windows": "windowing",
 }
 

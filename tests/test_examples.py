@@ -24,4 +24,5 @@ def test_examples_run(path, tmp_path):
 def test_there_is_an_example_for_each_use():
     names = {path.stem for path in EXAMPLES}
     assert {"forecast_one_series", "forecast_with_weather", "forecast_panel", "search_without_leakage"} <= names
+    assert {"forecast_trading_days", "forecast_shop"} <= names
     assert {"sentiment_of_sentences", "tags_of_words", "sounds_of_words", "captions_of_digits"} <= names

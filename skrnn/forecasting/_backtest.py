@@ -3,75 +3,50 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from copy import copy
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
 
-from skrnn._constraints import check_arguments, integers, reals
-from skrnn._types import Integers
+from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._types import Doubles, Flags
 from skrnn.forecasting._columns import read_series
+from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
 from skrnn.forecasting._forecaster import WindowForecaster
-from skrnn.forecasting._metrics import naive_error, scores_of, values_at
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._intervals import METHODS
+from skrnn.forecasting._panel import Panel, extend
+from skrnn.forecasting._results import BacktestResult
 
-__all__ = ["BacktestResult", "backtest"]
+__all__ = ["backtest"]
 
 _CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
 
-_OPTIONS = {"refit": ["boolean", integers(0)], "coverage": [reals(0, 1, "neither"), None]}
+_OPTIONS = {
+    "refit": ["boolean", integers(0)],
+    "coverage": [reals(0, 1, "neither"), None],
+    "method": [Options(set(METHODS))],
+    "quantiles": ["array-like", None],
+    "n_jobs": [Integral, None],
+}
 
 
-@dataclass(frozen=True, eq=False)
-class BacktestResult:
-    """Forecasts from several cutoffs, beside the truth.
+class Wanted(NamedTuple):
+    """What is forecast at a cutoff: so many steps, beside the naive forecast of a season; intervals; quantiles."""
 
-    Attributes
-    ----------
-    frame : DataFrame
-        A row per series, target, cutoff and step: "series", "target", "cutoff" (the last time seen), "time", "step"
-        (from 1), "truth", "forecast", "seasonal_naive", "naive_error" (the in-sample error that MASE divides by), and
-        with a coverage "lower" and "upper". A series has rows for the cutoffs at which it has a value and goes on; a
-        regressor that takes no missing values needs a full window, too.
-    """
+    horizon: int
+    season: int
+    coverage: float | None
+    method: str
+    quantiles: tuple[float, ...]
 
-    frame: pd.DataFrame
-
-    def scores(self, by: str | list[str] | None = None) -> pd.DataFrame:
-        """MAE, RMSE, MASE, sMAPE and coverage of the forecast, and of the seasonal naive one.
-
-        Parameters
-        ----------
-        by : str or list of str, default=None
-            Columns to group by, such as "step" or "series"; None: one row for each of the two forecasts.
-
-        Returns
-        -------
-        scores : DataFrame
-            "coverage" is the share of true values inside the interval; NaN without one.
-
-        Raises
-        ------
-        ValueError
-            If ``by`` is not a column of the frame.
-        """
-        names = [] if by is None else [by] if isinstance(by, str) else list(by)
-        unknown = [name for name in names if name not in self.frame.columns]
-        if unknown:
-            raise ValueError(f"by={unknown[0]!r} is not a column of the frame, which has {list(self.frame.columns)}.")
-        rows = {}
-        # Their number is not asked: pandas 2.2 fails to count groups of which one has no name.
-        for key, part in self.frame.groupby(names, sort=True, dropna=False) if names else [("", self.frame)]:
-            for column in ("forecast", "seasonal_naive"):
-                row = scores_of(part, column)
-                inside = part["truth"].between(part["lower"], part["upper"]) if "lower" in part else None
-                row["coverage"] = float(inside.mean()) if inside is not None and column == "forecast" else np.nan
-                rows[(*(key if isinstance(key, tuple) else (key,)), column)] = row
-        index = pd.MultiIndex.from_tuples(rows, names=[*(names or [""]), "model"])
-        table = pd.DataFrame(list(rows.values()), index)
-        return table.droplevel(0) if by is None else table
+    @property
+    def names(self) -> list[Any]:
+        """Of the columns of forecasts."""
+        return [*(["forecast"] if self.coverage is None else ["forecast", "lower", "upper"]), *self.quantiles]
 
 
 def backtest(
@@ -84,14 +59,18 @@ def backtest(
     refit: bool | int = False,
     season: int = 1,
     coverage: float | None = None,
+    method: str = "conformal",
+    quantiles: Any = None,
     freq: Any = None,
+    n_jobs: int | None = None,
 ) -> BacktestResult:
     """Forecast from one cutoff after another, each time with the rows up to the cutoff alone.
 
     Parameters
     ----------
     forecaster : WindowForecaster
-        Cloned, not changed.
+        Not changed. One that is fitted forecasts as it is, with ``refit=False``; a warning says so where it has learnt
+        from rows after the first cutoff.
     data : Series or DataFrame
         As for ``forecaster.fit``.
     initial : int
@@ -101,27 +80,41 @@ def backtest(
     step : int, default=1
         Times from one cutoff to the next; at least 1.
     refit : bool or int, default=False
-        Whether to fit again at each cutoff; an int n: at every n-th one. Otherwise only the history moves on.
+        Whether to fit again at each cutoff; an int n: at every n-th one. Otherwise only the history moves on, behind a
+        fit at the first cutoff, or behind none at all of a fitted forecaster.
     season : int, default=1
         Steps in a cycle, for the seasonal naive forecast beside it; 1 repeats the last value.
     coverage : float, default=None
-        Share of true values that intervals should contain; needs ``calibration`` in the forecaster.
+        Share of true values that intervals should contain.
+    method : {"conformal", "quantile", "cqr"}, default="conformal"
+        How the intervals are made, as in `WindowForecaster.forecast_interval`.
+    quantiles : list of float, default=None
+        Levels of quantiles to forecast, too, of those that the regressor learns.
     freq : pandas offset, alias, DatetimeIndex or "rows", default=None
         From a row to the next one of its series, as in `WindowForecaster`; None: the forecaster's, else ``freq`` of the
         index if it is set.
+    n_jobs : int, default=None
+        Fits at the same time, through joblib; -1: as many as there are processors. Without ``refit`` there is one.
 
     Returns
     -------
     result : BacktestResult
 
+    Notes
+    -----
+    All forecasts of one fitted model are one call of its ``predict``; with intervals or quantiles, or where series
+    begin after the fit, one for each cutoff.
+
     Raises
     ------
     ValueError
-        If there are not enough times for a single cutoff, or no series goes on beyond any.
+        If there are not enough times for a single cutoff, no series goes on beyond any, or the forecaster has not what
+        the intervals or quantiles need.
     """
     if not isinstance(forecaster, WindowForecaster):
         raise TypeError(f"backtest takes a WindowForecaster, got a {type(forecaster).__name__}.")
-    check_arguments("backtest", _OPTIONS, refit=refit, coverage=coverage)
+    options = {"refit": refit, "coverage": coverage, "method": method, "quantiles": quantiles, "n_jobs": n_jobs}
+    check_arguments("backtest", _OPTIONS, **options)
     horizon = forecaster.horizon if horizon is None else horizon
     checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     initial, horizon, step, season = checked.values()
@@ -135,26 +128,16 @@ def backtest(
             f"The data have {len(moments)} times; initial={initial} and horizon={horizon} need at least "
             f"{initial + horizon}."
         )
-    frames, model, before = [], clone(forecaster), None
-    every = int(refit)
-    skipped: list[Any] = []
-    for number, cutoff in enumerate(cutoffs):
-        seen = times <= cutoff
-        if number == 0:
-            model = clone(forecaster).fit(data[seen])
-        elif every and number % every == 0:
-            with warnings.catch_warnings():  # the first fit has said it
-                warnings.filterwarnings("ignore", message=".* windows are lost")
-                model = clone(forecaster).fit(data[seen])
-        else:
-            model.update(data[seen & (times > before)])
-        before = cutoff
-        ready = model.ready()
-        if not ready:
-            skipped.append(cutoff)
-        live = [history for history in panel.histories if history.key in ready and cutoff in history.times[:-1]]
-        if live:
-            frames.append(_one_cutoff(model, panel, live, data[times > cutoff], (horizon, season, coverage)))
+    every = int(refit) or len(cutoffs)
+    parts = [cutoffs[first : first + every] for first in range(0, len(cutoffs), every)]
+    wanted = Wanted(horizon, season, coverage, method, tuple(quantiles or ()))
+    kept = not refit and hasattr(forecaster, "estimator_")
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(_one_fit)(forecaster, data, panel.table.keys, part, wanted, number == 0, kept)
+        for number, part in enumerate(parts)
+    )
+    frames = [frame for frame, _ in found if len(frame)]
+    skipped = [cutoff for _, missing in found for cutoff in missing]
     if skipped and frames:
         warnings.warn(
             f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them and are left out, first "
@@ -163,63 +146,107 @@ def backtest(
         )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
-    return BacktestResult(pd.concat(frames, ignore_index=True))
+    return BacktestResult(pd.concat(frames, ignore_index=True), coverage)
 
 
 def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowForecaster:
-    """A clone that knows the step of all rows; those up to a cutoff may not say it."""
+    """A copy that knows the step of all rows; those up to a cutoff may not say it."""
     freq = forecaster.freq if freq is None else freq
     own = getattr(data.index, "freq", None) if isinstance(getattr(data, "index", None), pd.DatetimeIndex) else None
-    return clone(forecaster).set_params(freq=own if freq is None else freq)
+    return copy(forecaster).set_params(freq=own if freq is None else freq)
 
 
-def _one_cutoff(
-    model: WindowForecaster, panel: Panel, live: list[History], later: Any, sizes: tuple[int, int, float | None]
-) -> pd.DataFrame:
-    """The tidy rows of one cutoff, for the series ``live`` of all data that go on beyond it."""
-    horizon, season, coverage = sizes
-    target, future = model.roles_.target, later[list(model.roles_.future)] if model.roles_.future else None
-    names = ["forecast"] if coverage is None else ["forecast", "lower", "upper"]
-    model = model.among([history.key for history in live])
-    if coverage is None:
-        table = model.forecast(horizon, future=future)
-    else:
-        table = model.forecast_interval(horizon, coverage=coverage, future=future)
-    values = table.to_numpy().reshape(len(live), horizon, len(target), len(names))
-    pasts = {history.key: history for history in model._panel.histories}
-    rows = []
-    for history, mine in zip(live, values, strict=True):
-        past = pasts[history.key]
-        times, found = _ahead(past, history, horizon)
-        back = season * -(-np.arange(1, len(times) + 1) // season)  # whole cycles, to a known value
-        naive = past.positions[-1] + past.step.size * (np.arange(1, len(times) + 1) - back)
-        for number, column in enumerate(target):
-            place = panel.columns.index(column)
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "series": [history.key] * len(times),
-                        "target": column,
-                        "cutoff": past.times[-1],
-                        "time": times,
-                        "step": np.arange(1, len(times) + 1),
-                        "truth": np.where(found < 0, np.nan, history.values[found, place]),
-                        **{name: mine[: len(times), number, i] for i, name in enumerate(names)},
-                        "seasonal_naive": values_at(past.positions, past.values[:, place], naive),
-                        "naive_error": naive_error(past.positions, past.values[:, place], past.step.size * season),
-                    }
-                )
-            )
-    return pd.concat(rows, ignore_index=True)
+def _behind(forecaster: WindowForecaster, history: Any, cutoff: Any) -> WindowForecaster:
+    """A fitted forecaster behind another history; a warning says what it has learnt from after it."""
+    learnt = forecaster._learnt(history)
+    known = {learnt.wide(key) for key in learnt.statistics}
+    late = [end for key, end in forecaster._learnt_until.items() if key in known and end > cutoff]
+    if late:
+        warnings.warn(
+            f"The forecaster has learnt from rows up to {max(late)}, after the first cutoff {cutoff}: its errors are "
+            "those of what it knows already. Pass a clone, or begin later.",
+            stacklevel=3,
+        )
+    return forecaster._following(learnt)
 
 
-def _ahead(past: History, whole: History, horizon: int) -> tuple[pd.Index, Integers]:
-    """The next times after the past, and the rows of the whole series at them; -1 where there is none.
+def _one_fit(
+    forecaster: WindowForecaster,
+    data: Any,
+    keys: list[Any],
+    cutoffs: pd.Index,
+    wanted: Wanted,
+    first: bool,
+    kept: bool,
+) -> tuple[pd.DataFrame, list[Any]]:
+    """The rows of the cutoffs at which one fitted model forecasts, and those cutoffs from which it cannot.
 
-    Where nothing but the rows says what comes next, these are the next rows, as far as there are any.
+    ``keys`` are all series, in the order in which they come; ``first`` says whether it is the first fit, ``kept``
+    whether the forecaster is fitted already.
     """
-    if past.step.unit == "row":
-        rows = np.arange(len(past.times), min(len(past.times) + horizon, len(whole.times)))
-        return whole.times[rows], rows
-    times = past.next_times(horizon)
-    return times, np.asarray(whole.times.get_indexer(times))
+    times = data.index.get_level_values(-1)
+    with warnings.catch_warnings():
+        if not first:  # the first fit has said it
+            warnings.filterwarnings("ignore", message=".* windows are lost")
+        history = data[times <= cutoffs[0]]
+        model = _behind(forecaster, history, cutoffs[0]) if kept else clone(forecaster).fit(history)
+    known, ranks = set(model._panel.table.keys), {key: rank for rank, key in enumerate(keys)}
+    panel, pairs = _with_later(model, data, cutoffs, ranks)
+    found = None
+    if wanted.names == ["forecast"] and all(panel.table.keys[number] in known for number in np.unique(pairs.numbers)):
+        old = panel.keep(list(known))  # in front of the new ones, so that their numbers stay
+        found = forecasts_from(model._learnt(), pairs._replace(table=old.table), old, data, wanted.horizon)
+    if found is None:
+        found = _step_by_step(model, pairs, cutoffs, data, wanted)
+        panel, pairs = _with_later(model, data, cutoffs, ranks)  # with the steps at which new series were forecast
+    ready, values = found
+    target, names = model.roles_.target, wanted.names
+    values = values.reshape(len(values), wanted.horizon, len(target), len(names))
+    frame = rows_of(pairs.among(pairs.live & ready), panel, target, values, names, wanted.season)
+    can = np.bincount(pairs.places[ready], minlength=len(cutoffs)) > 0
+    return frame, list(cutoffs[~can])
+
+
+def _with_later(model: WindowForecaster, data: Any, cutoffs: pd.Index, ranks: dict[Any, int]) -> tuple[Panel, Cutoffs]:
+    """The history of a model with all later rows, and the pairs of cutoffs and series, which come by their ranks."""
+    newest = max(model._panel.table.times.take(model._panel.table.ends))
+    later = data[data.index.get_level_values(-1) > newest]
+    panel = extend(model._panel, read_series(later, model.freq, model._panel))
+    return panel, cutoffs_of(panel.table, cutoffs, np.array([ranks[key] for key in panel.table.keys]))
+
+
+def _step_by_step(
+    model: WindowForecaster, pairs: Cutoffs, cutoffs: pd.Index, data: Any, wanted: Wanted
+) -> tuple[Flags, Doubles]:
+    """The same as `forecasts_from`, a cutoff after the other: intervals follow the errors that each settles, and a new
+    series is centred by the rows that it has up to it.
+    """
+    times, keys = data.index.get_level_values(-1), pairs.table.keys
+    future = list(model.roles_.future)
+    ready, values = np.zeros(len(pairs.ends), dtype=bool), []
+    model._calibrated(wanted.horizon, "quantile" if wanted.coverage is None else wanted.method)
+    for place, cutoff in enumerate(cutoffs):
+        if place:
+            model.update(data[(times <= cutoff) & (times > cutoffs[place - 1])])
+        able, mine = set(model.ready()), np.flatnonzero(pairs.places == place)
+        ready[mine] = [keys[number] in able for number in pairs.numbers[mine]]
+        live = [keys[number] for number in pairs.numbers[mine[ready[mine] & pairs.live[mine]]]]
+        if live:
+            some = model.among(live)
+            later = data[times > cutoff][future] if future else None
+            order = {key: number for number, key in enumerate(some._panel.table.keys)}
+            values.append(_values(some, wanted, later)[[order[key] for key in live]])
+    return ready, np.concatenate(values) if values else np.zeros((0, wanted.horizon, len(wanted.names)))
+
+
+def _values(model: WindowForecaster, wanted: Wanted, future: Any) -> Doubles:
+    """What is wanted, of each series, step and target (n_series, horizon, k, n_names)."""
+    if wanted.coverage is None:
+        tables = [model.forecast(wanted.horizon, future=future)]
+    else:
+        coverage, method = wanted.coverage, wanted.method
+        tables = [model.forecast_interval(wanted.horizon, coverage=coverage, future=future, method=method)]
+    if wanted.quantiles:
+        tables.append(model.forecast_quantiles(wanted.horizon, wanted.quantiles, future=future))
+    shape = len(model._panel.histories), wanted.horizon, len(model.roles_.target), -1
+    return np.concatenate([table.to_numpy().reshape(shape) for table in tables], axis=-1)

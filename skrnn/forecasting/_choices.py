@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Integers
 from skrnn.forecasting._gaps import filled
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._table import History, Table
 
-__all__ = ["choose_window", "find_season", "stretch"]
+__all__ = ["choose_window", "find_season", "stretches"]
 
 
 _DAY = pd.Timedelta(1, unit="D")
@@ -44,17 +45,16 @@ def choose_window(lengths: Sequence[int], season: int, horizon: int) -> int:
     return max(min(fits, (max(lengths) - horizon + 1) // 2), 1)
 
 
-def stretch(history: History, columns: Sequence[int], complete: bool, season: int) -> int:
-    """Rows of the longest part of a series without a gap; ``complete``: nor a missing value in these columns.
+def stretches(table: Table, columns: Sequence[int], complete: bool, season: int) -> Integers:
+    """Rows of the longest part of each series without a gap; ``complete``: nor a missing value in these columns.
 
     Where missing values may be, a gap of up to a season is no end.
     """
-    longest, history = 0, history if complete else filled(history, max(season, _LEAST))
-    for run in history.runs():
-        missing = np.isnan(history.values[run][:, list(columns)]).any(axis=1) & complete
-        ends = np.flatnonzero(np.concatenate([[True], missing, [True]]))
-        longest = max(longest, int(np.diff(ends).max()) - 1)
-    return longest
+    table = table if complete else filled(table, max(season, _LEAST))
+    missing = np.asarray(np.isnan(table.values[:, list(columns)]).any(axis=1) & complete)
+    numbers = np.arange(len(missing))
+    ends = np.where(missing, numbers, np.where(table.begins, numbers - 1, -1))  # the newest row that is not of its part
+    return np.asarray(np.maximum.reduceat(numbers - np.maximum.accumulate(ends), table.bounds[:-1]))
 
 
 def _of_calendar(panel: Panel) -> int | None:
@@ -88,7 +88,7 @@ def _of_values(panel: Panel, columns: Sequence[int]) -> int:
     """
     parts = [
         _autocorrelation(column)
-        for history in panel.histories
+        for history in filled(panel.table, _LEAST)
         for column in _longest_run(history)[:, list(columns)].T
         if len(column)
     ]
@@ -104,7 +104,6 @@ def _of_values(panel: Panel, columns: Sequence[int]) -> int:
 
 
 def _longest_run(history: History) -> Doubles:
-    history = filled(history, _LEAST)
     run = max(history.runs(), key=lambda rows: rows.stop - rows.start)
     return history.values[run]
 

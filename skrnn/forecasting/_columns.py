@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skrnn.forecasting._features import Roles
 from skrnn.forecasting._panel import Panel, read_panel
+from skrnn.windowing import first_large
 
-__all__ = ["read_future_columns", "read_series"]
-
-_LARGEST = float(np.finfo(np.float32).max)
+__all__ = ["read_future_columns", "read_series", "refuse_polars", "refuse_useless", "with_targets"]
 
 
 def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
     """`read_panel`, behind checks of every column: pandas drops imaginary parts, squares of huge values overflow."""
+    refuse_polars("The data are", data)
+    _refuse_time_in_front(getattr(data, "index", None))
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if isinstance(frame, pd.DataFrame):
         for place, (column, dtype) in enumerate(frame.dtypes.items()):
@@ -24,6 +27,42 @@ def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel
             if getattr(dtype, "kind", "O") in "iuf":
                 _refuse_large(label, frame.iloc[:, place])
     return read_panel(data, freq, like)
+
+
+def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
+    """The data with y as columns beside the covariates X; X alone, if it holds the targets already.
+
+    Raises
+    ------
+    ValueError
+        If y has other rows than X, or other values than the targets in X.
+    """
+    if y is None or not isinstance(X, (pd.Series, pd.DataFrame)):
+        return X
+    frame = X.to_frame() if isinstance(X, pd.Series) else X
+    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    if values.ndim not in (1, 2) or len(values) != len(frame):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {[len(frame), np.shape(values)[:1] or 1]}: y "
+            "needs a row for each row of X."
+        )
+    if isinstance(y, (pd.Series, pd.DataFrame)) and not y.index.equals(frame.index):
+        raise ValueError("y has another index than X.")
+    values = values.reshape(len(frame), -1)
+    named = [] if target is None else list(target) if isinstance(target, (list, tuple)) else [target]
+    inside = [column for column in frame.columns if column not in covariates] if target is None else named
+    if inside and all(column in frame.columns for column in inside):
+        held = frame[inside].to_numpy()
+        if held.shape != values.shape or not pd.DataFrame(held).equals(pd.DataFrame(values).astype(held.dtype)):
+            raise ValueError(
+                f"y differs from the columns {inside} of X, which are forecast. Pass X alone, or name them in past, "
+                "future or static."
+            )
+        return X
+    names = named or list(getattr(y, "columns", [getattr(y, "name", None)]))
+    if len(names) != values.shape[1] or None in names:
+        names = ["y"] if values.shape[1] == 1 else [f"y{number}" for number in range(values.shape[1])]
+    return pd.concat([frame, pd.DataFrame(values, frame.index, names)], axis=1)
 
 
 def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFrame:
@@ -44,7 +83,51 @@ def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFram
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
             raise ValueError(f"{label} has dtype {dtype}. Forecasts need numbers: drop or encode it.")
         _refuse_large(label, table.iloc[:, place])
+        if len(table) and table.iloc[:, place].isna().all():
+            raise ValueError(f"{label} has no value: every row is missing.")
     return table.astype("float64")
+
+
+def refuse_useless(panel: Panel, roles: Roles) -> None:
+    """Refuse a column without any value, and a static one that varies within a series."""
+    for column in (*roles.target, *roles.past, *roles.future, *roles.static):
+        place = panel.columns.index(column)
+        if np.isnan(panel.table.values[:, place]).all():
+            raise ValueError(f"Column {column!r} has no value: every row is missing. Leave it out, or fill it.")
+    table = panel.table
+    for column in roles.static:
+        values = table.values[:, panel.columns.index(column)]
+        rows = np.flatnonzero(~np.isnan(values))
+        firsts = rows[np.searchsorted(table.series[rows], table.series[rows])]  # the first known row of each series
+        odd = np.flatnonzero(values[rows] != values[firsts])
+        if len(odd):
+            row, first = rows[odd[0]], firsts[odd[0]]
+            raise ValueError(
+                f"The static column {column!r} varies: {table[table.series[row]].label} has {values[first]:g}, and "
+                f"{values[row]:g} at {table.times[row]}. Name it in past or future."
+            )
+
+
+def refuse_polars(words: str, data: Any) -> None:
+    """Say what to do with a frame of polars, which has no index."""
+    if type(data).__module__.split(".")[0] == "polars":
+        raise TypeError(
+            f"{words} a polars {type(data).__name__}, which has no index of times. Convert it: "
+            ".to_pandas().set_index(...), with the column of the times, or of the series and the times."
+        )
+
+
+def _refuse_time_in_front(index: Any) -> None:
+    """Refuse (time, id): the last level of an index is the time."""
+    if not isinstance(index, pd.MultiIndex):
+        return
+    kinds = [isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)) for level in index.levels]
+    if any(kinds[:-1]) and not kinds[-1]:
+        names = list(index.names)
+        raise ValueError(
+            f"The last level of the index must be the time, and the levels are {names}, with times in level "
+            f"{kinds.index(True)}. Put it last: data.swaplevel().sort_index()."
+        )
 
 
 def _refuse_complex(label: str, dtype: Any) -> None:
@@ -57,7 +140,7 @@ def _refuse_complex(label: str, dtype: Any) -> None:
 
 def _refuse_large(label: str, column: Any) -> None:
     values = column.to_numpy(np.float64, na_value=np.nan)
-    large = np.flatnonzero(np.abs(values) > _LARGEST)
-    if len(large):
-        what = "infinity" if np.isinf(values[large[0]]) else "a value too large for dtype('float32')"
-        raise ValueError(f"{label} contains {what}, first at {column.index[large[0]]}.")
+    place = first_large(values) if len(values) else None
+    if place is not None:
+        what = "infinity" if np.isinf(values[place]) else "a value too large for dtype('float32')"
+        raise ValueError(f"{label} contains {what}, first at {column.index[place[0]]}.")

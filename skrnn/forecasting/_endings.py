@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Integers
-from skrnn.forecasting._panel import History, Panel, as_frame
+from skrnn.forecasting._panel import Panel, as_frame
+from skrnn.forecasting._table import History, Table
 
 __all__ = ["dropped_rows", "name_some", "steps_until", "times_ahead", "until_known"]
 
@@ -27,33 +28,35 @@ def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: i
 
     One warning names these series and times, and targets that are unknown in the window of a series that goes on.
     """
-    places = [panel.columns.index(column) for column in targets]
-    histories, words = [], []
-    for history in panel.histories:
-        known = ~np.isnan(history.values[:, places])
-        ages = _ages(history, known)
-        if (ages < window).any():
-            late = [str(column) for column, age in zip(targets, ages, strict=True) if age >= window]
-            words += [f"{history.label} has no value of {', '.join(late)} in its newest {window} steps"] if late else []
-            histories.append(history)
+    table, places = panel.table, [panel.columns.index(column) for column in targets]
+    counts, words = table.counts, []
+    reach = np.minimum(counts, window)
+    late = _ages(table.part(np.arange(len(table)), table.bounds[1:] - reach, reach), places) >= window
+    for number in np.flatnonzero(late.any(axis=1)):
+        history = table[number]
+        if not late[number].all():
+            names = [str(column) for column, is_late in zip(targets, late[number], strict=True) if is_late]
+            words.append(f"{history.label} has no value of {', '.join(names)} in its newest {window} steps")
             continue
-        rows = np.flatnonzero(known.any(axis=1))
+        rows = np.flatnonzero((~np.isnan(history.values[:, places])).any(axis=1))
         if len(rows):
             words.append(
                 f"{history.label} has no known target after {history.times[rows[-1]]}, where its forecast starts"
             )
-            history = history.rows(0, int(rows[-1]) + 1)
-        histories.append(history)
-    if words:
-        warnings.warn(f"{name_some(words, '; ')}.", stacklevel=stacklevel)
-    return replace(panel, histories=histories)
+            counts[number] = int(rows[-1]) + 1
+    if not words:
+        return panel
+    warnings.warn(f"{name_some(words, '; ')}.", stacklevel=stacklevel)
+    return replace(panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], counts))
 
 
-def _ages(history: History, known: Any) -> Integers:
-    """Steps from the newest known value of each target (n_rows, k) to the end of the series."""
-    newest = len(known) - 1 - known[::-1].argmax(axis=0)
-    ages = (history.positions[-1] - history.positions[newest]) // history.step.size
-    return np.where(known.any(axis=0), ages, np.iinfo(np.int64).max)
+def _ages(table: Table, places: list[int]) -> Integers:
+    """Steps from the newest known value of each column (n_series, k) to the end of each series; very many if none."""
+    known = ~np.isnan(table.values[:, places])
+    newest = np.maximum.reduceat(np.where(known, np.arange(len(known))[:, None], -1), table.bounds[:-1])
+    there = newest >= table.bounds[:-1, None]
+    ages = (table.positions[table.ends][:, None] - table.positions[newest]) // table.sizes[:, None]
+    return np.where(there, ages, np.iinfo(np.int64).max)
 
 
 def name_some(words: Sequence[str], between: str = ", ") -> str:
@@ -64,11 +67,11 @@ def name_some(words: Sequence[str], between: str = ", ") -> str:
 
 def dropped_rows(whole: Panel, ended: Panel) -> dict[Any, History]:
     """By series, the rows after the point at which its forecast starts."""
-    ends = {history.key: len(history.times) for history in ended.histories}
+    ends = dict(zip(ended.table.keys, ended.table.counts, strict=True))
     return {
-        history.key: history.rows(ends[history.key])
-        for history in whole.histories
-        if ends.get(history.key, len(history.times)) < len(history.times)
+        key: whole.histories[number].rows(ends[key])
+        for number, (key, count) in enumerate(zip(whole.table.keys, whole.table.counts, strict=True))
+        if ends.get(key, count) < count
     }
 
 

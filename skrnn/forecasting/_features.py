@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from skrnn._types import Doubles, Flags, Integers
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._calendar import calendar_columns
+from skrnn.forecasting._table import Table
 from skrnn.windowing import windows_of
 
 __all__ = [
-    "CALENDAR",
     "Roles",
     "Samples",
     "WindowUnits",
     "feature_table",
-    "newest_window",
     "samples",
     "stack",
     "take_units",
@@ -29,17 +27,6 @@ __all__ = [
 _CHUNK_WINDOWS = 1024
 _SPREAD_FLOOR = 0.1  # of a window, in units of the series' scale: what follows a flat window stays within reach
 _DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
-
-# Attributes of pandas' indexes, the first value of each and how many there are.
-CALENDAR = {
-    "minute": (0, 60),
-    "hour": (0, 24),
-    "day_of_week": (0, 7),
-    "day": (1, 31),
-    "day_of_year": (1, 365.25),
-    "month": (1, 12),
-    "quarter": (1, 4),
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Roles:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Windows of one run of rows and the rows that follow them, as views; and which of them can be learnt from.
+    """Windows of a table of rows and the rows that follow them, as views; and which of them can be learnt from.
 
     Attributes
     ----------
@@ -72,8 +59,8 @@ class Samples:
     kept: Integers
     ends: Integers
 
-    def among(self, some: Flags) -> Samples:
-        """Only some of the kept windows."""
+    def among(self, some: Integers) -> Samples:
+        """Some of the kept windows, in this order."""
         return replace(self, kept=self.kept[some], ends=self.ends[some])
 
 
@@ -89,106 +76,78 @@ class WindowUnits:
         return outputs * self.spread[:, None] + self.level[:, None]
 
 
-def feature_table(
-    panel: Panel, history: History, targets: Doubles, roles: Roles, lead: int, known: Doubles | None = None
-) -> Doubles:
+def feature_table(columns: Sequence[Any], table: Table, targets: Doubles, roles: Roles, lead: int) -> Doubles:
     """A row per time with everything that is known at it, (n_rows, n_features): targets, past and static columns, and
     ``lead`` steps ahead of their time the columns and the calendar that are known in advance.
 
-    ``known`` (at least ``lead`` rows, a column for each of ``roles.future``) are the values after the end of the
-    series.
+    ``columns`` are the names of those of the table. After the end of a series only the calendar is known.
     """
-    columns = {column: history.values[:, place] for place, column in enumerate(panel.columns)}
-    ahead = []
+    places = {column: place for place, column in enumerate(columns)}
+    now = [targets, *(table.values[:, [places[column]]] for column in (*roles.past, *roles.static))]
+    return np.concatenate([*now, *_ahead(places, table, roles, lead)], axis=1)
+
+
+def _ahead(places: dict[Any, int], table: Table, roles: Roles, lead: int) -> list[Doubles]:
+    """What is known ``lead`` steps ahead of each row."""
+    if not roles.calendar and not roles.future:
+        return []
+    rows = np.arange(len(table.positions)) + lead
+    inside = rows <= table.ends[table.series]
+    found = []
     if roles.calendar:
-        ahead.append(calendar_waves(history.times.append(history.next_times(lead)), roles.calendar))
-    for place, column in enumerate(roles.future):
-        after = np.full(lead, np.nan) if known is None else known[:lead, place]
-        ahead.append(np.concatenate([columns[column], after])[:, None])
-    now = [targets, *(columns[column][:, None] for column in (*roles.past, *roles.static))]
-    return np.concatenate([*now, *(values[lead:] for values in ahead)], axis=1)
-
-
-def calendar_waves(times: pd.Index, attributes: Sequence[str]) -> Doubles:
-    """Sine and cosine of each attribute over its cycle; (n_times, 2 * n_attributes)."""
-    waves = [np.zeros((len(times), 0))]
-    for attribute in attributes:
-        if not hasattr(times, attribute):
-            raise ValueError(
-                f"calendar={attribute!r} needs an index of dates or periods, got {type(times).__name__}. Rows that "
-                "follow each other as they come (freq='rows') do not say the dates to come: give freq an offset, or a "
-                "DatetimeIndex with all dates."
-            )
-        first, cycle = CALENDAR[attribute]
-        angle = 2 * np.pi * (np.asarray(getattr(times, attribute), dtype=float) - first) / cycle
-        waves.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
-    return np.concatenate(waves, axis=1)
+        later = table.next_times(np.full(len(table), lead))
+        after = len(table.positions) + table.series * lead + rows - table.ends[table.series] - 1
+        waves = calendar_columns(table.times.append(later), roles.calendar)
+        found.append(waves[np.where(inside, rows, after)])
+    known = table.values[np.where(inside, rows, 0)]
+    return [*found, *(np.where(inside, known[:, places[column]], np.nan)[:, None] for column in roles.future)]
 
 
 def samples(
     table: Doubles,
-    runs: Sequence[slice],
+    before: Integers,
     n_targets: int,
     window: int,
     horizon: int,
     skip: int,
     complete: bool,
     partial: bool,
-) -> list[Samples]:
-    """The windows of each run of a table (n_rows, n_features); a horizon with a missing value is left out.
+) -> Samples:
+    """The windows of the runs of a table (n_rows, n_features); a horizon with a missing value is left out.
 
-    Windows begin after the first ``skip`` rows of a run, which a difference leaves without a value. ``complete``: a
-    window with a missing value is left out too. ``partial``: only a horizon without any known value is left out.
+    ``before`` (n_rows,) says how many rows of its run come before each. Windows begin after the first ``skip`` rows of
+    a run, which a difference leaves without a value. ``complete``: a window with a missing value is left out too.
+    ``partial``: only a horizon without any known value is left out.
     """
-    found = []
-    for run in runs:
-        rows = table[run][skip:]
-        count = len(rows) - window - horizon + 1
-        if count > 0:
-            Y = windows_of(np.ascontiguousarray(rows[window:, :n_targets]), horizon, 1, count)
-            missing = np.isnan(rows[window:, :n_targets])
-            known = _none_in(missing, horizon, count) if not partial else ~_none_in(~missing, horizon, count)
-            if complete:
-                known &= _none_in(np.isnan(rows), window, count)
-            kept = np.flatnonzero(known)
-            found.append(Samples(windows_of(rows, window, 1, count), Y, kept, run.start + skip + window - 1 + kept))
-    return found
+    count = max(len(table) - window - horizon + 1, 0)
+    ends = np.arange(window - 1, window - 1 + count)
+    X = windows_of(table, window, 1, count)
+    Y = windows_of(np.ascontiguousarray(table[window:, :n_targets]), horizon, 1, count)
+    missing = np.isnan(table[window:, :n_targets])
+    known = _none_in(missing, horizon, count) if not partial else ~_none_in(~missing, horizon, count)
+    known &= before[window - 1 + horizon :][:count] >= skip + window + horizon - 1
+    if complete:
+        known &= _none_in(np.isnan(table), window, count)
+    kept = np.flatnonzero(known)
+    return Samples(X, Y, kept, ends[kept])
 
 
-def stack(
-    parts: Sequence[Samples],
-    shape: tuple[int, int],
-    horizon: int,
-    n_targets: int,
-    kinds: tuple[str | None, str | None],
-) -> tuple[Doubles, Doubles, WindowUnits]:
-    """All kept windows X (n, *shape) and what follows them Y (n, horizon, n_targets), both in the units of each
-    window; ``kinds`` are those of `take_units`. The only copy that is made of them.
+def stack(found: Samples, n_targets: int, kinds: tuple[str | None, str | None]) -> tuple[Doubles, Doubles, WindowUnits]:
+    """The kept windows X (n, window, n_features) and what follows them Y (n, horizon, n_targets), both in the units of
+    each window; ``kinds`` are those of `take_units`. The only copy that is made of them.
     """
-    n = sum(len(part.kept) for part in parts)
-    X, Y = np.empty((n, *shape)), np.empty((n, horizon, n_targets))
+    n = len(found.kept)
+    X, Y = np.empty((n, *found.X.shape[1:])), np.empty((n, *found.Y.shape[1:]))
     units = WindowUnits(np.empty((n, n_targets)), np.empty((n, n_targets)))
-    begin = 0
-    for part in parts:
-        for first in range(0, len(part.kept), _CHUNK_WINDOWS):  # taking all at once would copy them twice
-            kept = part.kept[first : first + _CHUNK_WINDOWS]
-            rows = slice(begin, begin + len(kept))
-            X[rows], Y[rows] = part.X[kept], part.Y[kept]
-            taken = take_units(X[rows], n_targets, *kinds)
-            units.level[rows], units.spread[rows] = taken.level, taken.spread
-            begin += len(kept)
+    for first in range(0, n, _CHUNK_WINDOWS):  # taking all at once would copy them twice
+        rows = slice(first, first + _CHUNK_WINDOWS)
+        X[rows], Y[rows] = found.X[found.kept[rows]], found.Y[found.kept[rows]]
+        taken = take_units(X[rows], n_targets, *kinds)
+        units.level[rows], units.spread[rows] = taken.level, taken.spread
     Y -= units.level[:, None]
     Y /= units.spread[:, None]
     np.round(Y, _DECIMALS, out=Y)
     return X, Y, units
-
-
-def newest_window(table: Doubles, run: slice, window: int) -> Doubles:
-    """The window that ends at the newest row (window, n_features), NaN where it would cross a gap."""
-    rows = table[run][-window:]
-    X = np.full((window, table.shape[1]), np.nan)
-    X[window - len(rows) :] = rows
-    return X
 
 
 def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None) -> WindowUnits:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -10,28 +9,33 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import r2_score
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
 from skrnn._types import Doubles
-from skrnn.forecasting._columns import read_series
-from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, times_ahead, until_known
-from skrnn.forecasting._future import future_values
+from skrnn.forecasting._calibration import Calibration, calibrate
+from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
+from skrnn.forecasting._endings import times_ahead
+from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
-from skrnn.forecasting._intervals import calibration_errors, conformal_width, in_time
-from skrnn.forecasting._outputs import for_outputs, keep_validation_apart, takes_missing_targets
+from skrnn.forecasting._intervals import METHODS, correction, edges_ahead, known_levels, refuse_beyond
+from skrnn.forecasting._learnt import Learnt
+from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
-from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
+from skrnn.forecasting._regressors import keep_validation_apart, prepared, takes_missing_targets
+from skrnn.forecasting._renamed import renamed
+from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
+from skrnn.forecasting._scores import frame_of_rows, r2_of
+from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
+from skrnn.forecasting._weights import read_weights
 
 __all__ = ["WindowForecaster"]
 
 
-class WindowForecaster(BaseEstimator):
+class WindowForecaster(RegressorMixin, BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level
@@ -41,8 +45,10 @@ class WindowForecaster(BaseEstimator):
     Parameters
     ----------
     estimator : regressor, default=None
-        Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags. A regressor with a single
-        output is fitted once per step. None: `RNNRegressor` with 64 units that starts from a linear model and learns
+        Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags; asked in Pipelines and searches,
+        too, where transformers of tables in front of it see step by step. A regressor with a single output is fitted
+        once per step. Losses with a log link or for positive targets ("poisson", "gamma") are given targets that are
+        only scaled. None: `RNNRegressor` with 64 units that starts from a linear model and learns
         by absolute errors what that leaves, early stopping, a learning rate of 3e-3, and segments of a season where the
         window is longer than that.
     window : int, default=None
@@ -59,16 +65,19 @@ class WindowForecaster(BaseEstimator):
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
     calendar : list of str, default=None
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
-        "month", "quarter". None: none of them.
-    transform : str or list of str, default=None
+        "week", "month", "quarter"; or "holiday:US", "holiday:DE-BY", "holiday:NYSE", …, one on the holidays of a
+        country, a part of it or a market, from the package ``holidays``. None: none of them.
+    target_transform : str, transformer or list of these, default=None
         Transformations of the targets, in order, inverted in the forecast: "log", "log1p", "sqrt", "difference",
-        "seasonal_difference".
+        "seasonal_difference", or a scikit-learn transformer with an inverse, of which a clone is fitted on the targets
+        of all series. A season before stands in for a missing row that a difference has to be undone from.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
         to a third of the series, at which the differences of its values are most alike; 1 if they are nowhere.
-    level : {"last", "mean"} or None, default="last"
-        What is subtracted from the targets in each window and added to its forecast.
+    level : {"auto", "last", "mean"} or None, default="auto"
+        What is subtracted from the targets in each window and added to its forecast. "auto": "last", and None for
+        targets that may not be negative.
     spread : {"std"} or None, default=None
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
@@ -88,6 +97,9 @@ class WindowForecaster(BaseEstimator):
     bounds : (float or None, float or None), default=None
         The least and the largest value that a forecast or the edge of an interval may have, such as (0, None) for what
         is never negative; what lies beyond is set to the bound. None: there are none.
+    half_life : float, default=None
+        Steps back in which the weight of a window halves, from the end of its series; above 0. None: old and new
+        windows count alike.
 
     Attributes
     ----------
@@ -97,6 +109,8 @@ class WindowForecaster(BaseEstimator):
         The columns in their roles.
     season_, window_ : int
         The season and the window, given or chosen.
+    level_ : {"last", "mean"} or None
+        What is subtracted, given or chosen.
     calendar_ : tuple of str
         The attributes of the index that the model sees.
     n_samples_ : int
@@ -107,6 +121,11 @@ class WindowForecaster(BaseEstimator):
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
+        Of a recursive strategy those of the first step.
+    n_features_in_ : int
+        Columns of the data of `fit`.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Their names, if all are strings.
 
     Examples
     --------
@@ -114,7 +133,7 @@ class WindowForecaster(BaseEstimator):
     >>> from skrnn import WindowForecaster
     >>> from skrnn.datasets import load_airline_passengers
     >>> passengers = load_airline_passengers(as_frame=True).series
-    >>> model = WindowForecaster(Ridge(0.1), window=24, horizon=12, transform="log").fit(passengers[:-12])
+    >>> model = WindowForecaster(Ridge(0.1), window=24, horizon=12, target_transform="log").fit(passengers[:-12])
     >>> forecast = model.forecast(12)
     >>> str(forecast.index[0]), bool(abs(forecast - passengers[-12:]).mean() < 25)
     ('1960-01', True)
@@ -126,16 +145,18 @@ class WindowForecaster(BaseEstimator):
         "horizon": [integers(1)],
         "strategy": [Options({"direct", "recursive"})],
         **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
-        **dict.fromkeys(("calendar", "transform"), "no_validation"),  # checked item by item
+        **dict.fromkeys(("calendar", "target_transform"), "no_validation"),  # checked item by item
         "season": [integers(1), None],
-        "level": [Options({"last", "mean"}), None],
+        "level": [Options({"auto", "last", "mean"}), None],
         "spread": [Options({"std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
         "freq": "no_validation",  # by pandas, beside the index
         "bounds": "no_validation",  # two numbers
+        "half_life": [reals(0, None, "neither"), None],
     }
 
+    @renamed(transform="target_transform")
     def __init__(
         self,
         estimator: Any = None,
@@ -148,14 +169,15 @@ class WindowForecaster(BaseEstimator):
         future: Sequence[Any] | None = None,
         static: Sequence[Any] | None = None,
         calendar: Sequence[str] | None = None,
-        transform: str | Sequence[str] | None = None,
+        target_transform: Any = None,
         season: int | None = None,
-        level: str | None = "last",
+        level: str | None = "auto",
         spread: str | None = None,
         calibration: float | None = None,
         channel_independent: bool = False,
         freq: Any = None,
         bounds: Sequence[float | None] | None = None,
+        half_life: float | None = None,
     ):
         self.estimator = estimator
         self.window = window
@@ -166,7 +188,7 @@ class WindowForecaster(BaseEstimator):
         self.future = future
         self.static = static
         self.calendar = calendar
-        self.transform = transform
+        self.target_transform = target_transform
         self.season = season
         self.level = level
         self.spread = spread
@@ -174,18 +196,42 @@ class WindowForecaster(BaseEstimator):
         self.channel_independent = channel_independent
         self.freq = freq
         self.bounds = bounds
+        self.half_life = half_life
+
+    @renamed(transform="target_transform")
+    def set_params(self, **params: Any) -> WindowForecaster:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name; ``estimator__...`` are those of the regressor.
+
+        Returns
+        -------
+        self : WindowForecaster
+
+        Raises
+        ------
+        ValueError
+            For a name that is none.
+        """
+        return super().set_params(**params)
 
     @all_or_nothing
-    def fit(self, data: Any, y: Any = None) -> WindowForecaster:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> WindowForecaster:
         """Learn from all windows of all series.
 
         Parameters
         ----------
-        data : Series or DataFrame
+        X : Series or DataFrame
             One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time. Rows that
             are absent are rows of missing values; for a regressor that takes none of these, a gap splits a series.
-        y : ignored
-            For compatibility with scikit-learn.
+        y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
+            The targets, if X holds the covariates alone, each with its role. None: X holds the targets.
+        sample_weight : array of shape (n_rows,) or dict, default=None
+            How much each row counts as a target, or each series of a panel by its name; at least 0. A window counts as
+            much as the rows of its horizon do on average.
 
         Returns
         -------
@@ -197,32 +243,38 @@ class WindowForecaster(BaseEstimator):
             If the data or a parameter are not usable, or every series is too short.
         """
         self._validate_params()
-        panel, estimator = read_series(data, self.freq), _template(self.estimator)
+        estimator, data = _template(self.estimator), self._joined(X, y)
+        panel = read_series(data, self.freq)
         setup = make_setup(self, panel, estimator)
+        refuse_useless(panel, setup.given_roles)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
         model = for_outputs(estimator, setup.horizon * setup.n_targets)
-        setup = replace(setup, partial=takes_missing_targets(model))
+        weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
+        setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
-        given = setup.given(panel).histories
-        refuse_short(given, views, setup)
+        given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
+        refuse_negative(views)
+        refuse_short(given, views, found)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
-        if self.estimator is None and has_one_window(views, setup):
+        if self.estimator is None and found == 1:
             model.set_params(early_stopping=False)  # there is none to validate on
-        errors = None
+        statistics = dict(zip(views.table.keys, views.statistics, strict=True))
+        learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
-            errors = calibration_errors(clone(model), setup, views, self.calibration)
-        self.estimator_, self.n_samples_ = learn(model, setup, views)
-        self.calibration_errors_ = errors
-        self._setup, self._panel = setup, panel
-        self.n_filled_ = sum(n_absent(history, setup.longest_gap) for history in panel.histories)
-        self._statistics = {view.history.key: view.statistics for view in views}
-        warn_of_windows(given, views, setup, self.n_samples_)
+            calibration = calibrate(clone(model), learnt, views, self.calibration, weigh)
+        self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
+        self._calibration: Calibration | None = calibration
+        self._setup, self._panel, self._statistics = setup, panel, statistics
+        self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
+        self.n_filled_ = n_absent(panel, setup.longest_gap)
+        self._keep_columns(X)
+        warn_of_windows(given, views, self.n_samples_)
         return self
 
     @all_or_nothing
-    def update(self, data: Any) -> WindowForecaster:
+    def update(self, X: Any, y: Any = None) -> WindowForecaster:
         """Append new rows to the history, without learning from them.
 
         With ``calibration``, the errors of the forecasts that the rows now settle take the place of the oldest ones, so
@@ -230,8 +282,10 @@ class WindowForecaster(BaseEstimator):
 
         Parameters
         ----------
-        data : Series or DataFrame
+        X : Series or DataFrame
             Rows after those of the history, with the same columns. New series start a history of their own.
+        y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
+            The targets, as in `fit`.
 
         Returns
         -------
@@ -243,23 +297,19 @@ class WindowForecaster(BaseEstimator):
             If the rows do not come after the history, or the index is of another kind.
         """
         check_is_fitted(self, "estimator_")
-        new = read_series(data, self.freq, self._panel)
+        new = read_series(self._joined(X, y), self.freq, self._panel)
         whole = extend(self._panel, new)
-        if self.calibration_errors_ is not None:
-            old = {history.key: history.positions[-1] for history in self._panel.histories}
-            views = self._views(whole.keep([history.key for history in new.histories if history.key in old]))
-            ends = [view.row_at(old[key]) for view, key in zip(views, self._wide_keys(views), strict=True)]
-            settled = [
-                evaluate(self.estimator_, view.rows(end + 1 - self._setup.horizon))
-                for view, end in zip(views, ends, strict=True)
-            ]
-            if settled:
-                errors = np.concatenate([self.calibration_errors_, in_time(settled)])
-                self.calibration_errors_ = errors[-len(self.calibration_errors_) :]
+        refuse_useless(whole, self._setup.given_roles)
+        if self._calibration is not None:
+            table = self._panel.table
+            ends = dict(zip(table.keys, table.positions[table.ends], strict=True))
+            learnt = replace(self._learnt(), panel=whole.keep([key for key in new.table.keys if key in ends]))
+            ends = {key: ends[learnt.wide(key)] for key in learnt.views().table.keys}
+            self._calibration = self._calibration.updated(learnt, ends)
         self._panel = whole
         return self
 
-    def forecast(self, steps: int | None = None, *, until: Any = None, future: Any = None) -> Any:
+    def forecast(self, steps: int | None = None, *, until: Any = None, future: Any = None, history: Any = None) -> Any:
         """Forecast what follows the history.
 
         A series whose newest window holds no known target is forecast from its newest known one on, and a warning says
@@ -273,7 +323,12 @@ class WindowForecaster(BaseEstimator):
             Instead of ``steps``, the time up to which every series is forecast, read as in a slice of the index:
             "2025-03" is the whole month.
         future : DataFrame, default=None
-            The columns of ``future`` at the times of `future_times`.
+            The columns of ``future`` at the times of `future_times`; for a panel without names of series in its index:
+            the same for all.
+        history : Series or DataFrame, default=None
+            What is to be followed instead of the history: an earlier part of it, or another series, with the columns
+            of `fit`. It is not learnt from, and not kept. A series that has the name of one of `fit`, and no other
+            value at a time of that, is in its units; those of others are measured on the rows that are given.
 
         Returns
         -------
@@ -287,34 +342,39 @@ class WindowForecaster(BaseEstimator):
             If rows of ``future`` are missing, with their times, by series; if no series can be forecast; if steps and
             until are both given, or no time comes before until.
         """
-        check_is_fitted(self, "estimator_")
-        panel, setup = self._endings(), self._setup
-        counts = self._counts("forecast", panel, steps, until)
-        views = [view.tail() for view in self._views(panel)]
-        parts = forecast(self.estimator_, setup, views, max(counts), self._known(panel, views, max(counts), future))
-        wide = zip(setup.columns(parts), counts, strict=True)
-        return as_frame(panel, [values[:count] for values, count in wide], self._targets)
+        learnt = self._learnt(history)
+        ahead = learnt.ahead("forecast", steps, until, future, stacklevel=3)
+        values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
+        found = as_frame(ahead.panel, values, learnt.targets)
+        return found.rename(history.name) if isinstance(history, pd.Series) and found.ndim == 1 else found
 
     def forecast_interval(
-        self, steps: int | None = None, *, until: Any = None, coverage: float = 0.9, future: Any = None
+        self,
+        steps: int | None = None,
+        *,
+        until: Any = None,
+        coverage: float = 0.9,
+        future: Any = None,
+        method: str = "conformal",
+        history: Any = None,
     ) -> pd.DataFrame:
-        """Forecast with an interval around it, by split-conformal prediction for each step of the horizon.
-
-        Lei, G'Sell, Rinaldo, Tibshirani & Wasserman, "Distribution-free predictive inference for regression", JASA
-        113 (2018), algorithm 2; one quantile of absolute errors per step of the horizon, as in Stankeviciute, Alaa
-        & van der Schaar, "Conformal time-series forecasting", NeurIPS 2021, without their correction for all steps
-        at once.
+        """Forecast with an interval around it, for each step by itself.
 
         Parameters
         ----------
-        steps : int, default=None
-            How far, at most ``horizon``; None: ``horizon``.
-        until : date, period or number, default=None
-            As in `forecast`, at most ``horizon`` steps.
+        steps, until, future, history : default=None
+            As in `forecast`.
         coverage : float, default=0.9
             Share of true values that each step's interval should contain, in (0, 1).
-        future : DataFrame, default=None
-            As in `forecast`.
+        method : {"conformal", "quantile", "cqr"}, default="conformal"
+            "conformal": the quantile of the absolute errors of the calibration (Lei, G'Sell, Rinaldo, Tibshirani &
+            Wasserman, JASA 113, 2018, algorithm 2), one for each step, as in Stankeviciute, Alaa & van der Schaar,
+            NeurIPS 2021, without their correction for all steps at once: as wide at all times of a series. "quantile":
+            the quantiles (1 - coverage) / 2 and (1 + coverage) / 2, which the regressor learnt, up to ``horizon``.
+            "cqr": the learnt quantiles nearest to these, widened by what the calibration measures (Romano, Patterson &
+            Candès, "Conformalized quantile regression", NeurIPS 2019). Those of another coverage are narrowed, too, in
+            proportion to their distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
+            ``horizon`` measures the errors there.
 
         Returns
         -------
@@ -324,30 +384,101 @@ class WindowForecaster(BaseEstimator):
         Raises
         ------
         ValueError
-            Without ``calibration``, for more steps than ``horizon``, or as in `forecast`.
+            Without ``calibration`` where the method needs it, without the quantiles that it needs, or as in `forecast`.
         """
-        check_is_fitted(self, "estimator_")
-        if self.calibration_errors_ is None:
-            raise ValueError("forecast_interval needs measured errors: set calibration, such as 0.2, before fit.")
-        panel, setup = self._endings(), self._setup
-        counts = self._counts("forecast_interval", panel, steps, until)
-        width = conformal_width(self.calibration_errors_, coverage)
-        if max(counts) > len(width):
-            raise ValueError(
-                f"Intervals reach {len(width)} step(s), the horizon of the model; got steps={max(counts)}."
-            )
-        views, edges = [view.tail() for view in self._views(panel)], []
-        levels = next_outputs(self.estimator_, setup, views, self._known(panel, views, max(counts), future))
-        for view, (middle, scale) in zip(views, levels, strict=True):
-            half = width * scale
-            edges.append(np.stack([view.forecasts(edge) for edge in (middle, middle - half, middle + half)]))
-        parts = [
-            part.transpose(1, 2, 0).reshape(part.shape[1], -1)[:count]
-            for part, count in zip(setup.columns(edges), counts, strict=True)
-        ]
-        names = ["forecast", "lower", "upper"]
-        columns = names if len(self._targets) == 1 else pd.MultiIndex.from_product([self._targets, names])
-        return as_frame(panel, parts, columns)
+        check_arguments("WindowForecaster.forecast_interval", {"method": [Options(set(METHODS))]}, method=method)
+        learnt = self._learnt(history)
+        ahead = learnt.ahead("forecast_interval", steps, until, future, stacklevel=3)
+        edges = edges_ahead(learnt, self._calibrated(max(ahead.counts), method), ahead, method, coverage, stacklevel=3)
+        return _below(learnt.targets, ["forecast", "lower", "upper"], ahead.panel, learnt.columns(ahead, edges))
+
+    def forecast_quantiles(
+        self,
+        steps: int | None = None,
+        levels: Sequence[float] | None = None,
+        *,
+        until: Any = None,
+        future: Any = None,
+        history: Any = None,
+    ) -> pd.DataFrame:
+        """Forecast the quantiles that the regressor learnt, such as those of ``RNNRegressor(loss="quantile")``.
+
+        Parameters
+        ----------
+        steps, until, future, history : default=None
+            As in `forecast`, at most ``horizon`` steps.
+        levels : list of float, default=None
+            Levels in (0, 1), which the regressor learnt; None: all of them.
+
+        Returns
+        -------
+        quantiles : DataFrame
+            A column for each level; with several targets, each below the name of its target.
+
+        Raises
+        ------
+        ValueError
+            If the regressor did not learn these quantiles, for more steps than ``horizon``, or as in `forecast`.
+        """
+        learnt = self._learnt(history)
+        wanted = known_levels(learnt, levels)
+        ahead = learnt.ahead("forecast_quantiles", steps, until, future, stacklevel=3)
+        refuse_beyond(learnt, max(ahead.counts))
+        values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead, wanted)[0][:, 1:]))
+        return _below(learnt.targets, wanted, ahead.panel, values)
+
+    def fitted_values(self, step: int = 1) -> Any:
+        """Each row of the history as the model forecasts it from what was known ``step`` rows before.
+
+        Of rows that the model learnt from these are no forecasts: they show what it learnt.
+
+        Parameters
+        ----------
+        step : int, default=1
+            How far ahead; at least 1.
+
+        Returns
+        -------
+        values : Series or DataFrame
+            A row for each row of the history, series by series; NaN where no full window is before it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_arguments("WindowForecaster.fitted_values", {"step": [integers(1)]}, step=step)
+        return fitted_values(self._learnt(), int(step))
+
+    def predict(self, X: Any) -> Doubles:
+        """The forecast at each row of X, as scikit-learn's scorers ask for it.
+
+        Rows after the history are forecast from its end, without a look at the targets that X may hold; rows of the
+        history from the row before them, as in `fitted_values`.
+
+        Parameters
+        ----------
+        X : Series or DataFrame
+            With the columns of ``future``; others are not read.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows,) or (n_rows, n_targets)
+            NaN for rows of the history without a full window before them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a series is not in the history, or a row of X is at no time that follows it.
+        """
+        learnt = self._learnt()
+        data = X.to_frame() if isinstance(X, pd.Series) else X
+        columns = learnt.setup.roles.future
+        if isinstance(data, pd.DataFrame):
+            data = data[[column for column in data.columns if column in columns]]
+        rows = read_series(data, self.freq, self._panel)
+        values = values_in_rows(learnt, rows, data.index, data if columns else None)
+        return values[:, 0] if values.shape[1] == 1 else values
 
     def future_times(self, steps: int | None = None) -> pd.Index:
         """The times for which `forecast` wants ``future``.
@@ -368,19 +499,22 @@ class WindowForecaster(BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        check_is_fitted(self, "estimator_")
-        panel = self._endings()
-        return times_ahead(panel, self._n_needed(max(self._counts("future_times", panel, steps, None))))
+        learnt = self._learnt()
+        panel = learnt.endings(stacklevel=3)
+        return times_ahead(panel, learnt.n_needed(max(learnt.counts("future_times", panel, steps, None))))
 
-    def score(self, data: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None) -> float:
         """R2 of all forecasts of up to ``horizon`` steps made at each row of the data, without learning from them.
+
+        `make_forecast_scorer` has other scores.
 
         Parameters
         ----------
-        data : Series or DataFrame
-            Rows that follow the history (they then see its end), or any other rows with the same columns.
-        y : ignored
-            For compatibility with scikit-learn.
+        X : Series or DataFrame
+            Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
+        y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
+            The targets, as in `fit`.
 
         Returns
         -------
@@ -395,34 +529,21 @@ class WindowForecaster(BaseEstimator):
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
         check_is_fitted(self, "estimator_")
-        new = read_series(data, self.freq, self._panel)
-        first = {history.key: history.times[0] for history in new.histories}
-        before = [
-            history.rows(0, int(history.times.searchsorted(first[history.key])))
-            for history in self._panel.histories
-            if history.key in first
-        ]
-        older = replace(self._panel, histories=[history for history in before if len(history.times)])
-        last = {history.key: history.positions[-1] for history in older.histories}
-        views = self._views(extend(older, new), n_rows=self._setup.window)
-        found = [
-            evaluate(self.estimator_, view.rows(view.row_at(last[key]) if key in last else 0))
-            for view, key in zip(views, self._wide_keys(views), strict=True)
-        ]
-        truths = np.concatenate([part.view.units(part.truths) for part in found])
-        forecasts = np.concatenate([part.view.forecasts(part.forecasts) for part in found])
-        if not len(truths):
-            raise ValueError(
-                f"No row of the data has window={self._setup.window} rows up to it and "
-                f"horizon={self._setup.horizon} after it."
-            )
-        return float(r2_score(self._setup.flat(truths), self._setup.flat(forecasts)))
+        new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_split(self._panel, new, stacklevel=4)
+        return r2_of(self._learnt(), new)
+
+    @property
+    def calibration_errors_(self) -> Doubles | None:
+        """Absolute errors (n_errors, horizon, n_targets) of the calibration, oldest first."""
+        check_is_fitted(self, "estimator_")
+        return None if self._calibration is None else np.abs(self._calibration.blocks[0][..., 0])
 
     @property
     def roles_(self) -> Any:
         """The columns in their roles: ``target``, ``past``, ``future``, ``static``, ``calendar``."""
         check_is_fitted(self, "estimator_")
-        return replace(self._setup.roles, target=tuple(self._targets))
+        return self._setup.given_roles
 
     @property
     def season_(self) -> int:
@@ -441,6 +562,12 @@ class WindowForecaster(BaseEstimator):
         """The attributes of the index that the model sees."""
         check_is_fitted(self, "estimator_")
         return self._setup.roles.calendar
+
+    @property
+    def level_(self) -> str | None:
+        """What is subtracted from the targets in each window, given or chosen."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.level
 
     def among(self, series: Sequence[Any]) -> WindowForecaster:
         """The same forecaster for some of the series of a panel, without learning again.
@@ -482,79 +609,70 @@ class WindowForecaster(BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
+        return self._learnt().able(self._panel)
+
+    def _learnt(self, history: Any = None) -> Learnt:
+        """What was learnt, with the history, or with another one in its place."""
         check_is_fitted(self, "estimator_")
-        return self._able(self._panel)
+        learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
+        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
 
-    def _endings(self) -> Panel:
-        """The series that can be forecast, each up to where its forecast starts."""
-        panel = until_known(self._panel, self._targets, self._setup.window, stacklevel=4)
-        able = self._able(panel)
-        short = [repr(history.key) for history in panel.histories if history.key not in able]
-        if short and able:
-            warnings.warn(
-                f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
-                f"of {self._setup.window} rows at their end: {name_some(short)}.",
-                stacklevel=3,
-            )
-        if not able and not self._setup.complete:
-            raise ValueError(
-                f"{panel.histories[0].label} has no known target, so that nothing can be forecast from it."
-            )
-        return panel.keep(able) if able else panel
+    def _following(self, learnt: Learnt) -> WindowForecaster:
+        """The same with another history, whose series keep the centre and scale that they have now."""
+        some, views = copy(self), learnt.views()
+        some._panel, some._statistics = learnt.panel, dict(zip(views.table.keys, views.statistics, strict=True))
+        return some
 
-    def _able(self, panel: Panel) -> list[Any]:
-        """The series whose newest window holds a known target, or all values that the regressor needs, in order."""
-        views = [view.tail() for view in self._views(panel)]
-        ready: dict[Any, list[bool]] = {}
-        for view, key in zip(views, self._wide_keys(views), strict=True):
-            ready.setdefault(key, []).append(view.ready())
-        enough = all if self._setup.complete else any
-        return [key for key, found in ready.items() if enough(found)]
+    def _calibrated(self, steps: int, method: str) -> Calibration | None:
+        """The calibration, with the errors of so many steps where the method needs any."""
+        if self._calibration is not None and method != "quantile":
+            self._calibration = self._calibration.reaching(self._learnt(), steps)
+        return self._calibration
 
-    def _counts(self, method: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
-        """How far to forecast each series; without steps and until ``horizon``."""
-        if until is not None:
-            if steps is not None:
-                raise ValueError(f"steps={steps!r} and until={until!r} both say how far to forecast. Give one of them.")
-            return steps_until(panel, until, self.horizon)
-        steps = self.horizon if steps is None else steps
-        check_arguments(f"{type(self).__name__}.{method}", {"steps": [integers(1)]}, steps=steps)
-        return [int(steps)] * len(panel.histories)
+    def _at_rows(
+        self, X: Any, y: Any, season: int, interval: tuple[float, str] | None, quantiles: Sequence[float]
+    ) -> pd.DataFrame:
+        """All forecasts of a horizon made at the rows of X; with intervals of a (coverage, method), and quantiles."""
+        learnt, found = self._learnt(), None
+        if interval is not None:
+            coverage, method = interval
+            found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon, stacklevel=2)
+        new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_split(self._panel, new, stacklevel=5)
+        return frame_of_rows(learnt, new, season, found, quantiles)
 
-    def _views(self, panel: Panel, n_rows: int | None = None) -> list[SeriesView]:
-        """The series as the model sees them, with the statistics of fit.
+    def _joined(self, X: Any, y: Any) -> Any:
+        """X with the targets y beside it, if these are apart."""
+        covariates = [column for role in (self.past, self.future, self.static) for column in role or ()]
+        return with_targets(X, y, covariates, self.target)
 
-        Those of a new series are measured on its first ``n_rows`` (None: on all of it).
-        """
-        inner = self._setup.panel(panel)
-        return series_views(self._setup, inner, inner.histories, self._statistics, n_rows)
+    def _keep_columns(self, X: Any) -> None:
+        """``n_features_in_``, and ``feature_names_in_`` if all names are strings."""
+        names = [X.name] if isinstance(X, pd.Series) else list(X.columns)
+        self.n_features_in_ = len(names)
+        if hasattr(self, "feature_names_in_"):
+            delattr(self, "feature_names_in_")
+        if all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
 
-    def _wide_keys(self, views: list[SeriesView]) -> list[Any]:
-        """The series of the data that each view belongs to."""
-        return [view.history.key.series if self._setup.channels else view.history.key for view in views]
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # series with an index
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = False
+        return tags
 
-    def _n_needed(self, steps: int) -> int:
-        """For how many times the covariates must be known."""
-        horizon = self._setup.horizon
-        return -(-steps // horizon) * horizon if self._setup.complete else steps
 
-    def _known(self, panel: Panel, views: list[SeriesView], steps: int, future: Any) -> list[Doubles | None]:
-        """The future of the covariates for whole horizons, for each view."""
-        ahead, columns = -(-steps // self._setup.horizon) * self._setup.horizon, self._setup.roles.future
-        later = dropped_rows(self._panel, panel)
-        found = future_values(panel, columns, future, ahead, self._n_needed(steps), later)
-        return [found.get(key) for key in self._wide_keys(views)]
-
-    @property
-    def _targets(self) -> list[Any]:
-        """The columns that are forecast."""
-        return list(self._setup.channels or self._setup.roles.target)
+def _below(targets: Sequence[Any], names: Sequence[Any], panel: Panel, parts: list[Doubles]) -> pd.DataFrame:
+    """A frame with these columns; of several targets, below the name of each."""
+    columns = list(names) if len(targets) == 1 else pd.MultiIndex.from_product([targets, names])
+    return as_frame(replace(panel, layout="frame") if panel.layout == "series" else panel, parts, columns)
 
 
 def _template(estimator: Any) -> Any:
     """An unfitted regressor: a clone, or the default."""
     if estimator is not None:
-        return clone(estimator)
+        return prepared(estimator)
     from skrnn.estimators import RNNRegressor
 
     training: dict[str, Any] = {

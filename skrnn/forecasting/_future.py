@@ -9,33 +9,44 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles, Integers
-from skrnn.forecasting._columns import read_future_columns
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._columns import read_future_columns, refuse_polars
+from skrnn.forecasting._endings import name_some
+from skrnn.forecasting._panel import Panel, with_keys
+from skrnn.forecasting._table import History
 
 __all__ = ["future_values"]
 
 
 def future_values(
-    panel: Panel, columns: Sequence[Any], future: Any, n_steps: int, n_needed: int, later: Mapping[Any, History]
-) -> dict[Any, Doubles]:
-    """Values of ``columns`` at the ``n_steps`` times after each series, by its key; empty without such columns.
+    panel: Panel,
+    columns: Sequence[Any],
+    future: Any,
+    n_steps: int,
+    n_needed: Any,
+    later: Mapping[Any, History],
+    hold: bool = False,
+) -> Doubles | None:
+    """Values (n_series, n_steps, n_columns) of ``columns`` at the times after each series; None without such columns.
 
-    The first ``n_needed`` times must have values; after them NaN stands for a value that is not given. ``later`` are
-    rows after the end of a series that are known from its history.
+    The first ``n_needed`` times (of all series, or of each) must have values; after them NaN stands for a value that is
+    not given, or (``hold``) the last of those. ``later`` are rows after the end of a series that are known from its
+    history. A frame of times alone is the future of all series.
 
     Raises
     ------
-    ValueError
-        If rows, columns or values of the times needed are missing: with the times, by series.
+    ValueError, TypeError
+        If rows, columns or values of the times needed are missing: with the times, by series; or the index is no other
+        than that of the times to come.
     """
     if not columns:
         if future is not None:
             raise ValueError("future is given, but no column has that role: name them in the future parameter.")
-        return {}
+        return None
     if future is None:
         raise ValueError(f"forecast needs the future of {list(columns)}: pass future=, a frame on the times to come.")
     if isinstance(future, pd.Series) and len(columns) == 1:
         future = future.to_frame(columns[0])
+    refuse_polars("future is", future)
     if not isinstance(future, pd.DataFrame):
         raise TypeError(
             f"future must be a DataFrame with the columns {list(columns)} on the times to come, got a "
@@ -44,31 +55,58 @@ def future_values(
     absent = [column for column in columns if column not in future.columns]
     if absent:
         raise ValueError(f"future lacks the columns {absent}.")
+    _check_levels(panel, future.index)
     table = read_future_columns(future, list(columns))
-    found, gaps = {}, []
-    for history in panel.histories:
-        times = history.next_times(n_steps)
-        index = times if history.key is None else _with_key(history.key, times, table.index)
-        values = _without_dates(table, history, n_steps) if _numbered(history) else table.reindex(index).to_numpy()
-        if history.key in later:
-            values = np.where(np.isnan(values), _at(later[history.key], panel, columns, times), values)
-        missing = np.flatnonzero(np.isnan(values[:n_needed]).any(axis=1))
-        if len(missing):
-            gaps.append(f"{'' if history.key is None else f'series {history.key!r}: '}{_ranges(times, missing)}")
-        found[history.key] = values
+    found = _values_after(panel, table, n_steps)
+    for number in [number for number, key in enumerate(panel.table.keys) if key in later]:
+        history = panel.table[number]
+        older = _at(later[history.key], panel, columns, history.next_times(n_steps))
+        found[number] = np.where(np.isnan(found[number]), older, found[number])
+    needed = np.arange(n_steps) < np.reshape(n_needed, (-1, 1))
+    missing = np.asarray(np.isnan(found).any(axis=2) & needed)
+    gaps = []
+    for lacking in np.flatnonzero(missing.any(axis=1)):
+        history = panel.table[lacking]
+        name = "" if history.key is None else f"series {history.key!r}: "
+        gaps.append(f"{name}{_ranges(history.next_times(n_steps), np.flatnonzero(missing[lacking]))}")
     if gaps:
-        raise ValueError(f"future lacks values of {list(columns)} at {'; '.join(gaps)}.")
+        raise ValueError(f"future lacks values of {list(columns)} at {name_some(list(dict.fromkeys(gaps)), '; ')}.")
+    if hold:
+        last = np.broadcast_to(np.maximum(n_needed, 1), len(found)) - 1
+        found = np.where(np.isnan(found) & ~needed[:, :, None], found[np.arange(len(found)), last][:, None], found)
     return found
 
 
-def _numbered(history: History) -> bool:
-    """Whether nothing says when its next rows come."""
-    return history.step.unit == "row" and history.step.dates is None
+def _check_levels(panel: Panel, index: pd.Index) -> None:
+    """Refuse an index with other levels than that of the data; of a panel, times alone will do."""
+    names, wanted = list(index.names), list(panel.names)
+    if index.nlevels not in (1, len(wanted)):
+        raise ValueError(f"The index of future has the levels {names}; that of the data has {wanted}.")
+    if index.nlevels > 1 and names != wanted and None not in (*names, *wanted):
+        advice = f": use future.reorder_levels({wanted})" if sorted(map(str, names)) == sorted(map(str, wanted)) else ""
+        raise ValueError(f"The index of future has the levels {names}; that of the data has {wanted}{advice}.")
+
+
+def _values_after(panel: Panel, table: pd.DataFrame, n_steps: int) -> Doubles:
+    """Values at the times after each series, NaN where there are none."""
+    series = panel.table
+    numbered = np.array([step.unit == "row" and step.dates is None for step in series.steps])  # nothing says the dates
+    found = np.empty((len(series), n_steps, table.shape[1]))
+    for number in np.flatnonzero(numbered):
+        found[number] = _without_dates(table, series[number], n_steps)
+    dated = series.among(~numbered)
+    if len(dated):
+        counts = np.full(len(dated), n_steps)
+        times = dated.next_times(counts)
+        shared = dated.keys[0] is None or table.index.nlevels == 1
+        index = times if shared else with_keys(dated.keys, counts, times, table.index.names)
+        found[~numbered] = table.reindex(index).to_numpy().reshape(len(dated), n_steps, -1)
+    return found
 
 
 def _without_dates(table: pd.DataFrame, history: History, n_steps: int) -> Doubles:
     """The rows of a series that come after its last time, in their order."""
-    if history.key is not None:
+    if history.key is not None and table.index.nlevels > 1:
         keys = history.key if isinstance(history.key, tuple) else (history.key,)
         table = table.xs(keys, level=list(range(len(keys))))
     rows = table[table.index > history.times[-1]].to_numpy()[:n_steps]
@@ -86,8 +124,3 @@ def _ranges(times: pd.Index, rows: Integers) -> str:
     """The times at these rows in words; neighbours as "first to last"."""
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return ", ".join(f"{times[run[0]]} to {times[run[-1]]}" if len(run) > 1 else str(times[run[0]]) for run in runs)
-
-
-def _with_key(key: Any, times: pd.Index, like: pd.Index) -> pd.MultiIndex:
-    parts = list(key) if isinstance(key, tuple) else [key]
-    return pd.MultiIndex.from_arrays([*([part] * len(times) for part in parts), times], names=like.names)

@@ -7,53 +7,81 @@ from dataclasses import replace
 
 import numpy as np
 
-from skrnn._types import Longs
-from skrnn.forecasting._panel import History, Panel
+from skrnn._types import Flags, Integers, Longs
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._table import Table
 
-__all__ = ["fill_gaps", "filled", "n_absent"]
+__all__ = ["fill_gaps", "filled", "n_absent", "regular_up_to"]
 
 
 def fill_gaps(panel: Panel, longest: int, constant: Sequence[int]) -> Panel:
     """The panel with the rows that are absent; the columns ``constant`` keep the value that the series had before."""
-    return replace(panel, histories=[filled(history, longest, constant) for history in panel.histories])
+    return replace(panel, histories=filled(panel.table, longest, constant)) if len(panel.histories) else panel
 
 
-def filled(history: History, longest: int, constant: Sequence[int] = ()) -> History:
-    """A series with a row of NaN for each row that is absent from a gap of at most ``longest`` of them.
+def filled(table: Table, longest: int, constant: Sequence[int] = ()) -> Table:
+    """Series with a row of NaN for each row that is absent from a gap of at most ``longest`` of them.
 
     A series that would have more absent rows than rows is no regular one, and stays as it is.
     """
-    absent = _absent_before(history, longest) if len(history.starts) > 1 else np.zeros(1, np.int64)
+    absent = _absent_before(table, longest)
     total = int(absent.sum())
     if not total:
-        return history
+        return table
     gaps = np.flatnonzero(absent)
     before, counts = np.repeat(gaps - 1, absent[gaps]), absent[gaps]
     number = np.arange(1, total + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of each row within its gap
-    values = np.full((total, history.values.shape[1]), np.nan)
-    values[:, list(constant)] = history.values[before][:, list(constant)]
-    positions = history.positions[before] + history.step.size * number
-    order = np.argsort(np.concatenate([history.positions, positions]), kind="stable")
-    times = history.times.append(history.step.later(history.times[before], number))
-    still = np.isin(history.starts, gaps, invert=True)
-    return replace(
-        history,
-        times=times.take(order),
-        values=np.concatenate([history.values, values])[order],
-        positions=np.concatenate([history.positions, positions])[order],
-        starts=history.starts[still] + np.cumsum(absent)[history.starts[still]],
+    values = np.full((total, table.values.shape[1]), np.nan)
+    values[:, list(constant)] = table.values[before][:, list(constant)]
+    positions = table.positions[before] + table.sizes[table.series[before]] * number
+    order = np.argsort(np.concatenate([np.arange(len(table.positions)), before + 0.5]), kind="stable")
+    return Table(
+        table.keys,
+        table.steps,
+        table.times.append(table.later(before, number)).take(order),
+        np.concatenate([table.values, values])[order],
+        np.concatenate([table.positions, positions])[order],
+        np.concatenate([[0], np.cumsum(table.counts + np.add.reduceat(absent, table.bounds[:-1]))]),
     )
 
 
-def n_absent(history: History, longest: int) -> int:
+def regular_up_to(table: Table, rows: Integers, longest: int) -> Integers | None:
+    """Where rows are in the table that is `filled`; None if up to one of them its series would stay as it is, or if it
+    does so as a whole.
+    """
+    absent = _absent(table, longest)
+    firsts, total = table.bounds[:-1][table.series[rows]], np.cumsum(absent)
+    irregular = _irregular(table, absent)[table.series[rows]]
+    if irregular.any() or (total[rows] - total[firsts] > rows - firsts + 1).any():
+        return None
+    absent[_irregular(table, absent)[table.series]] = 0
+    return np.asarray(rows + np.cumsum(absent)[rows])
+
+
+def n_absent(panel: Panel, longest: int) -> int:
     """How many rows `filled` adds."""
-    return int(_absent_before(history, longest).sum()) if len(history.starts) > 1 else 0
+    return int(_absent_before(panel.table, longest).sum())
 
 
-def _absent_before(history: History, longest: int) -> Longs:
+def _absent_before(table: Table, longest: int) -> Longs:
     """How many rows are absent right before each row, where they are to be filled in."""
-    steps, odd = np.divmod(
-        np.diff(history.positions, prepend=history.positions[0] - history.step.size), history.step.size
-    )
-    absent = np.where((odd == 0) & (steps - 1 <= longest), steps - 1, 0)
-    return absent if absent.sum() <= len(absent) else np.zeros_like(absent)
+    absent = _absent(table, longest)
+    if absent.any():
+        absent[_irregular(table, absent)[table.series]] = 0
+    return absent
+
+
+def _absent(table: Table, longest: int) -> Longs:
+    """How many rows are absent right before each row, in gaps of at most ``longest``."""
+    firsts = table.bounds[:-1]
+    if not longest or table.begins.sum() == len(firsts):
+        return np.zeros(len(table.positions), np.int64)
+    steps, odd = np.divmod(np.diff(table.positions, prepend=0), table.sizes[table.series])
+    absent = np.where((odd == 0) & (steps - 1 <= longest), np.maximum(steps - 1, 0), 0)
+    absent[firsts] = 0
+    return absent
+
+
+def _irregular(table: Table, absent: Longs) -> Flags:
+    """Which series would have more absent rows than rows."""
+    return np.asarray(np.add.reduceat(absent, table.bounds[:-1]) > table.counts)

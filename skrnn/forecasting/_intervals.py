@@ -1,58 +1,183 @@
-"""How wide an interval must be: split-conformal prediction for each step of the horizon."""
+"""How wide an interval must be: by the errors of forecasts that were not learnt from, and by learnt quantiles."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skrnn._types import Doubles
-from skrnn.forecasting._series import Evaluation, SeriesView, evaluate, learn, series_views
-from skrnn.forecasting._setup import Setup
+from skrnn.forecasting._calibration import Calibration
+from skrnn.forecasting._learnt import Ahead, Learnt
+from skrnn.forecasting._series import to_forecasts
 
-__all__ = ["calibration_errors", "conformal_width", "in_time"]
-
-
-def calibration_errors(model: Any, setup: Setup, views: list[SeriesView], share: float) -> Doubles:
-    """Errors (n, horizon, k) on the newest ``share`` of each series' windows, of a model that never saw these rows."""
-    cuts = {}
-    for view in views:
-        ends = [part.ends for part in view.samples()]
-        rows = np.concatenate(ends) if ends else np.zeros(0, np.intp)
-        if len(rows):
-            cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
-    whole = [view.history for view in views if view.history.key in cuts]
-    older = series_views(setup, views[0].panel, [history.rows(0, cuts[history.key]) for history in whole])
-    model, n_older = learn(model, setup, older)
-    if not n_older:
-        raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
-    newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
-    return in_time([evaluate(model, view.rows(cuts[view.history.key] - 1)) for view in newer])
+__all__ = ["METHODS", "correction", "edges_ahead", "known_levels", "refuse_beyond"]
 
 
-def in_time(evaluations: list[Evaluation]) -> Doubles:
-    """Absolute errors (n, horizon, k) of all series, oldest first."""
-    order = np.argsort(np.concatenate([found.moments for found in evaluations]), kind="stable")
-    return np.asarray(np.concatenate([found.errors() for found in evaluations])[order])
+METHODS = ("conformal", "quantile", "cqr")
+_SAME = 1e-9  # between two numbers that mean one level
 
 
-def conformal_width(errors: Doubles, coverage: float) -> Doubles:
-    """Half the width (horizon, k) of intervals that hold a share ``coverage`` of new values.
-
-    The ceil((n + 1) * coverage)-th smallest error (Lei et al., JASA 113, 2018, algorithm 2); infinite if there are
-    fewer.
+class Correction(NamedTuple):
+    """The learnt quantiles that intervals start from (none: from the forecast); what each of their edges is then moved
+    out by, in units of the errors, and what it is moved in by, as a share of the distance of the quantiles; (steps, k).
     """
-    if not isinstance(coverage, Real) or not 0 < coverage < 1:
-        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
-    rank = int(np.ceil((len(errors) + 1) * coverage))
-    if rank > len(errors):
-        needed = int(np.ceil(coverage / (1 - coverage)))
-        warnings.warn(
-            f"coverage={coverage} needs at least {needed} measured errors, and there are {len(errors)}: intervals "
-            "are infinite. Raise calibration, or lower coverage.",
-            stacklevel=3,
+
+    quantiles: tuple[float, ...]
+    width: Doubles
+    share: Doubles
+
+    def edges(self, levels: Doubles, scales: Doubles) -> Doubles:
+        """The levels (n, 3, steps, k) of forecasts and of both edges, of those of the forecasts and of these quantiles
+        (n, n_heads, steps, k) and the units (n, k).
+        """
+        low, high = (levels[:, 1], levels[:, 2]) if self.quantiles else (levels[:, 0], levels[:, 0])
+        moved = self.width * scales[:, None] - self.share * (high - low)
+        return np.stack([levels[:, 0], low - moved, high + moved], axis=1)
+
+
+def correction(
+    learnt: Learnt, calibration: Calibration | None, method: str, coverage: float, steps: int, stacklevel: int
+) -> Correction:
+    """What makes intervals of forecasts and quantiles.
+
+    Raises
+    ------
+    ValueError
+        If the coverage is no share, or what the method needs is not there.
+    """
+    _check_coverage(coverage)
+    quantiles = _quantiles(learnt, method, coverage)
+    if method == "quantile":
+        refuse_beyond(learnt, steps)
+        none = np.zeros((steps, learnt.setup.n_targets))
+        return Correction(quantiles, none, none)
+    if calibration is None:
+        raise ValueError(
+            "forecast_interval needs measured errors: set calibration, such as 0.2, before fit. With a regressor that "
+            "learnt the quantiles of the edges, method='quantile' needs none."
         )
+    n_blocks = -(-steps // learnt.setup.horizon)
+    blocks = calibration.blocks[:n_blocks]
+    heads = [1 + learnt.setup.quantiles.index(level) for level in quantiles]
+    scores = [_scores(block, heads) for block in blocks]
+    width = np.concatenate([_smallest(errors, coverage) for errors, _ in scores])[:steps]
+    share = np.concatenate([_smallest(errors / distance, coverage) for errors, distance in scores])[:steps]
+    if np.isinf(width).any():
+        _warn_of_infinite(coverage, min(len(block) for block in blocks), stacklevel + 1)
+    narrow = 0.0 if _are_edges(quantiles, coverage) else 1.0
+    return Correction(quantiles, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
+
+
+def edges_ahead(
+    learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
+) -> Doubles:
+    """The forecasts and the edges of their intervals (n_views, 3, steps, k), in the user's units."""
+    found = correction(learnt, calibration, method, coverage, max(ahead.counts), stacklevel + 1)
+    return to_forecasts(learnt.setup, found.edges(*learnt.levels(ahead, found.quantiles)))
+
+
+def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float, ...]:
+    """The learnt levels that are asked for, all of them for None.
+
+    Raises
+    ------
+    ValueError
+        If the regressor learnt no quantiles, or not these.
+    """
+    learnt_levels = _learnt_levels(learnt)
+    if levels is None:
+        return learnt_levels
+    found = []
+    for level in np.ravel(np.asarray(levels, dtype=np.float64)):
+        near = [known for known in learnt_levels if abs(known - level) < _SAME]
+        if not near:
+            raise ValueError(f"The regressor did not learn the quantile {level:g}, but {list(learnt_levels)}.")
+        found.append(near[0])
+    return tuple(found)
+
+
+def _are_edges(quantiles: Sequence[float], coverage: float) -> bool:
+    """Whether the quantiles are those of the edges themselves."""
+    return all(any(abs(level - edge) < _SAME for level in quantiles) for edge in _edges(coverage))
+
+
+def _edges(coverage: float) -> tuple[float, float]:
+    return (1 - coverage) / 2, (1 + coverage) / 2
+
+
+def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...]:
+    """The learnt levels that an interval starts from: those of the coverage, for "cqr" the nearest."""
+    if method == "conformal":
+        return ()
+    levels, wanted = _learnt_levels(learnt), _edges(coverage)
+    if method == "quantile":
+        if not _are_edges(levels, coverage):
+            raise ValueError(
+                f"method='quantile' with coverage={coverage} needs the quantiles "
+                f"{[round(edge, 9) for edge in wanted]}, and the regressor learnt {list(levels)}. Learn these, or "
+                "use method='cqr'."
+            )
+    elif not min(levels) < 0.5 < max(levels):
+        raise ValueError(f"method='cqr' needs quantiles on both sides of 0.5, and the regressor learnt {list(levels)}.")
+    low, high = (min(levels, key=lambda level: abs(level - edge)) for edge in wanted)
+    return low, high
+
+
+def _warn_of_infinite(coverage: float, there: int, stacklevel: int) -> None:
+    needed = int(np.ceil(coverage / (1 - coverage) - _SAME))
+    warnings.warn(
+        f"coverage={coverage} needs at least {needed} measured errors, and there are {there}: intervals are infinite. "
+        "Raise calibration, or lower coverage.",
+        stacklevel=stacklevel + 1,
+    )
+
+
+def _check_coverage(coverage: Any) -> None:
+    """Refuse what is no share."""
+    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r} instead.")
+
+
+def _learnt_levels(learnt: Learnt) -> tuple[float, ...]:
+    if not learnt.setup.quantiles:
+        raise ValueError(
+            "The regressor predicts no quantiles: use one that predicts several, such as RNNRegressor(loss='quantile', "
+            "quantile=[0.05, 0.5, 0.95])."
+        )
+    return learnt.setup.quantiles
+
+
+def refuse_beyond(learnt: Learnt, steps: int) -> None:
+    """Refuse the quantiles of steps that the model forecasts from its own forecasts."""
+    if steps > learnt.setup.horizon:
+        raise ValueError(
+            f"Quantiles reach {learnt.setup.horizon} step(s), the horizon of the model; got steps={steps}. Beyond it "
+            "the model goes on from its own forecasts, whose error its quantiles do not hold: use method='cqr' or "
+            "'conformal', which measure it."
+        )
+
+
+def _scores(errors: Doubles, heads: Sequence[int]) -> tuple[Doubles, Doubles]:
+    """How far calibrated values lie outside of what an interval starts from, (n, horizon, k), and the distance of its
+    quantiles, the ``heads`` of the errors (n, horizon, k, n_heads).
+
+    Without quantiles the absolute error (Lei et al. 2018), else negative between them (Romano, Patterson & Candès 2019,
+    equation 6).
+    """
+    if not heads:
+        return np.abs(errors[..., 0]), np.ones_like(errors[..., 0])
+    low, high = (errors[..., head] for head in heads)
+    return np.maximum(-low, high), np.maximum(low - high, np.finfo(np.float64).tiny)
+
+
+def _smallest(errors: Doubles, coverage: float) -> Doubles:
+    """The ceil((n + 1) * coverage)-th smallest of errors (n, horizon, k); infinite if there are fewer.
+
+    Lei et al., JASA 113 (2018), algorithm 2.
+    """
+    rank = int(np.ceil((len(errors) + 1) * coverage))
     return np.full(errors.shape[1:], np.inf) if rank > len(errors) else np.sort(errors, axis=0)[rank - 1]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from skrnn._types import Doubles, Longs
 
-__all__ = ["naive_error", "scores_of", "values_at"]
+__all__ = ["naive_error", "pinball_loss", "scores_of", "scores_of_spread", "values_at", "winkler_score"]
 
 
 def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
@@ -41,3 +43,38 @@ def scores_of(frame: pd.DataFrame, column: str) -> dict[str, float]:
         "MASE": float(relative.groupby(level=0, sort=False, dropna=False).mean().mean()),
         "sMAPE": float(200 * np.mean(np.divide(error, size, out=np.zeros_like(error), where=size > 0))),
     }
+
+
+def scores_of_spread(frame: pd.DataFrame, coverage: float | None) -> dict[str, float]:
+    """Coverage and Winkler score of the columns "lower" and "upper" beside "truth", and the pinball loss of the columns
+    that are named by levels, or of the edges where there are none; NaN without them.
+    """
+    levels: dict[Any, float] = {column: column for column in frame.columns if isinstance(column, float)}
+    inside = winkler = float("nan")
+    if coverage is not None and "lower" in frame:
+        known = frame.dropna(subset=["truth"])
+        truth, lower, upper = (known[name].to_numpy() for name in ("truth", "lower", "upper"))
+        inside = float(np.mean((truth >= lower) & (truth <= upper)))
+        winkler = float(np.mean(winkler_score(truth, lower, upper, coverage)))
+        levels = levels or {"lower": (1 - coverage) / 2, "upper": (1 + coverage) / 2}
+    known = frame.dropna(subset=["truth"])
+    losses = [
+        pinball_loss(known["truth"].to_numpy(), known[name].to_numpy(), level).mean() for name, level in levels.items()
+    ]
+    return {"coverage": inside, "Winkler": winkler, "pinball": float(np.mean(losses)) if losses else float("nan")}
+
+
+def winkler_score(truth: Doubles, lower: Doubles, upper: Doubles, coverage: float) -> Doubles:
+    """The width of each interval, and 2 / (1 - coverage) times how far the truth lies outside; smaller is better.
+
+    Winkler, "A decision-theoretic approach to interval estimation", JASA 67(337), 1972; equation 43 of Gneiting &
+    Raftery, JASA 102(477), 2007.
+    """
+    outside = np.maximum(lower - truth, 0.0) + np.maximum(truth - upper, 0.0)
+    return np.asarray(upper - lower + 2 / (1 - coverage) * outside)
+
+
+def pinball_loss(truth: Doubles, quantile: Doubles, level: float) -> Doubles:
+    """max(level * e, (level - 1) * e) of the errors e = truth - quantile (Koenker & Bassett, Econometrica 46, 1978)."""
+    error = truth - quantile
+    return np.maximum(level * error, (level - 1) * error)

@@ -6,52 +6,57 @@ import warnings
 
 import numpy as np
 
-from skrnn.forecasting._panel import History
-from skrnn.forecasting._series import SeriesView
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
-from skrnn.windowing import ADVICE
+from skrnn.forecasting._table import Table
+from skrnn.windowing import ADVICE, moments_of, warn_of_other_series
 
-__all__ = ["has_one_window", "refuse_short", "warn_of_windows"]
+__all__ = ["refuse_negative", "refuse_short", "warn_of_split", "warn_of_windows"]
 
 
 _NOTICED = 0.01  # share of the windows that may go without a word
 
 
-def refuse_short(histories: list[History], views: list[SeriesView], setup: Setup) -> None:
+def refuse_negative(views: SeriesViews) -> None:
+    """An error if a target is negative that must not be."""
+    if not views.setup.positive:
+        return
+    bad = np.flatnonzero((views.targets() < 0).any(axis=1))
+    if len(bad):
+        table, row = views.table, int(bad[0])
+        raise ValueError(
+            f"{table[table.series[row]].label} has a negative target at {table.times[row]}, and the loss of the "
+            "regressor takes none. Use another loss."
+        )
+
+
+def refuse_short(given: Table, views: SeriesViews, found: int) -> None:
     """An error if no series has a window with its horizon; the longest is named.
 
-    ``histories`` are the series as they were given, without the rows that stand for absent ones.
+    ``given`` are the series without the rows that stand for absent ones, ``found`` is the number of windows.
     """
-    if any(len(part.kept) for view in views for part in view.samples(setup.partial)):
+    if found:
         return
-    longest = max(views, key=lambda view: len(view.history.times))
+    setup, longest = views.setup, views[int(views.table.counts.argmax())]
     missing = "missing value" if setup.complete else "missing target in their horizon"
-    broken = _first_break(histories)
+    broken = _first_break(given)
     gap = f" {broken}. {ADVICE}." if broken else ""
     raise ValueError(
         f"{longest.history.label} has {len(longest.history.times)} rows; window={setup.window} and "
-        f"horizon={setup.horizon} need at least {_needed(longest)} without a gap or a {missing}.{gap} Use a smaller "
+        f"horizon={setup.horizon} need at least {_needed(setup)} without a gap or a {missing}.{gap} Use a smaller "
         f"window, a longer series{', or a regressor that takes missing values' if setup.complete else ''}."
     )
 
 
-def has_one_window(views: list[SeriesView], setup: Setup) -> bool:
-    """Whether all series together have a single window with its horizon."""
-    found = 0
-    for view in views:
-        found += sum(len(part.kept) for part in view.samples(setup.partial))
-        if found > 1:
-            return False
-    return True
-
-
-def warn_of_windows(histories: list[History], views: list[SeriesView], setup: Setup, found: int) -> None:
+def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     """Warn if more than a hundredth of the possible windows is lost: by which step, and where it begins."""
-    possible = sum(max(len(view.history.times) - _needed(view) + 1, 0) for view in views)
+    setup = views.setup
+    possible = int(np.maximum(views.table.counts - _needed(setup) + 1, 0).sum())
     if possible - found <= _NOTICED * possible:
         return
-    broken = _first_break(histories)
-    reasons = [reason for reason in (broken, _first_missing(histories, views, setup)) if reason]
+    broken = _first_break(given)
+    reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
     warnings.warn(
@@ -59,28 +64,39 @@ def warn_of_windows(histories: list[History], views: list[SeriesView], setup: Se
     )
 
 
-def _needed(view: SeriesView) -> int:
-    return view.setup.window + view.setup.horizon + view.lag
+def warn_of_split(fitted: Panel, new: Panel, stacklevel: int) -> None:
+    """Warn where rows to score look like a fold of a split by rows of stacked series."""
+    old, table = fitted.table, new.table
+    ends = dict(zip(old.keys, moments_of(old.times.take(old.ends)).tolist(), strict=True))
+    warn_of_other_series(table.keys, moments_of(table.times.take(table.bounds[:-1])), ends, stacklevel)
 
 
-def _first_break(histories: list[History]) -> str:
+def _needed(setup: Setup) -> int:
+    return setup.window + setup.horizon + setup.lag
+
+
+def _first_break(given: Table) -> str:
     """The first row that does not follow the row before it, and the step, in words; empty if there is none."""
-    for history in histories:
-        if len(history.starts) > 1:
-            row, gaps = history.starts[1], len(history.starts) - 1
-            return (
-                f"{history.label} has {gaps} gap{'s' if gaps > 1 else ''}: its step is {history.step}, and the row at "
-                f"{history.times[row]} comes after that at {history.times[row - 1]}"
-            )
-    return ""
+    gaps = np.add.reduceat(given.begins, given.bounds[:-1], dtype=np.intp) - 1
+    if not gaps.any():
+        return ""
+    number = int((gaps > 0).argmax())
+    history, count = given[number], gaps[number]
+    row = history.starts[1]
+    return (
+        f"{history.label} has {count} gap{'s' if count > 1 else ''}: its step is {history.step}, and the row at "
+        f"{history.times[row]} comes after that at {history.times[row - 1]}"
+    )
 
 
-def _first_missing(histories: list[History], views: list[SeriesView], setup: Setup) -> str:
+def _first_missing(given: Table, views: SeriesViews) -> str:
     """The first missing target, or (if none may be) the first missing value, in words; empty if there is none."""
-    places = slice(None) if setup.complete else [views[0].panel.columns.index(name) for name in setup.roles.target]
-    for history in histories:
-        rows = np.flatnonzero(np.isnan(history.values[:, places]).any(axis=1))
-        if len(rows):
-            what = "values" if setup.complete else "targets"
-            return f"{history.label} has missing {what} in {len(rows)} rows, first at {history.times[rows[0]]}"
-    return ""
+    setup = views.setup
+    places = slice(None) if setup.complete else views.places
+    missing = np.isnan(given.values[:, places]).any(axis=1)
+    if not missing.any():
+        return ""
+    history = given[given.series[missing.argmax()]]
+    rows = np.flatnonzero(np.isnan(history.values[:, places]).any(axis=1))
+    what = "values" if setup.complete else "targets"
+    return f"{history.label} has missing {what} in {len(rows)} rows, first at {history.times[rows[0]]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -10,21 +10,25 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles, Flags, Integers, Longs
-from skrnn.forecasting._features import (
-    Samples,
-    WindowUnits,
-    feature_table,
-    newest_window,
-    samples,
-    stack,
-    take_units,
-)
-from skrnn.forecasting._panel import History, Panel
+from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._setup import Setup
-from skrnn.forecasting._transform import apply, invert, leading_pointwise, total_lag
+from skrnn.forecasting._table import History, Table
+from skrnn.forecasting._transform import apply, invert, leading_pointwise
 from skrnn.windowing import moments_of
 
-__all__ = ["Evaluation", "SeriesView", "evaluate", "forecast", "learn", "next_outputs", "series_views"]
+__all__ = [
+    "Evaluation",
+    "SeriesView",
+    "SeriesViews",
+    "WeighsWindows",
+    "evaluate",
+    "learn",
+    "series_views",
+    "to_forecasts",
+    "to_units",
+]
 
 
 _NOISE = 1e-10  # what rounding leaves of a constant series, relative to its values
@@ -46,62 +50,32 @@ class SeriesView:
     @property
     def lag(self) -> int:
         """Rows in front of the first that has a transformed value."""
-        return total_lag(self.setup.transforms, self.setup.season)
+        return self.setup.lag
 
     def rows(self, first: int, end: int | None = None) -> SeriesView:
         """The windows that end at row ``first`` or later, of the rows before ``end``."""
         return replace(self, history=self.history.rows(first - self.setup.window + 1 - self.lag, end))
 
-    def tail(self) -> SeriesView:
-        """Only as much of the series as the next forecast needs."""
-        return self.rows(len(self.history.times) - 1)
-
     def row_at(self, position: int) -> int:
         """The row at a position of its index."""
         return int(np.searchsorted(self.history.positions, position))
 
+    @property
+    def alone(self) -> SeriesViews:
+        """The same as a sequence of one."""
+        return SeriesViews(self.setup, self.panel, Table.of([self.history]), self.statistics[None])
+
     def raw(self) -> Doubles:
         """The targets in the user's units, (n_rows, k)."""
-        places = [self.panel.columns.index(column) for column in self.setup.roles.target]
-        return self.history.values[:, places]
+        return self.alone.raw()
 
     def targets(self) -> Doubles:
         """The targets as outputs, (n_rows, k)."""
-        raw, setup, label = self.raw(), self.setup, self.history.label
-        runs = [apply(raw[run], setup.transforms, setup.season, label) for run in self.history.runs()]
-        centre, scale = self.statistics
-        return (np.concatenate(runs) - centre) / scale
+        return self.alone.targets()
 
-    def samples(self, partial: bool = False) -> list[Samples]:
+    def samples(self, partial: bool = False) -> Samples:
         """All windows with what follows them, which is known, or known in part."""
-        setup = self.setup
-        table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon)
-        sizes = (setup.n_targets, setup.window, setup.horizon, self.lag, setup.complete, partial)
-        return samples(table, self.history.runs(), *sizes)
-
-    def ready(self) -> bool:
-        """Whether the newest window has all that the regressor needs of the past: at least one known target."""
-        if not self.setup.complete:
-            newest = self.history.positions > self.history.positions[-1] - self.setup.window * self.history.step.size
-            return bool((~np.isnan(self.raw()[newest])).any())
-        roles, width = self.setup.roles, self.setup.window + self.lag
-        places = [self.panel.columns.index(column) for column in (*roles.target, *roles.past, *roles.static)]
-        rows = self.history.values[self.history.runs()[-1]][-width:, places]
-        return len(rows) == width and not np.isnan(rows).any()
-
-    def newest(self, known: Doubles | None) -> Doubles:
-        """The window that ends at the newest row, (window, n_features); not in units of its own yet."""
-        setup = self.setup
-        table = feature_table(self.panel, self.history, self.targets(), setup.roles, setup.horizon, known)
-        X = newest_window(table, self.history.runs()[-1], setup.window)
-        if setup.complete and np.isnan(X).any():
-            raise ValueError(
-                f"{self.history.label} has missing values, a gap or too few rows in the window of {setup.window} rows "
-                f"up to {self.history.times[-1]}, and the regressor takes none. Its step is {self.history.step}. Fill "
-                "them, widen the history, give another freq, or use a regressor that takes missing values, such as "
-                "RNNRegressor."
-            )
-        return X
+        return self.alone.samples(partial)
 
     def undoable(self, ends: Integers) -> Flags:
         """Whether the rows up to ``ends`` that the differences need are known."""
@@ -120,7 +94,8 @@ class SeriesView:
         if not self.undoable(ends).all():
             raise ValueError(
                 f"{self.history.label} needs {self.lag} rows without a gap at its end to undo "
-                f"transform={list(setup.transforms)}; it has {len(self.history.times)}, or missing values among them."
+                f"target_transform={list(setup.transforms)}; it has {len(self.history.times)}, or missing values among "
+                "them."
             )
         rows = self.raw()[ends[:, None] - np.arange(self.lag - 1, -1, -1)]
         return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
@@ -133,26 +108,70 @@ class SeriesView:
 
     def units(self, levels: Doubles) -> Doubles:
         """Levels in the user's units."""
-        names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
-        return invert(levels, levels, names, None)
+        return to_units(self.setup, levels)
 
     def forecasts(self, levels: Doubles) -> Doubles:
         """Forecast levels in the user's units, within the bounds."""
-        low, high = self.setup.bounds
-        return np.clip(self.units(levels), -np.inf if low is None else low, np.inf if high is None else high)
+        return to_forecasts(self.setup, levels)
 
-    def extended(self, values: Doubles, known: Doubles | None) -> SeriesView:
-        """The series with forecasts (n_new, k) as if they had been observed; past covariates are missing there."""
-        panel, history, roles, n_new = self.panel, self.history, self.setup.roles, len(values)
-        rows = np.full((n_new, len(panel.columns)), np.nan)
-        for place, column in enumerate(panel.columns):
-            if column in roles.target:
-                rows[:, place] = values[:, roles.target.index(column)]
-            elif column in roles.static:
-                rows[:, place] = history.values[-1, place]
-            elif column in roles.future and known is not None:
-                rows[:, place] = known[:n_new, roles.future.index(column)]
-        return replace(self, history=history.followed_by(history.next_rows(rows)))
+
+@dataclass(frozen=True, eq=False)
+class SeriesViews(Sequence[SeriesView]):
+    """A sequence of views of series that lie in one table, with their statistics (n_series, 2, k)."""
+
+    setup: Setup
+    panel: Panel
+    table: Table
+    statistics: Doubles
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[one] for one in range(len(self))[number]]
+        return SeriesView(self.setup, self.panel, self.table[number], self.statistics[number])
+
+    @property
+    def places(self) -> list[int]:
+        """The columns of the targets."""
+        return [self.panel.columns.index(column) for column in self.setup.roles.target]
+
+    def raw(self) -> Doubles:
+        """The targets in the user's units, (n_rows, k)."""
+        return self.table.values[:, self.places]
+
+    def transformed(self) -> Doubles:
+        """The transformed targets (n_rows, k), not centred and scaled."""
+        setup, table = self.setup, self.table
+        return apply(
+            self.raw(), setup.transforms, setup.season, lambda row: table[table.series[row]].label, table.before
+        )
+
+    def targets(self) -> Doubles:
+        """The targets as outputs, (n_rows, k)."""
+        centre, scale = self.statistics.transpose(1, 0, 2)
+        if len(self) > 1:
+            centre, scale = centre[self.table.series], scale[self.table.series]
+        return (self.transformed() - centre) / scale
+
+    def samples(self, partial: bool = False) -> Samples:
+        """All windows of all series with what follows them, which is known, or known in part."""
+        setup = self.setup
+        features = feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
+        sizes = (setup.n_targets, setup.window, setup.horizon, setup.lag, setup.complete, partial)
+        return samples(features, self.table.before, *sizes)
+
+
+def to_units(setup: Setup, levels: Doubles) -> Doubles:
+    """Levels (…, n_steps, k) in the user's units."""
+    return invert(levels, levels, setup.transforms[: leading_pointwise(setup.transforms)], None)
+
+
+def to_forecasts(setup: Setup, levels: Doubles) -> Doubles:
+    """Forecast levels in the user's units, within the bounds."""
+    low, high = setup.bounds
+    return np.clip(to_units(setup, levels), -np.inf if low is None else low, np.inf if high is None else high)
 
 
 def series_views(
@@ -161,26 +180,28 @@ def series_views(
     histories: Sequence[History],
     known: Mapping[Any, Doubles] = MappingProxyType({}),
     n_rows: int | None = None,
-) -> list[SeriesView]:
+) -> SeriesViews:
     """Views with known statistics, by key; else with those of the first ``n_rows`` rows (None: of all).
 
-    Logarithms put series into relative units: then all have one scale, the mean of those of the known series, or of all
-    if none is known.
+    Targets that may not be negative are divided by their mean, and not centred. Logarithms put series into
+    relative units: then all have one scale, the mean of those of the known series, or of all if none is known.
     """
-    plain = np.array([[0.0] * setup.n_targets, [1.0] * setup.n_targets])
-    raw = [SeriesView(setup, panel, history, plain) for history in histories]
-    views = []
-    for view in raw:
-        statistics = known.get(view.history.key)
-        if statistics is None:
-            part = view if n_rows is None else replace(view, history=view.history.rows(0, n_rows + view.lag))
-            statistics = _centre_and_scale(part.targets())
-        views.append(replace(view, statistics=statistics))
-    if any(name in ("log", "log1p") for name in setup.transforms):
-        scales = [statistics[1] for statistics in known.values()] or [view.statistics[1] for view in views]
-        scale = np.mean(scales, axis=0)
-        views = [replace(view, statistics=np.stack([view.statistics[0], scale])) for view in views]
-    return views
+    table = Table.of(histories)
+    statistics = np.empty((len(table), 2, setup.n_targets))
+    there = np.array([key in known for key in table.keys], dtype=bool)
+    if there.any():
+        statistics[there] = [known[key] for key, found in zip(table.keys, there, strict=True) if found]
+    if not there.all():
+        new = table.among(~there)
+        if n_rows is not None:
+            new = new.part(np.arange(len(new)), new.bounds[:-1], np.minimum(new.counts, n_rows + setup.lag))
+        plain = np.broadcast_to(np.array([[0.0], [1.0]]), (len(new), 2, setup.n_targets))
+        measure = _only_scale if setup.positive else _centre_and_scale
+        statistics[~there] = _statistics(SeriesViews(setup, panel, new, plain).transformed(), new.bounds, measure)
+    if len(table) and any(name in ("log", "log1p") for name in setup.transforms):
+        scales = [one[1] for one in known.values()] or list(statistics[:, 1])
+        statistics[:, 1] = np.mean(scales, axis=0)
+    return SeriesViews(setup, panel, table, statistics)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,79 +219,80 @@ class Evaluation:
     moments: Longs
     scales: Doubles
 
-    def errors(self) -> Doubles:
-        """Absolute errors in these units, (n, horizon, k)."""
-        return np.asarray(np.abs(self.truths - self.forecasts) / self.scales[:, None])
+
+WeighsWindows = Callable[[SeriesViews, Integers], Doubles]  # a weight for each window, by the row at which it ends
 
 
-def learn(model: Any, setup: Setup, views: list[SeriesView]) -> tuple[Any, int]:
+def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
     """Fit a regressor on all windows of all series; the fitted one and the number of windows.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
     last rows then does so on all series.
     """
-    parts = [view.samples(setup.partial) for view in views]
-    X, Y, _ = _stacked(setup, [part for samples in parts for part in samples])
-    counts = [sum(len(part.kept) for part in samples) for samples in parts]
-    if sum(count > 0 for count in counts) > 1:
-        place = np.concatenate([np.arange(1, count + 1) / max(count, 1) for count in counts])
-        turns = np.argsort(place, kind="stable")
-        X, Y = X[turns], Y[turns]
-    return (model.fit(setup.arrange(X), setup.flat(Y)) if len(X) else model), len(X)
+    if not len(views):
+        return model, 0
+    found = views.samples(setup.partial)
+    found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
+    X, Y, _ = _stacked(setup, found)
+    weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
+    return (model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model), len(X)
+
+
+def _in_turns(series: Integers) -> Integers:
+    """An order in which windows, given by their series one after the other, come in turns."""
+    counts = np.bincount(series)
+    number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
+    return np.argsort(number / counts[series], kind="stable")
 
 
 def evaluate(model: Any, view: SeriesView) -> Evaluation:
     """Forecast from each window of a series behind which the differences can be undone."""
-    parts = [part.among(view.undoable(part.ends)) for part in view.samples()]
-    X, Y, units = _stacked(view.setup, parts)
+    found = view.samples()
+    found = found.among(np.flatnonzero(view.undoable(found.ends)))
+    X, Y, units = _stacked(view.setup, found)
     scales = view.statistics[1] * units.spread
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
         return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
     outputs = units.undo(model.predict(view.setup.arrange(X)).reshape(Y.shape))
-    ends = np.concatenate([part.ends for part in parts])
-    moments = moments_of(view.history.times[ends])
-    return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), moments, scales)
+    moments = moments_of(view.history.times[found.ends])
+    return Evaluation(view, view.true_levels(found.ends), view.levels(outputs, found.ends), moments, scales)
 
 
-def next_outputs(
-    model: Any, setup: Setup, views: list[SeriesView], known: list[Doubles | None]
-) -> list[tuple[Doubles, Doubles]]:
-    """The next ``horizon`` levels of every series (horizon, k), and the units (k,) in which errors are measured."""
-    X = np.stack([view.newest(values) for view, values in zip(views, known, strict=True)])
-    units = take_units(X, setup.n_targets, setup.level, setup.spread)
-    outputs = units.undo(model.predict(setup.arrange(X)).reshape(len(X), setup.horizon, setup.n_targets))
-    ends = [np.array([len(view.history.times) - 1]) for view in views]
-    levels = [view.levels(out[None], end)[0] for view, out, end in zip(views, outputs, ends, strict=True)]
-    return [(mine, view.statistics[1] * width) for mine, view, width in zip(levels, views, units.spread, strict=True)]
+def _stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+    return stack(found, setup.n_targets, (setup.level, setup.spread))
 
 
-def forecast(
-    model: Any, setup: Setup, views: list[SeriesView], steps: int, known: list[Doubles | None]
-) -> list[Doubles]:
-    """The next ``steps`` values of every series in the user's units, (steps, k) each; a horizon at a time."""
-    blocks: list[list[Doubles]] = [[] for _ in views]
-    for _ in range(-(-steps // setup.horizon)):
-        levels = next_outputs(model, setup, views, known)
-        for number, (view, (mine, _)) in enumerate(zip(views, levels, strict=True)):
-            values, ahead = view.forecasts(mine), known[number]
-            blocks[number].append(values)
-            views[number] = view.extended(values, ahead).tail()
-            known[number] = None if ahead is None else ahead[setup.horizon :]
-    return [np.concatenate(parts)[:steps] for parts in blocks]
+def _statistics(values: Doubles, bounds: Integers, measure: Callable[[Doubles], Doubles]) -> Doubles:
+    """What ``measure`` finds of the columns (k, n_series, n_rows) of series, (n_series, 2, k); of equally long ones
+    together.
+    """
+    counts = np.diff(bounds)
+    found = np.empty((len(counts), 2, values.shape[1]))
+    for count in np.unique(counts):
+        mine = np.flatnonzero(counts == count)
+        if len(mine) == len(counts):
+            columns = values.T.reshape(values.shape[1], len(mine), count)
+        else:
+            columns = values.T[:, bounds[mine][:, None] + np.arange(count)]
+        found[mine] = measure(np.ascontiguousarray(columns)).transpose(2, 0, 1)
+    return found
 
 
-def _stacked(setup: Setup, parts: list[Samples]) -> tuple[Doubles, Doubles, WindowUnits]:
-    n_features = parts[0].X.shape[2] if parts else 0
-    kinds = setup.level, setup.spread
-    return stack(parts, (setup.window, n_features), setup.horizon, setup.n_targets, kinds)
-
-
-def _centre_and_scale(values: Doubles) -> Doubles:
-    """Mean and mean absolute deviation of each column, (2, k); series of different size and place learn together."""
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, values, 0.0).sum(axis=0) / count
-    scale = np.where(known, np.abs(values - centre), 0.0).sum(axis=0) / count
-    noise = _NOISE * np.where(known, np.abs(values), 0.0).max(axis=0, initial=0.0)
+def _centre_and_scale(columns: Doubles) -> Doubles:
+    """Mean and mean absolute deviation (2, k, n_series) of columns (k, n_series, n_rows); series of different size and
+    place learn together.
+    """
+    known = ~np.isnan(columns)
+    count = np.maximum(known.sum(axis=2), 1)
+    centre = np.where(known, columns, 0.0).sum(axis=2) / count
+    scale = np.where(known, np.abs(columns - centre[:, :, None]), 0.0).sum(axis=2) / count
+    noise = _NOISE * np.where(known, np.abs(columns), 0.0).max(axis=2, initial=0.0)
     return np.stack([centre, np.where(scale > noise, scale, 1.0)])
+
+
+def _only_scale(columns: Doubles) -> Doubles:
+    """Zero and the mean (2, k, n_series) of columns (k, n_series, n_rows) that may not be negative."""
+    known = ~np.isnan(columns)
+    mean = np.where(known, columns, 0.0).sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    return np.stack([np.zeros_like(mean), np.where(mean > 0, mean, 1.0)])

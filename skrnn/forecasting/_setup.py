@@ -7,16 +7,18 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._types import Doubles
-from skrnn.forecasting._choices import choose_window, find_season, stretch
-from skrnn.forecasting._features import CALENDAR, Roles
+from skrnn._types import Doubles, Flags
+from skrnn.forecasting._calendar import check_calendar
+from skrnn.forecasting._choices import choose_window, find_season, stretches
+from skrnn.forecasting._features import Roles
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
-from skrnn.forecasting._transform import TRANSFORMS, total_lag
+from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
+from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["Setup", "make_setup", "takes_missing", "takes_sequences"]
+__all__ = ["Setup", "make_setup"]
 
 
 _CHANNEL = "channel"  # the one target column of series that are columns of others
@@ -26,10 +28,12 @@ _CHANNEL = "channel"  # the one target column of series that are columns of othe
 class Setup:
     """How series become samples, and outputs become forecasts.
 
-    ``horizon`` is the model's own: 1 for a recursive strategy. ``sequences`` says whether the model takes 3-D
-    windows, ``complete`` whether these must have no missing values. ``channels`` are the target columns, if each is
-    a series of its own; ``roles`` are then those of these series. ``bounds`` are the least and the largest forecast.
-    ``partial``: the model learns from windows of whose targets some are missing.
+    ``horizon`` is the model's own: 1 for a recursive strategy; ``reach`` is how far forecasts go if nothing is said.
+    ``sequences`` says whether the model takes 3-D windows, ``complete`` whether these must have no missing values.
+    ``channels`` are the target columns, if each is a series of its own; ``roles`` are then those of these series.
+    ``bounds`` are the least and the largest forecast. ``partial``: the model learns from windows of whose targets some
+    are missing. ``positive``: its targets may not be negative, and so are only scaled. ``quantiles`` are the levels
+    that it predicts, if these are several.
     """
 
     roles: Roles
@@ -37,17 +41,35 @@ class Setup:
     horizon: int
     level: str | None
     spread: str | None
-    transforms: tuple[str, ...]
+    transforms: tuple[Any, ...]
     season: int
     sequences: bool
     complete: bool
     channels: tuple[Any, ...]
     bounds: tuple[float | None, float | None]
+    reach: int = 1
     partial: bool = False
+    positive: bool = False
+    quantiles: tuple[float, ...] = ()
 
     @property
     def n_targets(self) -> int:
         return len(self.roles.target)
+
+    @property
+    def lag(self) -> int:
+        """Rows in front of the first that has a transformed value."""
+        return total_lag(self.transforms, self.season)
+
+    @property
+    def carry(self) -> int:
+        """Rows back to the value that stands in for a missing one, where a difference is undone."""
+        return self.season if "seasonal_difference" in self.transforms else 1
+
+    @property
+    def given_roles(self) -> Roles:
+        """The columns of the data in their roles."""
+        return replace(self.roles, target=self.channels or self.roles.target)
 
     @property
     def longest_gap(self) -> int:
@@ -63,10 +85,21 @@ class Setup:
         panel = self.given(panel)
         return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
 
-    def columns(self, parts: list[Doubles]) -> list[Doubles]:
-        """Values (…, k) of each series of `panel`, as values of the series that it came from."""
-        width = max(len(self.channels), 1)
-        return [np.concatenate(parts[i : i + width], axis=-1) for i in range(0, len(parts), width)]
+    def fitted(self, panel: Panel) -> Setup:
+        """With the transformers among the transformations fitted on the targets of a panel of its own."""
+        places = [panel.columns.index(column) for column in self.roles.target]
+        table = panel.table
+        return replace(self, transforms=fitted(self.transforms, table.values[:, places], self.season, table.before))
+
+    def columns(self, parts: Doubles) -> Doubles:
+        """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
+        wide = parts.reshape(-1, max(len(self.channels), 1), *parts.shape[1:])
+        return np.concatenate(list(np.moveaxis(wide, 1, 0)), axis=-1)
+
+    def enough(self, ready: Flags) -> Flags:
+        """Of which series the views that are ready are enough: all channels, or one if missing values are taken."""
+        channels = ready.reshape(-1, max(len(self.channels), 1))
+        return np.asarray(channels.all(axis=1) if self.complete else channels.any(axis=1))
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
@@ -81,27 +114,29 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     """Check the parameters of a forecaster against each other and the data, give every column a role, and choose the
     season and the window if they are not given.
     """
-    transforms = _names(forecaster.transform)
+    transforms = read_transforms(forecaster.target_transform)
     calendar = _names(forecaster.calendar)
-    for parameter, given, allowed in (("transform", transforms, TRANSFORMS), ("calendar", calendar, tuple(CALENDAR))):
-        unknown = [item for item in given if item not in allowed]
-        if unknown:
-            raise ValueError(f"{parameter}={unknown[0]!r} is not known; choose from {', '.join(allowed)}.")
+    check_calendar(calendar)
     roles = _find_roles(forecaster, list(panel.columns), calendar)
     places = [panel.columns.index(column) for column in roles.target]
     season = int(forecaster.season or find_season(panel, places))
     if "seasonal_difference" in transforms and forecaster.season is None and season == 1:
         raise ValueError(
-            "transform='seasonal_difference' needs season, the number of steps in a cycle: neither the index nor the "
-            "values show one."
+            "target_transform='seasonal_difference' needs season, the number of steps in a cycle: neither the index "
+            "nor the values show one."
         )
     horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
     channels = roles.target if forecaster.channel_independent else ()
-    complete = not takes_missing(estimator)
+    complete, positive = not takes_missing(estimator), needs_positive(estimator)
+    if positive and total_lag(transforms, season):
+        raise InvalidParameterError(
+            f"target_transform={list(transforms)} leaves negative targets, which the loss of the regressor does not "
+            "take. Leave the differences out, or use another loss."
+        )
     window = forecaster.window
     if window is None:
         groups = [[place] for place in places] if channels else [places]
-        rows = [stretch(history, columns, complete, season) for history in panel.histories for columns in groups]
+        rows = [int(n) for columns in groups for n in stretches(panel.table, columns, complete, season)]
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window
@@ -116,7 +151,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         roles=roles,
         window=int(window),
         horizon=horizon,
-        level=forecaster.level,
+        level=_level(forecaster.level, positive),
         spread=forecaster.spread,
         transforms=transforms,
         season=season,
@@ -124,6 +159,9 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         complete=complete,
         channels=channels,
         bounds=_bounds(forecaster.bounds),
+        reach=int(forecaster.horizon),
+        positive=positive,
+        quantiles=quantile_levels(estimator),
     )
 
 
@@ -162,35 +200,17 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     return low, high
 
 
+def _level(level: str | None, positive: bool) -> str | None:
+    """What is taken off the targets of a window; "auto" settled."""
+    if positive and level not in ("auto", None):
+        raise InvalidParameterError(
+            f"level={level!r} would leave negative targets, which the loss of the regressor does not take. Use 'auto' "
+            "or None: the targets are then only scaled."
+        )
+    if level == "auto":
+        return None if positive else "last"
+    return level
+
+
 def _names(value: Any) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def takes_sequences(estimator: Any) -> bool:
-    """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
-    if hasattr(estimator, "steps"):
-        return all(takes_sequences(step) for step in _steps(estimator))
-    inner = _inner(estimator)
-    return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
-
-
-def takes_missing(estimator: Any) -> bool:
-    """Whether a regressor takes missing values, found in the same way; steps behind an imputer do not count."""
-    if hasattr(estimator, "steps"):
-        for step in _steps(estimator):
-            if not takes_missing(step):
-                return False
-            if type(step).__module__.startswith("sklearn.impute"):
-                return True
-        return True
-    inner = _inner(estimator)
-    return takes_missing(inner) if inner is not None else bool(get_tags(estimator).input_tags.allow_nan)
-
-
-def _steps(pipeline: Any) -> list[Any]:
-    return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
-
-
-def _inner(estimator: Any) -> Any:
-    """The estimator inside a meta-estimator; None for others."""
-    return getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)

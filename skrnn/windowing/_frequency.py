@@ -54,10 +54,11 @@ def step_of(freq: Any, times: Any, source: str, begins: Integers) -> Step:
         return Step("nanosecond" if fine else "microsecond", offset.nanos // (1 if fine else 1000), source=source)
     clock = clock_of(times, offset.is_on_offset)
     firsts = on_clock(times[begins], clock)
-    for begin, first in zip(begins, firsts, strict=True):
+    for first in firsts.unique():
         if not offset.is_on_offset(first):
             raise ValueError(
-                f"The step of the rows is {offset.freqstr} ({source}), and the row at {times[begin]} "
+                f"The step of the rows is {offset.freqstr} ({source}), and the row at "
+                f"{times[begins[firsts.get_indexer_for([first])[0]]]} "
                 f"({first.day_name()}) lies on none. Drop or move it, or give another freq: an offset of pandas, a "
                 "DatetimeIndex with all dates, or 'rows' if rows follow each other as they come."
             )

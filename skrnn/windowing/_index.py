@@ -6,19 +6,19 @@ what the step of a series is: what ``freq`` says, else what the index says, else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from skrnn._types import Integers, Longs
+from skrnn._types import Flags, Integers, Longs
 from skrnn.windowing._frequency import GIVEN, is_rows, step_of
-from skrnn.windowing._infer import find_step, odd_step, shares_of
+from skrnn.windowing._infer import find_step, odd_step, seem_odd
 from skrnn.windowing._step import Step, on_clock
 
-__all__ = ["Seen", "TimeRows", "has_index", "read_index"]
+__all__ = ["Seen", "TimeRows", "has_index", "read_index", "rows_before", "run_begins", "several_ranges"]
 
 
 _OF_INDEX = "freq of the index"
@@ -57,21 +57,33 @@ class TimeRows:
         The series, in the order in which they first appear; [None] if there is one without a name.
     steps : list of Step
         Of each series.
-    members : list of integer arrays
-        The rows of each series.
+    order : integer array of shape (n_rows,) or None
+        The rows, those of one series after the other; None: as they are.
+    bounds : integer array of shape (n_series + 1,)
+        Where each series begins and ends in that order.
     positions : integer array of shape (n_rows,)
-        Of each row, in units of the step of its series.
+        Of the rows in that order, in units of the step of their series.
     times : index or None
-        Of each row; None without an index.
+        Of the rows in that order; None without an index.
     """
 
     kind: str
     common: Step
     keys: list[Any]
     steps: list[Step]
-    members: list[Integers]
+    order: Integers | None
+    bounds: Integers
     positions: Longs
     times: Any
+
+    @property
+    def begins(self) -> Flags:
+        """Of each row in that order, whether a run of neighbours begins at it."""
+        return run_begins(self.positions, self.steps, self.bounds)
+
+    def in_order(self, values: Any) -> Any:
+        """Values of the rows as they are, in that order."""
+        return values if self.order is None else values[self.order]
 
     @property
     def seen(self) -> Seen:
@@ -106,8 +118,8 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
     if kind == "no index":
         if freq is not None and not is_rows(freq):
             raise ValueError(f"freq={freq!r} is for rows with a pandas index, and these have none.")
-        rows, step = np.arange(len(data)), Step("row", 1)
-        return TimeRows(kind, step, [None], [step], [rows], rows, None)
+        step = Step("row", 1)
+        return TimeRows(kind, step, [None], [step], None, np.array([0, len(data)]), np.arange(len(data)), None)
     times = index.get_level_values(-1)
     if times.hasnans:
         raise ValueError(f"The index has {int(times.isna().sum())} missing times (NaT). Drop or fill them.")
@@ -115,13 +127,34 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
     ordered = times if order is None else times.take(order)
     _check_order(ordered, bounds, keys)
     common, steps = _steps(ordered, bounds, keys, freq, index, seen)
-    rows = np.arange(len(times)) if order is None else order
-    positions = np.empty(len(times), np.int64)
     if steps[0].source == _OF_INDEX and index.nlevels == 1 and seen is None:  # pandas has made sure that it is regular
-        positions[:] = steps[0].positions(times[:1])[0] + steps[0].size * rows
+        positions = steps[0].positions(times[:1])[0] + steps[0].size * np.arange(len(times))
     else:
-        positions[rows] = _positions(ordered, bounds, steps)
-    return TimeRows(kind, common, keys, steps, np.split(rows, bounds[1:-1]), positions, times)
+        positions = _positions(ordered, bounds, steps)
+    return TimeRows(kind, common, keys, steps, order, bounds, positions, ordered)
+
+
+def run_begins(positions: Longs, steps: Sequence[Step], bounds: Integers) -> Flags:
+    """Which rows do not follow the row before them; those of series i, a step of ``steps[i]`` apart, are bounds[i] to
+    bounds[i + 1].
+    """
+    alike = all(step is steps[0] for step in steps)
+    sizes = steps[0].size if alike and len(steps) else np.repeat([step.size for step in steps], np.diff(bounds))
+    begins = np.diff(positions, prepend=0) != sizes
+    begins[bounds[:-1][np.diff(bounds) > 0]] = True
+    return np.asarray(begins)
+
+
+def rows_before(begins: Flags) -> Integers:
+    """How many rows of its run come before each row."""
+    numbers = np.arange(len(begins))
+    return np.asarray(numbers - np.maximum.accumulate(np.where(begins, numbers, 0)))
+
+
+def several_ranges(firsts: Integers, counts: Integers) -> Integers:
+    """The numbers from each of ``firsts`` on, so many of each, one range after the other."""
+    begins = np.cumsum(counts) - counts
+    return np.asarray(np.repeat(firsts - begins, counts) + np.arange(counts.sum()))
 
 
 def has_index(data: Any) -> bool:
@@ -136,7 +169,11 @@ def _series(index: Any) -> tuple[list[Any], Integers | None, Integers]:
         return [None], None, np.array([0, len(index)])
     import pandas as pd
 
-    codes, found = pd.factorize(index.droplevel(-1))
+    if index.nlevels == 2:  # the codes are there; those of the order in which they appear are wanted
+        codes, found = pd.factorize(np.asarray(index.codes[0]), use_na_sentinel=True)
+        codes, found = np.where(np.asarray(index.codes[0]) < 0, -1, codes), index.levels[0].take(found)
+    else:
+        codes, found = pd.factorize(index.droplevel(-1))
     if (codes < 0).any():
         raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
     order = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
@@ -165,8 +202,8 @@ def _steps(
         common = _common(times, bounds, _hint(index)) if seen is None else seen.common
         steps = [common] * len(keys)
         if index.nlevels > 1 or seen is not None:
-            parts = zip(bounds[:-1], bounds[1:], shares_of(times, bounds, common), strict=True)
-            steps = [odd_step(times[a:b], common, share) for a, b, share in parts]
+            for number in np.flatnonzero(seem_odd(times, bounds, common)):
+                steps[number] = odd_step(times[bounds[number] : bounds[number + 1]], common)
     if seen is not None:
         steps = [seen.steps.get(key, step) for key, step in zip(keys, steps, strict=True)]
         common = seen.common
@@ -188,28 +225,27 @@ def _said(freq: Any, times: Any, bounds: Integers, source: str) -> list[Step]:
     step = step_of(freq, times, source, bounds[:-1])
     if step.origin is None:
         return [step] * (len(bounds) - 1)
-    return [replace(step, origin=origin) for origin in on_clock(times[bounds[:-1]], step.clock)]
+    origins = on_clock(times[bounds[:-1]], step.clock)
+    counted = {origin: replace(step, origin=origin) for origin in origins.unique()}
+    return [counted[origin] for origin in origins]
 
 
 def _positions(times: Any, bounds: Integers, steps: list[Step]) -> Longs:
     """Positions of the times of one series after the other."""
-    positions = np.empty(len(times), np.int64)
-    alone = [step.unit == "row" or step.origin is not None for step in steps]
-    groups: dict[Any, list[int]] = {}
-    for number, step in enumerate(steps):
-        groups.setdefault(number if alone[number] else step, []).append(number)
     sizes = np.diff(bounds)
-    for members in groups.values():
-        if len(members) == len(steps):
-            return steps[0].positions(times)
-        if len(members) == 1:
-            rows = slice(bounds[members[0]], bounds[members[0] + 1])
-            positions[rows] = steps[members[0]].positions(times[rows])
-        else:
-            here = np.zeros(len(steps), dtype=bool)
-            here[members] = True
-            mine = np.repeat(here, sizes)
-            positions[mine] = steps[members[0]].positions(times[mine])
+    positions = np.arange(len(times)) - np.repeat(bounds[:-1], sizes)
+    different = {id(step): step for step in steps}  # most series share one, and comparing takes longer
+    kinds: dict[Any, list[int]] = {}
+    for name, step in different.items():
+        kinds.setdefault((step, step.origin), []).append(name)
+    names = np.array([id(step) for step in steps])
+    for (step, _), mine in kinds.items():
+        if step.unit == "row":
+            continue
+        if len(kinds) == 1:
+            return step.positions(times)
+        rows = np.repeat(np.isin(names, mine), sizes)
+        positions[rows] = step.positions(times[rows])
     return positions
 
 

@@ -11,7 +11,7 @@ from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.windowing._frequency import clock_of
 from skrnn.windowing._step import LAST_DAY, Step, days_of_months, on_clock
 
-__all__ = ["find_step", "odd_step", "shares_of"]
+__all__ = ["find_step", "odd_step", "seem_odd"]
 
 
 _DAY = 86_400 * 10**6  # microseconds
@@ -49,18 +49,19 @@ def find_step(times: Any, follows: Flags) -> Step:
     return days
 
 
-def odd_step(times: Any, common: Step, share: float) -> Step:
-    """The step of a series of which a ``share`` of the neighbours is one common step apart."""
-    if share >= _OWN_STEP or len(times) < _LEAST_ROWS:
-        return common
-    follows = np.ones(len(times) - 1, dtype=bool)
-    own = find_step(times, follows)
-    bounds = np.array([0, len(times)])
-    return own if shares_of(times, bounds, own)[0] >= _OWN_STEP else common
+def seem_odd(times: Any, bounds: Integers, step: Step) -> Flags:
+    """Which series, of the rows bounds[i] to bounds[i + 1], can have a step of their own: few neighbours keep this."""
+    return np.asarray((_shares(times, bounds, step) < _OWN_STEP) & (np.diff(bounds) >= _LEAST_ROWS))
 
 
-def shares_of(times: Any, bounds: Integers, step: Step) -> Doubles:
-    """How many neighbours of each series are one step apart; series i has the rows bounds[i] to bounds[i + 1]."""
+def odd_step(times: Any, common: Step) -> Step:
+    """The step of a series of which few neighbours are one common step apart."""
+    own = find_step(times, np.ones(len(times) - 1, dtype=bool))
+    return own if _shares(times, np.array([0, len(times)]), own)[0] >= _OWN_STEP else common
+
+
+def _shares(times: Any, bounds: Integers, step: Step) -> Doubles:
+    """How many neighbours of each series are one step apart."""
     near = np.diff(step.places(times), append=0) == step.size
     near[bounds[1:] - 1] = False
     counts = np.add.reduceat(near.astype(np.int64), bounds[:-1])

@@ -34,9 +34,12 @@ def warn_of_lost(rows: TimeRows, lost: int, possible: int, what: str, stacklevel
 
 def first_break(rows: TimeRows) -> tuple[str, str] | None:
     """The first row that is not one step after the row before it, and the step, in words; None if there is none."""
-    for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
-        broken = np.flatnonzero(np.diff(rows.positions[mine]) != step.size)
-        if len(broken):
-            time = "" if rows.times is None else f" at {rows.times[mine[broken[0] + 1]]}"
-            return f"the row{time}{'' if key is None else f' of series {key!r}'}", str(step)
-    return None
+    broken = rows.begins
+    broken[rows.bounds[:-1]] = False
+    if not broken.any():
+        return None
+    row = int(broken.argmax())
+    series = int(np.searchsorted(rows.bounds, row, side="right")) - 1
+    time = "" if rows.times is None else f" at {rows.times[row]}"
+    key = rows.keys[series]
+    return f"the row{time}{'' if key is None else f' of series {key!r}'}", str(rows.steps[series])

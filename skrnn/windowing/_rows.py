@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from skrnn._types import Array
 from skrnn.sequences import as_numbers, detached
 
-__all__ = ["read_rows"]
+__all__ = ["first_large", "read_rows"]
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -41,14 +41,21 @@ def read_rows(X: Any, name: str, label: str = "X", *, ensure_2d: bool = True) ->
     return np.asarray(values)
 
 
-def _refuse_large(values: Array, columns: Any, label: str) -> None:
-    """Refuse infinite values, and those beyond float32, by row and column; NaN stands for a missing value."""
+def first_large(values: Array) -> tuple[int, ...] | None:
+    """Where the first value is that is infinite or beyond float32; None if there is none. NaN is a missing one."""
     with np.errstate(invalid="ignore"):
         highest, lowest = np.fmax.reduce(values, axis=None), np.fmin.reduce(values, axis=None)  # without a copy
     if not (highest > _LARGEST or lowest < -_LARGEST):
+        return None
+    return tuple(int(places[0]) for places in np.nonzero(np.abs(values) > _LARGEST))
+
+
+def _refuse_large(values: Array, columns: Any, label: str) -> None:
+    """An error for the first value of `first_large`, by row and column."""
+    place = first_large(values)
+    if place is None:
         return
-    large = np.abs(values) > _LARGEST
-    row, *rest = (int(places[0]) for places in np.nonzero(large))
+    row, *rest = place
     column = "".join(f", column {place if columns is None else repr(columns[place])}" for place in rest)
     raise ValueError(
         f"Input {label} contains infinity or a value too large for dtype('float32') (first at row {row}{column}). "

@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import integers
-from skrnn._types import Array, Integers, Longs
-from skrnn.windowing._index import Seen, TimeRows, read_index
+from skrnn._types import Array, Integers
+from skrnn.windowing._index import Seen, TimeRows, read_index, rows_before, several_ranges
 from skrnn.windowing._lost import warn_of_lost
 from skrnn.windowing._rows import read_rows
-from skrnn.windowing._step import Step, moments_of
+from skrnn.windowing._split import warn_of_other_series
+from skrnn.windowing._step import Step, first_positions, moments_of
 from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
@@ -115,12 +116,7 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         self._validate_params()
         values = self._check(X, reset=True)
         rows = read_index(X, self.freq)
-        self._kind, self._common, self._tails = rows.kind, rows.common.plain(), {}
-        for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
-            run = _run_lengths(rows.positions[mine], step.size)[-1]
-            tail = mine[-min(run, self._reach) :] if self._reach else mine[:0]
-            last = mine[-1] if rows.times is None else int(moments_of(rows.times[mine[-1:]])[0])
-            self._tails[key] = (step.plain(), values[tail], int(rows.positions[mine[-1]]), int(last))
+        self._kind, self._common, self._tails = rows.kind, rows.common.plain(), self._last_rows(values, rows)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
@@ -149,36 +145,72 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "_tails")
         self._validate_params()
         values = self._check(X, reset=False)
-        steps = {key: Step(*step) for key, (step, *_) in self._tails.items()}
-        rows = read_index(X, self.freq, Seen(self._kind, Step(*self._common), steps))
+        steps = [Step(*step) for step in self._tails["steps"]]
+        each = {key: steps[place] for key, place in zip(self._tails["keys"], self._tails["step_of"], strict=True)}
+        rows = read_index(X, self.freq, Seen(self._kind, Step(*self._common), each))
         if context is not None and rows.kind != "no index":
             raise ValueError(
                 "context is for plain arrays; a pandas index says by itself which rows continue those of fit."
             )
+        if rows.times is not None:
+            firsts = moments_of(rows.times[rows.bounds[:-1]])
+            ends_of_fit = dict(zip(self._tails["keys"], self._tails["moments"].tolist(), strict=True))
+            warn_of_other_series(rows.keys, firsts, ends_of_fit, stacklevel=3)
         table, ends, reach = self._with_context(values, rows, context)
         windows = self._view_or_gather(table, ends, reach)
         return windows.reshape(len(windows), -1) if self.flatten else windows
 
+    def _last_rows(self, values: Array, rows: TimeRows) -> dict[str, Any]:
+        """What continuing the series needs, as plain data: the rows at the end of each, and where that lies."""
+        ends = rows.bounds[1:] - 1
+        lengths = np.minimum(rows_before(rows.begins)[ends] + 1, self._reach)
+        places = {id(step): step for step in rows.steps}
+        numbers = {name: number for number, name in enumerate(places)}
+        return {
+            "keys": rows.keys,
+            "steps": [step.plain() for step in places.values()],
+            "step_of": [numbers[id(step)] for step in rows.steps],
+            "rows": rows.in_order(values)[several_ranges(ends + 1 - lengths, lengths)],
+            "lengths": lengths,
+            "positions": rows.positions[ends],
+            "moments": ends if rows.times is None else moments_of(rows.times[ends]),
+        }
+
     def _with_context(self, values: Array, rows: TimeRows, context: Any) -> tuple[Array, Integers, Integers]:
         """A table of all series behind their context; where each row of X is in it, and how far that may look back."""
-        parts, ends, reaches, size = [], np.empty(len(values), np.intp), np.empty(len(values), np.intp), 0
-        for key, step, mine in zip(rows.keys, rows.steps, rows.members, strict=True):
-            before = values[:0] if context is None else self._check(context, reset=False)
-            if rows.kind != "no index" and key in self._tails:
-                _, tail, position, moment = self._tails[key]
-                moments = moments_of(rows.times[mine[:1]])
-                first = step.follow((position, moment), rows.positions[mine[:1]], moments)[0]
-                before = tail if first - position == step.size else before
-            run = _run_lengths(rows.positions[mine], step.size)
-            first_run = run == np.arange(len(run)) + 1
-            reaches[mine] = np.where(first_run, run + len(before), run)
-            ends[mine] = size + len(before) + np.arange(len(mine))
-            parts += [before, values[mine]]
-            size += len(before) + len(mine)
-        self._warn(rows, reaches)
-        return np.concatenate(parts), ends, reaches
+        values, sizes = rows.in_order(values), np.diff(rows.bounds)
+        before, counts = self._context(rows) if context is None else (self._check(context, reset=False), None)
+        counts = np.array([len(before)]) if counts is None else counts
+        ends = np.arange(len(values)) + np.repeat(np.cumsum(counts), sizes)
+        table = np.empty((len(values) + len(before), values.shape[1]), np.result_type(values, before))
+        table[ends] = values
+        table[several_ranges(rows.bounds[:-1] + np.cumsum(counts) - counts, counts)] = before
+        number = np.arange(len(values)) - np.repeat(rows.bounds[:-1], sizes)  # of a row in its series
+        led = rows_before(rows.begins)
+        reaches = led + 1 + np.where(led == number, np.repeat(counts, sizes), 0)
+        whole = number >= self._reach
+        lost = int((whole & (reaches <= self._reach)).sum()), int(whole.sum())
+        if rows.order is not None:
+            back = np.argsort(rows.order)
+            ends, reaches = ends[back], reaches[back]
+        self._warn(rows, reaches, *lost)
+        return table, ends, reaches
 
-    def _warn(self, rows: TimeRows, reaches: Integers) -> None:
+    def _context(self, rows: TimeRows) -> tuple[Array, Integers]:
+        """The last rows of fit of those series that go on from them, one series after the other, and how many each."""
+        tails, firsts = self._tails, rows.bounds[:-1]
+        known = {key: number for number, key in enumerate(tails["keys"])}
+        place = np.array([known.get(key, -1) for key in rows.keys])
+        if rows.times is None or not (place >= 0).any():
+            return tails["rows"][:0], np.zeros(len(place), np.intp)
+        position, later = tails["positions"][place], moments_of(rows.times[firsts]) > tails["moments"][place]
+        first = first_positions(rows.steps, rows.positions[firsts], position, later)
+        goes_on = (place >= 0) & (first - position == np.array([step.size for step in rows.steps]))
+        counts = np.where(goes_on, tails["lengths"][place], 0)
+        begins = np.cumsum(tails["lengths"]) - tails["lengths"]
+        return tails["rows"][several_ranges(begins[place], counts)], counts
+
+    def _warn(self, rows: TimeRows, reaches: Integers, lost: int, possible: int) -> None:
         """Say that rows were shuffled, or how many windows the gaps cost."""
         alone = reaches <= min(self._reach, 1)
         if len(reaches) > 2 * self._reach + 2 and alone[self._reach :].mean() > 0.5:
@@ -188,20 +220,22 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
                 stacklevel=4,
             )
             return
-        lost = sum(int((reaches[mine][self._reach :] <= self._reach).sum()) for mine in rows.members)
-        possible = sum(max(len(mine) - self._reach, 0) for mine in rows.members)
         warn_of_lost(rows, lost, possible, "are cut off at a gap", stacklevel=5)
 
     def _view_or_gather(self, table: Array, ends: Integers, reach: Integers) -> Array:
         """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""
         n_before = len(table) - len(ends)
-        if (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all():
-            head = np.full((max(self._reach - n_before, 0), table.shape[1]), np.nan, dtype=table.dtype)
-            padded = np.concatenate([head, table[max(n_before - self._reach, 0) :]])
-            return windows_of(padded, self._reach + 1)[:, :: self._stride]
-        back = np.arange(self._reach, -1, -self._stride)
-        windows = table[np.maximum(ends[:, None] - back, 0)]
-        windows[back >= reach[:, None]] = np.nan
+        run = (ends == np.arange(len(ends)) + n_before).all() and (reach == np.arange(len(ends)) + n_before + 1).all()
+        head = np.full((max(self._reach - n_before, 0) if run else self._reach, table.shape[1]), np.nan, table.dtype)
+        padded = np.concatenate([head, table[max(n_before - self._reach, 0) :] if run else table])
+        windows = windows_of(padded, self._reach + 1)[:, :: self._stride]
+        if run:
+            return windows
+        windows = windows[ends]
+        short = np.flatnonzero(reach <= self._reach)
+        cut = windows[short]
+        cut[np.arange(self._reach, -1, -self._stride) >= reach[short, None]] = np.nan
+        windows[short] = cut
         return windows
 
     def set_output(self, *, transform: str | None = None) -> Any:
@@ -276,13 +310,6 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _run_lengths(positions: Longs, step: int) -> Integers:
-    """How many rows, itself included, lead up to each row without a gap."""
-    numbers = np.arange(len(positions))
-    broken = np.diff(positions, prepend=positions[:1] - step) != step
-    return numbers - np.maximum.accumulate(np.where(broken, numbers, 0)) + 1
 
 
 SlidingWindow.__module__ = "skrnn"  # the name that users import and pickles hold

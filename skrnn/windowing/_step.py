@@ -6,6 +6,7 @@ the rows keep: that of their zone, or UTC for rows that were written in UTC and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from skrnn._types import Flags, Integers, Longs
 from skrnn.windowing._dates import NO_PLACE, dates_after, places_of
 
-__all__ = ["INFERRED", "LAST_DAY", "Step", "days_of_months", "moments_of", "on_clock"]
+__all__ = ["INFERRED", "LAST_DAY", "Step", "days_of_months", "first_positions", "moments_of", "on_clock"]
 
 
 INFERRED = "inferred"
@@ -113,15 +114,6 @@ class Step:
         assert not isinstance(self.anchor, tuple)
         return np.asarray(days_of_months(days.astype("datetime64[M]"), self.anchor) != days)
 
-    def follow(self, last: tuple[int, int], positions: Longs, moments: Longs) -> Longs:
-        """Positions of rows, counted on from an earlier row of the series: its position and moment.
-
-        Only rows without dates of their own need it: the first row after the last directly follows it.
-        """
-        if self.unit != "row" or moments[0] <= last[1]:
-            return positions
-        return positions + (last[0] + 1 - positions[0])
-
     def later(self, times: Any, counts: Integers) -> Any:
         """The time that lies ``counts`` steps after each of ``times``, which are as many, or one.
 
@@ -144,8 +136,8 @@ class Step:
             return times + distances // times.freq.n  # periods count whole frequencies
         if self.unit == "row" and self.dates is not None:
             return self.dates.later(times, counts)
-        if self.unit in ("integer", "row"):
-            return times + distances
+        if self.unit in ("integer", "row"):  # of these and signed ones pandas would make floats
+            return times + (distances.astype(np.uint64) if times.dtype.name.lower() == "uint64" else distances)
         if self.unit in ("microsecond", "nanosecond"):
             unit = "us" if self.unit == "microsecond" else "ns"
             moved = on_clock(times, "UTC").as_unit(unit).to_numpy() + distances.astype(f"timedelta64[{unit}]")
@@ -208,6 +200,15 @@ def days_of_months(months: NDArray[np.datetime64], anchor: int | str) -> NDArray
     if anchor == "business end":
         return np.busday_offset(following, -1, roll="forward")
     return np.minimum(start + np.timedelta64(int(anchor) - 1, "D"), following - np.timedelta64(1, "D"))
+
+
+def first_positions(steps: Sequence[Step], firsts: Longs, lasts: Longs, later: Flags) -> Longs:
+    """Positions ``firsts`` of the first rows of series, counted on from earlier rows of theirs at ``lasts``.
+
+    Only rows without dates of their own need it: the first that is ``later`` directly follows the earlier ones.
+    """
+    of_rows = np.array([step.unit == "row" for step in steps], dtype=bool)
+    return np.where(of_rows & later, lasts + 1, firsts)
 
 
 def moments_of(times: Any) -> Longs:

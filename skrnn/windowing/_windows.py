@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from sklearn.utils import column_or_1d
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array, Integers
-from skrnn.windowing._index import TimeRows, has_index, read_index
+from skrnn.windowing._index import TimeRows, has_index, read_index, rows_before
 from skrnn.windowing._lost import ADVICE, first_break, warn_of_lost
 from skrnn.windowing._rows import read_rows
 
 __all__ = ["make_windows", "windows_of"]
 
-_CONSTRAINTS = {"window": [integers(1)], "horizon": [integers(1)], "stride": [integers(1)]}
+_CONSTRAINTS = {"window": [integers(1)], "horizon": [integers(0)], "stride": [integers(1)], "dilation": [integers(1)]}
 
 
 def make_windows(
@@ -24,8 +25,10 @@ def make_windows(
     window: int,
     horizon: int = 1,
     *,
-    target: int | Sequence[int] | None = None,
+    target: Any = None,
     stride: int = 1,
+    dilation: int = 1,
+    labels: Any = None,
     freq: Any = None,
 ) -> tuple[Array, Array]:
     """Cut a series into windows and the values that follow each of them.
@@ -37,31 +40,40 @@ def make_windows(
     series : array-like of shape (n_rows,) or (n_rows, n_features)
         One series, or with a (series, time) MultiIndex several, oldest row first. NaN marks missing values.
     window : int
-        Rows in a window; at least 1.
+        Steps in a window; at least 1.
     horizon : int, default=1
-        Values to predict after each window; at least 1.
-    target : int or sequence of int, default=None
-        Columns to predict; None: all.
+        Rows to predict after each window; at least 0. 0 (nowcasting): what belongs to the newest row of the window.
+        Targets are then no features of X, where their newest value would be the answer.
+    target : int, column name, or sequence of either, default=None
+        Columns to predict; None: all. Names are for data frames; a whole number is a name where a column has it, else a
+        place.
     stride : int, default=1
         Rows from one window to the next; at least 1.
+    dilation : int, default=1
+        Rows from one step of a window to the next; at least 1.
+    labels : array-like of shape (n_rows,), default=None
+        A label for each row, of any sortable type. They take the place of the targets: y is the most frequent label
+        among the ``horizon`` rows after each window, or for ``horizon=0`` among the rows that the window spans; of
+        equally frequent ones, the first in sorted order. All columns are features.
     freq : pandas offset, alias, DatetimeIndex or "rows", default=None
         From a row to the next one of its series, as in `SlidingWindow`; for arrays it is left out.
 
     Returns
     -------
     X : array of shape (n_windows, window) or (n_windows, window, n_features)
-        ``X[i]`` holds the rows ``i * stride`` to ``i * stride + window - 1``: a read-only view of the series, not a
-        copy. There are ``(n_rows - window - horizon) // stride + 1`` windows. Of several series, or with gaps, they are
-        those of one run of rows after the other, in an array of their own.
+        ``X[i]`` holds every ``dilation``-th of the rows from ``i * stride`` on: a read-only view of the series, not a
+        copy. There are ``(n_rows - (window - 1) * dilation - 1 - horizon) // stride + 1`` windows. Of several series,
+        or with gaps, they are those of one run of rows after the other, in an array of their own.
     y : array of shape (n_windows,), or (n_windows, horizon * n_targets)
         ``y[i]`` holds the ``horizon`` rows that follow ``X[i]``, one after the other, each with its targets; a
-        read-only view too.
+        read-only view too. For ``horizon=0`` the targets of the newest row of ``X[i]``. With labels one of them.
 
     Raises
     ------
     ValueError
-        If the series is too short for one window and its horizon, a number is below 1, the index is not usable, or the
-        series holds anything but numbers that fit into float32.
+        If the series is too short for one window and its horizon, a number is below its least, the index is not usable,
+        labels are missing or not as many as rows, horizon=0 has neither labels nor another column, or the series holds
+        anything but numbers that fit into float32.
     TypeError
         If there is an index that counts no time.
     IndexError
@@ -74,68 +86,135 @@ def make_windows(
     >>> X, y = make_windows(np.arange(6.0), window=3)
     >>> X.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])
+
+    The activity that fills most of each window, two windows in ten rows:
+
+    >>> activity = ["rest"] * 4 + ["walk"] * 6
+    >>> make_windows(np.arange(10.0), window=5, horizon=0, labels=activity, stride=5)[1].tolist()
+    ['rest', 'walk']
     """
-    checked = check_arguments("make_windows", _CONSTRAINTS, window=window, horizon=horizon, stride=stride)
-    window, horizon, stride = checked.values()
+    numbers = {"window": window, "horizon": horizon, "stride": stride, "dilation": dilation}
+    window, horizon, stride, dilation = check_arguments("make_windows", _CONSTRAINTS, **numbers).values()
     values = read_rows(series, "make_windows", "series", ensure_2d=False)
     columns = values.reshape(len(values), -1)
-    future = np.ascontiguousarray(columns if target is None else columns[:, _places(target, columns.shape[1])])
+    aims = _aims(target, labels, horizon, columns.shape[1], getattr(series, "columns", None))
+    labels = None if labels is None else _read_labels(labels, len(values))
     rows = read_index(series, freq) if has_index(series) or freq is not None else None
-    whole = [slice(0, len(values))] if len(values) >= window + horizon else []
-    runs = whole if rows is None else _runs(rows, window + horizon, stride)
-    if not runs:
-        raise ValueError(_why_none(rows, len(values), window, horizon))
-    parts = [_cut(columns[rows], future[rows], window, horizon, stride) for rows in runs]
-    X, y = parts[0] if len(parts) == 1 else (np.concatenate(both) for both in zip(*parts, strict=True))
-    return (X[:, :, 0] if values.ndim == 1 else X), (y[:, 0] if y.shape[1] == 1 else y)
+    span = (window - 1) * dilation + 1
+    starts = _starts(rows, len(values), span + horizon, stride)
+    if not len(starts):
+        raise ValueError(_why_none(rows, len(values), window, horizon, span + horizon))
+    if rows is not None:
+        columns, labels = rows.in_order(columns), None if labels is None else rows.in_order(labels)
+    seen = columns if horizon or aims is None else np.delete(columns, aims, axis=1)
+    X = _taken(seen, span, starts)[:, ::dilation]
+    X = X[:, :, 0] if values.ndim == 1 else X
+    if labels is not None:
+        return X, _most_frequent(labels, np.asarray(starts) + (span if horizon else 0), horizon or span)
+    future = columns[span - (horizon == 0) :]
+    future = np.ascontiguousarray(future if aims is None else future[:, aims])
+    y = _flat_rows(_taken(future, max(horizon, 1), starts))
+    return X, (y[:, 0] if y.shape[1] == 1 else y)
 
 
-def _runs(rows: TimeRows, needed: int, stride: int) -> list[slice | Integers]:
-    """The rows of each run without a gap that holds a window with its horizon, ``needed`` rows."""
-    runs: list[Integers] = []
-    for step, mine in zip(rows.steps, rows.members, strict=True):
-        runs += np.split(mine, np.flatnonzero(np.diff(rows.positions[mine]) != step.size) + 1)
-    runs = [run for run in runs if len(run) >= needed]
-    found = sum((len(run) - needed) // stride + 1 for run in runs)
-    possible = sum((len(mine) - needed) // stride + 1 for mine in rows.members if len(mine) >= needed)
-    if found:
-        warn_of_lost(rows, possible - found, possible, "cross a gap", stacklevel=4)
-    return [slice(run[0], run[-1] + 1) if (np.diff(run) == 1).all() else run for run in runs]
+def _aims(target: Any, labels: Any, horizon: int, n_columns: int, names: Any) -> Integers | None:
+    """The numbers of the columns to predict; None: all."""
+    if labels is not None:
+        if target is not None:
+            raise ValueError("target and labels both say what to predict. Give one of them.")
+        return None
+    aims = None if target is None else _places(target, n_columns, names)
+    if horizon == 0 and (aims is None or len(set(aims)) == n_columns):
+        raise ValueError("horizon=0 needs labels, or a target and other columns to predict it from.")
+    return aims
 
 
-def _why_none(rows: TimeRows | None, n_rows: int, window: int, horizon: int) -> str:
+def _starts(rows: TimeRows | None, n_rows: int, needed: int, stride: int) -> range | Integers:
+    """The rows, in the order of `TimeRows`, at which a window with its horizon, ``needed`` rows, begins; a range where
+    they are equally far apart.
+    """
+    if rows is None:
+        return range(0, n_rows - needed + 1, stride)
+    begins = rows.begins
+    if len(rows.keys) == 1 and not begins[1:].any():
+        return range(0, n_rows - needed + 1, stride)
+    before, left = rows_before(begins), 1 + rows_before(np.append(True, begins[:0:-1]))[::-1]
+    starts = np.flatnonzero((left >= needed) & (before % stride == 0))
+    lengths = np.diff(rows.bounds)
+    possible = int(((lengths - needed) // stride + 1)[lengths >= needed].sum())
+    if not len(starts):
+        return range(0)
+    warn_of_lost(rows, possible - len(starts), possible, "cross a gap", stacklevel=4)
+    return range(starts[0], starts[-1] + 1, stride) if (np.diff(starts) == stride).all() else starts
+
+
+def _why_none(rows: TimeRows | None, n_rows: int, window: int, horizon: int, needed: int) -> str:
     """A message for a series without a single window."""
-    longest = n_rows if rows is None else max(map(len, rows.members))
+    longest = n_rows if rows is None else int(np.diff(rows.bounds).max())
     broken = None if rows is None else first_break(rows)
     gap = f" The step of the rows is {broken[1]}, and {broken[0]} breaks it. {ADVICE}." if broken else ""
     return (
-        f"The series has {longest} rows; window={window} and horizon={horizon} need at least {window + horizon} "
+        f"The series has {longest} rows; window={window} and horizon={horizon} need at least {needed} "
         f"without a gap.{gap} Use a smaller window, a smaller horizon, or a longer series."
     )
 
 
-def _cut(columns: Array, future: Array, window: int, horizon: int, stride: int) -> tuple[Array, Array]:
-    """The windows of one run of rows, and the targets that follow each, as views."""
-    n_windows = (len(columns) - window - horizon) // stride + 1
-    X = windows_of(columns, window, stride, n_windows)
-    y = windows_of(future[window:], horizon, stride, n_windows)
-    # The rows of y lie one after the other, so each window of them is one flat row.
-    return X, as_strided(y, (n_windows, horizon * y.shape[2]), (y.strides[0], y.itemsize), writeable=False)
+def _taken(columns: Array, width: int, starts: range | Integers) -> Array:
+    """Windows (n_windows, width, n_features) that begin at these rows: a view of a range of them."""
+    if isinstance(starts, range):
+        return windows_of(columns[starts.start :], width, starts.step, len(starts))
+    return windows_of(columns, width)[starts]
 
 
-def _places(target: Any, n_columns: int) -> Integers:
+def _flat_rows(windows: Array) -> Array:
+    """Windows of rows that lie one after the other as flat rows (n_windows, width * n_features), a view too."""
+    shape = (len(windows), windows.shape[1] * windows.shape[2])
+    return as_strided(windows, shape, (windows.strides[0], windows.itemsize), writeable=windows.flags.writeable)
+
+
+def _read_labels(labels: Any, n_rows: int) -> Array:
+    """A label per row, none of which is missing."""
+    values = column_or_1d(labels)
+    if len(values) != n_rows:
+        raise ValueError(f"labels has {len(values)} entries, and the series {n_rows} rows. Give one for each row.")
+    missing = np.flatnonzero([label is None or label != label for label in values.tolist()])
+    if len(missing):
+        raise ValueError(f"labels has {len(missing)} missing entries, first at row {missing[0]}. Drop or name them.")
+    return np.asarray(values)
+
+
+def _most_frequent(labels: Array, starts: Integers, width: int) -> Array:
+    """The label that most of the ``width`` rows from each of ``starts`` on have."""
+    names, codes = np.unique(labels, return_inverse=True)
+    best, most = np.zeros(len(starts), np.intp), np.full(len(starts), -1)
+    for code in range(len(names)):
+        before = np.concatenate([[0], np.cumsum(codes == code)])
+        count = before[starts + width] - before[starts]
+        best[count > most] = code
+        most = np.maximum(most, count)
+    return np.asarray(names[best])
+
+
+def _places(target: Any, n_columns: int, names: Any) -> Integers:
     """The numbers of the columns to predict."""
-    try:
-        places = np.atleast_1d(np.asarray(target))
-    except ValueError:  # a list of lists of different lengths
-        places = np.zeros(0)
-    known = places.ndim == 1 and places.size > 0 and places.dtype.kind in "iu"
-    if not known or places.min() < -n_columns or places.max() >= n_columns:
+    wanted = list(target) if isinstance(target, (list, tuple)) or getattr(target, "ndim", 0) > 0 else [target]
+    known = [] if names is None else list(names)
+    places = [known.index(one) if _is_in(one, known) else one for one in wanted]
+    if not places or not all(
+        isinstance(place, (int, np.integer)) and not isinstance(place, bool) and -n_columns <= place < n_columns
+        for place in places
+    ):
+        columns = f", or its name, out of {known}" if known else ""
         raise IndexError(
-            f"target must be the number of a column, from 0 to {n_columns - 1}, or a list of such. Got {target!r:.80} "
-            "instead."
+            f"target must be the number of a column, from 0 to {n_columns - 1}{columns}, or a list of such. Got "
+            f"{target!r:.80} instead."
         )
-    return places.astype(np.intp)
+    return np.arange(n_columns)[places]
+
+
+def _is_in(one: Any, names: list[Any]) -> bool:
+    """Whether this is a name; a bool is none, though it equals a number."""
+    return isinstance(one, Hashable) and not isinstance(one, (bool, np.bool_)) and one in names
 
 
 def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | None = None) -> Array:

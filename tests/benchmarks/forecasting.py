@@ -90,7 +90,7 @@ def bikes(folder: Path) -> None:
     frame[weather] = frame[weather].ffill()
     frame["count"] = frame["count"].interpolate()
     calendar = ["hour", "day_of_week", "day_of_year"]
-    settings = {"window": 168, "horizon": 24, "level": "mean", "calendar": calendar, "transform": "sqrt"}
+    settings = {"window": 168, "horizon": 24, "level": "mean", "calendar": calendar, "target_transform": "sqrt"}
     for words, data, given in (
         ("", frame, {"target": "count", "future": weather}),
         (" no weather", frame["count"], {}),
@@ -106,7 +106,7 @@ def bikes(folder: Path) -> None:
 def airline(folder: Path) -> None:
     """Monthly passengers, the last 24 and 36 months held out; two parameters set, median of five seeds."""
     passengers = load_airline_passengers(as_frame=True).series
-    settings = {"window": 24, "horizon": 12, "transform": "sqrt"}
+    settings = {"window": 24, "horizon": 12, "target_transform": "sqrt"}
     models = {
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=12),
@@ -135,9 +135,9 @@ def sunspots(folder: Path) -> None:
     train = months[: int(0.8 * len(months))]
     net = RNNRegressor(segment=6, learning_rate=1e-3, learning_rate_schedule="cosine", max_iter=40, **ALONE)
     models = {
-        "ridge": WindowForecaster(RIDGE, window=60, transform="sqrt"),
+        "ridge": WindowForecaster(RIDGE, window=60, target_transform="sqrt"),
         "ridge nothing set": WindowForecaster(RIDGE),
-        "gru": WindowForecaster(net, window=60, transform="sqrt"),
+        "gru": WindowForecaster(net, window=60, target_transform="sqrt"),
     }
     persistence = root_mean_squared_error(months[len(train) :], months.shift()[len(train) :])
     for name, model in wanted(models).items():
@@ -162,7 +162,7 @@ def tourism(folder: Path) -> None:
 
     naive = np.stack([np.tile(values[-4:], 2) for values in series])
     parameters = {"learning_rate": 3e-3, "batch_size": 128, "early_stopping": True, "loss": "absolute_error"}
-    settings = {"window": 8, "horizon": 8, "transform": "log1p"}
+    settings = {"window": 8, "horizon": 8, "target_transform": "log1p"}
     models = {
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=8),

@@ -161,7 +161,7 @@ def test_a_pure_trend_and_season_is_continued(transform):
     t = np.arange(96)
     index = pd.period_range("2000-01", periods=96, freq="M")
     values = pd.Series(np.exp(0.01 * t + 0.2 * np.sin(t * np.pi / 6)), index=index)
-    model = WindowForecaster(Ridge(1e-8), window=24, horizon=6, transform=transform, season=12).fit(values[:72])
+    model = WindowForecaster(Ridge(1e-8), window=24, horizon=6, target_transform=transform, season=12).fit(values[:72])
     assert abs(model.forecast(24) / values[72:] - 1).max() < (0.05 if transform is None else 1e-3)
 
 
@@ -249,7 +249,7 @@ BAD = {
     "strategy": ({"strategy": "multi"}, "'strategy' parameter"),
     "level": ({"level": "first"}, "'level' parameter of WindowForecaster must be a str among .* Got 'first' instead"),
     "calendar": ({"calendar": ["moon"]}, "calendar='moon' is not known; choose from minute"),
-    "transform": ({"transform": "boxcox"}, "transform='boxcox' is not known"),
+    "target_transform": ({"target_transform": "boxcox"}, "target_transform='boxcox' is not known"),
     "length of a season": ({"season": 0}, "'season' parameter of WindowForecaster must be an int"),
     "calibration": (
         {"calibration": 1.5},
@@ -258,15 +258,15 @@ BAD = {
     "regressor": ({"estimator": "ridge"}, "'estimator' parameter of WindowForecaster must be an object"),
     "short window": ({"window": 2, "horizon": 4, "calendar": ["month"]}, "window=2 is shorter than horizon=4"),
     "short series": ({"window": 50}, "Series 'a' has 40 rows; window=50 and horizon=1 need at least 51"),
-    "negative": ({"transform": "log"}, "transform='log' needs values above 0"),
+    "negative": ({"target_transform": "log"}, "target_transform='log' needs values above 0"),
 }
 
 
 def test_a_seasonal_difference_needs_a_season():
     walk = pd.Series(np.random.default_rng(0).normal(size=90).cumsum())
     with pytest.raises(ValueError, match="needs season, the number of steps in a cycle: neither the index nor the val"):
-        WindowForecaster(Ridge(), transform="seasonal_difference").fit(walk)
-    assert WindowForecaster(Ridge(), transform="seasonal_difference").fit(series()).season_ == 12
+        WindowForecaster(Ridge(), target_transform="seasonal_difference").fit(walk)
+    assert WindowForecaster(Ridge(), target_transform="seasonal_difference").fit(series()).season_ == 12
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -292,7 +292,7 @@ def test_bad_data_say_what_to_do():
 
 def test_score_is_r2_of_all_forecasts_in_the_rows():
     v = series(80)
-    model = WindowForecaster(Ridge(0.1), window=6, horizon=3, transform="log").fit(v[:50])
+    model = WindowForecaster(Ridge(0.1), window=6, horizon=3, target_transform="log").fit(v[:50])
     truths, forecasts = [], []
     moving = clone(model).fit(v[:50])
     for cutoff in range(50, 78):
@@ -304,7 +304,7 @@ def test_score_is_r2_of_all_forecasts_in_the_rows():
 
 def test_searches_see_frames():
     v = series(80).to_frame()
-    grid = {"window": [6, 12], "estimator__alpha": [0.1, 1e3], "transform": [None, "log"]}
+    grid = {"window": [6, 12], "estimator__alpha": [0.1, 1e3], "target_transform": [None, "log"]}
     search = GridSearchCV(WindowForecaster(Ridge(), horizon=3), grid, cv=TimeSeriesSplit(3)).fit(v)
     assert search.best_params_["estimator__alpha"] == 0.1
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

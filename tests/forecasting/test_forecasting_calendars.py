@@ -70,6 +70,51 @@ def test_forecasts_stand_on_the_dates_of_pandas(alias, times, zone):
     assert again.forecast(6).index.equals(whole[length:])
 
 
+ARITHMETIC = {"B", "D", "W", "ME", "MS", "BME", "BMS", "QE", "QS", "BQE", "BQS", "YE", "YS", "BYE", "BYS", "HYE", "HYS"}
+ARITHMETIC |= {"BHYE", "BHYS", "h", "min", "s", "ms", "us", "ns"}
+
+
+@pytest.mark.filterwarnings("ignore:.* windows are lost")
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("alias", [alias for alias in ALIASES if alias.split("-")[0] in ARITHMETIC])
+def test_gaps_do_not_hide_the_step(alias, zone):
+    """Where nobody says it: most of the neighbours are a step apart."""
+    whole = pd.date_range("2023-02-09 10:00", periods=36, freq=alias, tz=zone)
+    values = pd.Series(np.arange(30.0), pd.DatetimeIndex(whole[:30], freq=None))
+    for holes in ([], [7], [3, 9, 10, 21]):
+        model = WindowForecaster(Recorder(), window=5, horizon=1).fit(values.drop(values.index[holes]))
+        assert model.n_filled_ == len(holes)
+        assert model.forecast(6).index.equals(pd.DatetimeIndex(whole[30:], freq=None))
+
+
+@pytest.mark.filterwarnings("ignore:.* windows are lost")
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("alias", ALIASES)
+def test_series_of_a_panel_stand_on_the_dates_of_pandas(alias, times, zone):
+    """Short and long ones, with a gap and without, that begin and end at different times."""
+    alias = f"{times if times > 1 else ''}{alias}"
+    whole = pd.date_range("2023-03-08 10:00", periods=40, freq=alias, tz=zone)
+    rows = {"pair": [4, 5], "hole": [0, 1, 2, 4], "late": [30, 31, 33], "long": [*range(9), *range(12, 25)]}
+    parts = {key: pd.DataFrame({"y": np.arange(float(len(mine)))}, whole[mine]) for key, mine in rows.items()}
+    data = pd.concat(parts, names=["id", "day"])
+    for order in (data, data.sort_index(level=1, kind="stable")):
+        model = WindowForecaster(Recorder(), window=4, horizon=1, freq=alias).fit(order)
+        assert model.n_filled_ == 5
+        forecast = model.forecast(6)
+        for key, mine in rows.items():
+            expected = whole[mine[-1] + 1 : mine[-1] + 7]
+            assert forecast.loc[key].index.equals(pd.DatetimeIndex(expected, freq=None))
+        moved = model.update(
+            order.iloc[:0].reindex(pd.MultiIndex.from_product([["hole"], whole[6:8]], names=["id", "day"]))
+        )
+        assert (
+            moved.among(["hole"])
+            ._panel.histories[0]
+            .times.equals(pd.DatetimeIndex(whole[[0, 1, 2, 4, 6, 7]], freq=None))
+        )
+
+
 def lost(found):
     """The warnings about windows, without those of other things."""
     return [str(w.message) for w in found if "windows" in str(w.message)]
@@ -474,3 +519,14 @@ def test_cutoffs_that_are_left_out_are_told():
     series = pd.Series(np.sin(np.arange(398) / 4), index)
     with pytest.warns(UserWarning, match="3 of 10 cutoffs have no full window before them and are left out, first"):
         backtest(WindowForecaster(Ridge(), window=24, horizon=4), series, initial=200, step=20)
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "UInt64", "int64", "int32", "uint8"])
+@pytest.mark.parametrize("freq", [None, "rows"])
+def test_whole_numbers_stay_whole(dtype, freq):
+    values = pd.Series(np.arange(30.0), pd.Index(np.arange(5, 35), dtype=dtype))
+    forecast = WindowForecaster(Ridge(), window=3, horizon=2, freq=freq).fit(values).forecast(4)
+    assert pd.api.types.is_integer_dtype(forecast.index.dtype)
+    assert forecast.index.tolist() == ([35, 36, 37, 38] if freq is None else [30, 31, 32, 33])
+    if freq is None and "uint64" in dtype.lower():
+        assert forecast.index.dtype == dtype

@@ -144,7 +144,7 @@ def test_a_chosen_window_reaches_over_the_horizon_of_covariates():
 
 def test_differences_are_allowed_for():
     values = pd.Series(np.random.default_rng(0).normal(size=30).cumsum())
-    model = fitted(values, transform="seasonal_difference", season=12, horizon=4)
+    model = fitted(values, target_transform="seasonal_difference", season=12, horizon=4)
     assert model.window_ == 7  # of 18 rows
     assert np.isfinite(model.forecast()).all()
 

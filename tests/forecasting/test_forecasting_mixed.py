@@ -64,7 +64,7 @@ def test_targets_of_other_sizes_have_scales_of_their_own():
 def test_a_constant_series_is_continued():
     flat = pd.Series(7.1, index=SINE.index)
     for transform in (None, "difference", ["log", "difference"]):
-        forecast = WindowForecaster(Ridge(), window=5, horizon=3, transform=transform).fit(flat).forecast()
+        forecast = WindowForecaster(Ridge(), window=5, horizon=3, target_transform=transform).fit(flat).forecast()
         np.testing.assert_allclose(forecast, 7.1)
 
 
@@ -80,7 +80,7 @@ def test_logarithms_share_a_scale_and_other_series_have_their_own():
     values = np.exp(np.r_[SINE[:60], 3 * SINE[:60]])
     frame = pd.DataFrame({"v": values}, index=index)
     for transform, ratio in (("log", 3.0), (None, None)):
-        model = WindowForecaster(recorder(), window=4, level=None, transform=transform).fit(frame)
+        model = WindowForecaster(recorder(), window=4, level=None, target_transform=transform).fit(frame)
         table = model.estimator_.fits[-1]
         first, second = np.abs(table[0::2]).mean(), np.abs(table[1::2]).mean()  # the series take turns
         assert second / first == pytest.approx(ratio or 1.0, rel=0.1)
@@ -167,7 +167,7 @@ def test_short_series_of_a_panel_are_named():
 
 def test_forecasts_below_zero_may_be_fed_back_through_log1p():
     counts = pd.Series(np.linspace(3, 0, 40), index=pd.RangeIndex(40), name="v")
-    model = WindowForecaster(LinearRegression(), window=3, horizon=2, transform="log1p").fit(counts)
+    model = WindowForecaster(LinearRegression(), window=3, horizon=2, target_transform="log1p").fit(counts)
     assert (model.forecast(8) < 0).any()
 
 

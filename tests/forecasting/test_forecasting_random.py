@@ -23,6 +23,7 @@ INDEXES = {
     "periods": lambda n: pd.period_range("2010-01", periods=n, freq="Q"),
     "numbers": lambda n: pd.RangeIndex(7, 7 + 3 * n, 3),
 }
+TRANSFORMS = [None, None, "log", "sqrt", "difference", "seasonal_difference", ["sqrt", "difference"]]
 FREQ = {"trading days": TRADING, "semi-months": "SME"}
 
 
@@ -36,19 +37,21 @@ class Case:
         self.rule = rng.choice(["freq", "rows"]) if rng.uniform() < 0.15 else "freq"
         self.panel = bool(rng.uniform() < 0.5)
         self.calendar = rng.uniform() < 0.3 and self.kind != "numbers" and self.rule == "freq"
-        self.future, self.past = rng.uniform(size=2) < 0.3
+        self.future, self.past, static = rng.uniform(size=3) < 0.3
+        self.static = static and self.panel
         times = INDEXES[self.kind](n)
         self.whole = times
         self.parts = {}
-        for key in ("b", "a", "c") if self.panel else (None,):
+        for number, key in enumerate(("b", "a", "c") if self.panel else (None,)):
             wave = np.sin(np.arange(n) * 2 * np.pi / 7) + 0.2 * rng.normal(size=n)
             data = pd.DataFrame({"y": 10 + wave + 0.02 * np.arange(n), "f": rng.normal(size=n)}, times)
-            data["p"] = rng.normal(size=n)
+            data = data.assign(p=rng.normal(size=n), s=float(number))
             if rng.uniform() < 0.4:
                 data.loc[rng.uniform(size=n) < 0.03, "y"] = np.nan
             gaps = rng.integers(5, self.cut - 14, size=rng.integers(1, 4)) if rng.uniform() < 0.5 else []
             self.parts[key] = data.drop(times[gaps])
-        self.columns = ["y", *(["f"] if self.future else []), *(["p"] if self.past else [])]
+        taken = {"f": self.future, "p": self.past, "s": self.static}
+        self.columns = ["y", *(name for name, there in taken.items() if there)]
         imputed = make_pipeline(SimpleImputer(keep_empty_features=True), Ridge(1.0))
         self.parameters = {
             "estimator": imputed if rng.uniform() < 0.5 else Ridge(1.0),
@@ -58,7 +61,10 @@ class Case:
             "target": "y",
             "future": ["f"] if self.future else None,
             "past": ["p"] if self.past else None,
-            "transform": None if rng.uniform() < 0.6 else "difference",
+            "static": ["s"] if self.static else None,
+            "target_transform": TRANSFORMS[rng.integers(len(TRANSFORMS))],
+            "season": 7,
+            "spread": None if rng.uniform() < 0.7 else "std",
             "level": [None, "last", "mean"][rng.integers(3)],
             "calendar": ["month"] if self.calendar else None,
             "freq": "rows" if self.rule == "rows" else FREQ.get(self.kind),
@@ -102,12 +108,13 @@ def check(seed):
             model = case.model().fit(history)
         except ValueError as error:  # gaps and holes may leave nothing to learn from
             return expected(error, "need at least", "leaves no windows")
-    possible = sum(
-        max(len(history.times) - 2 * int(case.parameters["transform"] is not None), 0)
-        for history in model._panel.histories
-    )
-    lost = any("windows are lost" in str(w.message) for w in found)
-    assert lost or model.n_samples_ > 0.5 * possible  # what is lost is told
+    setup = model._setup
+    needed = setup.window + setup.horizon + setup.lag
+    possible = sum(max(len(history.times) - needed + 1, 0) for history in setup.panel(model._panel).histories)
+    lost = [str(w.message) for w in found if "windows are lost" in str(w.message)]
+    assert bool(lost) == (model.n_samples_ < 0.99 * possible)  # what is lost is told, with the number
+    assert all(word.startswith(f"{possible - model.n_samples_} of {possible} windows are lost") for word in lost)
+    assert (model.n_filled_ > 0) <= (not setup.complete)
     try:
         forecast = case.forecast(model, data)
     except ValueError as error:

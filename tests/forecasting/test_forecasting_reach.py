@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
@@ -51,8 +52,7 @@ def test_until_of_series_that_end_at_different_times():
 def test_intervals_until():
     model = WindowForecaster(Ridge(), window=24, horizon=5, calibration=0.3).fit(HOURS[:300])
     pd.testing.assert_frame_equal(model.forecast_interval(until="2025-02-26 14:00"), model.forecast_interval(3))
-    with pytest.raises(ValueError, match="the horizon of the model; got steps=12"):
-        model.forecast_interval(until="2025-02-26")
+    assert len(model.forecast_interval(until="2025-02-26")) == 12
 
 
 @pytest.mark.parametrize("estimator", [Ridge(), NET], ids=["ridge", "net"])
@@ -117,7 +117,7 @@ def test_series_that_leave_no_window(estimator, gaps, horizon):
     for at in (20, 60, 100, 155, 170, 185, 193) if estimator is not NET else (100, 185):
         data = HOURS[:200].drop(HOURS.index[GAPS[gaps](at)])
         for transform in (None, "difference"):
-            model = WindowForecaster(estimator, window=12, horizon=horizon, calibration=0.2, transform=transform)
+            model = WindowForecaster(estimator, window=12, horizon=horizon, calibration=0.2, target_transform=transform)
             whole = model.fit(data) if gaps != "many" or estimator is NET else None
             if whole is None:
                 with pytest.raises(ValueError, match=r"need at least|leaves no windows"):
@@ -130,7 +130,7 @@ def test_series_that_leave_no_window(estimator, gaps, horizon):
             assert np.isfinite(moving.calibration_errors_).all()
             panel = pd.concat({"a": data.to_frame(), "b": HOURS[:200].to_frame(), "c": HOURS[:14].to_frame()})
             assert np.isfinite(model.fit(panel).calibration_errors_).all()
-            result = backtest(model, data, initial=80, step=29, coverage=0.8, horizon=horizon)
+            result = backtest(clone(model), data, initial=80, step=29, coverage=0.8, horizon=horizon)
             assert np.isfinite(result.frame["forecast"]).all()
 
 

@@ -52,7 +52,7 @@ def test_a_series_times_a_factor_plus_a_constant(name, strategy, level):
 
 @pytest.mark.parametrize("transform", ["difference", "seasonal_difference", ["difference", "seasonal_difference"]])
 def test_differences_are_stretched_too(transform):
-    settings = {"window": 18, "horizon": 4, "transform": transform, "season": 12}
+    settings = {"window": 18, "horizon": 4, "target_transform": transform, "season": 12}
     found, expected = stretched(WindowForecaster(Ridge(0.1), spread="std", **settings), series())
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     found, expected = stretched(WindowForecaster(Ridge(0.1), **settings), series())
@@ -61,7 +61,7 @@ def test_differences_are_stretched_too(transform):
 
 def test_powers_are_stretched_after_a_logarithm():
     values = np.exp(series() / 20)
-    model = WindowForecaster(Ridge(0.1), window=18, horizon=4, transform="log", spread="std").fit(values)
+    model = WindowForecaster(Ridge(0.1), window=18, horizon=4, target_transform="log", spread="std").fit(values)
     plain = model.forecast(6)
     squares = pd.Series(5 * values.to_numpy() ** 2, index=values.index + 1000, name="v")
     np.testing.assert_allclose(model.update(squares).forecast(6), 5 * plain**2, rtol=1e-9)
@@ -136,11 +136,11 @@ def test_panels_that_grow_are_forecast_better_and_their_intervals_grow():
 def test_intervals_are_stretched_with_the_forecast():
     v = series()
     model = WindowForecaster(Ridge(), window=18, horizon=4, calibration=0.3, spread="std").fit(v)
-    plain, before = model.forecast_interval(coverage=0.8), model.calibration_errors_
+    plain, before, measured = model.forecast_interval(coverage=0.8), model.calibration_errors_, model._calibration
     model.update(later(v[-60:]))
     assert model.calibration_errors_.shape == before.shape
     assert not np.array_equal(model.calibration_errors_, before)
-    model.calibration_errors_ = before
+    model._calibration = measured
     np.testing.assert_allclose(model.forecast_interval(coverage=0.8), FACTOR * plain + CONSTANT, rtol=1e-9)
 
 

@@ -55,10 +55,11 @@ def test_targets_are_columns(target):
     assert X.shape == (5, 4, 3)
 
 
-@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": 0}, {"stride": -1}, {"window": True}])
+@pytest.mark.parametrize("bad", [{"window": 0}, {"window": 2.5}, {"horizon": -1}, {"stride": -1}, {"window": True}])
 def test_numbers_are_checked(bad):
     ((name, value),) = bad.items()
-    message = f"The '{name}' parameter of make_windows must be an int in the range [1, inf). Got {value} instead."
+    least = 0 if name == "horizon" else 1
+    message = f"The '{name}' parameter of make_windows must be an int in the range [{least}, inf). Got {value} instead."
     with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
         make_windows(np.arange(9.0), **{"window": 2, **bad})
 
@@ -357,3 +358,122 @@ def test_floats_keep_their_precision(dtype):
     slide = SlidingWindow(3).fit(frame[:5])
     assert slide.transform(frame).dtype == slide.transform(frame[5:]).dtype == dtype
     assert slide.transform(frame.drop(index=6)).dtype == dtype
+
+
+def test_labels_of_windows_are_the_most_frequent():
+    rng = np.random.default_rng(0)
+    series, labels = rng.normal(size=(200, 3)), np.repeat(["lie", "sit", "walk", "run"], 50)
+    labels[rng.uniform(size=200) < 0.1] = "walk"
+    for horizon in (0, 4):
+        X, y = make_windows(series, 16, horizon, labels=labels, stride=8, dilation=2)
+        starts = np.arange(0, 200 - 31 - horizon + 1, 8)
+        np.testing.assert_array_equal(X, [series[i : i + 31 : 2] for i in starts])
+        spans = [labels[i + 31 : i + 35] if horizon else labels[i : i + 31] for i in starts]
+        expected = [max(sorted(set(span)), key=list(span).count) for span in spans]
+        assert y.tolist() == expected
+    assert np.shares_memory(X, series)
+
+
+def test_labels_follow_the_rows_of_their_series():
+    index = pd.MultiIndex.from_arrays([["a", "b"] * 6, np.repeat(np.arange(6), 2)])
+    X, y = make_windows(pd.Series(np.arange(12.0), index), 2, 0, labels=["A", "B"] * 6, stride=2)
+    assert X.tolist() == [[0, 2], [4, 6], [8, 10], [1, 3], [5, 7], [9, 11]]
+    assert y.tolist() == ["A"] * 3 + ["B"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": [1, 2]}, "labels has 2 entries, and the series 9 rows"),
+        ({"labels": [1.0, np.nan] + [1.0] * 7}, "labels has 1 missing entries, first at row 1"),
+        ({"labels": ["a", None] + ["b"] * 7}, "labels has 1 missing entries, first at row 1"),
+        ({"labels": list("abcabcabc"), "target": 0}, "target and labels both say what to predict"),
+        ({"horizon": 0}, "horizon=0 needs labels, or a target and other columns"),
+        ({"horizon": 0, "target": [1, 0]}, "horizon=0 needs labels, or a target and other columns"),
+        ({"dilation": 5}, r"window=3 and horizon=1 need at least 12 without a gap"),
+    ],
+)
+def test_labels_and_nowcasts_that_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_windows(np.zeros((9, 2)), 3, **arguments)
+
+
+def test_a_nowcast_sees_the_others_but_not_itself():
+    series = pd.DataFrame({"flow": np.arange(8.0), "rain": np.arange(10.0, 18.0), "wind": np.arange(20.0, 28.0)})
+    X, y = make_windows(series, 3, 0, target="flow")
+    assert y.tolist() == [2, 3, 4, 5, 6, 7]
+    np.testing.assert_array_equal(X[0], [[10, 20], [11, 21], [12, 22]])
+    _, y = make_windows(series, 3, 0, target=["wind", "flow"], stride=4)
+    assert y.tolist() == [[22, 2], [26, 6]]
+
+
+@pytest.mark.parametrize("target", ["Close", ["Close"], ["Open", "Close"], ("Close", 0), -1, np.int64(1)])
+def test_targets_by_name(target):
+    prices = pd.DataFrame({"Open": np.arange(9.0), "Close": np.arange(10.0, 19.0)})
+    names = [target] if isinstance(target, (str, int, np.integer)) else list(target)
+    places = [name if isinstance(name, (int, np.integer)) else prices.columns.get_loc(name) for name in names]
+    X, y = make_windows(prices, 3, 2, target=target)
+    expected = make_windows(prices.to_numpy(), 3, 2, target=places)
+    np.testing.assert_array_equal(X, expected[0])
+    np.testing.assert_array_equal(y, expected[1])
+
+
+def test_a_number_that_names_a_column_is_its_name():
+    table = pd.DataFrame({2: np.arange(9.0), 0: np.arange(10.0, 19.0), 5: np.arange(20.0, 29.0)})
+    assert make_windows(table, 3, target=0)[1][0] == 13
+    assert make_windows(table, 3, target=2)[1][0] == 3
+    assert make_windows(table, 3, target=1)[1][0] == 13  # a place, as no column has this name
+
+
+@pytest.mark.parametrize("target", ["Clos", ["Close", "x"], [True], [], 2, -3, 1.0, [None], [[0], [1, 2]]])
+def test_targets_that_are_no_columns(target):
+    prices = pd.DataFrame({"Open": np.arange(9.0), "Close": np.arange(9.0)})
+    with pytest.raises(IndexError, match=r"number of a column, from 0 to 1, or its name, out of \['Open', 'Close'\]"):
+        make_windows(prices, 3, target=target)
+
+
+def test_the_cuts_of_the_readme():
+    """Neither a gap nor another series is crossed, whatever order the rows are in."""
+    gap = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0], index=[3, 4, 5, 100, 101])
+    X, y = make_windows(gap, 2)
+    assert (X.tolist(), y.tolist()) == ([[1, 2]], [3])
+    with pytest.raises(ValueError, match=r"need at least 3 without a gap.*the row at 100 breaks it"):
+        make_windows(pd.Series([1.0, 2.0, 3.0], index=[3, 4, 100]), 2)
+    index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2024", periods=4)])
+    X, y = make_windows(pd.Series(np.arange(8.0), index), 2, dilation=2)
+    assert (X.tolist(), y.tolist()) == ([[0, 2], [4, 6]], [3, 7])
+    stacked = pd.Series(np.arange(8.0), index).sort_index(level=1, kind="stable")
+    X, y = make_windows(stacked, 2, dilation=2)
+    assert (X.tolist(), y.tolist()) == ([[0, 2], [4, 6]], [3, 7])
+
+
+@given(
+    keep=st.lists(st.booleans(), min_size=12, max_size=40),
+    window=SMALL,
+    horizon=st.integers(0, 3),
+    stride=SMALL,
+    dilation=st.integers(1, 3),
+    n_series=st.integers(1, 3),
+)
+@settings(max_examples=100, deadline=None)
+@pytest.mark.filterwarnings("ignore:.* windows cross a gap:UserWarning")
+def test_windows_of_a_panel_equal_a_loop(keep, window, horizon, stride, dilation, n_series):
+    times, span = np.flatnonzero(keep), (window - 1) * dilation + 1
+    if len(times) < 4 or not (np.diff(times) == 1).mean() > 0.6:  # another step would be the most common
+        return
+    index = pd.MultiIndex.from_product([range(n_series), times])
+    data = pd.DataFrame({"a": np.arange(float(len(index))), "b": np.arange(len(index)) * 2.0}, index)
+    expected = []
+    for series in range(n_series):
+        start = 0
+        for end in [*(np.flatnonzero(np.diff(times) != 1) + 1), len(times)]:
+            rows = np.arange(start, end) + series * len(times)
+            expected += [rows[i : i + span + horizon] for i in range(0, len(rows) - span - horizon + 1, stride)]
+            start = end
+    if not expected:
+        return
+    X, y = make_windows(data, window, horizon, target="b", stride=stride, dilation=dilation)
+    a = data["a"].to_numpy()
+    np.testing.assert_array_equal(X[:, :, 0], [a[rows[:span:dilation]] for rows in expected])
+    ahead = [2 * a[rows[span:] if horizon else rows[span - 1 : span]] for rows in expected]
+    np.testing.assert_array_equal(y.reshape(len(y), -1), ahead)

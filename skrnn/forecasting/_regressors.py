@@ -1,0 +1,204 @@
+"""What a regressor inside a forecaster takes and gives; asked of the regressor in Pipelines and searches, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.feature_selection import SelectorMixin, VarianceThreshold
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import has_fit_parameter
+
+from skrnn.windowing import StepwiseTransformer
+
+__all__ = [
+    "gives_several_outputs",
+    "keep_validation_apart",
+    "needs_positive",
+    "prepared",
+    "quantile_levels",
+    "takes_missing",
+    "takes_missing_targets",
+    "takes_sequences",
+    "weight_parameter",
+]
+
+
+# Parameters of regressors whose targets may not be negative, in scikit-learn and in libraries that follow it.
+_POSITIVE = {
+    "loss": {"poisson", "gamma"},
+    "criterion": {"poisson"},
+    "link": {"log"},
+    "objective": {"poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie"},
+    "loss_function": {"poisson", "tweedie"},
+}
+
+
+def prepared(estimator: Any) -> Any:
+    """A clone that reads windows well: transformers of tables in front of a regressor of sequences see step by step.
+
+    Raises
+    ------
+    InvalidParameterError
+        For a classifier, and for a transformer in front of sequences that cannot be applied step by step.
+    """
+    inside = _learner(estimator)
+    if is_classifier(estimator) or is_classifier(inside):
+        raise InvalidParameterError(
+            f"WindowForecaster needs a regressor, got {type(inside).__name__}, a classifier: it predicts classes, "
+            "from which no series goes on. For a class of a window use make_windows and the classifier."
+        )
+    return _stepwise(clone(estimator), _grid(estimator))
+
+
+def takes_sequences(estimator: Any) -> bool:
+    """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
+    if hasattr(estimator, "steps"):
+        return all(takes_sequences(step) for step in _steps(estimator))
+    inner = _inner(estimator)
+    return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
+
+
+def takes_missing(estimator: Any) -> bool:
+    """Whether a regressor takes missing values, found in the same way; steps behind an imputer do not count."""
+    if hasattr(estimator, "steps"):
+        for step in _steps(estimator):
+            step = step.transformer if isinstance(step, StepwiseTransformer) and step.transformer is not None else step
+            if not takes_missing(step):
+                return False
+            if type(step).__module__.startswith("sklearn.impute"):
+                return True
+        return True
+    inner = _inner(estimator)
+    return takes_missing(inner) if inner is not None else bool(get_tags(estimator).input_tags.allow_nan)
+
+
+def takes_missing_targets(model: Any) -> bool:
+    """Whether a regressor learns from rows with some of several targets missing; of a Pipeline, its last step."""
+    if hasattr(model, "steps"):
+        return takes_missing_targets(model.steps[-1][1])
+    if isinstance(model, BaseSearchCV):
+        return takes_missing_targets(model.estimator)
+    return bool(getattr(model, "_takes_missing_targets", False))
+
+
+def gives_several_outputs(estimator: Any) -> bool:
+    """Whether a regressor learns several targets at once; where y is only handed on, the one that it is handed to."""
+    if hasattr(estimator, "steps"):
+        return gives_several_outputs(estimator.steps[-1][1])
+    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and _inner(estimator) is not None:
+        return gives_several_outputs(_inner(estimator))
+    return bool(get_tags(estimator).target_tags.multi_output)
+
+
+def keep_validation_apart(estimator: Any, n_rows: int) -> None:
+    """Have a network leave out ``n_rows`` windows in front of its validation part, whose targets overlap with theirs.
+
+    A gap that its user chose stays.
+    """
+    network = _learner(estimator)
+    if getattr(network, "validation_gap", None) == 0:
+        network.set_params(validation_gap=n_rows)
+
+
+def needs_positive(estimator: Any) -> bool:
+    """Whether the targets may not be negative, as behind a log link: then they can be scaled, but not centred."""
+    model = _learner(estimator)
+    parameters = _parameters(model)
+    if get_tags(model).target_tags.positive_only or getattr(parameters.get("loss"), "link", None) == "log":
+        return True
+    return any(
+        isinstance(parameters.get(name), str) and parameters[name].lower() in values
+        for name, values in _POSITIVE.items()
+    )
+
+
+def quantile_levels(estimator: Any) -> tuple[float, ...]:
+    """The levels of a regressor that predicts several quantiles, (n, n_outputs, n_levels); none for others."""
+    parameters = _parameters(_learner(estimator))
+    levels: Any = getattr(parameters.get("loss"), "levels", None)
+    if levels is None and parameters.get("loss") == "quantile":
+        levels = parameters.get("quantile")
+    return tuple(float(level) for level in levels) if np.ndim(levels) == 1 else ()
+
+
+def weight_parameter(estimator: Any) -> str | None:
+    """The name under which ``fit`` takes a weight for each row; None if it takes none."""
+    if hasattr(estimator, "steps"):
+        name, last = estimator.steps[-1]
+        inner = weight_parameter(last)
+        return None if inner is None else f"{name}__{inner}"
+    hands_on = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor
+    if isinstance(estimator, hands_on) and _inner(estimator) is not None:
+        return weight_parameter(_inner(estimator))
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def _stepwise(estimator: Any, grid: set[str]) -> Any:
+    """The same estimator; ``grid`` are the first parts of the names of parameters that a search sets inside it."""
+    if hasattr(estimator, "steps"):
+        last = estimator.steps[-1][1]
+        if takes_sequences(last) and _parameters(_learner(last)).get("features_per_step", 1) == 1:
+            estimator.steps = [*(_one_step(pair, last, grid) for pair in estimator.steps[:-1]), estimator.steps[-1]]
+        return estimator
+    for name in ("estimator", "regressor"):
+        inner = _parameters(estimator).get(name)
+        if hasattr(inner, "fit"):
+            return estimator.set_params(**{name: _stepwise(inner, grid)})
+    return estimator
+
+
+def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, Any]:
+    name, step = pair
+    if step in (None, "passthrough") or takes_sequences(step):
+        return pair
+    words = (
+        f"{type(step).__name__} reads tables, and {type(_learner(last)).__name__} behind it reads windows step by step"
+    )
+    selects = isinstance(step, SelectorMixin) and not isinstance(step, VarianceThreshold)
+    if selects or get_tags(step).target_tags.required:
+        raise InvalidParameterError(
+            f"{words}: a choice by the targets cannot be made for each step. Leave it out, or choose columns of the "
+            "data."
+        )
+    if name in grid:
+        raise InvalidParameterError(
+            f"{words}: make it StepwiseTransformer({type(step).__name__}(...)), and name its parameters "
+            f"{name}__transformer__... in the search."
+        )
+    return name, StepwiseTransformer(step)
+
+
+def _grid(estimator: Any) -> set[str]:
+    """The first parts of the names that a search sets in its estimator."""
+    spaces = [getattr(estimator, name, None) or {} for name in ("param_grid", "param_distributions")]
+    found = [one for space in spaces for one in ([space] if hasattr(space, "keys") else space)]
+    return {str(name).split("__")[0] for one in found for name in one if "__" in str(name)}
+
+
+def _learner(estimator: Any) -> Any:
+    """The regressor that learns: the last step of Pipelines, the inside of meta-estimators."""
+    if hasattr(estimator, "steps"):
+        return _learner(estimator.steps[-1][1])
+    inner = _inner(estimator)
+    return estimator if inner is None else _learner(inner)
+
+
+def _parameters(estimator: Any) -> dict[str, Any]:
+    return estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+
+
+def _steps(pipeline: Any) -> list[Any]:
+    return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+
+
+def _inner(estimator: Any) -> Any:
+    """The estimator inside a meta-estimator; None for others."""
+    parameters = _parameters(estimator)
+    found = [parameters[name] for name in ("estimator", "regressor") if parameters.get(name) is not None]
+    return found[0] if found and hasattr(found[0], "fit") else None

@@ -1,0 +1,81 @@
+"""The forecasts of a backtest, and their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skrnn.forecasting._calendar import CALENDAR
+from skrnn.forecasting._metrics import scores_of, scores_of_spread
+
+__all__ = ["BacktestResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult:
+    """Forecasts from several cutoffs, beside the truth.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row per series, target, cutoff and step: "series", "target", "cutoff" (the last time seen), "time", "step"
+        (from 1), "truth", "forecast", "seasonal_naive", "naive_error" (the in-sample error that MASE divides by), with
+        a coverage "lower" and "upper", with quantiles a column for each, named by its level. A series has rows for the
+        cutoffs at which it has a value and goes on; a regressor that takes no missing values needs a full window, too.
+    coverage : float or None
+        That of the intervals.
+    """
+
+    frame: pd.DataFrame
+    coverage: float | None = None
+
+    def scores(self, by: str | list[str] | None = None) -> pd.DataFrame:
+        """MAE, RMSE, MASE, sMAPE of the forecast, and of the seasonal naive one; coverage, Winkler score, pinball loss.
+
+        Parameters
+        ----------
+        by : str or list of str, default=None
+            Columns to group by, such as "step" or "series", or attributes of the time, such as "hour" or "month"; None:
+            one row for each of the two forecasts.
+
+        Returns
+        -------
+        scores : DataFrame
+            "coverage" is the share of true values inside the interval, "Winkler" its mean score (Winkler, JASA 67(337),
+            1972), "pinball" the mean loss of the quantiles, or of the edges of the interval where there are none; NaN
+            without them.
+
+        Raises
+        ------
+        ValueError
+            If ``by`` is neither a column of the frame nor an attribute of its times.
+        """
+        names = [] if by is None else [by] if isinstance(by, str) else list(by)
+        frame = self.frame
+        for name in names:
+            if name not in frame.columns:
+                frame = frame.assign(**{name: _attribute(frame, name)})
+        rows = {}
+        # Their number is not asked: pandas 2.2 fails to count groups of which one has no name.
+        for key, part in frame.groupby(names, sort=True, dropna=False) if names else [("", frame)]:
+            for column in ("forecast", "seasonal_naive"):
+                spread = scores_of_spread(part, self.coverage)
+                row = scores_of(part, column) | (spread if column == "forecast" else dict.fromkeys(spread, np.nan))
+                rows[(*(key if isinstance(key, tuple) else (key,)), column)] = row
+        index = pd.MultiIndex.from_tuples(rows, names=[*(names or [""]), "model"])
+        table = pd.DataFrame(list(rows.values()), index)
+        return table.droplevel(0) if by is None else table
+
+
+def _attribute(frame: pd.DataFrame, name: str) -> Any:
+    """An attribute of the calendar at each row's time."""
+    times = pd.Index(frame["time"])
+    if name not in CALENDAR or not hasattr(times, "hour"):
+        raise ValueError(
+            f"by={name!r} is not a column of the frame, which has {list(frame.columns)}, and no attribute of its times."
+        )
+    iso_week = name == "week" and isinstance(times, pd.DatetimeIndex)
+    return np.asarray(times.isocalendar().week if iso_week else getattr(times, name))

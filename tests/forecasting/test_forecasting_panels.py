@@ -1,0 +1,181 @@
+"""Panels: no Python for each series, and a backtest that evaluates all cutoffs at once says what one at a time says."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from recorder import Recorder
+from sklearn.linear_model import Ridge
+
+import skrnn.forecasting._backtest as module
+from skrnn import RNNRegressor, SlidingWindow, WindowForecaster, backtest, make_windows
+from skrnn.forecasting._table import Table
+
+
+def panel(n_series=40, n_days=60, **columns):
+    index = pd.MultiIndex.from_product(
+        [[f"s{i}" for i in range(n_series)], pd.date_range("2024-01-01", periods=n_days)], names=["id", "day"]
+    )
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"y": rng.normal(size=(n_series, n_days)).cumsum(axis=1).ravel() + 50}, index)
+    return data.assign(**{name: rng.normal(size=len(index)) for name in columns.get("names", ())})
+
+
+SET_UPS = {
+    "plain": {},
+    "recursive": {"strategy": "recursive"},
+    "differences": {"target_transform": ["log", "difference"]},
+    "covariates": {"target": "y", "future": ["f"], "past": ["p"], "calendar": ["day_of_week"]},
+    "channels": {"channel_independent": True},
+    "chosen window": {"window": None},
+}
+
+
+@pytest.mark.parametrize("name", SET_UPS)
+def test_no_series_of_a_panel_is_looked_at_by_itself(name, monkeypatch):
+    columns = ("f", "p") if name == "covariates" else ("z",) if name == "channels" else ()
+    data = panel(names=columns)
+    whole, tail = (
+        data[data.index.get_level_values(1) < "2024-02-25"],
+        data[data.index.get_level_values(1) >= "2024-02-25"],
+    )
+    future = data[["f"]] if name == "covariates" else None
+    monkeypatch.setattr(Table, "__getitem__", lambda *_: pytest.fail("a series is looked at by itself"))
+    model = WindowForecaster(Recorder(), **{"window": 8, "horizon": 3, **SET_UPS[name]}).fit(whole)
+    assert len(model.forecast(3, future=future)) == 3 * 40
+    assert len(model.update(tail).ready()) == 40
+    result = backtest(model, data, initial=50, step=3)
+    assert len(result.frame) == 40 * 3 * 3 * (1 + (name == "channels"))
+    SlidingWindow(5).fit(whole).transform(tail)
+    make_windows(data, 8, 3)
+    with pytest.raises(pytest.fail.Exception):
+        Table.of(model._panel.histories)[0]
+
+
+def one_at_a_time(monkeypatch):
+    monkeypatch.setattr(module, "forecasts_from", lambda *_: None)
+
+
+class Counting(Ridge):
+    """Counts its calls."""
+
+    calls = 0
+
+    def predict(self, X):
+        type(self).calls += 1
+        return super().predict(X)
+
+
+CASES = {
+    "a series": (lambda: panel(1, 90).droplevel(0)["y"], {"window": 9, "horizon": 3}, {}),
+    "a panel": (panel, {"window": 9, "horizon": 3}, {"season": 7}),
+    "beyond the horizon": (panel, {"window": 9, "horizon": 3}, {"horizon": 8, "step": 2}),
+    "recursive": (panel, {"window": 9, "horizon": 3, "strategy": "recursive"}, {"refit": 3}),
+    "differences": (
+        panel,
+        {"window": 9, "horizon": 3, "target_transform": ["log", "seasonal_difference"], "season": 7},
+        {},
+    ),
+    "covariates": (
+        lambda: panel(names=("f", "p")),
+        {"target": "y", "future": ["f"], "past": ["p"], "calendar": ["day_of_week"], "window": 9, "horizon": 3},
+        {},
+    ),
+    "channels": (lambda: panel(names=("z",)), {"window": 9, "horizon": 3, "channel_independent": True}, {"season": 7}),
+    "gaps": (
+        lambda: panel().drop(
+            [(f"s{i}", pd.Timestamp("2024-01-20") + pd.Timedelta(i, unit="D")) for i in range(0, 40, 3)]
+        ),
+        {"window": 5, "horizon": 2},
+        {"season": 7, "initial": 30},
+    ),
+    "missing values": (
+        lambda: panel().mask(np.random.default_rng(1).uniform(size=(2400, 1)) < 0.05),
+        {"estimator": RNNRegressor(max_iter=2, hidden_size=4, random_state=0), "window": 5, "horizon": 2},
+        {"season": 7},
+    ),
+    "other ends": (
+        lambda: panel().drop([("s3", day) for day in pd.date_range("2024-02-20", "2024-02-29")]),
+        {"window": 5, "horizon": 2},
+        {},
+    ),
+    "rows": (lambda: panel(3), {"window": 5, "horizon": 2, "freq": "rows"}, {"season": 2}),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_all_cutoffs_at_once_are_one_after_the_other(name, monkeypatch):
+    data, parameters, options = CASES[name][0](), *CASES[name][1:]
+    model = WindowForecaster(**{"estimator": Counting(), **parameters})
+    options = {"initial": 40, **options}
+    Counting.calls = 0
+    at_once = backtest(model, data, **options)
+    calls, Counting.calls = Counting.calls, 0
+    one_at_a_time(monkeypatch)
+    expected = backtest(model, data, **options)
+    pd.testing.assert_frame_equal(at_once.frame, expected.frame, rtol=1e-9)
+    if name != "missing values":
+        horizon = 1 if parameters.get("strategy") == "recursive" else parameters["horizon"]
+        blocks = -(-options.get("horizon", parameters["horizon"]) // horizon)
+        n_cutoffs = expected.frame["cutoff"].nunique()
+        n_fits = -(-n_cutoffs // options["refit"]) if "refit" in options else 1
+        assert calls == blocks * n_fits < Counting.calls
+
+
+def test_a_series_that_begins_after_the_fit_is_centred_by_what_is_known_of_it():
+    data, secret = panel(4), panel(4)
+    begins = data.index.get_level_values(1) >= "2024-02-10"
+    late = (data.index.get_level_values(0) == "s2") & ~begins
+    data, secret = data[~late], secret[~late]
+    secret.loc[secret.index.get_level_values(1) >= "2024-02-25", "y"] += 1e5
+    frames = [backtest(WindowForecaster(Ridge(), window=5), rows, initial=35).frame for rows in (data, secret)]
+    frames = [frame[frame["cutoff"] < "2024-02-25"].drop(columns="truth") for frame in frames]
+    assert (frames[0]["series"] == "s2").sum() > 5
+    pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.parametrize("refit", [1, 4])
+def test_fits_of_a_backtest_run_at_the_same_time(refit):
+    data, model = panel(5)[["y"]], WindowForecaster(Ridge(), window=5, horizon=2)
+    options = {"initial": 40, "refit": refit, "season": 7}
+    pd.testing.assert_frame_equal(
+        backtest(model, data, n_jobs=2, **options).frame, backtest(model, data, **options).frame
+    )
+
+
+def test_a_word_for_each_series_that_stops_short_is_cut_short():
+    data = panel(names=("f",))
+    model = WindowForecaster(Ridge(), window=5, horizon=2, target="y", future=["f"]).fit(data)
+    with pytest.raises(ValueError, match=r"series 's4': 2024-03-01 00:00:00 to 2024-03-02 00:00:00; and 35 more\.$"):
+        model.forecast(2, future=data[["f"]])
+
+
+def test_pickles_hold_no_more_than_the_rows():
+    data = panel(200)
+    model = WindowForecaster(Ridge(), window=5).fit(data)
+    size = len(pickle.dumps(model))
+    model.forecast(3)
+    assert len(pickle.dumps(model)) == size < 60 * 200 * 8 * 4  # times, values, positions, and the rest
+    again = pickle.loads(pickle.dumps(model))
+    pd.testing.assert_frame_equal(again.forecast(3), model.forecast(3))
+
+
+def test_updates_of_a_panel_are_those_of_its_series():
+    data = panel(6)
+    data = data.drop([("s1", pd.Timestamp("2024-02-05")), ("s4", pd.Timestamp("2024-02-21"))])
+    moments = data.index.get_level_values(1)
+    model = WindowForecaster(Ridge(), window=5).fit(data[moments < "2024-02-10"])
+    order = ["s5", "s0", "s3"]
+    model.update(data[(moments >= "2024-02-10") & (moments < "2024-02-20")].loc[order])
+    model.update(data[moments >= "2024-02-20"].loc[order[::-1]])
+    for history in model._panel.histories:
+        mine = data.loc[history.key]
+        mine = mine if history.key in order else mine[mine.index < "2024-02-10"]
+        assert history.times.equals(mine.index)
+        np.testing.assert_array_equal(history.values[:, 0], mine["y"])
+        gaps = np.flatnonzero(np.diff(mine.index) != np.timedelta64(1, "D")) + 1
+        np.testing.assert_array_equal(history.starts, [0, *gaps])
+    with pytest.raises(ValueError, match="rows of series 's3' begin at 2024-02-29"):
+        model.update(data.loc[["s3"]][-1:])
