@@ -1,5 +1,16 @@
-"""A wing beside the floors: plots, in the manner of scikit-learn's displays. Needs matplotlib."""
+"""A wing beside the floors: looks into fitted networks, and plots in the manner of scikit-learn's displays."""
 
+from skrnn.inspection._flow_display import GradientFlowDisplay
 from skrnn.inspection._forecast import ForecastDisplay
+from skrnn.inspection._gradient_flow import GradientFlow, LayerFlow, gradient_flow
+from skrnn.inspection._jacobian import RecurrentJacobian, recurrent_jacobian
 
-__all__ = ["ForecastDisplay"]
+__all__ = [
+    "ForecastDisplay",
+    "GradientFlow",
+    "GradientFlowDisplay",
+    "LayerFlow",
+    "RecurrentJacobian",
+    "gradient_flow",
+    "recurrent_jacobian",
+]

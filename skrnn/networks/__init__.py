@@ -27,9 +27,13 @@ if TYPE_CHECKING:
         attend,
         ctc_loss,
         forward,
+        input_gradients,
         pinned_threads,
+        recurrent_runs,
         search_tokens,
+        state_gradients,
         take_states,
+        without_embeddings,
     )
 
 __all__ = [
@@ -50,18 +54,22 @@ __all__ = [
     "forward",
     "frozen_names",
     "initial_weights",
+    "input_gradients",
     "kernel",
     "open_stream",
     "parameter_shapes",
     "pinned_blas",
     "pinned_threads",
     "private_torch_random",
+    "recurrent_runs",
     "resolve_device",
     "resolve_engine",
     "run_network",
     "search_tokens",
+    "state_gradients",
     "summarize",
     "take_states",
+    "without_embeddings",
 ]
 
 _LATE = {
@@ -74,9 +82,13 @@ _LATE = {
         "attend",
         "ctc_loss",
         "forward",
+        "input_gradients",
         "pinned_threads",
+        "recurrent_runs",
         "search_tokens",
+        "state_gradients",
         "take_states",
+        "without_embeddings",
     ),
 }
 _ROOMS = {name: room for room, names in _LATE.items() for name in names}

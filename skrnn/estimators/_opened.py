@@ -1,0 +1,128 @@
+"""A fitted estimator and the data that it is shown, opened for those who look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._types import Doubles, Integers
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._fitted import Fitted
+from skrnn.objectives import MiniBatch, Objective
+from skrnn.sequences import SequenceBatch, read_X
+from skrnn.tasks import Alignments, Targets, Task, Tokens
+from skrnn.training import TrainingSet
+
+__all__ = ["Opened", "open_fitted"]
+
+_WITHOUT_Y = ("forecast", "reconstruct", "next token")
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a prediction for X, or the loss of X and y, is made of.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator's class.
+    fitted : Fitted
+    task : Task
+    data : TrainingSet
+        X, with its targets in the units of the loss if there are any.
+    has_targets : bool
+    """
+
+    name: str
+    fitted: Fitted
+    task: Task
+    data: TrainingSet
+    has_targets: bool
+
+    @property
+    def batch(self) -> SequenceBatch:
+        """X as it was read."""
+        return self.data.batch
+
+    @property
+    def objective(self) -> Objective:
+        """What was minimised."""
+        return self.task.objective(self.fitted.columns.vocabulary)
+
+    @property
+    def loss_is_of_steps(self) -> bool:
+        """Whether there is an output per step, and the loss is a sum over the steps."""
+        return self.fitted.spec.readout == "steps" and not isinstance(self.task, Alignments)
+
+    def chunks(self, n_rows: int) -> Iterator[tuple[Integers, MiniBatch]]:
+        """Row numbers, and what the loss may look at, some rows at a time; inputs in double precision."""
+        scaling = self.fitted.scalings.inputs
+        for begin in range(0, self.batch.n_samples, n_rows):
+            rows = np.arange(begin, min(begin + n_rows, self.batch.n_samples))
+            inputs, lengths = scaling.gather(self.batch.take(rows), np.float64)
+            part = self.data.mini_batch(rows) if self.has_targets else MiniBatch(inputs, lengths)
+            yield rows, MiniBatch(**{**vars(part), "inputs": inputs})
+
+    def tokens(self, part: MiniBatch) -> Integers | None:
+        """What a decoder of tokens reads (B, L): 0, and then each target but the last; None: there is none."""
+        if not isinstance(self.task, Tokens):
+            return None
+        assert part.targets is not None
+        read = np.zeros(part.targets.shape[:2], np.intp)
+        read[:, 1:] = part.targets[:, :-1, 0]
+        return read
+
+
+def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
+    """Read X, and y if it is given, as the fitted estimator does.
+
+    Without y there are targets only where an estimator finds them in X, or writes tokens: its own.
+
+    Raises
+    ------
+    TypeError
+        If it is no recurrent network of this package.
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    ValueError, TypeError
+        If X or y is not usable.
+    """
+    name = type(estimator).__name__
+    if not isinstance(estimator, BaseRNN):
+        raise TypeError(
+            f"{name} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
+            "and X as the steps before it transform it."
+        )
+    check_is_fitted(estimator)
+    fitted = estimator._fitted
+    if y is None and isinstance(fitted.task, Tokens):
+        y = estimator.predict(X)
+    X, _ = fitted.task.open(X, None, name)
+    batch, _ = read_X(
+        X,
+        name=name,
+        features_per_step=getattr(estimator, "features_per_step", 1),
+        embeds=bool(fitted.columns.categories),
+        characters=fitted.task.reads_characters,
+        seen=fitted.columns,
+    )
+    task, has_targets = fitted.task, y is not None or fitted.task.form in _WITHOUT_Y
+    values, gain, weights = None, None, np.ones(batch.n_samples)
+    if has_targets:
+        task, targets = fitted.task.read(y, batch, None, name)
+        values, gain, _ = task.encode(Targets(targets.values, weights), fitted.scalings, batch)
+    offset = None
+    if fitted.linear is not None:
+        offset = _offsets(fitted, batch).astype(np.float32)
+    data = TrainingSet(batch, fitted.scalings.inputs, values, gain, weights, offset=offset)
+    return Opened(name, fitted, task, data, has_targets)
+
+
+def _offsets(fitted: Fitted, batch: SequenceBatch) -> Doubles:
+    """What the linear model adds to the outputs (n_samples, K)."""
+    assert fitted.linear is not None
+    return fitted.task.offsets(fitted.linear.outputs(batch, fitted.scalings.inputs), fitted.spec.output_size)
