@@ -48,6 +48,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     weights_ = Weights()
     loss_curve_ = FromFit(lambda fitted: fitted.loss_curve)
     validation_loss_curve_ = FromFit(lambda fitted: fitted.validation_loss_curve, optional=True)
+    gradient_norm_curve_ = FromFit(lambda fitted: fitted.norm_curve or None)
+    clipped_fraction_ = FromFit(lambda fitted: float(np.mean(fitted.clipped_curve)) if fitted.clipped_curve else None)
     loss_ = FromFit(lambda fitted: fitted.loss_curve[-1])
     best_loss_ = FromFit(lambda fitted: fitted.best_loss)
     n_iter_ = FromFit(lambda fitted: len(fitted.loss_curve))

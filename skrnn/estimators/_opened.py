@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import Fitted
+from skrnn.networks import resolve_engine
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.sequences import SequenceBatch, read_X
 from skrnn.tasks import Alignments, Targets, Task, Tokens
@@ -35,6 +36,8 @@ class Opened:
     data : TrainingSet
         X, with its targets in the units of the loss if there are any.
     has_targets : bool
+    engine : {"torch", "compiled"}
+        That of the estimator's predictions on the CPU.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Opened:
     task: Task
     data: TrainingSet
     has_targets: bool
+    engine: str
 
     @property
     def batch(self) -> SequenceBatch:
@@ -119,7 +123,8 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     if fitted.linear is not None:
         offset = _offsets(fitted, batch).astype(np.float32)
     data = TrainingSet(batch, fitted.scalings.inputs, values, gain, weights, offset=offset)
-    return Opened(name, fitted, task, data, has_targets)
+    engine = resolve_engine(estimator.engine, fitted.spec, "cpu")
+    return Opened(name, fitted, task, data, has_targets, engine)
 
 
 def _offsets(fitted: Fitted, batch: SequenceBatch) -> Doubles:

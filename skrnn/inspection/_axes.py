@@ -1,7 +1,7 @@
 """What the displays share: axes to draw on, and colours that tell lines apart on light and dark grounds.
 
-The colours are those of Okabe & Ito, "Color universal design", 2008, the blue darker, so that all have a contrast of 3 to
-white and to black.
+The colours are those of Okabe & Ito, "Color universal design", 2008, the blue darker, so that all have a contrast of 3
+to white and to black.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ def open_axes(display: Any, ax: Any, size: tuple[float, float] = (7.0, 4.0), row
         raise ImportError(f"{name} needs matplotlib: pip install 'skrnn[plot]'.") from error
     if ax is not None:
         return ax
-    figure, found = pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=rows * columns == 1)
-    return found
+    return pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=rows * columns == 1)[1]
 
 
 def tidy(ax: Any, x: str, y: str) -> None:

@@ -15,8 +15,8 @@ __all__ = ["GradientFlowDisplay"]
 class GradientFlowDisplay:
     """The norm of the gradient with respect to the states, by lag, on a logarithmic scale.
 
-    Use `from_estimator` to make one. A dashed line lies at 1 % of the largest norm; a dot marks the lag where a line falls
-    below it for good, the memory length.
+    Use `from_estimator` to make one. A dotted line lies at 1 % of the largest norm; a dot marks the lag where a line
+    falls below it for good, the memory length.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural netwo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,17 +14,17 @@ from typing import Any, Literal
 import numpy as np
 
 from skrnn._constraints import check_arguments, integers
-from skrnn._types import Doubles, Floats, Integers
+from skrnn._types import Array, Doubles, Floats, Integers
 from skrnn.estimators import Opened, open_fitted
-from skrnn.networks import NetworkSpec, state_gradients
+from skrnn.networks import NetworkSpec, Score, state_gradients
 from skrnn.objectives import MiniBatch
 
 __all__ = ["GradientFlow", "LayerFlow", "check_output", "gradient_flow"]
 
 _LEFT = 0.01  # of the gradient, where a memory ends
 _GROWN = 100.0  # times the gradient at lag 0, where it explodes
-_LEAST = 1e-290  # what is smaller has lost digits
-_CHUNK_VALUES = 1 << 20  # of the states that are kept at a time
+_LEAST = 1e-36  # what is smaller has lost digits
+_CHUNK_VALUES = {"compiled": 1 << 17, "torch": 1 << 20}  # of the states that are kept at a time, for speed
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,8 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     """How much the loss, or an output, depends on the states of each step, by the distance from the last one.
 
     The gradient is that with respect to all that a cell hands to its next step (of the LSTM, the state and the memory),
-    computed by back-propagation through time in double precision. It is that of everything behind the state: with a
+    computed by back-propagation through time: on the compiled engine in single precision, on torch in double. It is
+    that of everything behind the state: with a
     pooling over time, or an attention, a state is also read directly, however far back it lies. Where there is an
     output for every step, it is that of the last step with a target (backwards, of the first), from which lags count.
 
@@ -168,14 +169,15 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     recurrences = [recurrence for layer in spec.layers() for recurrence in layer]
     longest = int(_state_counts(spec, opened.batch.lengths, opened.batch.max_length).max())
     sums, counts = np.zeros((len(recurrences), longest)), np.zeros((len(recurrences), longest), np.intp)
-    n_rows = max(1, _CHUNK_VALUES // (longest * spec.state_size))
-    for _, part in opened.chunks(n_rows):
-        n_states = _state_counts(spec, part.lengths, part.inputs.shape[1])
-        scores, ends = _scores_by_direction(opened, find, part, n_states)
-        for weights in opened.fitted.networks:
-            found = state_gradients(spec, weights, part.inputs, part.lengths, scores, tokens=opened.tokens(part))
+    n_rows = max(1, _CHUNK_VALUES[opened.engine] // (longest * spec.state_size))
+    ends: list[tuple[Integers, Integers]] = []
+    for weights in opened.fitted.networks:
+        ends.clear()
+        for number, found in enumerate(
+            state_gradients(spec, weights, _parts(opened, find, n_rows, ends), engine=opened.engine)
+        ):
             for i, (recurrence, norms) in enumerate(zip(recurrences, found, strict=True)):
-                _add_by_lag(norms, ends[recurrence.reverse], sums[i], counts[i])
+                _add_by_lag(norms, ends[number][recurrence.reverse], sums[i], counts[i])
     layers = []
     for i, recurrence in enumerate(recurrences):
         kept = counts[i] > 0
@@ -196,15 +198,15 @@ def check_output(caller: str, output: Any, spec: NetworkSpec) -> int:
 
 
 # The value of each row, and its gradient with respect to the outputs, from outputs and a mini-batch.
-Scoring = Callable[[MiniBatch, Doubles], tuple[Floats, Floats]]
+Scoring = Callable[[MiniBatch, Floats], tuple[Floats, Floats]]
 
 
-def _loss(opened: Opened, part: MiniBatch, outputs: Doubles) -> tuple[Floats, Floats]:
+def _loss(opened: Opened, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
     """The loss of each row."""
     return opened.objective.loss(outputs if part.offset is None else outputs + part.offset, part)
 
 
-def _one_output(output: int, part: MiniBatch, outputs: Doubles) -> tuple[Floats, Floats]:
+def _one_output(output: int, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
     """One of the outputs, of every step if there are such."""
     gradient = np.zeros_like(outputs)
     gradient[..., output] = 1.0
@@ -216,9 +218,21 @@ def _state_counts(spec: NetworkSpec, lengths: Integers, n_timesteps: int) -> Int
     return lengths if spec.segment is None else spec.segment_steps(lengths, n_timesteps)[1]
 
 
+def _parts(
+    opened: Opened, find: Scoring, n_rows: int, ends: list[tuple[Integers, Integers]]
+) -> Iterator[tuple[Array, Integers, Sequence[Score], Integers | None]]:
+    """What `state_gradients` takes, some rows at a time; where their lags begin is added to ``ends``."""
+    spec = opened.fitted.spec
+    for _, part in opened.chunks(n_rows):
+        n_states = _state_counts(spec, part.lengths, part.inputs.shape[1])
+        scores, ends_of_part = _scores_by_direction(opened, find, part, n_states)
+        ends.append(ends_of_part)
+        yield part.inputs, part.lengths, scores, opened.tokens(part)
+
+
 def _scores_by_direction(
     opened: Opened, find: Scoring, part: MiniBatch, n_states: Integers
-) -> tuple[Sequence[Callable[[Doubles], tuple[Floats, Floats]]], tuple[Integers, Integers]]:
+) -> tuple[Sequence[Score], tuple[Integers, Integers]]:
     """What is differentiated for each direction, and at which of its states (B,) its lags begin."""
     spec = opened.fitted.spec
     if not opened.loss_is_of_steps:
@@ -231,7 +245,7 @@ def _scores_by_direction(
     last = np.where(found, real.shape[1] - 1 - real[:, ::-1].argmax(axis=1), n_states - 1)
     first = np.where(found, real.argmax(axis=1), 0)
 
-    def only(steps: Integers, outputs: Doubles) -> tuple[Floats, Floats]:
+    def only(steps: Integers, outputs: Floats) -> tuple[Floats, Floats]:
         value, gradient = find(part, outputs)
         here = (np.arange(outputs.shape[1]) == steps[:, None])[:, :, None]
         return value, np.where(here, gradient, 0.0)
@@ -240,9 +254,9 @@ def _scores_by_direction(
     return scores, (last, n_states - 1 - first)
 
 
-def _add_by_lag(norms: Doubles, ends: Integers, sums: Doubles, counts: Integers) -> None:
+def _add_by_lag(norms: Floats, ends: Integers, sums: Doubles, counts: Integers) -> None:
     """Add the norms (B, T) of steps up to ``ends`` (B,), each at its distance from there."""
     lags = ends[:, None] - np.arange(norms.shape[1])
     real = lags >= 0
-    np.add.at(sums, lags[real], norms[real])
-    np.add.at(counts, lags[real], 1)
+    sums += np.bincount(lags[real], norms[real], len(sums))
+    counts += np.bincount(lags[real], minlength=len(counts))

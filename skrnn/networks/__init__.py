@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
+from skrnn.networks._gradients import Score, state_gradients
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
 from skrnn.networks._stream import open_stream
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         pinned_threads,
         recurrent_runs,
         search_tokens,
-        state_gradients,
         take_states,
         without_embeddings,
     )
@@ -45,6 +45,7 @@ __all__ = [
     "NetworkStream",
     "NetworkSummary",
     "Readout",
+    "Score",
     "Search",
     "SequenceModule",
     "ThreadedNetwork",
@@ -86,7 +87,6 @@ _LATE = {
         "pinned_threads",
         "recurrent_runs",
         "search_tokens",
-        "state_gradients",
         "take_states",
         "without_embeddings",
     ),

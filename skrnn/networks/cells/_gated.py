@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skrnn._types import Floats
+from skrnn._types import Floats, Singles
 from skrnn.networks.cells._base import Cell, glorot
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-__all__ = ["GatedCell"]
+__all__ = ["GatedCell", "through_gates"]
 
 
 class GatedCell(Cell):
@@ -51,6 +51,15 @@ class GatedCell(Cell):
     def _own_options(self) -> dict[str, Any]:
         """Arguments of torch's module that other cells do not have."""
         return {}
+
+
+def through_gates(d_gates: Singles, w_hh: Singles) -> Singles:
+    """What reaches the state after each step through the gates of the next, (T, B, H), from d_gates (G, T, B, H)."""
+    _, n_steps, n_rows, hidden = d_gates.shape
+    found = np.zeros((n_steps, n_rows, hidden), np.float32)
+    for gate, w in zip(d_gates, np.split(w_hh, len(d_gates)), strict=True):
+        found[:-1] += (gate[1:].reshape(-1, hidden) @ w).reshape(n_steps - 1, n_rows, hidden)
+    return found
 
 
 def _orthogonal(n: int, rng: np.random.Generator) -> Floats:

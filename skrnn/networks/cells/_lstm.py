@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skrnn._types import Array, Floats
+from skrnn._types import Array, Floats, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell
+from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -157,8 +157,20 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[b, place(t, lengths[b], reverse)] = states[0, b]
 
 
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradients of the state h and of the memory c, of which the latter leads only on to the next step."""
+    gates, _, extra = tape
+    n_steps = len(d_out)
+    d_h = d_out + through_gates(d_gates, weights[1])
+    d_memory, whole = np.zeros_like(d_h), np.zeros_like(d_h[0])
+    for t in range(n_steps - 1, -1, -1):
+        d_memory[t] = whole
+        whole = gates[1, t] * (whole + d_h[t] * gates[3, t] * (1 - extra[n_steps + 1 + t] ** 2))
+    return [d_h, d_memory]
+
+
 _KERNELS = Kernels(
-    forward, backward, run, n_gates=4, n_gate_gradients=4, n_extra=lambda n_steps: 2 * n_steps + 1, n_states=2
+    forward, backward, run, carried, n_gates=4, n_gate_gradients=4, n_extra=lambda n_steps: 2 * n_steps + 1, n_states=2
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skrnn._types import Array, Floats
+from skrnn._types import Array, Floats, Singles
 from skrnn.networks.cells._base import Cell, Kernels, glorot
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
@@ -91,7 +91,15 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[begin + i, place(t, length, reverse)] = h
 
 
-_KERNELS = Kernels(forward, backward, run, n_gates=2, n_gate_gradients=2)
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradient of the state h."""
+    keep, d_h = 1 - tape[0][0], d_out.copy()
+    for t in range(len(d_h) - 2, -1, -1):
+        d_h[t] += keep[t + 1] * d_h[t + 1]
+    return [d_h]
+
+
+_KERNELS = Kernels(forward, backward, run, carried, n_gates=2, n_gate_gradients=2)
 
 
 class MinGRUCell(Cell):

@@ -2,7 +2,7 @@
 
 from skrnn.networks.torch._ctc import ctc_loss
 from skrnn.networks.torch._forward import forward, in_double, take_states
-from skrnn.networks.torch._gradients import input_gradients, recurrent_runs, state_gradients, without_embeddings
+from skrnn.networks.torch._gradients import input_gradients, recurrent_runs, torch_state_gradients, without_embeddings
 from skrnn.networks.torch._module import SequenceModule
 from skrnn.networks.torch._search import Search, attend, search_tokens
 from skrnn.networks.torch._stream import TorchStream
@@ -20,7 +20,7 @@ __all__ = [
     "pinned_threads",
     "recurrent_runs",
     "search_tokens",
-    "state_gradients",
     "take_states",
+    "torch_state_gradients",
     "without_embeddings",
 ]

@@ -16,7 +16,7 @@ from skrnn.networks.cells import Cell
 from skrnn.networks.torch._forward import embed, encode, forward, in_double
 from skrnn.networks.torch._threads import pinned_threads
 
-__all__ = ["input_gradients", "recurrent_runs", "state_gradients", "without_embeddings"]
+__all__ = ["input_gradients", "recurrent_runs", "torch_state_gradients", "without_embeddings"]
 
 # What a score makes of outputs: its value for each row (B,), and its gradient with respect to the outputs.
 Score = Callable[[Doubles], tuple[Floats, Floats]]
@@ -76,7 +76,7 @@ class _SteppingCell(_WatchedCell):
         return torch.cat(outs, dim=1), state
 
 
-def state_gradients(
+def torch_state_gradients(
     spec: NetworkSpec,
     weights: NetworkWeights,
     inputs: Array,
@@ -86,25 +86,7 @@ def state_gradients(
     tokens: Integers | None = None,
     n_threads: int = 1,
 ) -> list[Doubles]:
-    """The 2-norms of the gradients of a score with respect to the states, in double precision.
-
-    A state is all that a cell hands to its next step: h, and for the LSTM (h, c). The gradient is that of everything
-    that follows from it: later steps, later layers, and what is read of the step itself (back-propagation through time:
-    Werbos, Proc. IEEE 78(10), 1990).
-
-    Parameters
-    ----------
-    scores : sequence of callables
-        One for each direction, or one for both.
-    tokens : integer array of shape (B, L), optional
-        What a decoder of tokens reads.
-
-    Returns
-    -------
-    norms : list of arrays of shape (B, T')
-        One for each layer and direction, in the order of `NetworkSpec.layers`, along the steps as it reads them: the
-        last state of a row of n steps (segments) is in column n - 1, in the backward direction too.
-    """
+    """`skrnn.networks.state_gradients` by autograd, in double precision."""
     with pinned_threads(n_threads), torch.inference_mode(False), torch.enable_grad():
         tensors, x = in_double(weights, inputs, "cpu")
         for tensor in tensors.values():
