@@ -21,7 +21,13 @@ MAY_USE = {
     "estimators": {"sequences", "objectives", "networks", "training", "tasks"},
     "windowing": {"sequences"},
     "forecasting": {"windowing", "estimators"},  # the estimators only as the default, when one is asked for
-    "inspection": {"sequences", "networks", "objectives", "estimators"},  # to run a fitted network and its loss
+    "inspection": {
+        "sequences",
+        "networks",
+        "objectives",
+        "training",
+        "estimators",
+    },  # to run a fitted network and its loss
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._types import Doubles, Integers
+from skrnn._types import Doubles, Floats, Integers
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import Fitted
 from skrnn.networks import resolve_engine
@@ -52,10 +53,14 @@ class Opened:
         """X as it was read."""
         return self.data.batch
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
         """What was minimised."""
         return self.task.objective(self.fitted.columns.vocabulary)
+
+    def loss(self, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
+        """The loss of each row, and its gradient with respect to the outputs."""
+        return self.objective.loss(outputs if part.offset is None else outputs + part.offset, part)
 
     @property
     def loss_is_of_steps(self) -> bool:

@@ -1,12 +1,8 @@
-"""How far back in time the gradient of a loss reaches: back-propagation through time, on a fitted network.
-
-Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013; Hochreiter et al.,
-"Gradient flow in recurrent nets: the difficulty of learning long-term dependencies", 2001.
-"""
+"""How far back in time the gradient of a loss reaches: back-propagation through time, on a fitted network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,62 +10,15 @@ from typing import Any, Literal
 import numpy as np
 
 from skrnn._constraints import check_arguments, integers
-from skrnn._types import Array, Doubles, Floats, Integers
-from skrnn.estimators import Opened, open_fitted
-from skrnn.networks import NetworkSpec, Score, state_gradients
+from skrnn._types import Floats, Integers
+from skrnn.estimators import open_fitted
+from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch
+from skrnn.training import Asked, LayerFlow, layer_flows
 
 __all__ = ["GradientFlow", "LayerFlow", "check_output", "gradient_flow"]
 
-_LEFT = 0.01  # of the gradient, where a memory ends
-_GROWN = 100.0  # times the gradient at lag 0, where it explodes
-_LEAST = 1e-36  # what is smaller has lost digits
 _CHUNK_VALUES = {"compiled": 1 << 17, "torch": 1 << 20}  # of the states that are kept at a time, for speed
-
-
-@dataclass(frozen=True, eq=False)
-class LayerFlow:
-    """The gradient along the states of one layer in one direction.
-
-    Attributes
-    ----------
-    layer : int
-        From 0 on, the one nearest the inputs.
-    direction : {"forward", "backward"}
-    norms : float64 array of shape (n_lags,)
-        2-norm of the gradient with respect to the state of a step, the mean over the sequences that have such a step.
-        Lag 0 is the last state that the layer reads, in the backward direction that of the first step.
-    counts : integer array of shape (n_lags,)
-        How many sequences have a step at each lag.
-    """
-
-    layer: int
-    direction: Literal["forward", "backward"]
-    norms: Doubles
-    counts: Integers
-
-    @property
-    def decay(self) -> float:
-        """Factor on the norm per step, the geometric mean over the farther half of the lags; NaN for a single lag."""
-        known = int(np.argmin(self.norms > _LEAST)) if (self.norms <= _LEAST).any() else len(self.norms)
-        last = known - 1
-        if last < 1:
-            return float("nan")
-        middle = last // 2
-        return float((self.norms[last] / self.norms[middle]) ** (1 / (last - middle)))
-
-    @property
-    def memory_length(self) -> int:
-        """The first lag from which on the norm stays below 1 % of the largest; the number of lags if there is none."""
-        above = np.flatnonzero(self.norms >= _LEFT * self.norms.max())
-        return int(above[-1]) + 1 if self.norms.max() > 0 else 0
-
-    @property
-    def verdict(self) -> Literal["vanish", "explode", "hold"]:
-        """Vanishing: below 1 % within the sequences. Exploding: still growing at the far end, to 100 times lag 0."""
-        if self.decay > 1 and self.norms[-1] > _GROWN * self.norms[0]:
-            return "explode"
-        return "vanish" if self.memory_length < len(self.norms) else "hold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,30 +112,19 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     ('steps', True)
     """
     opened = open_fitted(estimator, X, y)
-    spec = opened.fitted.spec
-    output = check_output("gradient_flow", output, spec)
-    find: Scoring = partial(_loss, opened) if opened.has_targets else partial(_one_output, output)
-    recurrences = [recurrence for layer in spec.layers() for recurrence in layer]
-    longest = int(_state_counts(spec, opened.batch.lengths, opened.batch.max_length).max())
-    sums, counts = np.zeros((len(recurrences), longest)), np.zeros((len(recurrences), longest), np.intp)
-    n_rows = max(1, _CHUNK_VALUES[opened.engine] // (longest * spec.state_size))
-    ends: list[tuple[Integers, Integers]] = []
-    for weights in opened.fitted.networks:
-        ends.clear()
-        for number, found in enumerate(
-            state_gradients(spec, weights, _parts(opened, find, n_rows, ends), engine=opened.engine)
-        ):
-            for i, (recurrence, norms) in enumerate(zip(recurrences, found, strict=True)):
-                _add_by_lag(norms, ends[number][recurrence.reverse], sums[i], counts[i])
-    layers = []
-    for i, recurrence in enumerate(recurrences):
-        kept = counts[i] > 0
-        norms, n = sums[i][kept] / counts[i][kept], counts[i][kept] // len(opened.fitted.networks)
-        direction: Literal["forward", "backward"] = "backward" if recurrence.reverse else "forward"
-        layers.append(LayerFlow(i // len(spec.directions), direction, norms, n))
-    return GradientFlow(
-        layers, "steps" if spec.segment is None else "segments", "loss" if opened.has_targets else f"output {output}"
-    )
+    fitted = opened.fitted
+    output = check_output("gradient_flow", output, fitted.spec)
+    n_rows = max(1, _CHUNK_VALUES[opened.engine] // (opened.batch.max_length * fitted.spec.state_size))
+
+    def parts() -> Iterator[tuple[MiniBatch, Integers | None]]:
+        for _, part in opened.chunks(n_rows):
+            yield part, opened.tokens(part)
+
+    score = opened.loss if opened.has_targets else partial(_one_output, output)
+    asked = Asked(score, opened.loss_is_of_steps, opened.has_targets)
+    layers = layer_flows(fitted.spec, fitted.networks, parts, asked, opened.engine)
+    of = "loss" if opened.has_targets else f"output {output}"
+    return GradientFlow(layers, "steps" if fitted.spec.segment is None else "segments", of)
 
 
 def check_output(caller: str, output: Any, spec: NetworkSpec) -> int:
@@ -197,66 +135,8 @@ def check_output(caller: str, output: Any, spec: NetworkSpec) -> int:
     return number
 
 
-# The value of each row, and its gradient with respect to the outputs, from outputs and a mini-batch.
-Scoring = Callable[[MiniBatch, Floats], tuple[Floats, Floats]]
-
-
-def _loss(opened: Opened, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
-    """The loss of each row."""
-    return opened.objective.loss(outputs if part.offset is None else outputs + part.offset, part)
-
-
 def _one_output(output: int, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
     """One of the outputs, of every step if there are such."""
     gradient = np.zeros_like(outputs)
     gradient[..., output] = 1.0
     return outputs[..., output], gradient
-
-
-def _state_counts(spec: NetworkSpec, lengths: Integers, n_timesteps: int) -> Integers:
-    """How many states each row has: one per step, or per segment."""
-    return lengths if spec.segment is None else spec.segment_steps(lengths, n_timesteps)[1]
-
-
-def _parts(
-    opened: Opened, find: Scoring, n_rows: int, ends: list[tuple[Integers, Integers]]
-) -> Iterator[tuple[Array, Integers, Sequence[Score], Integers | None]]:
-    """What `state_gradients` takes, some rows at a time; where their lags begin is added to ``ends``."""
-    spec = opened.fitted.spec
-    for _, part in opened.chunks(n_rows):
-        n_states = _state_counts(spec, part.lengths, part.inputs.shape[1])
-        scores, ends_of_part = _scores_by_direction(opened, find, part, n_states)
-        ends.append(ends_of_part)
-        yield part.inputs, part.lengths, scores, opened.tokens(part)
-
-
-def _scores_by_direction(
-    opened: Opened, find: Scoring, part: MiniBatch, n_states: Integers
-) -> tuple[Sequence[Score], tuple[Integers, Integers]]:
-    """What is differentiated for each direction, and at which of its states (B,) its lags begin."""
-    spec = opened.fitted.spec
-    if not opened.loss_is_of_steps:
-        return [partial(find, part)], (n_states - 1, n_states - 1)
-    real = np.arange(int(n_states.max())) < n_states[:, None]
-    if opened.has_targets:
-        blank = np.zeros((*real.shape, spec.output_size))
-        real = real & (find(part, blank)[1] != 0).any(axis=2)  # a step without a target has no loss
-    found = real.any(axis=1)
-    last = np.where(found, real.shape[1] - 1 - real[:, ::-1].argmax(axis=1), n_states - 1)
-    first = np.where(found, real.argmax(axis=1), 0)
-
-    def only(steps: Integers, outputs: Floats) -> tuple[Floats, Floats]:
-        value, gradient = find(part, outputs)
-        here = (np.arange(outputs.shape[1]) == steps[:, None])[:, :, None]
-        return value, np.where(here, gradient, 0.0)
-
-    scores = [partial(only, last), partial(only, first)][: len(spec.directions)]
-    return scores, (last, n_states - 1 - first)
-
-
-def _add_by_lag(norms: Floats, ends: Integers, sums: Doubles, counts: Integers) -> None:
-    """Add the norms (B, T) of steps up to ``ends`` (B,), each at its distance from there."""
-    lags = ends[:, None] - np.arange(norms.shape[1])
-    real = lags >= 0
-    sums += np.bincount(lags[real], norms[real], len(sums))
-    counts += np.bincount(lags[real], minlength=len(counts))
