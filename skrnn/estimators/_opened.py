@@ -16,8 +16,8 @@ from skrnn.estimators._fitted import Fitted
 from skrnn.networks import resolve_engine
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.sequences import SequenceBatch, read_X
-from skrnn.tasks import Alignments, Targets, Task, Tokens
-from skrnn.training import TrainingSet
+from skrnn.tasks import Alignments, Context, EveryStep, Numbers, Targets, Task, Tokens
+from skrnn.training import TrainingSet, newest_steps
 
 __all__ = ["Opened", "open_fitted"]
 
@@ -75,6 +75,64 @@ class Opened:
             inputs, lengths = scaling.gather(self.batch.take(rows), np.float64)
             part = self.data.mini_batch(rows) if self.has_targets else MiniBatch(inputs, lengths)
             yield rows, MiniBatch(**{**vars(part), "inputs": inputs})
+
+    def offsets(self, inputs: Doubles, lengths: Integers) -> Doubles:
+        """What the linear model adds to the outputs for inputs (B, T, F); (B, K), zero without one."""
+        linear, n_outputs = self.fitted.linear, self.fitted.spec.output_size
+        if linear is None:
+            return np.zeros((len(inputs), n_outputs))
+        return self.task.offsets(linear.of(newest_steps(inputs, lengths, linear.n_steps)), n_outputs)
+
+    def linear_shares(self, inputs: Doubles, lengths: Integers, chosen: Integers) -> Doubles:
+        """What each of the inputs (B, T, F) adds to what the linear model adds to the ``chosen`` output of its row."""
+        linear, shares = self.fitted.linear, np.zeros_like(inputs)
+        if linear is None:
+            return shares
+        rows, n_targets = np.arange(len(inputs)), len(linear.intercept)
+        targets = chosen // (self.fitted.spec.output_size // n_targets)
+        added = newest_steps(inputs, lengths, linear.n_steps) * linear.coef[:, targets].T
+        added = added.reshape(len(inputs), linear.n_steps, -1)
+        steps = lengths[:, None] - linear.n_steps + np.arange(linear.n_steps)
+        row, place = np.nonzero(steps >= 0)
+        shares[row, steps[row, place]] = added[row, place]
+        ends = self.offsets(inputs, lengths), self.offsets(np.zeros_like(inputs), lengths)
+        whole, sums = (ends[0] - ends[1])[rows, chosen], added.sum(axis=(1, 2))
+        bent = np.divide(whole, sums, out=np.ones_like(sums), where=np.abs(sums) > np.finfo(float).tiny)
+        return shares * bent[:, None, None]  # behind a link a sum counts as a whole
+
+    def by_feature(self, values: Doubles) -> Doubles:
+        """Values (B, T, input_size) of inputs as those of features (B, T, F): an indicator's go to its feature."""
+        scaling = self.fitted.scalings.inputs
+        n_features = len(scaling.mean)
+        found = values[:, :, :n_features].copy()
+        found[:, :, np.flatnonzero(scaling.indicators)] += values[:, :, n_features:]
+        return found
+
+    @cached_property
+    def predicts_in_proportion(self) -> bool:
+        """Whether a prediction is a multiple of an output, plus a constant."""
+        base = self.task.base if isinstance(self.task, EveryStep) else self.task
+        if not isinstance(base, Numbers) or self.fitted.n_outputs != self.fitted.spec.output_size:
+            return False
+        first = self._answers(np.zeros(1, np.intp), np.arange(3.0)[:, None, None])
+        return bool(np.allclose(first[2] - first[1], first[1] - first[0]))
+
+    def affine(self, rows: Integers, chosen: Integers) -> tuple[Doubles, Doubles]:
+        """Of some sequences, the ``chosen`` prediction where the output is 0, and its rise where the output rises by 1.
+
+        0 and 1 where predictions do not follow outputs in proportion: there the outputs count.
+        """
+        if not self.predicts_in_proportion:
+            return np.zeros(len(rows)), np.ones(len(rows))
+        found = self._answers(rows, np.arange(2.0)[:, None, None])[:, np.arange(len(rows)), chosen]
+        return found[0], found[1] - found[0]
+
+    def _answers(self, rows: Integers, outputs: Doubles) -> Doubles:
+        """Predictions (n, B, K) where all outputs are one of n numbers."""
+        shape = len(rows), self.fitted.spec.output_size
+        context = Context(self.fitted.scalings, None if self.task.by_step else self.batch.take(rows))
+        answers = [self.task.answer("predict", np.broadcast_to(one, shape), context) for one in outputs]
+        return np.array([np.reshape(answer, shape) for answer in answers])
 
     def tokens(self, part: MiniBatch) -> Integers | None:
         """What a decoder of tokens reads (B, L): 0, and then each target but the last; None: there is none."""

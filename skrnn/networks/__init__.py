@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
-from skrnn.networks._gradients import Score, state_gradients
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
+from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
@@ -62,6 +62,7 @@ __all__ = [
     "pinned_blas",
     "pinned_threads",
     "private_torch_random",
+    "recurrent_gates",
     "recurrent_runs",
     "resolve_device",
     "resolve_engine",

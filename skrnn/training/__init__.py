@@ -2,7 +2,7 @@
 
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._flow import Asked, LayerFlow, layer_flows
-from skrnn.training._linear import Linear, fit_linear
+from skrnn.training._linear import Linear, fit_linear, newest_steps
 from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
@@ -20,6 +20,7 @@ __all__ = [
     "TrainingSet",
     "fit_linear",
     "layer_flows",
+    "newest_steps",
     "predict_attention",
     "predict_outputs",
     "predict_tokens",

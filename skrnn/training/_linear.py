@@ -17,7 +17,7 @@ from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 
-__all__ = ["Linear", "fit_linear"]
+__all__ = ["Linear", "fit_linear", "newest_steps"]
 
 _MOST_FEATURES = 1024  # inputs of the model: of long sequences the newest steps
 _COPIES = 16  # of a chunk of features, that a fit makes at most
@@ -167,7 +167,12 @@ def _features(batch: SequenceBatch, scaling: InputScaling, n_steps: int) -> Iter
     """Row numbers and the newest steps side by side (B, n_steps * n_inputs), chunk by chunk."""
     for rows in batch_chunks(batch, _COPIES * scaling.input_size):
         values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
-        steps = lengths[:, None] - n_steps + np.arange(n_steps)
-        newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
-        newest[steps < 0] = 0.0
-        yield rows, newest.reshape(len(rows), -1)
+        yield rows, newest_steps(values, lengths, n_steps)
+
+
+def newest_steps(values: Floats, lengths: Integers, n_steps: int) -> Doubles:
+    """The newest steps of values (B, T, F) side by side, (B, n_steps * F), with zeros in front of shorter sequences."""
+    steps = lengths[:, None] - n_steps + np.arange(n_steps)
+    newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
+    newest[steps < 0] = 0.0
+    return newest.reshape(len(values), -1)

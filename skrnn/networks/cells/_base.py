@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skrnn._types import Floats, Singles
+from skrnn._types import Array, Doubles, Floats, Singles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,6 +106,10 @@ class Cell(ABC):
     def zero_state(self, x: Tensor) -> Tensor:
         """(1, B, H)"""
         return x.new_zeros(1, x.shape[0], self.hidden_size)
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        """By name, what the gates are at inputs x (B, T, F) and states before them (B, T, H); (B, T, H) each."""
+        return {}
 
     def frozen(self, input_size: int) -> frozenset[str]:
         """Names of weights that stay as they are in training."""

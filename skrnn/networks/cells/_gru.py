@@ -9,10 +9,11 @@ from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
-from skrnn._types import Array, Singles
+from skrnn._types import Array, Doubles, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell, through_gates
+from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -176,6 +177,10 @@ class GRUCell(GatedCell):
     @property
     def kernels(self) -> Kernels:
         return _KERNELS
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        reset, update, _ = gate_sums(weights, x, before, 3)
+        return {"reset": expit(reset), "update": expit(update)}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         import torch

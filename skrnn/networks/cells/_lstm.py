@@ -9,10 +9,11 @@ from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
-from skrnn._types import Array, Floats, Singles
+from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell, through_gates
+from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -189,6 +190,10 @@ class LSTMCell(GatedCell):
         weights = super().initial(input_size, rng)
         weights["bias_ih"][self.hidden_size : 2 * self.hidden_size] = 1.0
         return weights
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        write, forget, _, show = gate_sums(weights, x, before, 4)
+        return {"input": expit(write), "forget": expit(forget), "output": expit(show)}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         import torch

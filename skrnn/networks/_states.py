@@ -1,13 +1,16 @@
-"""Gradients with respect to the states of every step, on either engine."""
+"""A look at the states of every step: gradients with respect to them, on either engine, and gates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from skrnn._types import Array, Floats, Integers, NetworkWeights
-from skrnn.networks._spec import NetworkSpec
+import numpy as np
 
-__all__ = ["Score", "state_gradients"]
+from skrnn._types import Array, Doubles, Floats, Integers, NetworkWeights
+from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks._weights import cell_weights
+
+__all__ = ["Score", "recurrent_gates", "state_gradients"]
 
 # What a score makes of outputs: its value for each row (B,), and its gradient with respect to the outputs.
 Score = Callable[[Floats], tuple[Floats, Floats]]
@@ -51,3 +54,12 @@ def state_gradients(
 
     for inputs, lengths, scores, tokens in parts:
         yield [*torch_state_gradients(spec, weights, inputs, lengths, scores, tokens=tokens)]
+
+
+def recurrent_gates(
+    spec: NetworkSpec, weights: NetworkWeights, recurrence: Recurrence, x: Doubles, out: Doubles
+) -> dict[str, Doubles]:
+    """How far the gates of a layer are open, by name, from its inputs (B, T, F) and its outputs (B, T, H)."""
+    cell = spec.make_cell()
+    before = np.concatenate([np.zeros_like(out[:, :1]), out[:, :-1]], axis=1)
+    return cell.gates(cell_weights(cell, weights, recurrence), x, before)
