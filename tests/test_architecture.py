@@ -27,7 +27,8 @@ MAY_USE = {
         "objectives",
         "training",
         "estimators",
-    },  # to run a fitted network and its loss
+        "forecasting",
+    },  # to run a fitted network and its loss, and backtests to draw
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

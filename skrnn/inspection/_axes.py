@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["COLORS", "NEUTRAL", "legend_beside", "open_axes", "tidy"]
+__all__ = ["COLORS", "NEUTRAL", "legend_beside", "open_axes", "space_dates", "tidy"]
 
 COLORS = ("#0077BB", "#D55E00", "#009E73", "#CC79A7", "#8C6BB1", "#A6761D")
 NEUTRAL = "0.55"
@@ -43,3 +43,13 @@ def legend_beside(ax: Any, title: str | None = None) -> None:
     """A legend to the right of the axes, where it covers nothing; none for a single line."""
     if len(ax.get_legend_handles_labels()[0]) > 1:
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=title)
+
+
+def space_dates(ax: Any) -> None:
+    """Dates below the axes that do not run into each other."""
+    from matplotlib import dates
+
+    makers: Any = dates  # it has no types
+    locator = makers.AutoDateLocator(maxticks=8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(makers.ConciseDateFormatter(locator))
