@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from skrnn.exceptions import DivergenceError
     from skrnn.forecasting import WindowForecaster, backtest
     from skrnn.inspection import ForecastDisplay
+    from skrnn.streaming import PipelineStream, stream
     from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "DivergenceError",
     "ForecastDisplay",
+    "PipelineStream",
     "RNNClassifier",
     "RNNLanguageModel",
     "RNNRegressor",
@@ -38,11 +40,13 @@ __all__ = [
     "__version__",
     "backtest",
     "make_windows",
+    "stream",
 ]
 
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "PipelineStream": "streaming",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",
@@ -54,6 +58,7 @@ _HOME = {
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
     "make_windows": "windowing",
+    "stream": "streaming",
 }
 
 

@@ -29,6 +29,7 @@ MAY_USE = {
         "estimators",
         "forecasting",
     },  # to run a fitted network and its loss, and backtests to draw
+    "streaming": {"windowing", "estimators"},
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

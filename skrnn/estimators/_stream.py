@@ -31,6 +31,8 @@ class Stream:
     ----------
     method : str
         What `step` returns.
+    n_features : int
+        Features of a step.
     n_steps : int
         Steps seen so far.
     state : dict
@@ -69,6 +71,11 @@ class Stream:
         linear = fitted.linear
         self._newest = None if linear is None else np.zeros((linear.n_steps, fitted.spec.input_size))
         self.n_steps, self._n_pending, self._begun = 0, 0, False
+
+    @property
+    def n_features(self) -> int:
+        """Features of a step."""
+        return int(self._mean.size)
 
     def step(self, x: Any) -> Any:
         """Take one more time step.
