@@ -20,8 +20,8 @@ _FEWEST_EPOCHS = 10  # of a training that can be judged
 _FEWEST_UPDATES = 50
 _CLIPPED = 0.95  # of the mini-batches
 _LONG_GRADIENT = 5.0  # times the bound, in the middle epoch
-_NOTHING = 0.95  # of the loss of a network that says nothing, above which nothing was learnt
-_ROWS = 32  # that are looked at
+_LITTLE, _NOTHING = 0.85, 0.95  # of the loss of a network that says nothing: above them, little or nothing was learnt
+_ROWS, _FEW = 512, 32  # that a loss is measured on, and whose gradients are looked at
 _LONG = 20  # steps (segments) of a sequence whose gradient can vanish
 _SHORT = 0.5  # of the sequence, below which a memory is too short
 
@@ -49,8 +49,18 @@ def advice_on(
             f"{name}, whose norm was {norm:.2g} in the middle epoch: gradients explode, or the loss is in large units. "
             "Set scaling='standard' where it is off, lower learning_rate, or use cell='gru' or 'lstm'."
         )
-    if not result.still_falling and _learnt_nothing(spec, task, data, result):
-        found.append(_why_nothing(spec, task, data, parameters, result, engine, name))
+    elif not result.still_falling:
+        left = _part_of_blank_loss(spec, data, result)
+        said = f"{name} has learnt next to nothing: its loss, {_best(result):.3g} at best, is {left:.0%} of that of "
+        said += "predictions all alike."
+        vanished = _vanished(spec, task, data, parameters, result, engine) if left > _LITTLE else ""
+        if vanished:
+            found.append(f"{said} {vanished}")
+        elif left > _NOTHING:
+            found.append(
+                f"{said} Raise learning_rate (now {parameters.learning_rate:g}; skrnn.inspection.learning_rate_range "
+                "looks for one) or max_iter, scale X, or look whether X says anything about y."
+            )
     return " ".join(found)
 
 
@@ -65,17 +75,17 @@ def _clips(data: TrainingSet, parameters: Parameters, result: TrainingResult) ->
     )
 
 
-def _learnt_nothing(spec: NetworkSpec, task: Task, data: FitData, result: TrainingResult) -> bool:
-    """Whether the loss is hardly below that of outputs that are all zero: the mean, or classes alike.
+def _part_of_blank_loss(spec: NetworkSpec, data: FitData, result: TrainingResult) -> float:
+    """The best loss as a part of that of outputs that are zero: the mean, or classes alike. 0 where it says nothing.
 
     The loss is that of the validation part, if there is one: the rows of the training can be learnt by heart. A network
     that starts from a linear model may well have nothing to add to it.
     """
     if data.linear is not None or len(result.loss_curve) < _FEWEST_EPOCHS:
-        return False
-    part, shares = _some_rows(data.training if data.validation is None else data.validation)
+        return 0.0
+    part, shares = _some_rows(data.training if data.validation is None else data.validation, _ROWS)
     blank = float(data.objective.loss(_blank(spec, part), part)[0] @ shares)
-    return _best(result) > _NOTHING * blank > 0
+    return _best(result) / blank if blank > 0 else 0.0
 
 
 def _best(result: TrainingResult) -> float:
@@ -83,42 +93,32 @@ def _best(result: TrainingResult) -> float:
     return min(result.validation_loss_curve or result.loss_curve)
 
 
-def _why_nothing(
-    spec: NetworkSpec,
-    task: Task,
-    data: FitData,
-    parameters: Parameters,
-    result: TrainingResult,
-    engine: str,
-    name: str,
+def _vanished(
+    spec: NetworkSpec, task: Task, data: FitData, parameters: Parameters, result: TrainingResult, engine: str
 ) -> str:
-    """What may be the reason that nothing was learnt: gradients that vanish, or anything else."""
-    said = f"{name} has learnt nothing: its loss, {_best(result):.3g} at best, is that of predictions all alike."
-    if spec.readout != "tokens":
-        part, _ = _some_rows(data.training)
-        score = partial(_loss, data)
-        asked = Asked(score, spec.readout == "steps" and not isinstance(task, Alignments), True)
-        flows = layer_flows(spec, [result.weights], lambda: [(part, None)], asked, engine)
-        memory, n_lags = max((flow.memory_length, len(flow.norms)) for flow in flows)
-        if n_lags >= _LONG and memory < _SHORT * n_lags:
-            unit = "steps" if spec.segment is None else "segments"
-            cures = [] if spec.cell in ("gru", "lstm") else ["cell='gru' or 'lstm'"]
-            if spec.readout == "last" and set(spec.pooling) == {"last"}:
-                cures.append("pooling='mean'")
-            cures += ["segments or shorter sequences", f"a larger learning_rate (now {parameters.learning_rate:g})"]
-            return (
-                f"{said} Its gradients vanish: 1 % of them is left after {memory} of {n_lags} {unit}. Try "
-                f"{', '.join(cures)}; skrnn.inspection.gradient_flow shows more."
-            )
+    """What there is to say of gradients that vanish within long sequences; empty if they do not."""
+    if spec.readout == "tokens":
+        return ""  # the attention of a decoder reads every step directly
+    part, _ = _some_rows(data.training, _FEW)
+    asked = Asked(partial(_loss, data), spec.readout == "steps" and not isinstance(task, Alignments), True)
+    flows = layer_flows(spec, [result.weights], lambda: [(part, None)], asked, engine)
+    memory, n_lags = max((flow.memory_length, len(flow.norms)) for flow in flows)
+    if n_lags < _LONG or memory >= _SHORT * n_lags:
+        return ""
+    unit = "steps" if spec.segment is None else "segments"
+    cures = [] if spec.cell in ("gru", "lstm") else ["cell='gru' or 'lstm'"]
+    if spec.readout == "last" and set(spec.pooling) == {"last"}:
+        cures.append("pooling='mean'")
+    cures += ["segments or shorter sequences", f"a larger learning_rate (now {parameters.learning_rate:g})"]
     return (
-        f"{said} Raise learning_rate (now {parameters.learning_rate:g}; skrnn.inspection.learning_rate_range looks for "
-        "one) or max_iter, scale X, or look whether X says anything about y."
+        f"Its gradients vanish: 1 % of them is left after {memory} of {n_lags} {unit}. Try {', '.join(cures)}; "
+        "skrnn.inspection.gradient_flow shows more."
     )
 
 
-def _some_rows(data: TrainingSet) -> tuple[MiniBatch, Floats]:
+def _some_rows(data: TrainingSet, most: int) -> tuple[MiniBatch, Floats]:
     """Some rows, evenly taken, and what each counts; their weights sum to 1."""
-    rows = np.unique(np.linspace(0, len(data.weights) - 1, _ROWS).astype(np.intp))
+    rows = np.unique(np.linspace(0, len(data.weights) - 1, most).astype(np.intp))
     weights = data.weights[rows]
     return data.mini_batch(rows), weights / weights.sum()
 

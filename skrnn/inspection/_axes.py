@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["COLORS", "NEUTRAL", "legend_beside", "open_axes", "space_dates", "tidy"]
+__all__ = ["COLORS", "NEUTRAL", "legend_beside", "open_axes", "space_dates", "tidy", "whole_steps"]
 
 COLORS = ("#0077BB", "#D55E00", "#009E73", "#CC79A7", "#8C6BB1", "#A6761D")
 NEUTRAL = "0.55"
@@ -53,3 +53,10 @@ def space_dates(ax: Any) -> None:
     locator = makers.AutoDateLocator(maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(makers.ConciseDateFormatter(locator))
+
+
+def whole_steps(ax: Any) -> None:
+    """Marks of whole numbers along the axis of steps."""
+    locator = ax.xaxis.get_major_locator()
+    if hasattr(locator, "set_params"):
+        locator.set_params(integer=True)

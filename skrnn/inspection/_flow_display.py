@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, tidy
+from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, tidy, whole_steps
 from skrnn.inspection._gradient_flow import GradientFlow, gradient_flow
 
 __all__ = ["GradientFlowDisplay"]
+
+_LEAST_SHOWN = 1e-8  # of the largest norm
 
 
 class GradientFlowDisplay:
@@ -78,13 +80,17 @@ class GradientFlowDisplay:
             label = own if name is None else f"{name}, {own}" if many else name
             relative = layer.norms / max(layer.norms.max(), np.finfo(float).tiny)
             style = "--" if layer.direction == "backward" else "-"
-            (line,) = self.ax_.plot(np.maximum(relative, 1e-12), style, color=color, label=label)
+            shown = np.where(relative > 0, relative, np.nan)  # what has underflowed has no place on the scale
+            (line,) = self.ax_.plot(shown, style, color=color, label=label)
             self.lines_.append(line)
             if layer.memory_length < len(layer.norms):
                 self.ax_.scatter([layer.memory_length], [relative[layer.memory_length]], color=color, zorder=3)
-        self.line_ = self.lines_[0]
+        self.line_, longest = self.lines_[0], max(len(layer.norms) for layer in self.flow.layers)
+        self.ax_.set_xlim(right=max(self.ax_.get_xlim()[1], 1.02 * (longest - 1)))
         self.ax_.set_yscale("log")
+        self.ax_.set_ylim(bottom=max(self.ax_.get_ylim()[0], _LEAST_SHOWN))
         tidy(self.ax_, f"lag ({self.flow.unit})", f"gradient of the {self.flow.of}\nby state, relative to the largest")
+        whole_steps(self.ax_)
         legend_beside(self.ax_)
         return self
 

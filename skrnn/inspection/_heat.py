@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Array
+from skrnn.inspection._axes import whole_steps
 
 __all__ = ["count_from", "draw_heat", "name_rows"]
 
@@ -45,4 +46,4 @@ def name_rows(ax: Any, names: Any, label: str) -> None:
 def count_from(ax: Any, unit: str) -> None:
     """Name the axis of lags, which run from the oldest on the left to 0 on the right."""
     ax.set_xlabel(f"lag ({unit} before the last)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_steps(ax)

@@ -131,7 +131,7 @@ class LossCurveDisplay:
 class LearningRateRangeDisplay:
     """The loss against the learning rate, which grows from mini-batch to mini-batch.
 
-    Use `from_estimator` to make one. A dotted line marks the rate at which the loss falls fastest.
+    Use `from_estimator` to make one. A dotted line marks the rate in the middle of the fall of the loss.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ class LearningRateRangeDisplay:
         self.ax_.plot(self.found.rates, self.found.losses, ".", color=NEUTRAL, label="mini-batch")
         (self.line_,) = self.ax_.plot(self.found.rates, self.found.smoothed, color=COLORS[0], label="median of 7")
         if np.isfinite(self.found.suggestion):
-            label = f"falls fastest: {self.found.suggestion:.2g}"
+            label = f"middle of the fall: {self.found.suggestion:.2g}"
             self.ax_.axvline(self.found.suggestion, color=COLORS[1], linestyle=":", label=label)
         self.ax_.set_xscale("log")
         tidy(self.ax_, "learning_rate", "loss of a mini-batch")

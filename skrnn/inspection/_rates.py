@@ -50,12 +50,14 @@ class LearningRateRange:
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the loss falls fastest; NaN where it does not fall by a tenth."""
+        """The rate in the middle of the fall: where the loss has come half of the way from that of the smallest rates
+        down to the lowest; NaN where it does not fall by a tenth.
+        """
         smoothed = self.smoothed
-        if len(smoothed) < _SMOOTH or smoothed.min() > _FALLEN * np.median(smoothed[:_SMOOTH]):
+        first, lowest = (np.median(smoothed[:_SMOOTH]), smoothed.min()) if len(smoothed) >= _SMOOTH else (0.0, 0.0)
+        if lowest >= _FALLEN * first:
             return float("nan")
-        slopes = np.gradient(smoothed, np.log(self.rates))[: int(np.argmin(smoothed)) + 1]
-        return float(self.rates[np.argmin(slopes)])
+        return float(self.rates[np.argmax(smoothed <= (first + lowest) / 2)])
 
 
 def learning_rate_range(
@@ -88,7 +90,7 @@ def learning_rate_range(
     Returns
     -------
     found : LearningRateRange
-        Rates and losses; ``found.suggestion`` is the rate at which the loss falls fastest.
+        Rates and losses; ``found.suggestion`` is the one in the middle of the fall of the loss.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles
-from skrnn.inspection._axes import COLORS, open_axes, tidy
+from skrnn.inspection._axes import COLORS, open_axes, tidy, whole_steps
 from skrnn.inspection._heat import draw_heat, name_rows
 from skrnn.inspection._states import HiddenStates, hidden_states
 
@@ -74,12 +74,13 @@ class HiddenStateDisplay:
         values = rows[sample]
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
         self.figure_ = self.ax_.figure
-        unit = "state" if what == "states" else f"{what} gate (0: shut, 1: open)"
+        unit = "state" if what == "states" else f"{what} gate\n(0: shut, 1: open)"
         self.image_ = draw_heat(self.ax_, values.T, unit, signed=what == "states", extent=(0.0, len(values) - 1.0))
         if what != "states":
             self.image_.set_clim(0.0, 1.0)
         name_rows(self.ax_, None, "unit")
         self.ax_.set_xlabel(self.states.unit[:-1])
+        whole_steps(self.ax_)
         return self
 
     @classmethod
@@ -175,6 +176,7 @@ class AttentionDisplay:
             self.image_ = draw_heat(self.ax_, weights, "attention (a row sums to 1)", signed=False, extent=extent)
             name_rows(self.ax_, self.tokens, "token written")
             self.ax_.set_xlabel("step read")
+        whole_steps(self.ax_)
         if self.steps is not None:
             self.ax_.set_xticks(range(weights.shape[-1]), [str(step) for step in self.steps])
         return self

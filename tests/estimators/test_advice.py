@@ -71,7 +71,7 @@ def test_gradients_that_vanish(cell, engine):
     noise = np.random.default_rng(0).normal(size=(600, 100, 1))
     settings = {**REGRESSOR, "early_stopping": True, "hidden_size": 16, "random_state": 0}
     (message,) = advice(RNNRegressor(**settings, cell=cell, engine=engine, max_iter=15), noise, noise[:, 0, 0])
-    assert "RNNRegressor has learnt nothing" in message
+    assert "RNNRegressor has learnt next to nothing" in message
     assert "gradients vanish: 1 % of them is left after" in message
     assert "of 100 steps. Try" in message
     assert ("cell='gru' or 'lstm'" in message) == (cell == "rnn")
@@ -112,7 +112,7 @@ def test_a_loss_that_still_falls():
 )
 def test_a_loss_that_never_fell(model, target):
     (message,) = advice(model.set_params(random_state=0, cell="lstm"), X[:, -15:], target)
-    assert "has learnt nothing" in message
+    assert "has learnt next to nothing" in message
     assert "Raise learning_rate (now 1e-09; skrnn.inspection.learning_rate_range looks for one)" in message
 
 
@@ -190,6 +190,6 @@ STILL_FALLING = {"surnames, language", "ud english", "cmudict", "sunspots, alone
 def test_no_data_set_of_the_package_is_warned_of(name):
     model, data = FITS[name]()
     messages = " ".join(advice(model.set_params(random_state=0), *data))
-    assert "learnt nothing" not in messages
+    assert "learnt" not in messages
     assert "max_grad_norm" not in messages
     assert not messages or (name in STILL_FALLING and "still falling" in messages)
