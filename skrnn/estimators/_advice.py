@@ -99,6 +99,8 @@ def _vanished(
     """What there is to say of gradients that vanish within long sequences; empty if they do not."""
     if spec.readout == "tokens":
         return ""  # the attention of a decoder reads every step directly
+    if data.training.batch.max_length < _LONG:
+        return ""
     part, _ = _some_rows(data.training, _FEW)
     asked = Asked(partial(_loss, data), spec.readout == "steps" and not isinstance(task, Alignments), True)
     flows = layer_flows(spec, [result.weights], lambda: [(part, None)], asked, engine)

@@ -83,7 +83,7 @@ class GradientFlowDisplay:
             shown = np.where(relative > 0, relative, np.nan)  # what has underflowed has no place on the scale
             (line,) = self.ax_.plot(shown, style, color=color, label=label)
             self.lines_.append(line)
-            if layer.memory_length < len(layer.norms):
+            if 0 < layer.memory_length < len(layer.norms):
                 self.ax_.scatter([layer.memory_length], [relative[layer.memory_length]], color=color, zorder=3)
         self.line_, longest = self.lines_[0], max(len(layer.norms) for layer in self.flow.layers)
         self.ax_.set_xlim(right=max(self.ax_.get_xlim()[1], 1.02 * (longest - 1)))

@@ -45,7 +45,7 @@ class GradientFlow:
         return max(layer.memory_length for layer in self.layers)
 
     @property
-    def verdict(self) -> Literal["vanish", "explode", "hold"]:
+    def verdict(self) -> Literal["vanish", "explode", "hold", "none"]:
         """ "explode" if the gradient does in any layer; else that of the layer with the longest memory."""
         if any(layer.verdict == "explode" for layer in self.layers):
             return "explode"
@@ -58,12 +58,14 @@ class GradientFlow:
         one, n_lags = self.unit[:-1], len(layer.norms)
         where = f"layer {layer.layer}, {layer.direction}"
         rate = f"a factor of {layer.decay:.3g} per {one}"
+        if layer.verdict == "none":
+            return f"{where}: no gradient: the output does not depend on the states."
         if layer.verdict == "explode":
             return f"{where}: gradients explode, by {rate}."
         if layer.verdict == "vanish":
             after = f"after {layer.memory_length} of {n_lags} {self.unit}"
             return f"{where}: gradients vanish, by {rate}: 1 % is left {after}."
-        left = layer.norms[-1] / layer.norms.max() if layer.norms.max() > 0 else 0.0
+        left = layer.norms[-1] / layer.norms.max()
         return f"{where}: gradients hold: {left:.0%} is left at the far end of {n_lags} {self.unit}."
 
 

@@ -62,8 +62,12 @@ class LayerFlow:
         return int(above[-1]) + 1 if self.norms.max() > 0 else 0
 
     @property
-    def verdict(self) -> Literal["vanish", "explode", "hold"]:
-        """Vanishing: below 1 % within the sequences. Exploding: still growing at the far end, to 100 times lag 0."""
+    def verdict(self) -> Literal["vanish", "explode", "hold", "none"]:
+        """Vanishing: below 1 % within the sequences. Exploding: still growing at the far end, to 100 times lag 0. None:
+        nothing is read of the states, as of a network that has added nothing to its linear start.
+        """
+        if not self.norms.any():
+            return "none"
         if self.decay > 1 and self.norms[-1] > _GROWN * self.norms[0]:
             return "explode"
         return "vanish" if self.memory_length < len(self.norms) else "hold"

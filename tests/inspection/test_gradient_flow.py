@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNSequenceTransformer
 from skrnn.estimators import open_fitted
-from skrnn.inspection import gradient_flow, recurrent_jacobian
+from skrnn.inspection import GradientFlowDisplay, gradient_flow, recurrent_jacobian
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(6, 9, 2))
@@ -339,6 +339,17 @@ def test_the_memory_length_is_that_of_finite_differences(adders, cell, n_timeste
     np.testing.assert_allclose(flow.layers[0].norms, expected, rtol=1e-3, atol=1e-9)
     measured = int(np.flatnonzero(expected >= 0.01 * expected.max())[-1]) + 1
     assert abs(flow.memory_length - measured) <= 1
+
+
+def test_a_network_that_adds_nothing_has_no_gradient():
+    line = np.arange(40.0)
+    X = np.stack([line[i : i + 5] for i in range(30)])[:, :, None]
+    model = RNNRegressor(hidden_size=3, max_iter=3, early_stopping=True, learning_rate=1.0, random_state=0)
+    flow = gradient_flow(model.fit(X, line[5:35]), X, line[5:35])
+    assert flow.verdict == "none"
+    assert flow.memory_length == 0
+    assert "the output does not depend on the states" in str(flow)
+    GradientFlowDisplay(flow).plot().figure_.draw_without_rendering()
 
 
 def test_what_cannot_be_looked_into():
