@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from skrnn._types import Floats
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch
+from skrnn.objectives import MiniBatch, whole_loss
 from skrnn.tasks import Alignments, Task
 from skrnn.training import Asked, TrainingResult, TrainingSet, layer_flows
 
@@ -102,7 +100,11 @@ def _vanished(
     if data.training.batch.max_length < _LONG:
         return ""
     part, _ = _some_rows(data.training, _FEW)
-    asked = Asked(partial(_loss, data), spec.readout == "steps" and not isinstance(task, Alignments), True)
+
+    def score(part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
+        return whole_loss(data.objective, outputs, part)
+
+    asked = Asked(score, spec.readout == "steps" and not isinstance(task, Alignments), True)
     flows = layer_flows(spec, [result.weights], lambda: [(part, None)], asked, engine)
     memory, n_lags = max((flow.memory_length, len(flow.norms)) for flow in flows)
     if n_lags < _LONG or memory >= _SHORT * n_lags:
@@ -136,7 +138,3 @@ def _blank(spec: NetworkSpec, part: MiniBatch) -> Floats:
     elif spec.segment is not None and spec.readout == "steps":
         n_steps = int(spec.segment_steps(part.lengths, n_steps)[1].max())
     return np.zeros((n_rows, n_steps, spec.output_size))
-
-
-def _loss(data: FitData, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
-    return data.objective.loss(outputs if part.offset is None else outputs + part.offset, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +14,25 @@ from skrnn._types import Doubles, Floats, Integers
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import Fitted
 from skrnn.networks import resolve_engine
-from skrnn.objectives import MiniBatch, Objective
+from skrnn.objectives import MiniBatch, Objective, whole_loss
 from skrnn.sequences import SequenceBatch, read_X
-from skrnn.tasks import Alignments, Context, EveryStep, Numbers, Targets, Task, Tokens
+from skrnn.tasks import (
+    Alignments,
+    Context,
+    EveryStep,
+    NextCategory,
+    NextStep,
+    Numbers,
+    Targets,
+    Task,
+    Tokens,
+    WholeSequence,
+)
 from skrnn.training import TrainingSet, newest_steps
 
 __all__ = ["Opened", "open_fitted"]
 
-_WITHOUT_Y = ("forecast", "reconstruct", "next token")
+_WITHOUT_Y = (NextStep, NextCategory, WholeSequence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +71,7 @@ class Opened:
 
     def loss(self, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
         """The loss of each row, and its gradient with respect to the outputs."""
-        return self.objective.loss(outputs if part.offset is None else outputs + part.offset, part)
+        return whole_loss(self.objective, outputs, part)
 
     @property
     def loss_is_of_steps(self) -> bool:
@@ -74,7 +85,7 @@ class Opened:
             rows = np.arange(begin, min(begin + n_rows, self.batch.n_samples))
             inputs, lengths = scaling.gather(self.batch.take(rows), np.float64)
             part = self.data.mini_batch(rows) if self.has_targets else MiniBatch(inputs, lengths)
-            yield rows, MiniBatch(**{**vars(part), "inputs": inputs})
+            yield rows, replace(part, inputs=inputs)
 
     def offsets(self, inputs: Doubles, lengths: Integers) -> Doubles:
         """What the linear model adds to the outputs for inputs (B, T, F); (B, K), zero without one."""
@@ -177,7 +188,7 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
         characters=fitted.task.reads_characters,
         seen=fitted.columns,
     )
-    task, has_targets = fitted.task, y is not None or fitted.task.form in _WITHOUT_Y
+    task, has_targets = fitted.task, y is not None or isinstance(fitted.task, _WITHOUT_Y)
     values, gain, weights = None, None, np.ones(batch.n_samples)
     if has_targets:
         task, targets = fitted.task.read(y, batch, None, name)

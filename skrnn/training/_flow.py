@@ -95,7 +95,7 @@ class Asked:
 
 def layer_flows(
     spec: NetworkSpec,
-    networks: Iterable[NetworkWeights],
+    networks: Sequence[NetworkWeights],
     parts: Callable[[], Iterable[tuple[MiniBatch, Integers | None]]],
     asked: Asked,
     engine: str,
@@ -119,9 +119,8 @@ def layer_flows(
     flows = []
     for i, recurrence in enumerate(recurrences):
         count, direction = _total(counts[i]), "backward" if recurrence.reverse else "forward"
-        n_networks = max(1, sum(1 for _ in networks))
         norms = _total(sums[i]) / count
-        flows.append(LayerFlow(i // len(spec.directions), direction, norms, (count // n_networks).astype(np.intp)))  # type: ignore[arg-type]
+        flows.append(LayerFlow(i // len(spec.directions), direction, norms, (count // len(networks)).astype(np.intp)))  # type: ignore[arg-type]
     return flows
 
 
