@@ -68,9 +68,9 @@ def _clips(data: TrainingSet, parameters: Parameters, result: TrainingResult) ->
     n_updates = n_epochs * -(-len(data.weights) // int(parameters.batch_size))
     if bound is None or n_epochs < _FEWEST_EPOCHS or n_updates < _FEWEST_UPDATES:
         return False
-    return float(np.mean(result.clipped_curve)) > _CLIPPED and float(np.median(result.norm_curve)) > (
-        _LONG_GRADIENT * bound
-    )
+    if sum(result.clipped_curve) <= _CLIPPED * n_epochs:
+        return False
+    return float(np.median(result.norm_curve)) > _LONG_GRADIENT * bound
 
 
 def _part_of_blank_loss(spec: NetworkSpec, data: FitData, result: TrainingResult) -> float:
@@ -122,7 +122,8 @@ def _vanished(
 
 def _some_rows(data: TrainingSet, most: int) -> tuple[MiniBatch, Floats]:
     """Some rows, evenly taken, and what each counts; their weights sum to 1."""
-    rows = np.unique(np.linspace(0, len(data.weights) - 1, most).astype(np.intp))
+    n_rows = len(data.weights)
+    rows = np.arange(n_rows) if n_rows <= most else np.linspace(0, n_rows - 1, most).astype(np.intp)
     weights = data.weights[rows]
     return data.mini_batch(rows), weights / weights.sum()
 
