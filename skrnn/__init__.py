@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from skrnn.exceptions import DivergenceError
     from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
+    from skrnn.streaming import PipelineStream, stream
     from skrnn.windowing import PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "DivergenceError",
     "ForecastDisplay",
     "PanelTimeSeriesSplit",
+    "PipelineStream",
     "RNNClassifier",
     "RNNLanguageModel",
     "RNNRegressor",
@@ -40,12 +42,14 @@ __all__ = [
     "backtest",
     "make_forecast_scorer",
     "make_windows",
+    "stream",
 ]
 
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
     "PanelTimeSeriesSplit": "windowing",
+    "PipelineStream": "streaming",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",
@@ -58,6 +62,7 @@ _HOME = {
     "backtest": "forecasting",
     "make_forecast_scorer": "forecasting",
     "make_windows": "windowing",
+    "stream": "streaming",
 }
 
 

@@ -21,7 +21,15 @@ MAY_USE = {
     "estimators": {"sequences", "objectives", "networks", "training", "tasks"},
     "windowing": {"sequences"},
     "forecasting": {"windowing", "estimators"},  # the estimators only as the default, when one is asked for
-    "inspection": {"sequences"},
+    "inspection": {
+        "sequences",
+        "networks",
+        "objectives",
+        "training",
+        "estimators",
+        "forecasting",
+    },  # to run a fitted network and its loss, and backtests to draw
+    "streaming": {"windowing", "estimators"},
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

@@ -2,9 +2,19 @@
 
 from skrnn.estimators._classifier import RNNClassifier
 from skrnn.estimators._language import RNNLanguageModel
+from skrnn.estimators._opened import Opened, open_fitted
 from skrnn.estimators._regressor import RNNRegressor
 from skrnn.estimators._seq2seq import RNNSeq2Seq
 from skrnn.estimators._stream import Stream
 from skrnn.estimators._transformer import RNNSequenceTransformer
 
-__all__ = ["RNNClassifier", "RNNLanguageModel", "RNNRegressor", "RNNSeq2Seq", "RNNSequenceTransformer", "Stream"]
+__all__ = [
+    "Opened",
+    "RNNClassifier",
+    "RNNLanguageModel",
+    "RNNRegressor",
+    "RNNSeq2Seq",
+    "RNNSequenceTransformer",
+    "Stream",
+    "open_fitted",
+]

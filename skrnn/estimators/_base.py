@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._types import Array
+from skrnn.estimators._advice import advice_on
 from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._auto import settled, start_settled
 from skrnn.estimators._callbacks import EpochObserver
@@ -33,11 +34,6 @@ from skrnn.training import train, train_several
 
 __all__ = ["BaseRNN"]
 
-_STILL_FALLING = (
-    "{name} used all of its max_iter={max_iter} epochs, and its loss was still falling. "
-    "Raise max_iter or learning_rate."
-)
-
 
 class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. A subclass says in `_task` what y is."""
@@ -48,6 +44,8 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
     weights_ = Weights()
     loss_curve_ = FromFit(lambda fitted: fitted.loss_curve)
     validation_loss_curve_ = FromFit(lambda fitted: fitted.validation_loss_curve, optional=True)
+    gradient_norm_curve_ = FromFit(lambda fitted: fitted.norm_curve or None)
+    clipped_fraction_ = FromFit(lambda fitted: float(np.mean(fitted.clipped_curve)) if fitted.clipped_curve else None)
     loss_ = FromFit(lambda fitted: fitted.loss_curve[-1])
     best_loss_ = FromFit(lambda fitted: fitted.best_loss)
     n_iter_ = FromFit(lambda fitted: len(fitted.loss_curve))
@@ -156,9 +154,9 @@ class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
         observer.fitted = lambda result: {"_fitted": fitted([result])}
         one = partial(train, spec, data.objective, data.training, validation=data.validation)
         results = train_several(one, config, rngs, starts, observer)
-        if results[0].still_falling:
-            message = _STILL_FALLING.format(name=name, max_iter=parameters.max_iter)
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)  # of the line that calls fit
+        advice = advice_on(spec, task, data, parameters, results[0], engine, name)
+        if advice:
+            warnings.warn(advice, ConvergenceWarning, stacklevel=5)  # of the line that calls fit
         self._fitted = fitted(results)
         observer.fit_ends()
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, Self, TypeVar, overload
 
 from sklearn.base import BaseEstimator
@@ -65,7 +65,7 @@ class Fitted:
         Of the network, under torch's names; neither the dict nor the arrays can be changed.
     optimizer_state : dict of dicts of float32 arrays
         The running averages of the optimizer, by its name.
-    loss_curve, validation_loss_curve, best_loss
+    loss_curve, validation_loss_curve, best_loss, norm_curve, clipped_curve
         As `TrainingResult` has them.
     linear : Linear, OwnStart or None
         What the network starts from and corrects.
@@ -85,6 +85,8 @@ class Fitted:
     best_loss: float
     linear: Linear | OwnStart | None = None
     others: tuple[Other, ...] = ()
+    norm_curve: list[float] = field(default_factory=list)
+    clipped_curve: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Close the weights, which compiled code reads."""
@@ -111,6 +113,8 @@ class Fitted:
             float(result.best_loss),
             data.linear,
             tuple(Other(dict(one.weights), {optimizer: dict(one.optimizer_state)}) for one in results[1:]),
+            result.norm_curve,
+            result.clipped_curve,
         )
 
     @property
@@ -126,7 +130,14 @@ class Fitted:
     def trainings(self, optimizer: str) -> list[TrainingResult]:
         """The trainings that it comes from, to go on with; another optimizer starts afresh."""
         state = self.optimizer_state.get(optimizer, {})
-        first = TrainingResult(self.weights, state, self.loss_curve, self.validation_loss_curve)
+        first = TrainingResult(
+            self.weights,
+            state,
+            self.loss_curve,
+            self.validation_loss_curve,
+            norm_curve=self.norm_curve,
+            clipped_curve=self.clipped_curve,
+        )
         rest = [TrainingResult(other.weights, other.optimizer_state.get(optimizer, {})) for other in self.others]
         return [first, *rest]
 
@@ -159,9 +170,9 @@ class Fitted:
         cells = (spec.cell, self.spec.cell)
         same = replace(spec, dropout=self.spec.dropout, cell=self.spec.cell if all(map(callable, cells)) else spec.cell)
         words = [
-            f"{field.name} is {getattr(same, field.name)!r}, was {getattr(self.spec, field.name)!r} in the first fit"
-            for field in fields(spec)
-            if getattr(same, field.name) != getattr(self.spec, field.name)
+            f"{one.name} is {getattr(same, one.name)!r}, was {getattr(self.spec, one.name)!r} in the first fit"
+            for one in fields(spec)
+            if getattr(same, one.name) != getattr(self.spec, one.name)
         ]
         if parameters.embedding_dim is None and parameters.scaling != self.scalings.inputs.kind:
             words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
@@ -183,7 +194,7 @@ class Fitted:
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
         return {
-            **{field.name: getattr(self, field.name) for field in fields(self)},
+            **{one.name: getattr(self, one.name) for one in fields(self)},
             "columns": self.columns.plain(),
             "spec": self.spec.plain(),
             "scalings": self.scalings.plain(),
@@ -239,8 +250,8 @@ class Fitted:
     def _check_training(self) -> None:
         """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""
         curves = [self.loss_curve, *([] if self.validation_loss_curve is None else [self.validation_loss_curve])]
-        for curve in curves:
-            good = isinstance(curve, list) and all(isinstance(loss, float) for loss in curve)
+        for curve in (*curves, self.norm_curve, self.clipped_curve):
+            good = isinstance(curve, list) and all(isinstance(value, float) for value in curve)
             require(good, "a loss curve is not a list of floats")
         require(isinstance(self.best_loss, float) and bool(self.loss_curve), "there is no loss")
         for other in (Other(self.weights, self.optimizer_state), *self.others):

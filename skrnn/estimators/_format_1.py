@@ -57,6 +57,8 @@ def upgraded(state: dict[str, Any], parameters: set[str]) -> dict[str, Any]:
         "best_loss": old["best_loss_"],
         "linear": None,
         "others": [],
+        "norm_curve": [],
+        "clipped_curve": [],
     }
     return {**{name: state[name] for name in state if name not in old}, "_fitted": fitted}
 

@@ -116,6 +116,10 @@ class RNNLanguageModel(BaseRNN):
         Mean training loss of each epoch.
     validation_loss_curve_ : list of float or None
         Loss on the validation part after each epoch; None without ``early_stopping``.
+    gradient_norm_curve_ : list of float
+        Mean 2-norm of a mini-batch's gradient in each epoch, before it was clipped.
+    clipped_fraction_ : float
+        The part of the mini-batches whose gradient was longer than ``max_grad_norm``.
     n_outputs_ : int
         1: the next token.
     n_features_in_ : int

@@ -32,6 +32,8 @@ class Stream:
     ----------
     method : str
         What `step` returns.
+    n_features : int
+        Features of a step.
     n_steps : int
         Steps seen so far.
     state : dict
@@ -71,6 +73,11 @@ class Stream:
         steps = linear.reads.n_steps if linear is not None and isinstance(linear.reads, NewestSteps) else None
         self._newest = None if steps is None else np.zeros((steps, fitted.spec.input_size))
         self.n_steps, self._n_pending, self._begun = 0, 0, False
+
+    @property
+    def n_features(self) -> int:
+        """Features of a step."""
+        return int(self._mean.size)
 
     def step(self, x: Any) -> Any:
         """Take one more time step.

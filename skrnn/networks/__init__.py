@@ -12,6 +12,7 @@ from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
+from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
         attend,
         ctc_loss,
         forward,
+        input_gradients,
         pinned_threads,
+        recurrent_runs,
         search_tokens,
         take_states,
+        without_embeddings,
     )
 
 __all__ = [
@@ -41,6 +45,7 @@ __all__ = [
     "NetworkStream",
     "NetworkSummary",
     "Readout",
+    "Score",
     "Search",
     "SequenceModule",
     "ThreadedNetwork",
@@ -50,18 +55,23 @@ __all__ = [
     "forward",
     "frozen_names",
     "initial_weights",
+    "input_gradients",
     "kernel",
     "open_stream",
     "parameter_shapes",
     "pinned_blas",
     "pinned_threads",
     "private_torch_random",
+    "recurrent_gates",
+    "recurrent_runs",
     "resolve_device",
     "resolve_engine",
     "run_network",
     "search_tokens",
+    "state_gradients",
     "summarize",
     "take_states",
+    "without_embeddings",
 ]
 
 _LATE = {
@@ -74,9 +84,12 @@ _LATE = {
         "attend",
         "ctc_loss",
         "forward",
+        "input_gradients",
         "pinned_threads",
+        "recurrent_runs",
         "search_tokens",
         "take_states",
+        "without_embeddings",
     ),
 }
 _ROOMS = {name: room for room, names in _LATE.items() for name in names}

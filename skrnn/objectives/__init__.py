@@ -1,6 +1,6 @@
 """Floor 2: what a network is trained towards. Losses with their gradients, targets, and predictions from outputs."""
 
-from skrnn.objectives._base import MiniBatch, Objective, Readout
+from skrnn.objectives._base import MiniBatch, Objective, Readout, whole_loss
 from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, softmax
 from skrnn.objectives._named import (
     LOSSES,
@@ -42,4 +42,5 @@ __all__ = [
     "name_of_loss",
     "same_loss",
     "softmax",
+    "whole_loss",
 ]

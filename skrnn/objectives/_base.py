@@ -10,7 +10,7 @@ import numpy as np
 
 from skrnn._types import Flags, Floats, Integers, Readout
 
-__all__ = ["MiniBatch", "Objective", "Readout"]
+__all__ = ["MiniBatch", "Objective", "Readout", "whole_loss"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,11 @@ class Objective(ABC):
     def strata(self, targets: Floats | None) -> Integers | None:
         """Group of each row; a validation part is taken from each group alike. None: no groups."""
         return None
+
+
+def whole_loss(objective: Objective, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+    """The loss of each sequence and its gradient with respect to the network's outputs, to which an offset is added."""
+    return objective.loss(outputs if batch.offset is None else outputs + batch.offset, batch)
 
 
 Objective.__module__ = "skrnn.objectives"  # the name that users import

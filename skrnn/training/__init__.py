@@ -1,6 +1,7 @@
 """Floor 3: weights from data. One verb, `train`, that takes finished values and returns a finished value."""
 
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
+from skrnn.training._flow import Asked, LayerFlow, layer_flows
 from skrnn.training._linear import Linear, NewestSteps, fit_linear
 from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
@@ -10,6 +11,8 @@ from skrnn.training._shares import Shares
 
 __all__ = [
     "OPTIMIZERS",
+    "Asked",
+    "LayerFlow",
     "Linear",
     "NewestSteps",
     "Observer",
@@ -19,6 +22,7 @@ __all__ = [
     "TrainingResult",
     "TrainingSet",
     "fit_linear",
+    "layer_flows",
     "predict_attention",
     "predict_outputs",
     "predict_tokens",

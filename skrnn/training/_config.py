@@ -137,7 +137,9 @@ class TrainingSet:
 class TrainingResult:
     """What training leaves behind: NumPy arrays and builtins.
 
-    ``weights`` are those of the best epoch; ``still_falling``: there were too few epochs.
+    ``weights`` are those of the best epoch; ``still_falling``: there were too few epochs; ``norm_curve`` and
+    ``clipped_curve``: of each epoch, the mean norm of a mini-batch's gradient before it was clipped, and the part of
+    the mini-batches whose gradient was.
     """
 
     weights: Mapping[str, Singles]
@@ -146,6 +148,8 @@ class TrainingResult:
     validation_loss_curve: list[float] | None = None
     best_loss: float = np.inf
     still_falling: bool = False
+    norm_curve: list[float] = field(default_factory=list)
+    clipped_curve: list[float] = field(default_factory=list)
 
 
 class Progress(NamedTuple):

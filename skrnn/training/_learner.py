@@ -11,7 +11,7 @@ import numpy as np
 from skrnn._plain import require
 from skrnn._types import Array, Floats, Singles
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch, Objective
+from skrnn.objectives import MiniBatch, Objective, whole_loss
 from skrnn.training._config import TrainingConfig, TrainingResult
 
 __all__ = ["BaseLearner", "Learner"]
@@ -79,7 +79,7 @@ class BaseLearner(ABC):
 
     def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         """The loss of each row, and its gradient with respect to the outputs."""
-        return self.objective.loss(outputs if batch.offset is None else outputs + batch.offset, batch)
+        return whole_loss(self.objective, outputs, batch)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Singles:
         """A dropout mask: zeros and 1 / (1 - dropout)."""

@@ -49,10 +49,14 @@ class NewestSteps:
         """Row numbers and their features (B, n_features), chunk by chunk."""
         for rows in batch_chunks(batch, _COPIES * self.n_inputs):
             values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
-            steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
-            newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
-            newest[steps < 0] = 0.0
-            yield rows, newest.reshape(len(rows), -1)
+            yield rows, self.features(values, lengths)
+
+    def features(self, values: Floats, lengths: Integers) -> Doubles:
+        """Those of scaled inputs (B, T, F), zero behind the last step."""
+        steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
+        newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
+        newest[steps < 0] = 0.0
+        return newest.reshape(len(values), -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,14 @@ __all__ = ["train"]
 Pass = tuple[MiniBatch, Singles, float, dict[str, Any]]
 
 _EVALUATION_ROWS = 256
+
+
+class _Epoch(NamedTuple):
+    """The mean loss on the way, the mean norm of the gradients, and the part of the mini-batches that were clipped."""
+
+    loss: float
+    norm: float
+    clipped: float
 
 
 def train(
@@ -63,7 +71,7 @@ def train(
         learner = _make_learner(spec, objective, start, config, rng)
         stack.callback(learner.close)
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
-        curve = list(start.loss_curve)
+        curve, norms, clipped = list(start.loss_curve), list(start.norm_curve), list(start.clipped_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
         watch = Watch(config, validates=validation is not None)
         if validation is not None and validation.offset is not None and not curve:
@@ -71,8 +79,9 @@ def train(
         for epoch in range(config.max_iter):
             if observer is not None:
                 observer.epoch_begins()
-            curve.append(_run_finite_epoch(learner, data, config, rng, epoch, watch))
-            losses = None
+            ran, losses = _run_finite_epoch(learner, data, config, rng, epoch, watch), None
+            for values, value in zip((curve, norms, clipped), ran, strict=True):
+                values.append(value)
             if validation is not None and validation_curve is not None:
                 loss, losses = _validate(learner, validation, config)
                 validation_curve.append(loss)
@@ -88,7 +97,13 @@ def train(
         best = best or TrainingResult(learner.weights(), learner.optimizer_state())
     falling = watch.still_falling()
     return replace(
-        best, loss_curve=curve, validation_loss_curve=validation_curve, best_loss=best_loss, still_falling=falling
+        best,
+        loss_curve=curve,
+        validation_loss_curve=validation_curve,
+        best_loss=best_loss,
+        still_falling=falling,
+        norm_curve=norms,
+        clipped_curve=clipped,
     )
 
 
@@ -107,7 +122,7 @@ def _make_learner(
 
 def _run_finite_epoch(
     learner: Learner, data: TrainingSet, config: TrainingConfig, rng: np.random.Generator, epoch: int, watch: Watch
-) -> float:
+) -> _Epoch:
     """An epoch, which starts from the best weights again, with a smaller step, if a gradient was not finite."""
     while True:
         try:
@@ -120,12 +135,13 @@ def _run_finite_epoch(
 
 def _run_epoch(
     learner: Learner, data: TrainingSet, config: TrainingConfig, rng: np.random.Generator, epoch: int, rate: float
-) -> float:
-    """Every row once; the mean loss on the way."""
+) -> _Epoch:
+    """Every row once."""
     n = len(data.weights)
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = range(0, n, config.batch_size)
-    total = 0.0
+    total, norms, n_clipped, n_updates = 0.0, 0.0, 0, 0
+    bound = config.max_grad_norm or np.inf
     for number, begin in enumerate(starts):
         rows = order[begin : begin + config.batch_size]
         progress = (epoch + number / len(starts)) / config.max_iter
@@ -137,9 +153,10 @@ def _run_epoch(
                 what = "gradient" if isfinite(loss) else "loss"
                 raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
             total += loss * len(rows) * fraction
+            norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, config)
-    return total / n
+    return _Epoch(total / n, norms / n_updates, n_clipped / n_updates)
 
 
 def _passes(

@@ -90,10 +90,13 @@ class Shares:
         for start in range(0, batch.n_samples, size):
             rows = np.arange(start, min(start + size, batch.n_samples))
             values, lengths = scaling.gather(batch.take(rows))
-            yield rows, (self._shares(values, lengths) - self.mean) / self.scale
+            yield rows, self.features(values, lengths)
+
+    def features(self, values: Floats, lengths: Integers) -> Doubles:
+        """Those of scaled inputs (B, T, F), zero behind the last step, which are read in single precision."""
+        return (self._shares(values.astype(np.float32, copy=False), lengths) - self.mean) / self.scale
 
     def _shares(self, values: Singles, lengths: Integers) -> Doubles:
-        """Of padded values (B, T, F), zero behind the last step."""
         out = np.empty((len(values), *self.thresholds.shape))
         steps = np.arange(values.shape[1])
         for d, dilation in enumerate(self.dilations):

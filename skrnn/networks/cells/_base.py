@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skrnn._types import Floats
+from skrnn._types import Array, Doubles, Floats, Singles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,9 @@ class Kernels:
         ``run(x, lengths, reverse, weights, states, out, *options)`` predicts from x (B, T, F), with transposed weights.
         It changes the states (``n_states``, B, H), of which h is the first, to those after the last step, and writes h
         into out (B, T, H), which stays untouched in the padding.
+    carried : callable
+        ``carried(weights, tape, d_out, d_gates)`` after a backward pass that was not truncated: a list of the gradients
+        (T, B, H) with respect to each state that a step hands to the next. In NumPy, for a look inside.
     n_gates : int
     n_gate_gradients : int
         Arrays (T, B, H) in d_gates.
@@ -53,6 +56,7 @@ class Kernels:
     forward: Callable[..., None]
     backward: Callable[..., None]
     run: Callable[..., None]
+    carried: Callable[..., list[Singles]]
     n_gates: int
     n_gate_gradients: int
     n_extra: Callable[[int], int] | None = None
@@ -102,6 +106,10 @@ class Cell(ABC):
     def zero_state(self, x: Tensor) -> Tensor:
         """(1, B, H)"""
         return x.new_zeros(1, x.shape[0], self.hidden_size)
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        """By name, what the gates are at inputs x (B, T, F) and states before them (B, T, H); (B, T, H) each."""
+        return {}
 
     def frozen(self, input_size: int) -> frozenset[str]:
         """Names of weights that stay as they are in training."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skrnn._types import Floats
+from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Cell, glorot
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-__all__ = ["GatedCell"]
+__all__ = ["GatedCell", "gate_sums", "through_gates"]
 
 
 class GatedCell(Cell):
@@ -51,6 +51,21 @@ class GatedCell(Cell):
     def _own_options(self) -> dict[str, Any]:
         """Arguments of torch's module that other cells do not have."""
         return {}
+
+
+def gate_sums(weights: dict[str, Array], x: Doubles, before: Doubles, n_gates: int) -> list[Doubles]:
+    """What is summed inside each gate, (B, T, H), from inputs x (B, T, F) and the states before them (B, T, H)."""
+    inner = before @ weights["weight_hh"].T.astype(np.float64) + weights["bias_hh"]
+    return np.split(x @ weights["weight_ih"].T.astype(np.float64) + weights["bias_ih"] + inner, n_gates, axis=2)
+
+
+def through_gates(d_gates: Singles, w_hh: Singles) -> Singles:
+    """What reaches the state after each step through the gates of the next, (T, B, H), from d_gates (G, T, B, H)."""
+    _, n_steps, n_rows, hidden = d_gates.shape
+    found = np.zeros((n_steps, n_rows, hidden), np.float32)
+    for gate, w in zip(d_gates, np.split(w_hh, len(d_gates)), strict=True):
+        found[:-1] += (gate[1:].reshape(-1, hidden) @ w).reshape(n_steps - 1, n_rows, hidden)
+    return found
 
 
 def _orthogonal(n: int, rng: np.random.Generator) -> Floats:

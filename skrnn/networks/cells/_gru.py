@@ -9,10 +9,11 @@ from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
-from skrnn._types import Array
+from skrnn._types import Array, Doubles, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell
+from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -155,7 +156,16 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[b, place(t, lengths[b], reverse)] = states[0, b]
 
 
-_KERNELS = Kernels(forward, backward, run, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps)
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradient of the state h, part of which passes the gates of the next step by."""
+    gates = tape[0]
+    d_h = d_out + through_gates(np.stack([d_gates[0], d_gates[1], d_gates[3] * gates[0]]), weights[1])
+    for t in range(len(d_h) - 2, -1, -1):
+        d_h[t] += gates[1, t + 1] * d_h[t + 1]
+    return [d_h]
+
+
+_KERNELS = Kernels(forward, backward, run, carried, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps)
 
 
 class GRUCell(GatedCell):
@@ -167,6 +177,10 @@ class GRUCell(GatedCell):
     @property
     def kernels(self) -> Kernels:
         return _KERNELS
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        reset, update, _ = gate_sums(weights, x, before, 3)
+        return {"reset": expit(reset), "update": expit(update)}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         import torch

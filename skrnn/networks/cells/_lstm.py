@@ -9,10 +9,11 @@ from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
-from skrnn._types import Array, Floats
+from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell
+from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -157,8 +158,20 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[b, place(t, lengths[b], reverse)] = states[0, b]
 
 
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradients of the state h and of the memory c, of which the latter leads only on to the next step."""
+    gates, _, extra = tape
+    n_steps = len(d_out)
+    d_h = d_out + through_gates(d_gates, weights[1])
+    d_memory, whole = np.zeros_like(d_h), np.zeros_like(d_h[0])
+    for t in range(n_steps - 1, -1, -1):
+        d_memory[t] = whole
+        whole = gates[1, t] * (whole + d_h[t] * gates[3, t] * (1 - extra[n_steps + 1 + t] ** 2))
+    return [d_h, d_memory]
+
+
 _KERNELS = Kernels(
-    forward, backward, run, n_gates=4, n_gate_gradients=4, n_extra=lambda n_steps: 2 * n_steps + 1, n_states=2
+    forward, backward, run, carried, n_gates=4, n_gate_gradients=4, n_extra=lambda n_steps: 2 * n_steps + 1, n_states=2
 )
 
 
@@ -177,6 +190,10 @@ class LSTMCell(GatedCell):
         weights = super().initial(input_size, rng)
         weights["bias_ih"][self.hidden_size : 2 * self.hidden_size] = 1.0
         return weights
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        write, forget, _, show = gate_sums(weights, x, before, 4)
+        return {"input": expit(write), "forget": expit(forget), "output": expit(show)}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         import torch

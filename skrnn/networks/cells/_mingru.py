@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
-from skrnn._types import Array, Floats
+from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Cell, Kernels, glorot
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
@@ -91,7 +92,15 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[begin + i, place(t, length, reverse)] = h
 
 
-_KERNELS = Kernels(forward, backward, run, n_gates=2, n_gate_gradients=2)
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradient of the state h."""
+    keep, d_h = 1 - tape[0][0], d_out.copy()
+    for t in range(len(d_h) - 2, -1, -1):
+        d_h[t] += keep[t + 1] * d_h[t + 1]
+    return [d_h]
+
+
+_KERNELS = Kernels(forward, backward, run, carried, n_gates=2, n_gate_gradients=2)
 
 
 class MinGRUCell(Cell):
@@ -110,6 +119,10 @@ class MinGRUCell(Cell):
         """Glorot-uniform inputs, each gate by itself; zero biases."""
         weight = glorot((2 * self.hidden_size, input_size), input_size, self.hidden_size, rng)
         return {"weight_ih": weight, "bias_ih": np.zeros(2 * self.hidden_size)}
+
+    def gates(self, weights: dict[str, Array], x: Doubles, before: Doubles) -> dict[str, Doubles]:
+        update, _ = np.split(x @ weights["weight_ih"].T.astype(np.float64) + weights["bias_ih"], 2, axis=2)
+        return {"update": expit(update)}
 
     def run(self, weights: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any]:
         import torch

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skrnn._types import Array
+from skrnn._types import Array, Singles
 from skrnn.networks.cells._base import Kernels
-from skrnn.networks.cells._gated import GatedCell
+from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
     SIDE_BY_SIDE,
     Arrays,
@@ -119,8 +119,13 @@ def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array,
                     out[b, place(t, lengths[b], reverse)] = states[0, b]
 
 
-_TANH = Kernels(forward, backward, run, n_gates=1, n_gate_gradients=1, options=(False,))
-_RELU = Kernels(forward, backward, run, n_gates=1, n_gate_gradients=1, options=(True,))
+def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
+    """The gradient of the state h: what the step itself is read for, and what the next makes of it."""
+    return [d_out + through_gates(d_gates, weights[1])]
+
+
+_TANH = Kernels(forward, backward, run, carried, n_gates=1, n_gate_gradients=1, options=(False,))
+_RELU = Kernels(forward, backward, run, carried, n_gates=1, n_gate_gradients=1, options=(True,))
 
 
 class VanillaCell(GatedCell):

@@ -5,12 +5,20 @@ Unlike the kernels themselves, all of it needs Numba.
 
 import numba  # an error here says what is wrong with it
 
+from skrnn.networks.compiled._gradients import compiled_state_gradients
 from skrnn.networks.compiled._network import CompiledNetwork
 from skrnn.networks.compiled._run import CompiledRun
 from skrnn.networks.compiled._stream import NetworkStream
 from skrnn.networks.compiled._threads import ThreadedNetwork
 
-__all__ = ["CompiledNetwork", "CompiledRun", "NetworkStream", "ThreadedNetwork", "is_switched_off"]
+__all__ = [
+    "CompiledNetwork",
+    "CompiledRun",
+    "NetworkStream",
+    "ThreadedNetwork",
+    "compiled_state_gradients",
+    "is_switched_off",
+]
 
 
 def is_switched_off() -> bool:

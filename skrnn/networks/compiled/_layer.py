@@ -57,11 +57,17 @@ class Layer:
 
     def backward(self, d_out: Singles, block: int, want_dx: bool) -> Singles:
         """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
-        dx = self.dx if want_dx else self.no_dx
+        dx, self.d_out = self.dx if want_dx else self.no_dx, d_out
         self.run_backward(
             self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block, *self.options
         )
         return dx
+
+    def state_gradients(self) -> Singles:
+        """After `backward`: the 2-norms (B, T) of the gradients with respect to all that a step hands to the next."""
+        parts = self.kernels.carried(self.weights, self.tape, self.d_out, self.d_gates)
+        squares = [np.einsum("tbh,tbh->bt", part, part) for part in parts]
+        return np.asarray(np.sqrt(np.sum(squares, axis=0)), np.float32)
 
     def _tape(self, n_steps: int, n_rows: int) -> tuple[Singles, ...]:
         """What the forward pass keeps for the backward one: gates, states, and what else the cell wants."""

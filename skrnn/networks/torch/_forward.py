@@ -16,7 +16,7 @@ from skrnn.networks.cells import Cell
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
 from skrnn.networks.torch._pooling import attention_of, pooled
 
-__all__ = ["Encoded", "Forward", "encode", "forward", "in_double", "take_states"]
+__all__ = ["Encoded", "Forward", "embed", "encode", "forward", "in_double", "take_states"]
 
 DrawMask = Callable[[tuple[int, ...]], Tensor]
 
@@ -111,7 +111,7 @@ def encode(
 ) -> Encoded:
     """The embedding, the segments and the recurrent layers of `forward`."""
     if spec.vocabulary:
-        x = _embed(spec, weights, x)
+        x = embed(spec, weights, x)
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))
     segments = None
@@ -134,7 +134,7 @@ def encode(
     return Encoded(x, _last_states(x, ends, spec.hidden_size), segments, lengths, ends, after)
 
 
-def _embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> Tensor:
+def embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> Tensor:
     """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F)."""
     numbers = codes.long()
     tables = [weights[name] for name in embedding_shapes(spec)]

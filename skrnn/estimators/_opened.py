@@ -1,0 +1,213 @@
+"""A fitted estimator and the data that it is shown, opened for those who look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._types import Doubles, Floats, Integers
+from skrnn.estimators._base import BaseRNN
+from skrnn.estimators._fitted import Fitted
+from skrnn.networks import resolve_engine
+from skrnn.objectives import MiniBatch, Objective, whole_loss
+from skrnn.sequences import SequenceBatch, read_X
+from skrnn.tasks import (
+    Alignments,
+    Context,
+    EveryStep,
+    NextCategory,
+    NextStep,
+    Numbers,
+    Targets,
+    Task,
+    Tokens,
+    WholeSequence,
+)
+from skrnn.training import Linear, NewestSteps, TrainingSet
+
+__all__ = ["Opened", "open_fitted"]
+
+_WITHOUT_Y = (NextStep, NextCategory, WholeSequence)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a prediction for X, or the loss of X and y, is made of.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator's class.
+    fitted : Fitted
+    task : Task
+    data : TrainingSet
+        X, with its targets in the units of the loss if there are any.
+    has_targets : bool
+    engine : {"torch", "compiled"}
+        That of the estimator's predictions on the CPU.
+    """
+
+    name: str
+    fitted: Fitted
+    task: Task
+    data: TrainingSet
+    has_targets: bool
+    engine: str
+
+    @property
+    def batch(self) -> SequenceBatch:
+        """X as it was read."""
+        return self.data.batch
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What was minimised."""
+        return self.task.objective(self.fitted.columns.vocabulary)
+
+    def loss(self, part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
+        """The loss of each row, and its gradient with respect to the outputs."""
+        return whole_loss(self.objective, outputs, part)
+
+    @property
+    def loss_is_of_steps(self) -> bool:
+        """Whether there is an output per step, and the loss is a sum over the steps."""
+        return self.fitted.spec.readout == "steps" and not isinstance(self.task, Alignments)
+
+    def chunks(self, n_rows: int) -> Iterator[tuple[Integers, MiniBatch]]:
+        """Row numbers, and what the loss may look at, some rows at a time; inputs in double precision."""
+        scaling = self.fitted.scalings.inputs
+        for begin in range(0, self.batch.n_samples, n_rows):
+            rows = np.arange(begin, min(begin + n_rows, self.batch.n_samples))
+            inputs, lengths = scaling.gather(self.batch.take(rows), np.float64)
+            part = self.data.mini_batch(rows) if self.has_targets else MiniBatch(inputs, lengths)
+            yield rows, replace(part, inputs=inputs)
+
+    def offsets(self, inputs: Doubles, lengths: Integers) -> Doubles:
+        """What the start adds to the outputs for inputs (B, T, F); (B, K), zero without one."""
+        linear, n_outputs = self.fitted.linear, self.fitted.spec.output_size
+        if linear is None:
+            return np.zeros((len(inputs), n_outputs))
+        return self.task.offsets(linear.of(linear.reads.features(inputs, lengths)), n_outputs)
+
+    def linear_shares(self, inputs: Doubles, lengths: Integers, chosen: Integers) -> Doubles:
+        """What each of the inputs (B, T, F) adds to what the linear model adds to the ``chosen`` output of its row."""
+        linear, shares = self.fitted.linear, np.zeros_like(inputs)
+        if linear is None:
+            return shares
+        if not (isinstance(linear, Linear) and isinstance(linear.reads, NewestSteps)):
+            raise ValueError(
+                f"{self.name} starts from init={linear.init!r}, which no gradient passes through: what its inputs add "
+                "cannot be told. Fit with init='linear' or None, or use permutation_importance."
+            )
+        n_steps = linear.reads.n_steps
+        rows, n_targets = np.arange(len(inputs)), len(linear.intercept)
+        targets = chosen // (self.fitted.spec.output_size // n_targets)
+        added = linear.reads.features(inputs, lengths) * linear.coef[:, targets].T
+        added = added.reshape(len(inputs), n_steps, -1)
+        steps = lengths[:, None] - n_steps + np.arange(n_steps)
+        row, place = np.nonzero(steps >= 0)
+        shares[row, steps[row, place]] = added[row, place]
+        ends = self.offsets(inputs, lengths), self.offsets(np.zeros_like(inputs), lengths)
+        whole, sums = (ends[0] - ends[1])[rows, chosen], added.sum(axis=(1, 2))
+        bent = np.divide(whole, sums, out=np.ones_like(sums), where=np.abs(sums) > np.finfo(float).tiny)
+        return shares * bent[:, None, None]  # behind a link a sum counts as a whole
+
+    def by_feature(self, values: Doubles) -> Doubles:
+        """Values (B, T, input_size) of inputs as those of features (B, T, F): an indicator's go to its feature."""
+        scaling = self.fitted.scalings.inputs
+        n_features = len(scaling.mean)
+        found = values[:, :, :n_features].copy()
+        found[:, :, np.flatnonzero(scaling.indicators)] += values[:, :, n_features:]
+        return found
+
+    @cached_property
+    def predicts_in_proportion(self) -> bool:
+        """Whether a prediction is a multiple of an output, plus a constant."""
+        base = self.task.base if isinstance(self.task, EveryStep) else self.task
+        if not isinstance(base, Numbers) or self.fitted.n_outputs != self.fitted.spec.output_size:
+            return False
+        first = self._answers(np.zeros(1, np.intp), np.arange(3.0)[:, None, None])
+        return bool(np.allclose(first[2] - first[1], first[1] - first[0]))
+
+    def affine(self, rows: Integers, chosen: Integers) -> tuple[Doubles, Doubles]:
+        """Of some sequences, the ``chosen`` prediction where the output is 0, and its rise where the output rises by 1.
+
+        0 and 1 where predictions do not follow outputs in proportion: there the outputs count.
+        """
+        if not self.predicts_in_proportion:
+            return np.zeros(len(rows)), np.ones(len(rows))
+        found = self._answers(rows, np.arange(2.0)[:, None, None])[:, np.arange(len(rows)), chosen]
+        return found[0], found[1] - found[0]
+
+    def _answers(self, rows: Integers, outputs: Doubles) -> Doubles:
+        """Predictions (n, B, K) where all outputs are one of n numbers."""
+        shape = len(rows), self.fitted.spec.output_size
+        context = Context(self.fitted.scalings, None if self.task.by_step else self.batch.take(rows))
+        answers = [self.task.answer("predict", np.broadcast_to(one, shape), context) for one in outputs]
+        return np.array([np.reshape(answer, shape) for answer in answers])
+
+    def tokens(self, part: MiniBatch) -> Integers | None:
+        """What a decoder of tokens reads (B, L): 0, and then each target but the last; None: there is none."""
+        if not isinstance(self.task, Tokens):
+            return None
+        assert part.targets is not None
+        read = np.zeros(part.targets.shape[:2], np.intp)
+        read[:, 1:] = part.targets[:, :-1, 0]
+        return read
+
+
+def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
+    """Read X, and y if it is given, as the fitted estimator does.
+
+    Without y there are targets only where an estimator finds them in X, or writes tokens: its own.
+
+    Raises
+    ------
+    TypeError
+        If it is no recurrent network of this package.
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    ValueError, TypeError
+        If X or y is not usable.
+    """
+    name = type(estimator).__name__
+    if not isinstance(estimator, BaseRNN):
+        raise TypeError(
+            f"{name} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
+            "and X as the steps before it transform it."
+        )
+    check_is_fitted(estimator)
+    fitted = estimator._fitted
+    if y is None and isinstance(fitted.task, Tokens):
+        y = estimator.predict(X)
+    X, _ = fitted.task.open(X, None, name)
+    batch, _ = read_X(
+        X,
+        name=name,
+        features_per_step=getattr(estimator, "features_per_step", 1),
+        embeds=bool(fitted.columns.categories),
+        characters=fitted.task.reads_characters,
+        seen=fitted.columns,
+    )
+    task, has_targets = fitted.task, y is not None or isinstance(fitted.task, _WITHOUT_Y)
+    values, gain, weights = None, None, np.ones(batch.n_samples)
+    if has_targets:
+        task, targets = fitted.task.read(y, batch, None, name)
+        values, gain, _ = task.encode(Targets(targets.values, weights), fitted.scalings, batch)
+    offset = None
+    if fitted.linear is not None:
+        offset = _offsets(fitted, batch).astype(np.float32)
+    data = TrainingSet(batch, fitted.scalings.inputs, values, gain, weights, offset=offset)
+    engine = resolve_engine(estimator.engine, fitted.spec, "cpu")
+    return Opened(name, fitted, task, data, has_targets, engine)
+
+
+def _offsets(fitted: Fitted, batch: SequenceBatch) -> Doubles:
+    """What the linear model adds to the outputs (n_samples, K)."""
+    assert fitted.linear is not None
+    return fitted.task.offsets(fitted.linear.outputs(batch, fitted.scalings.inputs), fitted.spec.output_size)

@@ -1,0 +1,86 @@
+"""An X whose values are addressed by feature and lag, whatever its form: 3-D, a flat table, or a list of sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skrnn._types import Array, Integers
+
+__all__ = ["Cells"]
+
+
+class Cells:
+    """The values of X by sequence, feature and lag, the number of steps before the last one.
+
+    Lags count from the end of each sequence, of an array from its last step, padding included.
+    """
+
+    def __init__(self, X: Any, features_per_step: int | str = 1):
+        self.X = X
+        if hasattr(X, "columns"):
+            self.kind, shape = "frame", X.shape
+        elif isinstance(X, (list, tuple)) or (str(getattr(X, "dtype", "")) == "object" and np.ndim(X) == 1):
+            self.kind, shape = "list", (len(X),)
+        else:
+            self.X, self.kind = np.asarray(X), "array"
+            shape = self.X.shape
+        if len(shape) not in ((1,) if self.kind == "list" else (2, 3)):
+            raise ValueError(f"X has shape {shape}; it has to be 2-D, 3-D, or a list of sequences.")
+        self.n_samples = shape[0]
+        if self.kind == "list":
+            self.X = [np.asarray(row) for row in X]
+            widths = {1 if row.ndim == 1 else row.shape[1] for row in self.X}
+            if len(widths) != 1:
+                raise ValueError(f"The sequences of X have different numbers of features: {sorted(widths)}.")
+            (self.n_features,) = widths
+            self.lengths = np.array([len(row) for row in self.X])
+        elif len(shape) == 3:
+            self.n_features, self.lengths = int(shape[2]), np.full(shape[0], shape[1])
+        else:
+            width = shape[1] if features_per_step == "all" else int(features_per_step)
+            if shape[1] % width:
+                raise ValueError(f"X has {shape[1]} columns, which are no whole number of steps of {width} features.")
+            self.n_features, self.lengths = int(width), np.full(shape[0], shape[1] // width)
+
+    @property
+    def n_lags(self) -> int:
+        """Steps of the longest sequence."""
+        return int(self.lengths.max())
+
+    def rows(self, lag: int) -> Integers:
+        """The sequences that have a step at a lag."""
+        return np.flatnonzero(self.lengths > lag)
+
+    def get(self, feature: int, lag: int) -> Array:
+        """The values of a feature at a lag, of the sequences that have it."""
+        if self.kind == "frame":
+            return np.asarray(self.X.iloc[:, self._column(feature, lag)])
+        if self.kind == "array":
+            return np.array(self.X[self._place(feature, lag)])
+        return np.array([self.X[i].reshape(self.lengths[i], -1)[-1 - lag, feature] for i in self.rows(lag)])
+
+    def changed(self, values: dict[tuple[int, int], Array]) -> Any:
+        """A copy of X with other values at some features and lags."""
+        if self.kind == "frame":
+            frame = self.X.copy()
+            for place, value in values.items():
+                frame.isetitem(self._column(*place), value)
+            return frame
+        X: Any = [row.copy() for row in self.X] if self.kind == "list" else self.X.copy()
+        for (feature, lag), value in values.items():
+            if self.kind == "array":
+                X[self._place(feature, lag)] = value
+                continue
+            for i, one in zip(self.rows(lag), np.broadcast_to(value, len(self.rows(lag))), strict=True):
+                X[i].reshape(self.lengths[i], -1)[-1 - lag, feature] = one
+        return X
+
+    def _column(self, feature: int, lag: int) -> int:
+        return int((self.lengths[0] - 1 - lag) * self.n_features + feature)
+
+    def _place(self, feature: int, lag: int) -> tuple[Any, ...]:
+        if self.X.ndim == 3:
+            return slice(None), int(self.lengths[0]) - 1 - lag, feature
+        return slice(None), self._column(feature, lag)

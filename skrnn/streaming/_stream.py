@@ -1,0 +1,181 @@
+"""A fitted Pipeline that is fed one time step after the other, for one series or for several."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._types import Array
+from skrnn.estimators import Stream
+from skrnn.streaming._rows import newest_window, row_steps, transformed
+from skrnn.windowing import SlidingWindow
+
+__all__ = ["PipelineStream", "stream"]
+
+
+class PipelineStream:
+    """A fitted Pipeline that follows one series, or several: made by `skrnn.stream`.
+
+    It can be pickled with its state, as far as its steps can.
+
+    Attributes
+    ----------
+    method : str
+        What `step` returns.
+    keys : list
+        Of the series that have had a step; None is that of a `step` without keys.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> import skrnn
+    >>> X = np.random.default_rng(0).normal(5.0, 2.0, size=(20, 7, 3))
+    >>> model = make_pipeline(skrnn.StepwiseTransformer(), skrnn.RNNRegressor(max_iter=2, random_state=0))
+    >>> stream = skrnn.stream(model.fit(X, X[:, -1, 0]))
+    >>> forecasts = [stream.step(row) for row in X[0]]
+    >>> bool(abs(forecasts[-1] - model.predict(X[:1])[0]) < 1e-6)
+    True
+    """
+
+    def __init__(self, pipeline: Any, method: str | None = None):
+        check_is_fitted(pipeline)
+        steps = list(pipeline.steps) if isinstance(pipeline, Pipeline) else [("estimator", pipeline)]
+        places = [i for i, (_, step) in enumerate(steps) if isinstance(step, SlidingWindow)]
+        self._window = steps[places[-1]][1] if places else None
+        if len(places) > 1:
+            raise ValueError("The Pipeline has several SlidingWindow steps; a stream follows one.")
+        n_rows = places[0] if places else len(steps) - 1
+        self._transformers = row_steps(steps[:n_rows], whole_rows=bool(places))
+        self._last: Any = Pipeline(steps[n_rows + 1 :]) if places else steps[-1][1]
+        self._series: dict[Hashable, Any] = {}
+        if places:
+            self._n_features = 0  # as many as come; those of a window are checked by what stands behind it
+            self.method = "predict" if method is None else method
+            if not hasattr(self._last, self.method):
+                raise ValueError(f"method={method!r} is none of the last step, {steps[-1][0]!r}.")
+            return
+        if not hasattr(self._last, "stream"):
+            raise ValueError(
+                f"The last step, a {type(self._last).__name__}, cannot follow a series step by step. It has to be an "
+                "estimator of skrnn, or stand behind a SlidingWindow."
+            )
+        trial = self._last.stream(method)  # or it says why not
+        self.method, self._n_features = trial.method, trial.n_features
+
+    @property
+    def keys(self) -> list[Hashable]:
+        """Of the series that have had a step."""
+        return list(self._series)
+
+    def step(self, row: Any, keys: Iterable[Hashable] | None = None) -> Any:
+        """Take the next time step of a series, or of several.
+
+        Parameters
+        ----------
+        row : array-like of shape (n_features,), or a number; with ``keys`` (n_series, n_features) or (n_series,)
+            What the Pipeline takes of a time step. NaN is a missing value.
+        keys : iterable of hashables, default=None
+            Which series the rows belong to, each at most once; new ones begin with this step. None: a series by itself.
+
+        Returns
+        -------
+        prediction : float, array or label; with ``keys`` a list of them
+            What the method returns for the series so far; behind a `SlidingWindow`, for its newest window.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a row is not usable, or there are not as many as keys. No series has then taken a step.
+        """
+        if keys is None:
+            return self._step(None, self._read(row))
+        names = list(keys)
+        if len(set(names)) != len(names):
+            raise ValueError("keys names a series more than once; each takes one step at a time.")
+        if len(row) != len(names) or not names:
+            raise ValueError(f"Got {len(row)} rows and {len(names)} keys.")
+        read = [self._read(one) for one in row]  # all of them, before any series moves on
+        sizes = {one.size for one in read} - {self._n_features or read[0].size}
+        if sizes:
+            raise ValueError(f"A row has {sizes.pop()} features, but {self._n_features or read[0].size} are expected.")
+        return [self._step(name, one) for name, one in zip(names, read, strict=True)]
+
+    def forget(self, keys: Iterable[Hashable] | None = None) -> PipelineStream:
+        """Forget the steps of some series.
+
+        Parameters
+        ----------
+        keys : iterable of hashables, default=None
+            Which; those that had no step are passed over. None: all.
+
+        Returns
+        -------
+        self : PipelineStream
+
+        Raises
+        ------
+        None
+        """
+        for key in list(self._series) if keys is None else keys:
+            self._series.pop(key, None)
+        return self
+
+    def _read(self, row: Any) -> Array:
+        """A row behind the row-wise steps."""
+        values = np.atleast_1d(np.asarray(row))
+        if self._transformers and (values.dtype.kind not in "fiub" or values.ndim != 1):
+            values = np.asarray(row, np.float64).reshape(-1)
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            raise ValueError("Input row contains infinity.")
+        return transformed(self._transformers, values) if self._transformers else values
+
+    def _step(self, key: Hashable, row: Array) -> Any:
+        """The prediction of a series after one more row."""
+        if self._window is None:
+            one: Stream | None = self._series.get(key)
+            if one is None:
+                one = self._last.stream(self.method)
+            prediction = one.step(row)
+            self._series[key] = one
+            return prediction
+        kept = (int(self._window.window) - 1) * int(self._window.dilation) + 1
+        rows = [*self._series.get(key, []), np.asarray(row, np.float64)][-kept:]
+        prediction = getattr(self._last, self.method)(newest_window(rows, self._window))[0]
+        self._series[key] = rows
+        return prediction
+
+
+def stream(pipeline: Any, method: str | None = None) -> PipelineStream:
+    """Follow one series, or several, step by step with a fitted Pipeline.
+
+    Parameters
+    ----------
+    pipeline : fitted Pipeline, or fitted estimator of skrnn
+        Steps in front of the network are applied to each time step: `StepwiseTransformer`, and, in front of a
+        `SlidingWindow`, the scalers, encoders, imputers, selectors and decompositions of scikit-learn. Behind a
+        `SlidingWindow`, which hands its newest window on at every step, any estimator may stand.
+    method : str or None, default=None
+        What a step returns, such as "predict_proba"; None: the first that the network's own stream has, or "predict".
+
+    Returns
+    -------
+    stream : PipelineStream
+        ``stream.step(row)`` takes the next step of a series; ``stream.step(rows, keys=...)`` those of several.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    ValueError
+        If a step looks at more than one row, or the network needs to see later steps; the message says which.
+    """
+    return PipelineStream(pipeline, method)
+
+
+PipelineStream.__module__ = "skrnn"  # the name that pickles hold
+stream.__module__ = "skrnn"

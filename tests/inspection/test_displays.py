@@ -1,0 +1,223 @@
+"""Displays in scikit-learn's manner: what they draw is what was found, and where is the caller's choice."""
+
+import inspect
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from network_alone import REGRESSOR
+from sklearn.linear_model import Ridge
+
+import skrnn.inspection
+from skrnn import RNNRegressor, RNNSeq2Seq, WindowForecaster, backtest
+from skrnn.datasets import load_airline_passengers
+from skrnn.inspection import (
+    AttentionDisplay,
+    AttributionDisplay,
+    BacktestDisplay,
+    ForecastDisplay,
+    GradientFlowDisplay,
+    HiddenStateDisplay,
+    ImportanceDisplay,
+    LearningRateRangeDisplay,
+    LossCurveDisplay,
+    gradient_flow,
+    hidden_states,
+    integrated_gradients,
+    permutation_importance,
+)
+from skrnn.inspection._axes import COLORS, NEUTRAL
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 8, 2))
+y = X[:, -2, 1]
+SERIES = load_airline_passengers(as_frame=True).frame.iloc[:, 0].rename("passengers")
+PUBLIC = [value for name, value in vars(skrnn.inspection).items() if name.endswith("Display")]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return RNNRegressor(
+        init=None, early_stopping=True, pooling="attention", hidden_size=5, max_iter=6, random_state=0
+    ).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    return WindowForecaster(Ridge(), window=12, horizon=6, calibration=0.2).fit(SERIES[:-6])
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+MADE = {
+    "loss": lambda model, f, ax: LossCurveDisplay.from_estimator(model, ax=ax),
+    "rates": lambda model, f, ax: LearningRateRangeDisplay.from_estimator(model, X, y, random_state=0, ax=ax),
+    "flow": lambda model, f, ax: GradientFlowDisplay.from_estimator(model, X, y, ax=ax),
+    "importance": lambda model, f, ax: ImportanceDisplay.from_estimator(model, X, y, n_repeats=1, ax=ax),
+    "attribution": lambda model, f, ax: AttributionDisplay.from_estimator(model, X[:3], ax=ax),
+    "states": lambda model, f, ax: HiddenStateDisplay.from_estimator(model, X[:3], ax=ax),
+    "attention": lambda model, f, ax: AttentionDisplay.from_estimator(model, X[:3], ax=ax),
+    "predictions": lambda model, f, ax: ForecastDisplay.from_predictions(y, model.predict(X), ax=ax),
+    "forecast": lambda model, f, ax: ForecastDisplay.from_estimator(f, SERIES[:-6], SERIES, coverage=0.8, ax=ax),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_display_draws_where_it_is_told(name, model, forecaster):
+    figure, ax = plt.subplots()
+    display = MADE[name](model, forecaster, ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    assert ax.get_ylabel()
+    own = MADE[name](model, forecaster, None)
+    assert own.figure_ is not figure
+    assert own.plot() is own
+    own.figure_.draw_without_rendering()
+    for axes in own.figure_.axes:  # what is drawn is named, and a legend lies beside what it explains
+        assert axes.get_ylabel()
+        if axes.get_legend() is not None:
+            assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+
+
+@pytest.mark.parametrize("Display", PUBLIC)
+def test_without_matplotlib_an_error_says_what_to_do(Display, monkeypatch):
+    display = object.__new__(Display)
+    for name in inspect.signature(Display).parameters:
+        setattr(display, name, np.ones(3))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    display.__dict__["result"] = type("", (), {"importances_mean": np.ones(2), "importances_std": np.ones(2)})
+    display.__dict__["attributions"] = type("", (), {"values": [np.ones((2, 1))], "unit": "y"})
+    display.__dict__["states"] = type("", (), {"states": [np.ones((2, 1))], "gates": {}, "unit": "steps"})
+    with pytest.raises(ImportError, match=rf"{Display.__name__} needs matplotlib: pip install 'skrnn\[plot\]'"):
+        display.plot()
+
+
+def test_there_are_the_displays_that_are_named():
+    names = {Display.__name__ for Display in PUBLIC}
+    assert names >= {
+        "LossCurveDisplay",
+        "ForecastDisplay",
+        "BacktestDisplay",
+        "GradientFlowDisplay",
+        "ImportanceDisplay",
+        "AttributionDisplay",
+        "HiddenStateDisplay",
+        "AttentionDisplay",
+    }
+
+
+def luminance(color):
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(color)]
+    return float(np.dot(parts, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("color", [*COLORS[:4], NEUTRAL])
+def test_colours_can_be_told_from_white_and_from_black(color):
+    """Contrast as in WCAG 2.1, section 1.4.11: 3 for graphics."""
+    own = luminance(color)
+    assert 1.05 / (own + 0.05) >= 2.9
+    assert (own + 0.05) / 0.05 >= 2.9
+
+
+def test_the_loss_curve(model):
+    display = LossCurveDisplay.from_estimator(model)
+    np.testing.assert_array_equal(display.line_.get_ydata(), model.loss_curve_)
+    np.testing.assert_array_equal(display.lines_[1].get_ydata(), model.validation_loss_curve_)
+    np.testing.assert_array_equal(display.lines_[2].get_ydata(), model.gradient_norm_curve_)
+    assert display.line_.get_xdata()[0] == 1
+    assert LossCurveDisplay([2.0, -1.0]).plot().ax_.get_yscale() == "linear"
+
+
+def test_the_gradient_flow(model):
+    flow = gradient_flow(model, X, y)
+    display = GradientFlowDisplay(flow).plot(name="mine")
+    norms = flow.layers[0].norms
+    np.testing.assert_allclose(display.line_.get_ydata(), norms / norms.max())
+    again = GradientFlowDisplay(flow).plot(display.ax_, name="other")
+    assert again.line_.get_color() != display.line_.get_color()
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["mine", "other"]
+    both = RNNRegressor(**REGRESSOR, bidirectional=True, segment=2, max_iter=1).fit(X, y)
+    display = GradientFlowDisplay.from_estimator(both, X)
+    assert display.ax_.get_xlabel() == "lag (segments)"
+    assert [line.get_label() for line in display.lines_] == ["layer 0, forward", "layer 0, backward"]
+
+
+def test_heat_maps_show_what_was_found(model):
+    found = permutation_importance(model, X, y, n_repeats=2, random_state=0)
+    image = ImportanceDisplay(found, ["a", "b"]).plot().image_
+    np.testing.assert_array_equal(image.get_array(), found.importances_mean[:, ::-1])
+    assert image.get_extent()[:2] == [7.5, -0.5]  # lag 0 on the right
+    assert [label.get_text() for label in image.axes.get_yticklabels()] == ["a", "b"]
+    attributions = integrated_gradients(model, X[:3])
+    image = AttributionDisplay(attributions).plot(sample=1).image_
+    np.testing.assert_array_equal(image.get_array(), attributions.values[1].T)
+    assert image.get_clim()[0] == -image.get_clim()[1]
+    image = AttributionDisplay(attributions).plot().image_
+    np.testing.assert_allclose(image.get_array(), np.abs(attributions.values).mean(axis=0).T)
+    (layer,) = hidden_states(model, X[:3])
+    np.testing.assert_array_equal(HiddenStateDisplay(layer).plot(sample=2).image_.get_array(), layer.states[2].T)
+    gate = HiddenStateDisplay(layer).plot(what="reset").image_
+    assert gate.get_clim() == (0.0, 1.0)
+    with pytest.raises(ValueError, match="choose from states, reset, update"):
+        HiddenStateDisplay(layer).plot(what="forget")
+
+
+@pytest.mark.parametrize("over", ["features", "lags"])
+def test_bars_of_features_and_of_lags(model, over):
+    found = permutation_importance(model, X, y, over=over, n_repeats=2, random_state=0)
+    display = ImportanceDisplay(found).plot()
+    np.testing.assert_allclose([bar.get_height() for bar in display.bars_], found.importances_mean)
+    assert (display.ax_.get_xlim()[0] > display.ax_.get_xlim()[1]) == (over == "lags")
+
+
+def test_attention_of_a_readout_and_of_a_decoder(model):
+    display = AttentionDisplay.from_estimator(model, X, sample=4)
+    np.testing.assert_allclose([bar.get_height() for bar in display.bars_], model.attention_weights(X)[4])
+    texts = ["abc", "ba", "cab"]
+    writer = RNNSeq2Seq(embedding_dim=4, hidden_size=8, max_iter=30, random_state=0).fit(texts * 8, texts * 8)
+    display = AttentionDisplay.from_estimator(writer, texts, sample=1, steps="ba")
+    np.testing.assert_allclose(display.image_.get_array(), writer.attention_weights(texts)[1])
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == list(writer.predict(texts)[1])
+    with pytest.raises(TypeError, match="Ridge has no attention"):
+        AttentionDisplay.from_estimator(Ridge(), X)
+
+
+def test_a_forecast_after_its_history(forecaster):
+    display = ForecastDisplay.from_estimator(forecaster, SERIES[:-6], SERIES, coverage=0.8, n_history=20)
+    frame = forecaster.forecast_interval(coverage=0.8)
+    truth, forecast, history = display.lines_
+    assert display.line_ is forecast
+    np.testing.assert_array_equal(truth.get_ydata(), SERIES[-6:])
+    np.testing.assert_allclose(forecast.get_ydata(), frame["forecast"])
+    np.testing.assert_array_equal(history.get_ydata(), SERIES[-26:-6])
+    edges = display.band_.get_paths()[0].vertices[:, 1]
+    assert edges.min() == pytest.approx(frame["lower"].min())
+    assert edges.max() == pytest.approx(frame["upper"].max())
+    assert display.ax_.get_ylabel() == "passengers"
+    bare = ForecastDisplay.from_estimator(forecaster, steps=3)
+    assert len(bare.lines_) == 1
+    assert len(bare.line_.get_ydata()) == 3
+    panel = pd.concat({"a": SERIES, "b": SERIES})
+    with pytest.raises(ValueError, match="draws one series"):
+        ForecastDisplay.from_estimator(WindowForecaster(Ridge(), window=12, horizon=2).fit(panel))
+
+
+def test_a_backtest_beside_seasonal_naive(forecaster):
+    options = {"initial": 110, "step": 6, "season": 12}
+    result = backtest(forecaster, SERIES, **options)
+    display = BacktestDisplay.from_estimator(forecaster, SERIES, measure="RMSE", **options)
+    by_step = result.scores("step")["RMSE"].unstack("model")
+    np.testing.assert_allclose(display.lines_[0].get_ydata(), by_step["forecast"])
+    np.testing.assert_allclose(display.lines_[1].get_ydata(), by_step["seasonal_naive"])
+    by_cutoff = result.scores("cutoff")["RMSE"].unstack("model")
+    np.testing.assert_allclose(display.lines_[2].get_ydata(), by_cutoff["forecast"])
+    assert [axes.get_xlabel() for axes in display.axes_] == ["step ahead", "cutoff"]
+    with pytest.raises(ValueError, match="measure='MSE' is none of MAE, RMSE"):
+        BacktestDisplay.from_backtest(result, measure="MSE")
