@@ -1,12 +1,15 @@
 """Panels: no Python for each series, and a backtest that evaluates all cutoffs at once says what one at a time says."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 from recorder import Recorder
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
 
 import skrnn.forecasting._backtest as module
 from skrnn import RNNRegressor, SlidingWindow, WindowForecaster, backtest, make_windows
@@ -89,6 +92,11 @@ CASES = {
         ),
         {"window": 5, "horizon": 2},
         {"season": 7, "initial": 30},
+    ),
+    "gaps that are filled": (
+        lambda: panel().drop([(f"s{i}", pd.Timestamp(2024, 1 + i // 20, 5 + i % 20)) for i in range(0, 40, 3)]),
+        {"estimator": make_pipeline(SimpleImputer(), Counting()), "window": 5, "horizon": 2},
+        {"season": 7, "initial": 15},
     ),
     "missing values": (
         lambda: panel().mask(np.random.default_rng(1).uniform(size=(2400, 1)) < 0.05),
@@ -179,3 +187,20 @@ def test_updates_of_a_panel_are_those_of_its_series():
         np.testing.assert_array_equal(history.starts, [0, *gaps])
     with pytest.raises(ValueError, match="rows of series 's3' begin at 2024-02-29"):
         model.update(data.loc[["s3"]][-1:])
+
+
+def test_the_windows_of_a_panel_are_copied_once():
+    """Put in the order in which they are learnt from as they are taken, not afterwards."""
+    data, peaks = panel(300), []
+
+    class Weighing(Recorder):
+        def fit(self, X, y):
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            self.bytes_ = X.nbytes + y.nbytes
+            return super().fit(X, y)
+
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    model = WindowForecaster(Weighing(), window=24, horizon=12).fit(data)
+    tracemalloc.stop()
+    assert peaks[0] < 2 * model.estimator_.bytes_  # with another copy in that order: 3

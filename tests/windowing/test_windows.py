@@ -477,3 +477,18 @@ def test_windows_of_a_panel_equal_a_loop(keep, window, horizon, stride, dilation
     np.testing.assert_array_equal(X[:, :, 0], [a[rows[:span:dilation]] for rows in expected])
     ahead = [2 * a[rows[span:] if horizon else rows[span - 1 : span]] for rows in expected]
     np.testing.assert_array_equal(y.reshape(len(y), -1), ahead)
+
+
+@pytest.mark.parametrize("panel", [False, True])
+def test_what_fit_has_seen_does_not_reach_over_a_gap_behind_it(panel):
+    """The tail of fit belongs to the first run of the rows that go on from it, and to none behind a gap."""
+    times = np.array([10, 11, 13, 14, 15])
+    before, after = pd.DataFrame({"v": np.arange(10.0)}), pd.DataFrame({"v": times.astype(float)}, times)
+    if panel:
+        before, after = (pd.concat({"a": part, "b": part + 100}) for part in (before, after))
+    windows = SlidingWindow(4).fit(before).transform(after)[..., 0]
+    nan = np.nan
+    expected = [[7, 8, 9, 10], [8, 9, 10, 11], [nan, nan, nan, 13], [nan, nan, 13, 14], [nan, 13, 14, 15]]
+    np.testing.assert_array_equal(windows[:5], expected)
+    if panel:
+        np.testing.assert_array_equal(windows[5:], np.add(expected, 100))
