@@ -27,11 +27,12 @@ from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._reports import has_one_window, refuse_short, warn_of_windows
 from skrnn.forecasting._series import SeriesView, evaluate, forecast, learn, next_outputs, series_views
 from skrnn.forecasting._setup import make_setup
+from skrnn.forecasting._state import ForecasterState
 
 __all__ = ["WindowForecaster"]
 
 
-class WindowForecaster(BaseEstimator):
+class WindowForecaster(ForecasterState, BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level

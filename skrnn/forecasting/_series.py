@@ -227,7 +227,7 @@ def evaluate(model: Any, view: SeriesView) -> Evaluation:
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
         return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
-    outputs = units.undo(model.predict(view.setup.arrange(X)).reshape(Y.shape))
+    outputs = units.undo(_predicted(model, view.setup, X))
     ends = np.concatenate([part.ends for part in parts])
     moments = moments_of(view.history.times[ends])
     return Evaluation(view, view.true_levels(ends), view.levels(outputs, ends), moments, scales)
@@ -239,7 +239,7 @@ def next_outputs(
     """The next ``horizon`` levels of every series (horizon, k), and the units (k,) in which errors are measured."""
     X = np.stack([view.newest(values) for view, values in zip(views, known, strict=True)])
     units = take_units(X, setup.n_targets, setup.level, setup.spread)
-    outputs = units.undo(model.predict(setup.arrange(X)).reshape(len(X), setup.horizon, setup.n_targets))
+    outputs = units.undo(_predicted(model, setup, X))
     ends = [np.array([len(view.history.times) - 1]) for view in views]
     levels = [view.levels(out[None], end)[0] for view, out, end in zip(views, outputs, ends, strict=True)]
     return [(mine, view.statistics[1] * width) for mine, view, width in zip(levels, views, units.spread, strict=True)]
@@ -258,6 +258,17 @@ def forecast(
             views[number] = view.extended(values, ahead).tail()
             known[number] = None if ahead is None else ahead[setup.horizon :]
     return [np.concatenate(parts)[:steps] for parts in blocks]
+
+
+def _predicted(model: Any, setup: Setup, X: Doubles) -> Doubles:
+    """Outputs (n, horizon, k) of windows (n, window, n_features)."""
+    outputs, shape = np.asarray(model.predict(setup.arrange(X))), (len(X), setup.horizon, setup.n_targets)
+    if outputs.size != np.prod(shape):
+        raise ValueError(
+            f"{type(model).__name__} predicts an array of shape {outputs.shape} for {len(X)} windows, where "
+            f"{setup.horizon} steps of {setup.n_targets} targets are needed for each."
+        )
+    return outputs.reshape(shape)
 
 
 def _stacked(setup: Setup, parts: list[Samples]) -> tuple[Doubles, Doubles, WindowUnits]:

@@ -16,10 +16,10 @@ from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._transform import TRANSFORMS, total_lag
 
-__all__ = ["Setup", "make_setup", "takes_missing", "takes_sequences"]
+__all__ = ["CHANNEL", "Setup", "make_setup", "takes_missing", "takes_sequences"]
 
 
-_CHANNEL = "channel"  # the one target column of series that are columns of others
+CHANNEL = "channel"  # the one target column of series that are columns of others
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Setup:
 
     def given(self, panel: Panel) -> Panel:
         """The series that the model learns from, with the rows that they have."""
-        return by_channel(panel, self.channels, _CHANNEL) if self.channels else panel
+        return by_channel(panel, self.channels, CHANNEL) if self.channels else panel
 
     def panel(self, panel: Panel) -> Panel:
         """The same with rows of missing values for those that are absent, if the model takes these."""
@@ -111,7 +111,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             "horizon are read step by step of the window. Widen window."
         )
     if channels:
-        roles = replace(roles, target=(_CHANNEL,))
+        roles = replace(roles, target=(CHANNEL,))
     return Setup(
         roles=roles,
         window=int(window),

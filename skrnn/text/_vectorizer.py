@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -14,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers, reals
+from skrnn._plain import require
+from skrnn._state import PlainState
 from skrnn._texts import refuse_no_texts
 from skrnn._types import Array, Longs
 
@@ -25,7 +28,7 @@ Document = Any
 Sequences = list[Longs]
 
 
-class SequenceVectorizer(TransformerMixin, BaseEstimator):
+class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
     """Texts to sequences of numbers, one number for each token, in the order of the text.
 
     The sibling of `sklearn.feature_extraction.text.CountVectorizer`, with its analysers and its words, for networks
@@ -79,6 +82,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     [array([4, 2, 0, 4, 1])]
     """
 
+    _of_fit: ClassVar[tuple[str, ...]] = ("vocabulary_", "fixed_vocabulary_")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "lowercase": ["boolean"],
         "strip_accents": [Options({"ascii", "unicode"}), None, callable],
@@ -129,8 +133,16 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        None
+        ValueError
+            If ``token_pattern`` is needed and no regular expression.
         """
+        if self.analyzer == "word" and self.tokenizer is None:
+            try:
+                re.compile(self.token_pattern or "")
+            except re.error as error:
+                raise ValueError(f"token_pattern={self.token_pattern!r} is no regular expression: {error}.") from error
+            if self.token_pattern is None:
+                raise ValueError("token_pattern=None needs a tokenizer, or analyzer='char'.")
         names = ("lowercase", "strip_accents", "preprocessor", "tokenizer", "stop_words", "token_pattern", "analyzer")
         return CountVectorizer(**{name: getattr(self, name) for name in names}).build_analyzer()
 
@@ -234,7 +246,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             for number in np.ravel(row):
                 if number not in tokens:
                     raise ValueError(f"Sequence {i} holds {number}, which is not a number of the vocabulary.")
-        return [np.array([tokens[number] for number in np.ravel(row)]) for row in X]
+        return [_array([tokens[number] for number in np.ravel(row)]) for row in X]
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The tokens in the order of their numbers.
@@ -296,6 +308,30 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         number = self.vocabulary_.get
         return [np.array([number(token, 0) for token in document] or [0], dtype=np.int64) for document in documents]
 
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        tokens = list(fitted["vocabulary_"])
+        odd = next((token for token in tokens if not _is_plain(token)), None)
+        if odd is not None:
+            raise TypeError(
+                f"The token {odd!r} is a {type(odd).__name__}, which a file cannot hold. Use texts or numbers."
+            )
+        return {
+            "tokens": tokens,
+            "numbers": list(map(int, fitted["vocabulary_"].values())),
+            "fixed": fitted["fixed_vocabulary_"],
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        known = isinstance(values, dict) and set(values) == {"tokens", "numbers", "fixed"}
+        require(known and type(values["fixed"]) is bool, "the vocabulary has no tokens and numbers")
+        tokens, numbers = values["tokens"], values["numbers"]
+        lists = isinstance(tokens, list) and isinstance(numbers, list) and len(tokens) == len(numbers) > 0
+        require(lists and all(map(_is_plain, tokens)), "the vocabulary has no token for each number")
+        different = all(type(number) is int and 0 < number < 2**63 for number in numbers)
+        different = different and len(set(numbers)) == len(set(tokens)) == len(tokens)
+        require(different, "the vocabulary has no number from 1 on for each token, all different")
+        return {"vocabulary_": dict(zip(tokens, numbers, strict=True)), "fixed_vocabulary_": values["fixed"]}
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vocabulary_") or self.vocabulary is not None
 
@@ -305,6 +341,20 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.requires_fit = self.vocabulary is None
         return tags
+
+
+def _array(tokens: list[Any]) -> Array:
+    """Tokens (n_tokens,), whatever they are: a tuple is one, too."""
+    if not any(isinstance(token, tuple) for token in tokens):
+        return np.array(tokens)
+    found = np.empty(len(tokens), dtype=object)
+    found[:] = tokens
+    return found
+
+
+def _is_plain(token: Any) -> bool:
+    """Whether a token is made of builtins alone."""
+    return type(token) in (str, bytes, bool, int, float) or (type(token) is tuple and all(map(_is_plain, token)))
 
 
 def _checked(vocabulary: Any) -> dict[Any, int]:

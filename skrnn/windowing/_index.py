@@ -18,7 +18,7 @@ from skrnn.windowing._frequency import GIVEN, is_rows, step_of
 from skrnn.windowing._infer import find_step, odd_step, shares_of
 from skrnn.windowing._step import Step, on_clock
 
-__all__ = ["Seen", "TimeRows", "has_index", "read_index"]
+__all__ = ["Seen", "TimeRows", "has_index", "kind_of_times", "read_index"]
 
 
 _OF_INDEX = "freq of the index"
@@ -146,7 +146,7 @@ def _series(index: Any) -> tuple[list[Any], Integers | None, Integers]:
 def _hint(index: Any) -> Any:
     """The frequency that an index of dates names; of a panel, that of the level of all times."""
     level = index if index.nlevels == 1 else index.levels[-1]
-    return level.freq if _kind_of_times(level).startswith("datetimes") else None
+    return level.freq if kind_of_times(level).startswith("datetimes") else None
 
 
 def _steps(
@@ -215,10 +215,11 @@ def _positions(times: Any, bounds: Integers, steps: list[Step]) -> Longs:
 
 def _kind(index: Any) -> str:
     """In words, what the index counts time in."""
-    return ("series, " if index.nlevels > 1 else "") + _kind_of_times(index.get_level_values(-1))
+    return ("series, " if index.nlevels > 1 else "") + kind_of_times(index.get_level_values(-1))
 
 
-def _kind_of_times(times: Any) -> str:
+def kind_of_times(times: Any) -> str:
+    """In words, what one series counts time in."""
     import pandas as pd
 
     if isinstance(times, pd.PeriodIndex):

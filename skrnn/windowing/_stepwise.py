@@ -17,6 +17,7 @@ from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
+from skrnn.windowing._states import StepwiseState
 
 __all__ = ["StepwiseTransformer"]
 
@@ -28,7 +29,9 @@ def _gives_table(estimator: StepwiseTransformer) -> bool:
     return estimator._columns is None or estimator._columns["form"] == "flat"
 
 
-class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
+class StepwiseTransformer(
+    StepwiseState, ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
     All steps of all sequences together are the table that the transformer sees. The output has the form of the
