@@ -18,14 +18,17 @@ if TYPE_CHECKING:
         RNNSequenceTransformer,
         Stream,
     )
-    from skrnn.exceptions import DivergenceError
+    from skrnn.exceptions import DivergenceError, ModelFileError
     from skrnn.forecasting import WindowForecaster, backtest
     from skrnn.inspection import ForecastDisplay
+    from skrnn.persistence import TRUSTED_TYPES, load, save
     from skrnn.windowing import SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
+    "TRUSTED_TYPES",
     "DivergenceError",
     "ForecastDisplay",
+    "ModelFileError",
     "RNNClassifier",
     "RNNLanguageModel",
     "RNNRegressor",
@@ -37,12 +40,15 @@ __all__ = [
     "WindowForecaster",
     "__version__",
     "backtest",
+    "load",
     "make_windows",
+    "save",
 ]
 
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "ModelFileError": "exceptions",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
     "RNNRegressor": "estimators",
@@ -51,9 +57,12 @@ _HOME = {
     "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",
     "Stream": "estimators",
+    "TRUSTED_TYPES": "persistence",
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
+    "load": "persistence",
     "make_windows": "windowing",
+    "save": "persistence",
 }
 
 

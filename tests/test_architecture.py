@@ -31,6 +31,7 @@ MAY_USE = {
     "windowing": {"sequences"},
     "forecasting": {"windowing", "estimators"},  # the estimators only as the default, when one is asked for
     "inspection": {"sequences"},
+    "persistence": set(),
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

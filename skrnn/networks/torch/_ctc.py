@@ -27,7 +27,7 @@ def ctc_loss(
         losses = torch.nn.functional.ctc_loss(
             scores.log_softmax(dim=2).transpose(0, 1),
             torch.from_numpy(labels.astype(np.int64)),
-            torch.from_numpy(np.ascontiguousarray(lengths, np.int64)),
+            torch.from_numpy(np.array(lengths, np.int64)),
             torch.from_numpy(np.ascontiguousarray(label_lengths, np.int64)),
             reduction="none",
         )
