@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import get_tags
 
 from skrnn._types import Doubles
@@ -81,8 +83,8 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     """Check the parameters of a forecaster against each other and the data, give every column a role, and choose the
     season and the window if they are not given.
     """
-    transforms = _names(forecaster.transform)
-    calendar = _names(forecaster.calendar)
+    transforms = _names("transform", forecaster.transform)
+    calendar = _names("calendar", forecaster.calendar)
     for parameter, given, allowed in (("transform", transforms, TRANSFORMS), ("calendar", calendar, tuple(CALENDAR))):
         unknown = [item for item in given if item not in allowed]
         if unknown:
@@ -128,12 +130,12 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
 
 
 def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) -> Roles:
-    roles = {role: tuple(getattr(forecaster, role) or ()) for role in ("past", "future", "static")}
+    roles = {role: _names(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
     taken = [column for group in roles.values() for column in group]
     if forecaster.target is None:
         target = tuple(column for column in columns if column not in taken)
     else:
-        target = tuple(forecaster.target) if isinstance(forecaster.target, (list, tuple)) else (forecaster.target,)
+        target = _names("target", forecaster.target)
     named = [*target, *taken]
     missing = [column for column in named if column not in columns]
     twice = sorted({str(column) for column in named if named.count(column) > 1})
@@ -162,8 +164,12 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     return low, high
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+def _names(parameter: str, value: Any) -> tuple[Any, ...]:
+    """The names in a list, or the only one."""
+    names = () if value is None else tuple(value) if isinstance(value, (list, tuple, pd.Index)) else (value,)
+    if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 for name in names):
+        raise ValueError(f"{parameter}={value!r} of WindowForecaster must be a list of names, one name, or None.")
+    return names
 
 
 def takes_sequences(estimator: Any) -> bool:

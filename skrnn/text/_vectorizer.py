@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -143,6 +143,8 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
                 raise ValueError(f"token_pattern={self.token_pattern!r} is no regular expression: {error}.") from error
             if self.token_pattern is None:
                 raise ValueError("token_pattern=None needs a tokenizer, or analyzer='char'.")
+        if isinstance(self.stop_words, list) and not all(isinstance(word, str) for word in self.stop_words):
+            raise TypeError("stop_words must be a list of texts.")
         names = ("lowercase", "strip_accents", "preprocessor", "tokenizer", "stop_words", "token_pattern", "analyzer")
         return CountVectorizer(**{name: getattr(self, name) for name in names}).build_analyzer()
 
@@ -273,6 +275,7 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
         """The tokens of each document."""
         if isinstance(raw_documents, str):
             raise ValueError("Iterable over raw text documents expected, string object received.")
+        self._validate_params()
         refuse_no_texts(raw_documents, type(self).__name__)
         analyze, found = self.build_analyzer(), []
         for i, document in enumerate(raw_documents):
@@ -289,8 +292,7 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
     def _learnt(self, documents: list[list[Any]]) -> dict[Any, int]:
         """The tokens to keep, numbered from 1 on in their order."""
         n = len(documents)
-        low = self.min_df if isinstance(self.min_df, Integral) else float(self.min_df) * n
-        high = self.max_df if isinstance(self.max_df, Integral) else float(self.max_df) * n
+        low, high = (part if isinstance(part, Integral) else float(part) * n for part in (self.min_df, self.max_df))
         if high < low:
             raise ValueError("max_df corresponds to < documents than min_df")
         in_documents = Counter(token for document in documents for token in set(document))
@@ -360,7 +362,10 @@ def _is_plain(token: Any) -> bool:
 def _checked(vocabulary: Any) -> dict[Any, int]:
     """A given vocabulary as a dict of tokens to numbers from 1 on."""
     if not isinstance(vocabulary, Mapping):
-        tokens = list(vocabulary) if isinstance(vocabulary, Iterable) else []
+        listed = isinstance(vocabulary, Iterable) and getattr(vocabulary, "ndim", 1) == 1
+        tokens = list(vocabulary) if listed else []
+        if not all(isinstance(token, Hashable) for token in tokens):
+            raise TypeError("vocabulary must hold tokens, such as texts: it holds lists.")
         tokens = sorted(tokens) if isinstance(vocabulary, set) else tokens
         if len(set(tokens)) != len(tokens):
             raise ValueError(f"Duplicate term in vocabulary: {Counter(tokens).most_common(1)[0][0]!r}")

@@ -105,7 +105,7 @@ class StepwiseTransformer(
             check_consistent_length(batch.starts, y)
             y = np.repeat(np.asarray(y), batch.lengths, axis=0)
         transformer = self._template()
-        table, shown = self._table(batch)
+        table, shown = self._table(batch, transformer)
         self.transformer_ = clone(transformer).fit(table[shown], None if y is None else y[shown])
         steps_per_row = int(batch.spans[0]) if _gives_table(self) else 1
         self._n_features_out = self._apply(table[shown][:1]).shape[1] * steps_per_row
@@ -137,7 +137,7 @@ class StepwiseTransformer(
         if not _gives_table(self):
             refuse_frame(type(self).__name__, getattr(self, "_sklearn_output_config", {}), _ADVICE)
         batch = self._read(X, None if self._columns is None else Columns(**self._columns))
-        table, shown = self._table(batch)
+        table, shown = self._table(batch, self.transformer_)
         values = self._apply(table[shown])
         places, spans = batch.places(), np.asarray(batch.spans)
         out = np.full((int(spans.sum()), values.shape[1]), np.nan)  # a row for every step of X, with its padding
@@ -167,10 +167,10 @@ class StepwiseTransformer(
     def _template(self) -> Any:
         return StandardScaler() if self.transformer is None else self.transformer
 
-    def _table(self, batch: SequenceBatch) -> tuple[Array, Flags]:
+    def _table(self, batch: SequenceBatch, transformer: Any) -> tuple[Array, Flags]:
         """The real steps of all sequences, one after the other, and which of them the transformer can take."""
         table = batch.flat_steps()
-        takes_nan = get_tags(self._template()).input_tags.allow_nan
+        takes_nan = get_tags(transformer).input_tags.allow_nan
         return table, np.ones(len(table), dtype=bool) if takes_nan else np.asarray(~np.isnan(table).any(axis=1))
 
     def _apply(self, table: Array) -> Array:

@@ -8,7 +8,7 @@ from pathlib import Path
 import skrnn
 
 OURS = Path(skrnn.__file__).parent
-CHECKS = ("validation.py", "_param_validation.py", "multiclass.py", "metaestimators.py", "_available_if.py")
+CHECKS = ("validation.py", "_param_validation.py", "multiclass.py", "metaestimators.py", "_available_if.py", "base.py")
 
 
 @functools.cache
