@@ -180,8 +180,9 @@ def as_frame(panel: Panel, parts: list[Doubles], columns: Any) -> Any:
     for history, values in zip(panel.histories, parts, strict=True):
         times = history.next_times(len(values))
         if panel.layout == "panel":
-            keys = list(history.key) if isinstance(history.key, tuple) else [history.key]
-            times = pd.MultiIndex.from_arrays([*([key] * len(times) for key in keys), times], names=panel.names)
+            keys = history.key if len(panel.names) > 2 else (history.key,)
+            named = [pd.Index([key] * len(times), tupleize_cols=False) for key in keys]
+            times = pd.MultiIndex.from_arrays([*named, times], names=panel.names)
         elif isinstance(times, pd.DatetimeIndex):
             with suppress(ValueError):  # the data are not at that frequency
                 times = pd.DatetimeIndex(times, freq=panel.freq)

@@ -229,8 +229,8 @@ def _panel(values: Any) -> Panel:
     kind = ("series, " if layout == "panel" else "") + kind_of_times(times)
     require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
     keys = keys_from_plain(values["keys"], kind)
-    depth = all((len(key) if isinstance(key, tuple) else 1) == len(levels) - 1 for key in keys)
-    require(layout != "panel" or depth, "the names of the series have other levels than the index")
+    depth = len(levels) <= 2 or all(isinstance(key, tuple) and len(key) == len(levels) - 1 for key in keys)
+    require(depth, "the names of the series have other levels than the index")
     require(is_counts(sizes, len(keys), 1) and int(sizes.sum()) == len(times), "the histories have no sizes")
     table = check_rows(values["values"], len(times), len(columns), "the histories")
     positions = values["positions"]

@@ -22,6 +22,7 @@ __all__ = ["Seen", "TimeRows", "has_index", "kind_of_times", "read_index"]
 
 
 _OF_INDEX = "freq of the index"
+_FARTHEST = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,22 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
         positions[:] = steps[0].positions(times[:1])[0] + steps[0].size * rows
     else:
         positions[rows] = _positions(ordered, bounds, steps)
+        _check_apart(positions[rows], ordered, bounds, steps)
     return TimeRows(kind, common, keys, steps, np.split(rows, bounds[1:-1]), positions, times)
+
+
+def _check_apart(positions: Longs, times: Any, bounds: Integers, steps: list[Step]) -> None:
+    """An error for two rows of a series within one step, such as hours where a day was the step in `fit`."""
+    apart = np.diff(positions)
+    apart[bounds[1:-1] - 1] = 1
+    if (apart > 0).all():
+        return
+    row = int(np.flatnonzero(apart <= 0)[0])
+    step = steps[int(np.searchsorted(bounds, row, side="right")) - 1]
+    raise ValueError(
+        f"The step of the rows is {step}, and the rows at {times[row]} and {times[row + 1]} are less than one apart. "
+        "Aggregate them, or give the step with freq."
+    )
 
 
 def has_index(data: Any) -> bool:
@@ -235,8 +251,14 @@ def kind_of_times(times: Any) -> str:
 
 
 def _check_order(times: Any, bounds: Integers, keys: list[Any]) -> None:
-    """An error for times, those of one series after the other, that do not ascend."""
-    distances = np.diff(times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64))
+    """An error for times, those of one series after the other, that do not ascend or are too far apart."""
+    numbers = times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64)
+    if len(numbers) and int(numbers.max()) - int(numbers.min()) > _FARTHEST:
+        raise ValueError(
+            f"The index reaches from {times.min()} to {times.max()}, too far for distances in 64 bits. Drop what is "
+            "beyond, or give dates a coarser unit with index.as_unit('s')."
+        )
+    distances = np.diff(numbers)
     distances[bounds[1:-1] - 1] = 1
     if (distances > 0).all():
         return

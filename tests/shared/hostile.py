@@ -9,6 +9,9 @@ from refusals import is_clear
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 EXPECTED = (ConvergenceWarning, DataConversionWarning)  # what clean input is warned of, too
+OF_GAPS = re.compile(
+    "series are left out|windows are|windows cross|Most rows do not follow|R.2 score is not"
+)  # what there is
 REFUSALS = (ValueError, TypeError)
 
 
@@ -45,7 +48,7 @@ def attempt(call, given, estimator=None):
         result, caught = Refusal(error), []
     except BaseException as error:
         raise WrongError(f"{type(error).__name__}: {str(error)[:200]}") from error
-    stray = [one for one in caught if not issubclass(one.category, EXPECTED)]
+    stray = [one for one in caught if not issubclass(one.category, EXPECTED) and not OF_GAPS.search(str(one.message))]
     if stray:
         raise WrongError(f"{stray[0].category.__name__}: {str(stray[0].message)[:200]}")
     if frozen(given) != before and "generator" not in repr(given):
