@@ -29,7 +29,8 @@ def as_numbers(X: Any, name: str, label: str = "X") -> Array:
         array = np.asarray(X)
     except ValueError:
         raise ValueError(
-            f"{label} is a list of rows of different lengths; one row per sequence, all of one length, is needed by {name}."
+            f"{label} is a list of rows of different lengths; one row per sequence, all of one length, is needed by "
+            f"{name}."
         ) from None
     _refuse_date(label, array.dtype, name)
     kind = array.dtype.kind
