@@ -18,15 +18,18 @@ if TYPE_CHECKING:
         RNNSequenceTransformer,
         Stream,
     )
-    from skrnn.exceptions import DivergenceError
+    from skrnn.exceptions import DivergenceError, ModelFileError
     from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
+    from skrnn.persistence import TRUSTED_TYPES, load, save
     from skrnn.streaming import PipelineStream, stream
     from skrnn.windowing import PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
+    "TRUSTED_TYPES",
     "DivergenceError",
     "ForecastDisplay",
+    "ModelFileError",
     "PanelTimeSeriesSplit",
     "PipelineStream",
     "RNNClassifier",
@@ -40,14 +43,17 @@ __all__ = [
     "WindowForecaster",
     "__version__",
     "backtest",
+    "load",
     "make_forecast_scorer",
     "make_windows",
+    "save",
     "stream",
 ]
 
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "ModelFileError": "exceptions",
     "PanelTimeSeriesSplit": "windowing",
     "PipelineStream": "streaming",
     "RNNClassifier": "estimators",
@@ -58,10 +64,13 @@ _HOME = {
     "SlidingWindow": "windowing",
     "StepwiseTransformer": "windowing",
     "Stream": "estimators",
+    "TRUSTED_TYPES": "persistence",
     "WindowForecaster": "forecasting",
     "backtest": "forecasting",
+    "load": "persistence",
     "make_forecast_scorer": "forecasting",
     "make_windows": "windowing",
+    "save": "persistence",
     "stream": "streaming",
 }
 

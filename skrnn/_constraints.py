@@ -27,7 +27,7 @@ def several_integers(low: int) -> Any:
 
 def reals(low: float, high: float | None, closed: Literal["left", "both", "neither"]) -> Any:
     """A constraint: a number between two bounds."""
-    return _Interval(Real, low, high, closed=closed)
+    return _Reals(Real, low, high, closed=closed)
 
 
 def plain(value: Any) -> Any:
@@ -56,6 +56,16 @@ class Several(Options):  # type: ignore[misc]  # scikit-learn has no types
 
     def __str__(self) -> str:
         return f"a tuple or list of different ones, each {super().__str__()}"
+
+
+class _Reals(_Interval):  # type: ignore[misc]  # scikit-learn has no types
+    """An interval of numbers that NumPy knows."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        try:
+            return bool(super().is_satisfied_by(value))
+        except TypeError:  # a fraction, of which NumPy cannot say whether it is NaN
+            return False
 
 
 class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types

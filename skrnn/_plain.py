@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-__all__ = ["is_finite_array", "is_packed", "is_size", "require", "require_fields"]
+__all__ = ["as_misfits", "is_finite_array", "is_packed", "is_size", "require", "require_fields"]
 
 _ARRAYS = (np.ndarray, np.memmap)  # other subclasses have an arithmetic, or a shape, of their own
+
+
+_MISFIT = "State does not fit: "
+
+
+@contextmanager
+def as_misfits() -> Iterator[None]:
+    """While a state is read: whatever a value of another kind makes Python, NumPy or pandas raise is a misfit."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith(_MISFIT):
+            raise
+        raise ValueError(f"{_MISFIT}{str(error).rstrip('.')}.") from error
 
 
 def require(condition: bool, complaint: str) -> None:
     """Refuse a stored state."""
     if not condition:
-        raise ValueError(f"State does not fit: {complaint}.")
+        raise ValueError(f"{_MISFIT}{complaint}.")
 
 
 def require_fields(values: Any, form: type, label: str) -> None:

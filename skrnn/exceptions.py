@@ -1,6 +1,6 @@
 """Errors of this package that scikit-learn and Python have no class for."""
 
-__all__ = ["DivergenceError"]
+__all__ = ["DivergenceError", "ModelFileError"]
 
 
 class DivergenceError(ValueError):
@@ -11,5 +11,9 @@ class DivergenceError(ValueError):
     """
 
 
+class ModelFileError(ValueError):
+    """A file that `skrnn.load` refuses: damaged, tampered with, too large, or of a later version."""
+
+
 # The name that users import is the name that tracebacks and pickles show.
-DivergenceError.__module__ = "skrnn"
+DivergenceError.__module__ = ModelFileError.__module__ = "skrnn"

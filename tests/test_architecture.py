@@ -11,7 +11,16 @@ import skrnn
 
 PACKAGE = Path(skrnn.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
-SHARED = {"_atomic", "_constraints", "_plain", "_texts", "_types", "exceptions", "version"}  # below all floors
+SHARED = {
+    "_atomic",
+    "_constraints",
+    "_plain",
+    "_state",
+    "_texts",
+    "_types",
+    "exceptions",
+    "version",
+}  # below all floors
 MAY_USE = {
     "sequences": set(),
     "objectives": {"sequences"},
@@ -30,6 +39,7 @@ MAY_USE = {
         "forecasting",
     },  # to run a fitted network and its loss, and backtests to draw
     "streaming": {"windowing", "estimators"},
+    "persistence": set(),
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},

@@ -15,7 +15,8 @@ def python_blocks(path):
 
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if python_blocks(path)], ids=lambda p: p.name)
-def test_python_blocks_run_in_order(path):
+def test_python_blocks_run_in_order(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for the files that they write
     names = {}
     for block in python_blocks(path):
         exec(compile(block, str(path), "exec"), names)

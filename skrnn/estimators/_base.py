@@ -24,7 +24,7 @@ from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._isolation import private_generators
 from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
-from skrnn.estimators._pickling import PlainState
+from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._stream import Stream
 from skrnn.estimators._training_data import prepare, refuse_features_without_values
 from skrnn.networks import NetworkSummary, resolve_device, resolve_engine, summarize
@@ -35,7 +35,7 @@ from skrnn.training import train, train_several
 __all__ = ["BaseRNN"]
 
 
-class BaseRNN(PlainState, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
     """A recurrent network behind scikit-learn's interface. A subclass says in `_task` what y is."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS

@@ -67,6 +67,7 @@ INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 
 _MOST_THREADS = 1024
+_MOST_STEPS = 2**62  # kernels count in 64 bits
 
 POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
 
@@ -167,14 +168,15 @@ class Parameters:
 
         ``carries``: the state is carried over the boundaries that ``bptt_steps`` makes, with an update at each.
         """
+        steps = None if self.bptt_steps is None else min(self.bptt_steps, _MOST_STEPS)
         return TrainingConfig(
             optimizer=self.optimizer,
             learning_rate=float(self.learning_rate),
             learning_rate_schedule=self.learning_rate_schedule,
             weight_decay=float(self.weight_decay),
             max_grad_norm=self.max_grad_norm,
-            bptt_steps=None if carries else self.bptt_steps,
-            chunk_steps=self.bptt_steps if carries else None,
+            bptt_steps=None if carries else steps,
+            chunk_steps=steps if carries else None,
             scheduled_sampling=float(self.scheduled_sampling),
             batch_size=int(self.batch_size),
             max_iter=int(self.max_iter),

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._plain import require
+from skrnn._atomic import all_or_nothing
+from skrnn._plain import as_misfits, require
 from skrnn._types import Doubles, Flags
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._stream_state import StreamState
@@ -171,7 +172,8 @@ class Stream:
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         own = self._arrays()
-        found = StreamState.from_plain(state, own, pools=bool(self._network.running.values))
+        with as_misfits():
+            found = StreamState.from_plain(state, own, pools=bool(self._network.running.values))
         for name, value in found.arrays.items():
             own[name][:] = value
         self.n_steps, self._n_pending, self._begun = found.n_steps, found.n_pending, found.begun
@@ -181,8 +183,13 @@ class Stream:
         own = {"name": self._name, "method": self.method, "fitted": self._fitted.plain(), "state": self.state}
         return {**own, "_format": _FORMAT, "_version": __version__}
 
+    @all_or_nothing
     def __setstate__(self, state: dict[str, Any]) -> None:
-        values = dict(state)
+        with as_misfits():
+            self._read(dict(state))
+
+    def _read(self, values: dict[str, Any]) -> None:
+        """Make it anew from a state, checked."""
         form, version = values.pop("_format", None), values.pop("_version", "unknown")
         if form != _FORMAT:
             raise ValueError(

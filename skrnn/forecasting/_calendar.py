@@ -10,7 +10,7 @@ import pandas as pd
 
 from skrnn._types import Doubles
 
-__all__ = ["CALENDAR", "calendar_columns", "check_calendar"]
+__all__ = ["CALENDAR", "calendar_columns", "check_calendar", "is_holiday"]
 
 
 # Attributes of pandas' indexes, the first value of each and how many there are.
@@ -27,6 +27,11 @@ CALENDAR = {
 _HOLIDAY = "holiday:"
 
 
+def is_holiday(name: str) -> bool:
+    """Whether a name has the form of holidays."""
+    return name.startswith(_HOLIDAY)
+
+
 def check_calendar(names: Sequence[str]) -> None:
     """Refuse attributes that are not known; names of holidays are looked up.
 
@@ -38,7 +43,7 @@ def check_calendar(names: Sequence[str]) -> None:
         If holidays are asked for and the package ``holidays`` is not there.
     """
     for name in names:
-        if isinstance(name, str) and name.startswith(_HOLIDAY):
+        if isinstance(name, str) and is_holiday(name):
             _holidays(name, [2024])
         elif name not in CALENDAR:
             raise ValueError(
@@ -56,7 +61,7 @@ def calendar_columns(times: pd.Index, names: Sequence[str]) -> Doubles:
                 "follow each other as they come (freq='rows') do not say the dates to come: give freq an offset, or a "
                 "DatetimeIndex with all dates."
             )
-        columns.append(_is_holiday(times, name) if name.startswith(_HOLIDAY) else _waves(times, name))
+        columns.append(_is_holiday(times, name) if is_holiday(name) else _waves(times, name))
     return np.concatenate(columns, axis=1)
 
 

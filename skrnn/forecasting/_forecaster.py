@@ -30,12 +30,13 @@ from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_sp
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup
+from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._weights import read_weights
 
 __all__ = ["WindowForecaster"]
 
 
-class WindowForecaster(RegressorMixin, BaseEstimator):
+class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level

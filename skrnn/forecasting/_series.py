@@ -254,9 +254,20 @@ def evaluate(model: Any, view: SeriesView) -> Evaluation:
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
         return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
-    outputs = units.undo(model.predict(view.setup.arrange(X)).reshape(Y.shape))
+    outputs = units.undo(_predicted(model, view.setup, X))
     moments = moments_of(view.history.times[found.ends])
     return Evaluation(view, view.true_levels(found.ends), view.levels(outputs, found.ends), moments, scales)
+
+
+def _predicted(model: Any, setup: Setup, X: Doubles) -> Doubles:
+    """Outputs (n, horizon, k) of windows (n, window, n_features)."""
+    outputs, shape = np.asarray(model.predict(setup.arrange(X))), (len(X), setup.horizon, setup.n_targets)
+    if outputs.size != np.prod(shape):
+        raise ValueError(
+            f"{type(model).__name__} predicts an array of shape {outputs.shape} for {len(X)} windows, where "
+            f"{setup.horizon} steps of {setup.n_targets} targets are needed for each."
+        )
+    return outputs.reshape(shape)
 
 
 def _stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._types import Doubles, Flags
@@ -18,10 +20,10 @@ from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["Setup", "make_setup"]
+__all__ = ["CHANNEL", "Setup", "make_setup"]
 
 
-_CHANNEL = "channel"  # the one target column of series that are columns of others
+CHANNEL = "channel"  # the one target column of series that are columns of others
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Setup:
 
     def given(self, panel: Panel) -> Panel:
         """The series that the model learns from, with the rows that they have."""
-        return by_channel(panel, self.channels, _CHANNEL) if self.channels else panel
+        return by_channel(panel, self.channels, CHANNEL) if self.channels else panel
 
     def panel(self, panel: Panel) -> Panel:
         """The same with rows of missing values for those that are absent, if the model takes these."""
@@ -115,7 +117,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     season and the window if they are not given.
     """
     transforms = read_transforms(forecaster.target_transform)
-    calendar = _names(forecaster.calendar)
+    calendar = _names("calendar", forecaster.calendar)
     check_calendar(calendar)
     roles = _find_roles(forecaster, list(panel.columns), calendar)
     places = [panel.columns.index(column) for column in roles.target]
@@ -146,7 +148,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             "horizon are read step by step of the window. Widen window."
         )
     if channels:
-        roles = replace(roles, target=(_CHANNEL,))
+        roles = replace(roles, target=(CHANNEL,))
     return Setup(
         roles=roles,
         window=int(window),
@@ -166,12 +168,12 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
 
 
 def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) -> Roles:
-    roles = {role: tuple(getattr(forecaster, role) or ()) for role in ("past", "future", "static")}
+    roles = {role: _names(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
     taken = [column for group in roles.values() for column in group]
     if forecaster.target is None:
         target = tuple(column for column in columns if column not in taken)
     else:
-        target = tuple(forecaster.target) if isinstance(forecaster.target, (list, tuple)) else (forecaster.target,)
+        target = _names("target", forecaster.target)
     named = [*target, *taken]
     missing = [column for column in named if column not in columns]
     twice = sorted({str(column) for column in named if named.count(column) > 1})
@@ -212,5 +214,9 @@ def _level(level: str | None, positive: bool) -> str | None:
     return level
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+def _names(parameter: str, value: Any) -> tuple[Any, ...]:
+    """The names in a list, or the only one."""
+    names = () if value is None else tuple(value) if isinstance(value, (list, tuple, pd.Index)) else (value,)
+    if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 for name in names):
+        raise ValueError(f"{parameter}={value!r} of WindowForecaster must be a list of names, one name, or None.")
+    return names

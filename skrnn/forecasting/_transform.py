@@ -15,7 +15,17 @@ from sklearn.utils import get_tags
 
 from skrnn._types import Doubles, Integers
 
-__all__ = ["TRANSFORMS", "apply", "carried", "fitted", "invert", "leading_pointwise", "read_transforms", "total_lag"]
+__all__ = [
+    "TRANSFORMS",
+    "apply",
+    "carried",
+    "fitted",
+    "invert",
+    "is_transform",
+    "leading_pointwise",
+    "read_transforms",
+    "total_lag",
+]
 
 
 TRANSFORMS = ("log", "log1p", "sqrt", "difference", "seasonal_difference")
@@ -23,6 +33,13 @@ _DIFFERENCES = ("difference", "seasonal_difference")
 _POINTWISE = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1), "sqrt": (np.sqrt, np.square)}
 _BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
 _METHODS = ("fit", "transform", "inverse_transform")
+
+
+def is_transform(value: Any) -> bool:
+    """Whether a value is a known name, or a transformer with an inverse."""
+    if isinstance(value, str):
+        return value in TRANSFORMS
+    return not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in _METHODS)
 
 
 def read_transforms(value: Any) -> tuple[Any, ...]:
@@ -35,8 +52,7 @@ def read_transforms(value: Any) -> tuple[Any, ...]:
     """
     items = () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for item in items:
-        known = item in TRANSFORMS if isinstance(item, str) else all(hasattr(item, name) for name in _METHODS)
-        if not known or isinstance(item, type):
+        if not is_transform(item):
             raise ValueError(
                 f"target_transform={item!r} is not known; choose from {', '.join(TRANSFORMS)}, or give a transformer "
                 "with fit, transform and inverse_transform."
@@ -98,8 +114,9 @@ def _check_bound(values: Doubles, name: str, label: str | Callable[[int], str]) 
 def invert(forecast: Doubles, values: Doubles, names: Sequence[Any], season: int | None) -> Doubles:
     """Undo the transformations on what follows (…, n_steps, k) the untransformed rows ``values`` (…, n_rows, k)."""
     stages = [values]
+    differs = any(map(_is_difference, names))  # nothing else looks at the rows before
     for name in names[:-1]:
-        stages.append(apply(stages[-1], [name], season, "the series"))
+        stages.append(apply(stages[-1], [name], season, "the series") if differs else values)
     for name, before in zip(reversed(names), reversed(stages), strict=bool(names)):
         if not isinstance(name, str):
             forecast = _through(name, name.inverse_transform, forecast)

@@ -11,6 +11,7 @@ _LARGE = 512  # hidden units, over all layers and directions, from which an acce
 
 def resolve_device(device: str, spec: NetworkSpec) -> str:
     """The name of a device of this machine; "auto" is the CPU unless the net is large and there is an accelerator."""
+    device = device if isinstance(device, str) else repr(device)
     if device == "cpu" or (device == "auto" and spec.state_size * spec.num_layers < _LARGE):
         return "cpu"
     import torch
@@ -24,7 +25,7 @@ def resolve_device(device: str, spec: NetworkSpec) -> str:
         return available[-1] if len(available) == 1 else available[1]
     try:
         wanted = torch.device(device)
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):
         wanted = None
     if wanted is None or f"{wanted.type}:{wanted.index or 0}".replace("cpu:0", "cpu") not in available:
         raise ValueError(

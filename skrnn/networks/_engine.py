@@ -21,8 +21,11 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool
     Raises
     ------
     ValueError
-        If "compiled" is asked for a network that the kernels do not serve, or they cannot be compiled.
+        If it is none of these, or "compiled" is asked for a network that the kernels do not serve, or that cannot be
+        compiled.
     """
+    if not isinstance(engine, str) or engine not in ("torch", "compiled", "auto"):
+        raise ValueError(f"engine={engine!r} is not known; choose from auto, compiled and torch.")
     if engine == "torch":
         return "torch"
     unserved = _unserved(spec, device, carries)

@@ -1,7 +1,7 @@
 """Floor 2: what a network is trained towards. Losses with their gradients, targets, and predictions from outputs."""
 
 from skrnn.objectives._base import MiniBatch, Objective, Readout, whole_loss
-from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, softmax
+from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, log_softmax, softmax
 from skrnn.objectives._named import (
     LOSSES,
     OwnLoss,
@@ -37,6 +37,7 @@ __all__ = [
     "SquaredError",
     "TargetScaling",
     "check_own_loss",
+    "log_softmax",
     "loss_from_plain",
     "loss_to_plain",
     "name_of_loss",

@@ -9,13 +9,24 @@ import numpy as np
 from skrnn._types import Floats, Integers
 from skrnn.objectives._base import MiniBatch, Objective
 
-__all__ = ["CrossEntropy", "MultilabelCrossEntropy", "softmax"]
+__all__ = ["CrossEntropy", "MultilabelCrossEntropy", "log_softmax", "softmax"]
 
 
 def softmax(scores: Floats) -> Floats:
     """Probabilities on the last axis."""
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Their logarithms, which are finite also where a probability is too small for a number."""
+    probabilities = softmax(scores)
+    with np.errstate(divide="ignore"):
+        logs = np.log(probabilities)
+    if (probabilities > 0).all():
+        return np.asarray(logs)
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return np.where(probabilities > 0, logs, shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 @dataclass(frozen=True)

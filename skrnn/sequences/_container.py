@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skrnn.sequences._numbers import refuse_mask
+from skrnn.sequences._numbers import refuse_mask, refuse_same_names
 
 __all__ = ["detached", "is_ragged", "open_container"]
 
@@ -38,10 +38,13 @@ def open_container(X: Any, name: str) -> Any:
         )
     X = detached(_listed(X), name)
     if is_ragged(X):
+        for number, item in enumerate(X):
+            refuse_same_names(item, name, f"Sequence {number}")
         return [detached(item, name) for item in X]
+    refuse_same_names(X, name)
     if issparse(X):
         check_array(X, input_name="X", estimator=name)  # raises scikit-learn's own TypeError
-    if not hasattr(X, "shape"):
+    if not isinstance(getattr(X, "shape", None), tuple):
         X = _as_array(X, name)
     n_axes = len(X.shape)
     if n_axes not in (2, 3):
@@ -99,7 +102,7 @@ def _as_array(X: Any, name: str) -> Any:
 def _is_array(item: Any) -> bool:
     """Whether an item of a list is a sequence by itself: an array, frame, series or tensor."""
     shape = getattr(item, "shape", None)
-    return hasattr(item, "__array__") if shape is None else len(shape) > 0
+    return len(shape) > 0 if isinstance(shape, tuple) else hasattr(item, "__array__")
 
 
 def _is_sequence(item: Any) -> bool:

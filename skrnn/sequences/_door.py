@@ -131,7 +131,7 @@ def read_X(
 
 def _width_of_steps(value: Any, name: str) -> int | Literal["all"]:
     """``features_per_step`` as Python's int, or "all"; it may have been set since `fit` checked it."""
-    if (type(value) is not int or value < 1) and value != "all":
+    if (type(value) is not int or value < 1) and not (type(value) is str and value == "all"):
         value = check_arguments(name, _WIDTHS, features_per_step=value)["features_per_step"]
     width: int | Literal["all"] = value
     return width

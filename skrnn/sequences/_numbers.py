@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from skrnn._types import Array
 
-__all__ = ["as_numbers", "refuse_mask"]
+__all__ = ["as_numbers", "refuse_mask", "refuse_same_names"]
 
 
 def as_numbers(X: Any, name: str, label: str = "X") -> Array:
@@ -18,13 +18,20 @@ def as_numbers(X: Any, name: str, label: str = "X") -> Array:
 
     ``label`` is the name of X in messages. None and ``pd.NA`` become NaN.
     """
+    refuse_same_names(X, name, label)
     columns = _columns(X)
     for column, dtype in columns:
         _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
     if issparse(X):
         raise TypeError(f"{label} is sparse, but {name} needs dense data. Use .toarray().")
     refuse_mask(X, name, label)
-    array = np.asarray(X)
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise ValueError(
+            f"{label} is a list of rows of different lengths; one row per sequence, all of one length, is needed by "
+            f"{name}."
+        ) from None
     _refuse_date(label, array.dtype, name)
     kind = array.dtype.kind
     if kind == "c":
@@ -56,6 +63,16 @@ def refuse_mask(X: Any, name: str, label: str = "X") -> None:
             )
 
 
+def refuse_same_names(X: Any, name: str, label: str = "X") -> None:
+    """Refuse a frame in which two columns have one name: nothing says which is which."""
+    columns = [column for column, _ in _columns(X)]
+    if len(set(columns)) < len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        raise ValueError(
+            f"{label} has several columns named {twice!r}. {name} needs different names: rename or drop them."
+        )
+
+
 def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: list[Any]) -> float:
     """One object as a float."""
     if value is None or type(value).__name__ == "NAType":
@@ -74,7 +91,7 @@ def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: 
         )
     if isinstance(value, (complex, np.complexfloating)):
         raise ValueError(f"Complex data not supported: {label} holds {value} at {place}. {name} needs real numbers.")
-    if getattr(value, "ndim", 0) > 0 or isinstance(value, (list, tuple)):
+    if np.ndim(value) > 0 if hasattr(value, "__array__") else isinstance(value, (list, tuple)):
         raise ValueError(
             f"{label} holds an object of type {type(value).__name__} at {place}, where one number is expected. "
             "Sequences with several features are arrays of shape (n_timesteps, n_features)."

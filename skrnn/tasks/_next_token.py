@@ -12,7 +12,7 @@ from skrnn._plain import require
 from skrnn._texts import refuse_no_texts
 from skrnn._types import Doubles, NetworkWeights
 from skrnn.networks import NetworkSpec, open_stream
-from skrnn.objectives import TargetScaling, softmax
+from skrnn.objectives import TargetScaling, log_softmax
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._reading import check_weights
@@ -112,7 +112,7 @@ def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: S
             end = min(begin + _CHUNK_STEPS, length - 1)
             outputs, following = stream.read(codes[None, begin:end]), codes[begin + 1 : end + 1, 0].astype(np.intp)
             known = following > 0
-            logs = np.log(softmax(outputs))
+            logs = log_softmax(outputs)
             parts.append(logs[np.arange(len(logs)), following][known])
         found.append(np.concatenate([np.zeros(0), *parts]))
     return found

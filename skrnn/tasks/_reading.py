@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Number
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
@@ -84,7 +86,12 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
 
 
 def _plain_dtype(y: Any) -> Any:
-    """Integers and booleans of pandas' nullable and pyarrow dtypes under NumPy's dtype, which predictions will have."""
+    """Integers and booleans of pandas' nullable and pyarrow dtypes under NumPy's dtype, which predictions will have.
+
+    Texts of NumPy's new dtype become objects, which scikit-learn knows.
+    """
+    if isinstance(y, np.ndarray) and y.dtype.kind == "T":
+        return y.astype(object)
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and not y.isna().any():
         return y.to_numpy(dtype)
@@ -106,6 +113,8 @@ def _refuse_unusable_labels(y: Any, name: str) -> None:
     kind = array.dtype.kind
     if kind == "c":
         raise ValueError(f"Complex data not supported: y has dtype {array.dtype}.")
+    if kind == "V":
+        raise ValueError(f"y has dtype {array.dtype}, a structured array. {name} needs one label for every sequence.")
     if kind == "O" and array.ndim:
         missing |= any(label is None or type(label).__name__ in ("NAType", "NaTType") for label in array.flat)
         missing |= any(isinstance(label, float) and label != label for label in array.flat)
@@ -140,14 +149,12 @@ def _numeric(values: Any, label: str, name: str) -> Any:
     if isinstance(values, (str, bytes)):
         raise ValueError(f"{label} is text ({values!r}); one number per sequence is expected.")
     if hasattr(values, "__array__") or isinstance(values, (list, tuple)):
-        try:
-            return as_numbers(values, name, label)
-        except ValueError as error:
-            if "inhomogeneous" not in str(error):
-                raise
-            raise ValueError(
-                f"{label} is a list of rows of different lengths; one row per sequence is expected."
-            ) from None
+        return as_numbers(values, name, label)
+    if not (isinstance(values, (Number, Sequence)) or issparse(values)):
+        raise TypeError(
+            f"{label} is an object of type {type(values).__name__}; one number per sequence is expected, in an "
+            "array, a list or a series."
+        )
     return values
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers, reals
+from skrnn._plain import require
+from skrnn._state import PlainState
 from skrnn._texts import refuse_no_texts
 from skrnn._types import Array, Longs
 
@@ -25,7 +28,7 @@ Document = Any
 Sequences = list[Longs]
 
 
-class SequenceVectorizer(TransformerMixin, BaseEstimator):
+class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
     """Texts to sequences of numbers, one number for each token, in the order of the text.
 
     The sibling of `sklearn.feature_extraction.text.CountVectorizer`, with its analysers and its words, for networks
@@ -79,6 +82,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     [array([4, 2, 0, 4, 1])]
     """
 
+    _of_fit: ClassVar[tuple[str, ...]] = ("vocabulary_", "fixed_vocabulary_")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "lowercase": ["boolean"],
         "strip_accents": [Options({"ascii", "unicode"}), None, callable],
@@ -129,8 +133,18 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        None
+        ValueError
+            If ``token_pattern`` is needed and no regular expression.
         """
+        if self.analyzer == "word" and self.tokenizer is None:
+            try:
+                re.compile(self.token_pattern or "")
+            except re.error as error:
+                raise ValueError(f"token_pattern={self.token_pattern!r} is no regular expression: {error}.") from error
+            if self.token_pattern is None:
+                raise ValueError("token_pattern=None needs a tokenizer, or analyzer='char'.")
+        if isinstance(self.stop_words, list) and not all(isinstance(word, str) for word in self.stop_words):
+            raise TypeError("stop_words must be a list of texts.")
         names = ("lowercase", "strip_accents", "preprocessor", "tokenizer", "stop_words", "token_pattern", "analyzer")
         return CountVectorizer(**{name: getattr(self, name) for name in names}).build_analyzer()
 
@@ -234,7 +248,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             for number in np.ravel(row):
                 if number not in tokens:
                     raise ValueError(f"Sequence {i} holds {number}, which is not a number of the vocabulary.")
-        return [np.array([tokens[number] for number in np.ravel(row)]) for row in X]
+        return [_array([tokens[number] for number in np.ravel(row)]) for row in X]
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The tokens in the order of their numbers.
@@ -261,6 +275,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         """The tokens of each document."""
         if isinstance(raw_documents, str):
             raise ValueError("Iterable over raw text documents expected, string object received.")
+        self._validate_params()
         refuse_no_texts(raw_documents, type(self).__name__)
         analyze, found = self.build_analyzer(), []
         for i, document in enumerate(raw_documents):
@@ -277,8 +292,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     def _learnt(self, documents: list[list[Any]]) -> dict[Any, int]:
         """The tokens to keep, numbered from 1 on in their order."""
         n = len(documents)
-        low = self.min_df if isinstance(self.min_df, Integral) else float(self.min_df) * n
-        high = self.max_df if isinstance(self.max_df, Integral) else float(self.max_df) * n
+        low, high = (part if isinstance(part, Integral) else float(part) * n for part in (self.min_df, self.max_df))
         if high < low:
             raise ValueError("max_df corresponds to < documents than min_df")
         in_documents = Counter(token for document in documents for token in set(document))
@@ -296,6 +310,30 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         number = self.vocabulary_.get
         return [np.array([number(token, 0) for token in document] or [0], dtype=np.int64) for document in documents]
 
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        tokens = list(fitted["vocabulary_"])
+        odd = next((token for token in tokens if not _is_plain(token)), None)
+        if odd is not None:
+            raise TypeError(
+                f"The token {odd!r} is a {type(odd).__name__}, which a file cannot hold. Use texts or numbers."
+            )
+        return {
+            "tokens": tokens,
+            "numbers": list(map(int, fitted["vocabulary_"].values())),
+            "fixed": fitted["fixed_vocabulary_"],
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        known = isinstance(values, dict) and set(values) == {"tokens", "numbers", "fixed"}
+        require(known and type(values["fixed"]) is bool, "the vocabulary has no tokens and numbers")
+        tokens, numbers = values["tokens"], values["numbers"]
+        lists = isinstance(tokens, list) and isinstance(numbers, list) and len(tokens) == len(numbers) > 0
+        require(lists and all(map(_is_plain, tokens)), "the vocabulary has no token for each number")
+        different = all(type(number) is int and 0 < number < 2**63 for number in numbers)
+        different = different and len(set(numbers)) == len(set(tokens)) == len(tokens)
+        require(different, "the vocabulary has no number from 1 on for each token, all different")
+        return {"vocabulary_": dict(zip(tokens, numbers, strict=True)), "fixed_vocabulary_": values["fixed"]}
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vocabulary_") or self.vocabulary is not None
 
@@ -307,10 +345,27 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _array(tokens: list[Any]) -> Array:
+    """Tokens (n_tokens,), whatever they are: a tuple is one, too."""
+    if not any(isinstance(token, tuple) for token in tokens):
+        return np.array(tokens)
+    found = np.empty(len(tokens), dtype=object)
+    found[:] = tokens
+    return found
+
+
+def _is_plain(token: Any) -> bool:
+    """Whether a token is made of builtins alone."""
+    return type(token) in (str, bytes, bool, int, float) or (type(token) is tuple and all(map(_is_plain, token)))
+
+
 def _checked(vocabulary: Any) -> dict[Any, int]:
     """A given vocabulary as a dict of tokens to numbers from 1 on."""
     if not isinstance(vocabulary, Mapping):
-        tokens = list(vocabulary) if isinstance(vocabulary, Iterable) else []
+        listed = isinstance(vocabulary, Iterable) and getattr(vocabulary, "ndim", 1) == 1
+        tokens = list(vocabulary) if listed else []
+        if not all(isinstance(token, Hashable) for token in tokens):
+            raise TypeError("vocabulary must hold tokens, such as texts: it holds lists.")
         tokens = sorted(tokens) if isinstance(vocabulary, set) else tokens
         if len(set(tokens)) != len(tokens):
             raise ValueError(f"Duplicate term in vocabulary: {Counter(tokens).most_common(1)[0][0]!r}")

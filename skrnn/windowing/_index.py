@@ -18,10 +18,20 @@ from skrnn.windowing._frequency import GIVEN, is_rows, step_of
 from skrnn.windowing._infer import find_step, odd_step, seem_odd
 from skrnn.windowing._step import Step, on_clock
 
-__all__ = ["Seen", "TimeRows", "has_index", "read_index", "rows_before", "run_begins", "several_ranges"]
+__all__ = [
+    "Seen",
+    "TimeRows",
+    "has_index",
+    "kind_of_times",
+    "read_index",
+    "rows_before",
+    "run_begins",
+    "several_ranges",
+]
 
 
 _OF_INDEX = "freq of the index"
+_FARTHEST = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +141,7 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
         positions = steps[0].positions(times[:1])[0] + steps[0].size * np.arange(len(times))
     else:
         positions = _positions(ordered, bounds, steps)
+        _check_apart(positions, ordered, bounds, steps)
     return TimeRows(kind, common, keys, steps, order, bounds, positions, ordered)
 
 
@@ -155,6 +166,20 @@ def several_ranges(firsts: Integers, counts: Integers) -> Integers:
     """The numbers from each of ``firsts`` on, so many of each, one range after the other."""
     begins = np.cumsum(counts) - counts
     return np.asarray(np.repeat(firsts - begins, counts) + np.arange(counts.sum()))
+
+
+def _check_apart(positions: Longs, times: Any, bounds: Integers, steps: list[Step]) -> None:
+    """An error for two rows of a series within one step, such as hours where a day was the step in `fit`."""
+    apart = np.diff(positions)
+    apart[bounds[1:-1] - 1] = 1
+    if (apart > 0).all():
+        return
+    row = int(np.flatnonzero(apart <= 0)[0])
+    step = steps[int(np.searchsorted(bounds, row, side="right")) - 1]
+    raise ValueError(
+        f"The step of the rows is {step}, and the rows at {times[row]} and {times[row + 1]} are less than one apart. "
+        "Aggregate them, or give the step with freq."
+    )
 
 
 def has_index(data: Any) -> bool:
@@ -183,7 +208,7 @@ def _series(index: Any) -> tuple[list[Any], Integers | None, Integers]:
 def _hint(index: Any) -> Any:
     """The frequency that an index of dates names; of a panel, that of the level of all times."""
     level = index if index.nlevels == 1 else index.levels[-1]
-    return level.freq if _kind_of_times(level).startswith("datetimes") else None
+    return level.freq if kind_of_times(level).startswith("datetimes") else None
 
 
 def _steps(
@@ -251,10 +276,11 @@ def _positions(times: Any, bounds: Integers, steps: list[Step]) -> Longs:
 
 def _kind(index: Any) -> str:
     """In words, what the index counts time in."""
-    return ("series, " if index.nlevels > 1 else "") + _kind_of_times(index.get_level_values(-1))
+    return ("series, " if index.nlevels > 1 else "") + kind_of_times(index.get_level_values(-1))
 
 
-def _kind_of_times(times: Any) -> str:
+def kind_of_times(times: Any) -> str:
+    """In words, what one series counts time in."""
     import pandas as pd
 
     if isinstance(times, pd.PeriodIndex):
@@ -270,8 +296,14 @@ def _kind_of_times(times: Any) -> str:
 
 
 def _check_order(times: Any, bounds: Integers, keys: list[Any]) -> None:
-    """An error for times, those of one series after the other, that do not ascend."""
-    distances = np.diff(times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64))
+    """An error for times, those of one series after the other, that do not ascend or are too far apart."""
+    numbers = times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64)
+    if len(numbers) and int(numbers.max()) - int(numbers.min()) > _FARTHEST:
+        raise ValueError(
+            f"The index reaches from {times.min()} to {times.max()}, too far for distances in 64 bits. Drop what is "
+            "beyond, or give dates a coarser unit with index.as_unit('s')."
+        )
+    distances = np.diff(numbers)
     distances[bounds[1:-1] - 1] = 1
     if (distances > 0).all():
         return

@@ -18,17 +18,20 @@ from skrnn.windowing._index import Seen, TimeRows, read_index, rows_before, seve
 from skrnn.windowing._lost import warn_of_lost
 from skrnn.windowing._rows import read_rows
 from skrnn.windowing._split import warn_of_other_series
+from skrnn.windowing._states import WindowState
 from skrnn.windowing._step import Step, first_positions, moments_of
 from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
+
+_FARTHEST = 2**24  # rows, which are held in front of a series
 
 
 def _is_flat(estimator: Any) -> bool:
     return bool(estimator.flatten)
 
 
-class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
+class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Turn the rows of a series into windows: row i becomes the rows up to and including row i.
 
     The number of rows stays, so that ``y[i]`` remains the target of row i and the transformer fits into a Pipeline.
@@ -266,7 +269,12 @@ class SlidingWindow(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     @property
     def _reach(self) -> int:
         """Rows before the newest that a window looks back."""
-        return (int(self.window) - 1) * self._stride
+        reach = (int(self.window) - 1) * self._stride
+        if reach > _FARTHEST:
+            raise ValueError(
+                f"window={self.window} with dilation={self.dilation} looks {reach} rows back; the most is {_FARTHEST}."
+            )
+        return reach
 
     @property
     def _stride(self) -> int:

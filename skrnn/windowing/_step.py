@@ -16,12 +16,21 @@ from numpy.typing import NDArray
 from skrnn._types import Flags, Integers, Longs
 from skrnn.windowing._dates import NO_PLACE, dates_after, places_of
 
-__all__ = ["INFERRED", "LAST_DAY", "Step", "days_of_months", "first_positions", "moments_of", "on_clock"]
+__all__ = [
+    "CALENDAR_UNITS",
+    "INFERRED",
+    "LAST_DAY",
+    "Step",
+    "days_of_months",
+    "first_positions",
+    "moments_of",
+    "on_clock",
+]
 
 
 INFERRED = "inferred"
 LAST_DAY = 31
-_OF_CALENDAR = ("day", "business day", "month", "date")
+CALENDAR_UNITS = ("day", "business day", "month", "date")
 _LENGTHS = {"hour": 3_600 * 10**9, "minute": 60 * 10**9, "second": 10**9, "millisecond": 10**6, "microsecond": 1000}
 _LENGTHS["nanosecond"] = 1
 _NO_DAYS_OFF = ("1111100", ())
@@ -90,7 +99,7 @@ class Step:
             return np.asarray(times.to_numpy().astype(np.int64))
         if unit in ("microsecond", "nanosecond"):
             return np.asarray(on_clock(times, "UTC").as_unit("us" if unit == "microsecond" else "ns").asi8)
-        if unit not in _OF_CALENDAR:
+        if unit not in CALENDAR_UNITS:
             return np.asarray(times.asfreq(unit).asi8)
         clock = on_clock(times, self.clock)
         if unit == "date":
@@ -126,8 +135,28 @@ class Step:
         Raises
         ------
         ValueError
-            If a list of dates ends before.
+            If a list of dates ends before, or a time lies beyond those that the resolution can hold.
         """
+        try:
+            found = self._later(times, counts)
+            beyond = bool(
+                (found < (times[0] if len(times) == 1 else times)).any()
+            )  # NumPy's whole numbers start again from below
+        except (OverflowError, _out_of_bounds()) as error:
+            raise ValueError(self._too_far(times, counts)) from error
+        if beyond:
+            raise ValueError(self._too_far(times, counts))
+        return found
+
+    def _too_far(self, times: Any, counts: Integers) -> str:
+        far = _several(int(np.max(counts)), "step")
+        return (
+            f"{far} of {self} after {times[-1]} lead beyond the times that the index can hold. "
+            "Forecast fewer steps, or give the index a coarser unit with index.as_unit('s')."
+        )
+
+    def _later(self, times: Any, counts: Integers) -> Any:
+        """The same, of times that there are."""
         import pandas as pd
 
         times = times.repeat(len(counts)) if len(times) == 1 else times
@@ -184,7 +213,13 @@ class Step:
             nanoseconds = self.size * (1000 if self.unit == "microsecond" else 1)
             unit, length = next((name, length) for name, length in _LENGTHS.items() if nanoseconds % length == 0)
             return _several(nanoseconds // length, unit)
-        return _several(self.size, self.unit) if self.unit in _OF_CALENDAR else f"{self.size} x {self.unit}"
+        return _several(self.size, self.unit) if self.unit in CALENDAR_UNITS else f"{self.size} x {self.unit}"
+
+
+def _out_of_bounds() -> type[Exception]:
+    import pandas as pd
+
+    return pd.errors.OutOfBoundsDatetime
 
 
 def _several(number: int, what: str) -> str:

@@ -17,6 +17,7 @@ from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
+from skrnn.windowing._states import StepwiseState
 
 __all__ = ["StepwiseTransformer"]
 
@@ -28,7 +29,9 @@ def _gives_table(estimator: StepwiseTransformer) -> bool:
     return estimator._columns is None or estimator._columns["form"] == "flat"
 
 
-class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
+class StepwiseTransformer(
+    StepwiseState, ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
     """Apply a transformer of tables (a scaler, an imputer, PCA, …) to the features of each time step.
 
     All steps of all sequences together are the table that the transformer sees. The output has the form of the
@@ -102,7 +105,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
             check_consistent_length(batch.starts, y)
             y = np.repeat(np.asarray(y), batch.lengths, axis=0)
         transformer = self._template()
-        table, shown = self._table(batch)
+        table, shown = self._table(batch, transformer)
         self.transformer_ = clone(transformer).fit(table[shown], None if y is None else y[shown])
         steps_per_row = int(batch.spans[0]) if _gives_table(self) else 1
         self._n_features_out = self._apply(table[shown][:1]).shape[1] * steps_per_row
@@ -134,7 +137,7 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
         if not _gives_table(self):
             refuse_frame(type(self).__name__, getattr(self, "_sklearn_output_config", {}), _ADVICE)
         batch = self._read(X, None if self._columns is None else Columns(**self._columns))
-        table, shown = self._table(batch)
+        table, shown = self._table(batch, self.transformer_)
         values = self._apply(table[shown])
         places, spans = batch.places(), np.asarray(batch.spans)
         out = np.full((int(spans.sum()), values.shape[1]), np.nan)  # a row for every step of X, with its padding
@@ -164,10 +167,10 @@ class StepwiseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cal
     def _template(self) -> Any:
         return StandardScaler() if self.transformer is None else self.transformer
 
-    def _table(self, batch: SequenceBatch) -> tuple[Array, Flags]:
+    def _table(self, batch: SequenceBatch, transformer: Any) -> tuple[Array, Flags]:
         """The real steps of all sequences, one after the other, and which of them the transformer can take."""
         table = batch.flat_steps()
-        takes_nan = get_tags(self._template()).input_tags.allow_nan
+        takes_nan = get_tags(transformer).input_tags.allow_nan
         return table, np.ones(len(table), dtype=bool) if takes_nan else np.asarray(~np.isnan(table).any(axis=1))
 
     def _apply(self, table: Array) -> Array:

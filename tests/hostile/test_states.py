@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from tampering import other_arrays
 
 from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNSequenceTransformer
 
@@ -58,32 +59,6 @@ print("done")
 """
 
 
-class Subclass(np.ndarray):
-    """An array with an arithmetic of its own."""
-
-
-def others(value):
-    """Other values in the place of an array."""
-    flat = np.ravel(value)
-    yield "empty", value[:0] if value.ndim else np.zeros(0, value.dtype)
-    yield "shorter", flat[:-1]
-    yield "longer", np.concatenate([flat, flat])
-    yield "another axis", value[None]
-    yield "zero stride" if value.size > 1 else "same", np.broadcast_to(flat[0], value.shape)
-    yield "backwards", value[::-1] if value.ndim else value
-    yield "other order", np.asfortranarray(value) if value.ndim > 1 else value
-    yield "double", value.astype(np.float64)
-    yield "half", value.astype(np.float16)
-    yield "other bytes", value.astype(value.dtype.newbyteorder())
-    yield "objects", value.astype(object)
-    yield "subclass", value.view(Subclass)
-    yield "masked", np.ma.array(value, mask=True)
-    yield "list", value.tolist()
-    yield "not a number", np.full_like(value, np.nan)
-    yield "negative", -np.abs(value) - 1
-    yield "large", np.full_like(value, 3e38)
-
-
 def tampered(state):
     """Every array of weights and moments replaced by others, and the sizes of the network changed."""
     fitted = state["_fitted"]
@@ -93,7 +68,7 @@ def tampered(state):
         value = fitted
         for key in place:
             value = value[key]
-        for change, other in others(value):
+        for change, other in other_arrays(value):
             yield change, place, other
     spec = fitted["spec"]
     for name in ("input_size", "output_size", "hidden_size", "num_layers", "embedding_dim", "segment"):

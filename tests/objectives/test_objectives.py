@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, log_softmax
 from sklearn.metrics import mean_pinball_loss
 
-from skrnn import RNNRegressor
+from skrnn import RNNRegressor, objectives
 from skrnn.objectives import (
     AbsoluteError,
     CrossEntropy,
@@ -216,3 +216,10 @@ def test_missing_values_are_not_scored(objective):
     np.testing.assert_array_equal(gradient, gradient_again)
     scored, _ = objective.loss(outputs, MiniBatch(harmed, lengths))  # the control: without the mask it counts
     assert scored[0] > 1e6
+
+
+def test_logarithms_of_probabilities_are_finite():
+    scores = np.array([[0.0, -2000.0, 1.0], [0.0, 0.5, 1.0]])
+    logs = objectives.log_softmax(scores)
+    np.testing.assert_array_equal(logs[1], np.log(objectives.softmax(scores[1:]))[0])
+    np.testing.assert_allclose(logs[0], [-1.3132616875182228, -2001.3132616875182, -0.3132616875182228], rtol=1e-12)

@@ -22,12 +22,12 @@ def ctc_loss(
     Graves, Fernández, Gomez & Schmidhuber, "Connectionist temporal classification", ICML 2006, equations 3 and 16.
     ``outputs`` (B, T, K) are scores, of which number 0 is the blank; ``labels`` are 1 to K - 1.
     """
-    with pinned_threads(1), torch.enable_grad():
+    with pinned_threads(1), torch.inference_mode(False), torch.enable_grad():
         scores = torch.from_numpy(outputs).requires_grad_()
         losses = torch.nn.functional.ctc_loss(
             scores.log_softmax(dim=2).transpose(0, 1),
             torch.from_numpy(labels.astype(np.int64)),
-            torch.from_numpy(np.ascontiguousarray(lengths, np.int64)),
+            torch.from_numpy(np.array(lengths, np.int64)),
             torch.from_numpy(np.ascontiguousarray(label_lengths, np.int64)),
             reduction="none",
         )

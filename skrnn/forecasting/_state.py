@@ -1,0 +1,346 @@
+"""What a forecaster remembers, as plain data: its setup, the history of every series, and its regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from skrnn._plain import is_finite_array, is_packed, is_size, require, require_fields
+from skrnn._state import PlainState
+from skrnn.forecasting._calendar import CALENDAR, is_holiday
+from skrnn.forecasting._calibration import Calibration
+from skrnn.forecasting._features import Roles
+from skrnn.forecasting._learnt import Learnt
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._setup import CHANNEL, Setup
+from skrnn.forecasting._table import Channel, Table
+from skrnn.forecasting._transform import is_transform
+from skrnn.windowing import (
+    check_rows,
+    freq_from_plain,
+    index_from_plain,
+    is_counts,
+    key_from_plain,
+    keys_from_plain,
+    kind_of_times,
+    moments_of,
+    plain_freq,
+    plain_index,
+    plain_key,
+    plain_steps,
+    steps_from_plain,
+)
+
+__all__ = ["ForecasterState"]
+
+_OF_KEYS = ("target", "past", "future", "static")
+_COUNTS = ("n_samples_", "n_filled_")
+_OF_COLUMNS = ("n_features_in_", "feature_names_in_")
+_MOST = 2**62
+
+
+class ForecasterState(PlainState):
+    """The regressor, and transformers of targets, are stored as they store themselves; all else is checked here."""
+
+    _of_fit: ClassVar[tuple[str, ...]] = (
+        "estimator_",
+        "_setup",
+        "_panel",
+        "_statistics",
+        "_calibration",
+        "_learnt_until",
+        *_COUNTS,
+        *_OF_COLUMNS,
+    )
+
+    def __copy__(self) -> Self:
+        """With the same parts, whatever they are."""
+        copied = type(self).__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        learnt = Learnt(fitted["estimator_"], fitted["_setup"], fitted["_panel"], fitted["_statistics"])
+        return {
+            **{name: int(fitted[name]) for name in _COUNTS},
+            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+            "learnt": _plain_learnt(learnt),
+            "panel": _plain_panel(fitted["_panel"]),
+            "calibration": _plain_calibration(fitted["_calibration"]),
+            "until": _by_key(fitted["_learnt_until"], lambda times: plain_index(pd.Index(times))),
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        names = {"learnt", "panel", "calibration", "until", "columns", *_COUNTS}
+        require(isinstance(values, dict) and set(values) == names, f"a forecaster has {', '.join(sorted(names))}")
+        for name in _COUNTS:
+            require(is_size(values[name], 0), f"{name} is no count")
+        panel = _panel(values["panel"])
+        learnt = _learnt(values["learnt"], panel)
+        keys, until = _from_keys(values["until"], "the ends of fit")
+        ends = index_from_plain(until)
+        same = kind_of_times(ends) == panel.kind.removeprefix("series, ") and len(ends) == len(keys)
+        require(same, "fit ended at no times of the history")
+        return {
+            **{name: values[name] for name in _COUNTS},
+            **_columns(values["columns"], len(panel.columns)),
+            "estimator_": learnt.regressor,
+            "_setup": learnt.setup,
+            "_panel": panel,
+            "_statistics": learnt.statistics,
+            "_calibration": _calibration(values["calibration"], learnt),
+            "_learnt_until": dict(zip(keys, ends, strict=True)),
+        }
+
+    def _plain_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, "freq": plain_freq(parameters["freq"])}
+
+    def _read_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, "freq": freq_from_plain(parameters["freq"])}
+
+
+def _columns(values: Any, n_columns: int) -> dict[str, Any]:
+    """The checked number of columns, and their names if all were texts."""
+    given = isinstance(values, dict) and {"n_features_in_"} <= set(values) <= set(_OF_COLUMNS)
+    require(given and is_size(values["n_features_in_"]), "n_features_in_ is no number of columns")
+    if "feature_names_in_" in values:
+        names = values["feature_names_in_"]
+        listed = type(names) is np.ndarray and names.dtype == object and names.shape == (values["n_features_in_"],)
+        require(listed and all(type(name) is str for name in names), "feature_names_in_ are no names")
+    require(values["n_features_in_"] <= n_columns, "the data had fewer columns")
+    return dict(values)
+
+
+def _plain_learnt(learnt: Learnt) -> dict[str, Any]:
+    return {
+        "regressor": learnt.regressor,
+        "setup": _plain_setup(learnt.setup),
+        "statistics": _by_key(learnt.statistics, lambda numbers: np.array(numbers, dtype=np.float64)),
+    }
+
+
+def _learnt(values: Any, panel: Panel) -> Learnt:
+    """The checked regressor, and what it needs to forecast such series."""
+    known = isinstance(values, dict) and set(values) == {"regressor", "setup", "statistics"}
+    require(known, "what was learnt is not known")
+    regressor = values["regressor"]
+    predicts = callable(getattr(regressor, "predict", None)) and not isinstance(regressor, type)
+    require(predicts, "estimator_ has no method predict")
+    setup = _setup(values["setup"])
+    for column in (
+        *(setup.channels or setup.roles.target),
+        *(setup.roles.past + setup.roles.future + setup.roles.static),
+    ):
+        require(column in panel.columns, f"the data have no column {column!r}")
+    return Learnt(regressor, setup, panel, _statistics(values["statistics"], setup))
+
+
+def _plain_calibration(calibration: Calibration | None) -> Any:
+    if calibration is None:
+        return None
+    places = {
+        name: _by_key(getattr(calibration, name), lambda numbers: np.array(numbers, dtype=np.int64))
+        for name in ("first", "last")
+    }
+    return {
+        "older": _plain_learnt(calibration.older),
+        **places,
+        "blocks": [np.ascontiguousarray(block) for block in calibration.blocks],
+    }
+
+
+def _calibration(values: Any, learnt: Learnt) -> Calibration | None:
+    """The checked errors, and the model that made them."""
+    if values is None:
+        return None
+    require_fields(values, Calibration, "the calibration")
+    older = _learnt(values["older"], replace(learnt.panel, histories=[]))
+    setup, blocks, places = learnt.setup, values["blocks"], {}
+    same = (older.setup.horizon, older.setup.n_targets) == (setup.horizon, setup.n_targets)
+    require(same and isinstance(blocks, list) and bool(blocks), "the calibration is that of another model")
+    for block in blocks:
+        good = _is_table(block) and block.ndim == 4
+        require(good and block.shape[1:3] == (setup.horizon, setup.n_targets), "errors are not those of the forecasts")
+        require(block.shape[3] == blocks[0].shape[3] > 0, "errors are not of one model")
+    for name in ("first", "last"):
+        keys, numbers = _from_keys(values[name], f"{name} of the calibration")
+        good = is_counts(numbers, len(keys), -_MOST) and bool((numbers <= _MOST).all())
+        require(good, f"{name} of the calibration says no rows")
+        places[name] = dict(zip(keys, numbers.tolist(), strict=True))
+    require(set(places["first"]) <= set(places["last"]), "a series has no last row")
+    return Calibration(older, places["first"], places["last"], tuple(blocks))
+
+
+def _is_table(value: Any) -> bool:
+    """Numbers of which some may be missing."""
+    return is_packed(value) and value.dtype == np.float64 and not np.isinf(value).any()
+
+
+def _by_key(values: Any, plain: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    """A dict by series as keys and one array."""
+    return {"keys": [_plain_channel(key) for key in values], "values": plain(list(values.values()))}
+
+
+def _from_keys(values: Any, label: str) -> tuple[list[Any], Any]:
+    """The keys of such a dict, all different, and its values."""
+    known = isinstance(values, dict) and set(values) == {"keys", "values"} and isinstance(values["keys"], list)
+    require(known, f"{label} are not known")
+    keys = [_channel(key) for key in values["keys"]]
+    require(len(set(keys)) == len(keys), f"{label} has a series twice")
+    return keys, values["values"]
+
+
+def _plain_setup(setup: Setup) -> dict[str, Any]:
+    roles = {name: [plain_key(column) for column in getattr(setup.roles, name)] for name in _OF_KEYS}
+    return {
+        **vars(setup),
+        "roles": {**roles, "calendar": list(setup.roles.calendar)},
+        "transforms": list(setup.transforms),
+        "quantiles": list(setup.quantiles),
+        "channels": [plain_key(column) for column in setup.channels],
+        "bounds": [None if bound is None else float(bound) for bound in setup.bounds],
+    }
+
+
+def _is_keys(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_calendar(value: Any) -> bool:
+    """A list of different attributes of times."""
+    known = isinstance(value, list) and all(type(one) is str and value.count(one) == 1 for one in value)
+    return known and all(one in CALENDAR or is_holiday(one) for one in value)
+
+
+def _are_levels(value: Any) -> bool:
+    return isinstance(value, list) and all(type(one) is float and 0 < one < 1 for one in value)
+
+
+def _is_bounds(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2
+    return pair and all(bound is None or (isinstance(bound, Real) and bound == bound) for bound in value)
+
+
+_SETUP: dict[str, Callable[[Any], bool]] = {
+    "roles": lambda value: isinstance(value, dict),
+    "window": is_size,
+    "horizon": is_size,
+    "level": lambda value: value in ("last", "mean", None),
+    "spread": lambda value: value in ("std", None),
+    "transforms": lambda value: isinstance(value, list) and all(map(is_transform, value)),
+    "season": is_size,
+    "sequences": lambda value: type(value) is bool,
+    "complete": lambda value: type(value) is bool,
+    "channels": _is_keys,
+    "bounds": _is_bounds,
+    "reach": is_size,
+    "partial": lambda value: type(value) is bool,
+    "positive": lambda value: type(value) is bool,
+    "quantiles": _are_levels,
+}
+
+
+def _setup(values: Any) -> Setup:
+    """The checked setup."""
+    require_fields(values, Setup, "the setup")
+    for name, fits in _SETUP.items():
+        require(fits(values[name]), f"{name} of the setup is {values[name]!r}")
+    given = values["roles"]
+    require_fields(given, Roles, "the roles of columns")
+    require(_is_calendar(given["calendar"]), f"the calendar {given['calendar']!r} is not known")
+    require(all(map(_is_keys, (given[name] for name in _OF_KEYS))) and bool(given["target"]), "a role has no columns")
+    keys = {name: tuple(key_from_plain(column) for column in given[name]) for name in _OF_KEYS}
+    built: dict[str, Any] = {
+        "roles": Roles(calendar=tuple(given["calendar"]), **keys),
+        "transforms": tuple(values["transforms"]),
+        "channels": tuple(key_from_plain(column) for column in values["channels"]),
+        "bounds": tuple(values["bounds"]),
+        "quantiles": tuple(values["quantiles"]),
+    }
+    require(not built["channels"] or keys["target"] == (CHANNEL,), "channels have no target of their own")
+    return Setup(**{field.name: built.get(field.name, values[field.name]) for field in fields(Setup)})
+
+
+def _plain_channel(key: Any) -> Any:
+    """The key of a series, or of one column of it."""
+    return (
+        {"of": plain_key(key.series), "column": plain_key(key.column)} if isinstance(key, Channel) else plain_key(key)
+    )
+
+
+def _channel(values: Any) -> Any:
+    if isinstance(values, dict) and set(values) == {"of", "column"}:
+        return Channel(key_from_plain(values["of"]), key_from_plain(values["column"]))
+    return key_from_plain(values)
+
+
+def _statistics(values: Any, setup: Setup) -> dict[Any, Any]:
+    """Centre and scale (2, k) of each series that the regressor learnt from."""
+    keys, numbers = _from_keys(values, "the statistics of the series")
+    shape = (len(keys), 2, setup.n_targets)
+    good = is_finite_array(numbers, "f8", 3) and is_packed(numbers) and numbers.shape == shape
+    require(good and bool((numbers[:, 1] > 0).all()), "the statistics of the series are no centres and scales")
+    return dict(zip(keys, numbers, strict=True))
+
+
+def _plain_panel(panel: Panel) -> dict[str, Any]:
+    """All histories as one table, one after the other."""
+    table = panel.table
+    return {
+        "layout": panel.layout,
+        "named": panel.named,
+        "names": [plain_key(name) for name in panel.names],
+        "columns": [plain_key(column) for column in panel.columns],
+        "kind": panel.kind,
+        "step": plain_steps([panel.step]),
+        "freq": plain_freq(panel.freq),
+        "keys": [plain_key(key) for key in table.keys],
+        "steps": plain_steps(table.steps),
+        "sizes": table.counts.astype(np.int64),
+        "times": plain_index(table.times),
+        "values": np.ascontiguousarray(table.values),
+        "positions": np.ascontiguousarray(table.positions),
+    }
+
+
+def _panel(values: Any) -> Panel:
+    """The checked panel."""
+    names = {*(field.name for field in fields(Panel)), "keys", "steps", "sizes", "times", "values", "positions"}
+    names -= {"histories"}
+    require(isinstance(values, dict) and set(values) == names, f"the history needs {', '.join(sorted(names))}")
+    layout = values["layout"]
+    require(layout in ("series", "frame", "panel") and type(values["named"]) is bool, f"no data are a {layout!r}")
+    levels, columns = (_keys(values[name], name) for name in ("names", "columns"))
+    require((len(levels) > 1) == (layout == "panel") and bool(levels and columns), f"a {layout} has no such levels")
+    times, sizes = index_from_plain(values["times"]), values["sizes"]
+    kind = ("series, " if layout == "panel" else "") + kind_of_times(times)
+    require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
+    keys = keys_from_plain(values["keys"], kind)
+    depth = len(levels) <= 2 or all(isinstance(key, tuple) and len(key) == len(levels) - 1 for key in keys)
+    require(depth, "the names of the series have other levels than the index")
+    require(is_counts(sizes, len(keys), 1) and int(sizes.sum()) == len(times), "the histories have no sizes")
+    table = check_rows(values["values"], len(times), len(columns), "the histories")
+    positions = values["positions"]
+    require(is_counts(positions, len(times), -_MOST) and bool((positions <= _MOST).all()), "the rows have no positions")
+    require(table.dtype == np.float64, "the histories are not float64")
+    freq = freq_from_plain(values["freq"])
+    require(freq is None or type(freq) is str or hasattr(freq, "kwds"), "freq of the history is no frequency")
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    inside = np.ones(len(times) - 1, dtype=bool)
+    inside[bounds[1:-1] - 1] = False
+    ascends = (np.diff(positions)[inside] > 0).all() and (np.diff(moments_of(times))[inside] > 0).all()
+    require(bool(ascends), "the rows do not ascend")
+    steps = steps_from_plain(values["steps"], len(keys), kind)
+    step = steps_from_plain(values["step"], 1, kind)[0]
+    histories = Table(keys, steps, times.rename(levels[-1]), table, positions, bounds)
+    return Panel(layout, values["named"], levels, columns, kind, step, freq, histories)
+
+
+def _keys(values: Any, label: str) -> list[Any]:
+    require(isinstance(values, list), f"{label} of the history are a {type(values).__name__}, not a list")
+    return [key_from_plain(value) for value in values]

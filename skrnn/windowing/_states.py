@@ -1,0 +1,120 @@
+"""What the transformers along time remember, as plain data."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from skrnn._plain import is_size, require
+from skrnn._state import PlainState
+from skrnn.sequences import Columns
+from skrnn.windowing._plain_steps import (
+    check_kind,
+    check_rows,
+    freq_from_plain,
+    is_counts,
+    keys_from_plain,
+    plain_freq,
+    plain_steps,
+    steps_from_plain,
+)
+from skrnn.windowing._plain_times import plain_key
+from skrnn.windowing._step import Step
+
+__all__ = ["StepwiseState", "WindowState"]
+
+_OF_COLUMNS = ("n_features_in_", "feature_names_in_")
+_MOST = 2**62
+
+
+class WindowState(PlainState):
+    """The columns, the kind of index, and of each series its step and its newest rows."""
+
+    _of_fit: ClassVar[tuple[str, ...]] = ("_kind", "_common", "_tails", *_OF_COLUMNS)
+
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        tails = fitted["_tails"]
+        steps = [Step(*step) for step in tails["steps"]]
+        return {
+            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+            "kind": fitted["_kind"],
+            "common": plain_steps([Step(*fitted["_common"])]),
+            "keys": [plain_key(key) for key in tails["keys"]],
+            "steps": plain_steps([steps[place] for place in tails["step_of"]]),
+            "rows": np.ascontiguousarray(tails["rows"]),
+            "sizes": np.asarray(tails["lengths"], np.int64),
+            "positions": np.asarray(tails["positions"], np.int64),
+            "moments": np.asarray(tails["moments"], np.int64),
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        names = {"columns", "kind", "common", "keys", "steps", "rows", "sizes", "positions", "moments"}
+        require(isinstance(values, dict) and set(values) == names, f"fitted windows need {', '.join(sorted(names))}")
+        columns = _columns(values["columns"])
+        kind = values["kind"]
+        check_kind(kind)
+        keys = keys_from_plain(values["keys"], kind)
+        steps = steps_from_plain(values["steps"], len(keys), kind)
+        sizes, places = values["sizes"], (values["positions"], values["moments"])
+        require(is_counts(sizes, len(keys)) and bool((sizes < 2**31).all()), "the tails have no sizes")
+        require(all(is_counts(one, len(keys), -_MOST) and (one <= _MOST).all() for one in places), "tails end nowhere")
+        rows = check_rows(values["rows"], int(sizes.sum()), columns["n_features_in_"], "the tails of the series")
+        different = {id(step): step for step in steps}
+        numbers = {name: number for number, name in enumerate(different)}
+        tails = {
+            "keys": keys,
+            "steps": [step.plain() for step in different.values()],
+            "step_of": [numbers[id(step)] for step in steps],
+            "rows": rows,
+            "lengths": sizes,
+            "positions": places[0],
+            "moments": places[1],
+        }
+        common = steps_from_plain(values["common"], 1, kind)[0]
+        return {**columns, "_kind": kind, "_common": common.plain(), "_tails": tails}
+
+    def _plain_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, "freq": plain_freq(parameters["freq"])}
+
+    def _read_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, "freq": freq_from_plain(parameters["freq"])}
+
+
+class StepwiseState(PlainState):
+    """The columns, and the fitted transformer as it stores itself."""
+
+    _of_fit: ClassVar[tuple[str, ...]] = ("transformer_", "_columns", "_n_features_out", *_OF_COLUMNS)
+
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        return {
+            "transformer": fitted["transformer_"],
+            "form": fitted["_columns"],
+            "n_features_out": int(fitted["_n_features_out"]),
+            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        names = {"transformer", "form", "n_features_out", "columns"}
+        require(isinstance(values, dict) and set(values) == names, f"a fitted step needs {', '.join(sorted(names))}")
+        transformer = values["transformer"]
+        has_it = callable(getattr(transformer, "transform", None)) and not isinstance(transformer, type)
+        require(has_it, "transformer_ has no method transform")
+        require(is_size(values["n_features_out"], 0), "the transformer makes no number of features")
+        form, columns = Columns.from_plain(values["form"]), _columns(values["columns"])
+        require(form.n_features == columns["n_features_in_"] and not form.categories, "X had other columns")
+        fitted = {"transformer_": transformer, "_columns": form.plain(), "_n_features_out": values["n_features_out"]}
+        return {**fitted, **columns}
+
+
+def _columns(values: Any) -> dict[str, Any]:
+    """The checked number of columns of X, and their names if it had some."""
+    given = isinstance(values, dict) and {"n_features_in_"} <= set(values) <= set(_OF_COLUMNS)
+    require(given and is_size(values["n_features_in_"]), "n_features_in_ is no number of columns")
+    names = values.get("feature_names_in_")
+    listed = type(names) is np.ndarray and names.dtype == object and names.shape == (values["n_features_in_"],)
+    require(
+        (names is None and len(values) == 1) or (listed and all(type(name) is str for name in names)),
+        "feature_names_in_ are no names",
+    )
+    return dict(values)

@@ -1,0 +1,159 @@
+"""Every parameter of every class with values of every kind: in fit, and set after it."""
+
+import datetime
+import decimal
+import fractions
+
+import numpy as np
+import pandas as pd
+import pytest
+from hostile import run
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+from skrnn import (
+    RNNClassifier,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNSequenceTransformer,
+    SlidingWindow,
+    StepwiseTransformer,
+    WindowForecaster,
+)
+from skrnn.text import SequenceVectorizer
+
+N = 12
+X = np.random.default_rng(0).normal(size=(N, 4))
+Y = X[:, 0]
+SERIES = pd.DataFrame(X, columns=list("abcd"), index=pd.date_range("2020", periods=N))
+SMALL = {"hidden_size": 2, "max_iter": 1, "random_state": 0}
+MODELS = {
+    "regressor": (RNNRegressor(**SMALL), (X, Y), (X,)),
+    "quantiles": (RNNRegressor(loss="quantile", quantile=[0.2, 0.8], **SMALL), (X, Y), (X,)),
+    "classifier": (RNNClassifier(**SMALL), (X, Y > 0), (X,)),
+    "transformer": (RNNSequenceTransformer(objective="reconstruct", **SMALL), (X,), (X,)),
+    "seq2seq": (RNNSeq2Seq(**SMALL), (X, ["ab", "b"] * (N // 2)), (X,)),
+    "language": (RNNLanguageModel(embedding_dim=2, **SMALL), ("abcab" * 9,), (["abc"],)),
+    "windows": (SlidingWindow(3), (SERIES,), (SERIES,)),
+    "steps": (StepwiseTransformer(), (X,), (X,)),
+    "texts": (SequenceVectorizer(), (["a cat sat", "the dog"],), (["the cat"],)),
+    "forecaster": (WindowForecaster(Ridge(), window=3), (SERIES,), ()),
+}
+ODD = {
+    "none": None,
+    "true": True,
+    "minus one": -1,
+    "zero": 0,
+    "one": 1,
+    "half": 0.5,
+    "one and a half": 1.5,
+    "not a number": float("nan"),
+    "infinite": float("inf"),
+    "large": 2**31,
+    "very large": 2**63,
+    "huge": 10**30,
+    "huge float": 1e300,
+    "tiny float": 1e-320,
+    "small": -(2**63),
+    "a text": "x",
+    "no text": "",
+    "a surrogate": "\ud800",
+    "bytes": b"x",
+    "auto": "auto",
+    "an empty list": [],
+    "a list": [1, 2],
+    "a list of lists": [[1], [1, 2]],
+    "a list of none": [None],
+    "a tuple": (1, 2),
+    "an empty tuple": (),
+    "a dict": {"a": 1},
+    "a set": {1},
+    "a range": range(2),
+    "an object": object(),
+    "a type": int,
+    "a function": print,
+    "a lambda": lambda *arguments: arguments,
+    "a module": np,
+    "ellipsis": ...,
+    "not implemented": NotImplemented,
+    "a decimal": decimal.Decimal("0.5"),
+    "a fraction": fractions.Fraction(1, 2),
+    "complex": 1j,
+    "an array": np.array([1, 2]),
+    "an array of no axis": np.array(1),
+    "an empty array": np.zeros(0),
+    "a matrix": np.ones((2, 2)),
+    "int8": np.int8(2),
+    "float16": np.float16(0.5),
+    "bool of NumPy": np.bool_(True),
+    "text of NumPy": np.str_("x"),
+    "missing": pd.NA,
+    "no time": pd.NaT,
+    "a date": datetime.date(2020, 1, 1),
+    "a timestamp": pd.Timestamp("2020"),
+    "a series": pd.Series([1.5, 2.5]),
+    "an offset": pd.offsets.Day(),
+    "an estimator": Ridge(),
+    "a class": Ridge,
+}
+OF_THE_USER = {  # code whose errors are its own, and what is only long
+    "cell": {"a type", "a function", "a lambda", "a class", "not implemented"},
+    "strip_accents": {"a type", "a function", "a lambda", "a class", "not implemented"},
+    "preprocessor": {"a type", "a function", "a lambda", "a class", "not implemented"},
+    "tokenizer": {"a type", "a function", "a lambda", "a class", "not implemented"},
+    "analyzer": {"a type", "a function", "a lambda", "a class", "not implemented"},
+    **{role: {"an offset"} for role in ("target", "past", "future", "static")},  # for pandas one day is equal to "d"
+    "max_iter": {"large", "very large", "huge"},
+}
+
+
+def used(estimator, data):
+    for name in ("forecast", "transform", "predict", "score"):
+        if hasattr(estimator, name):
+            return getattr(estimator, name)(*data)
+    raise AssertionError
+
+
+def door(name, parameter, *, after):
+    """A fit with this parameter, or a use after it was set."""
+
+    def make():
+        template, learnt, data = MODELS[name]
+        estimator = clone(template)
+        if after:
+            estimator.fit(*learnt)
+
+        def call(value):
+            estimator.set_params(**{parameter: value})
+            if not after:
+                estimator.fit(*learnt)
+            return used(estimator, data)
+
+        return call, None
+
+    return make
+
+
+def table(every, names=MODELS):
+    wrong = []
+    for name in names:
+        for parameter in MODELS[name][0].get_params(deep=False):
+            kinds = {kind: lambda value=value: value for kind, value in ODD.items()}
+            kinds = {kind: make for kind, make in kinds.items() if kind not in OF_THE_USER.get(parameter, ())}
+            doors = {
+                f"{name}({parameter})": door(name, parameter, after=False),
+                f"{name}.set_params({parameter})": door(name, parameter, after=True),
+            }
+            wrong += run(f"{name}({parameter})", doors, {}, {}, None, every, either=kinds)
+    return wrong
+
+
+def test_a_sample_of_parameters():
+    assert not table(37)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_with_every_value(name):
+    assert not table(1, [name])
