@@ -29,7 +29,7 @@ from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
-from skrnn.forecasting._setup import make_setup
+from skrnn.forecasting._setup import make_setup, names_of
 from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._weights import read_weights
 
@@ -644,7 +644,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""
-        covariates = [column for role in (self.past, self.future, self.static) for column in role or ()]
+        covariates = [column for role in ("past", "future", "static") for column in names_of(role, getattr(self, role))]
         return with_targets(X, y, covariates, self.target)
 
     def _keep_columns(self, X: Any) -> None:

@@ -111,8 +111,9 @@ def as_frame(panel: Panel, parts: Sequence[Doubles], columns: Any, ahead: bool =
 
 def with_keys(keys: Sequence[Any], counts: Integers, times: pd.Index, names: Sequence[Any]) -> pd.MultiIndex:
     """The times of one series after the other, ``counts`` of each, behind their keys."""
-    levels = list(zip(*keys, strict=True)) if isinstance(keys[0], tuple) else [keys]
-    return pd.MultiIndex.from_arrays([*(pd.Index(list(level)).repeat(counts) for level in levels), times], names=names)
+    levels = list(zip(*keys, strict=True)) if len(names) > 2 else [keys]
+    named = [pd.Index(list(level), tupleize_cols=False).repeat(counts) for level in levels]
+    return pd.MultiIndex.from_arrays([*named, times], names=names)
 
 
 def by_channel(panel: Panel, targets: Sequence[Any], name: str) -> Panel:

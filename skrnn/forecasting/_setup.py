@@ -20,7 +20,7 @@ from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["CHANNEL", "Setup", "make_setup"]
+__all__ = ["CHANNEL", "Setup", "make_setup", "names_of"]
 
 
 CHANNEL = "channel"  # the one target column of series that are columns of others
@@ -117,7 +117,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     season and the window if they are not given.
     """
     transforms = read_transforms(forecaster.target_transform)
-    calendar = _names("calendar", forecaster.calendar)
+    calendar = names_of("calendar", forecaster.calendar)
     check_calendar(calendar)
     roles = _find_roles(forecaster, list(panel.columns), calendar)
     places = [panel.columns.index(column) for column in roles.target]
@@ -168,12 +168,12 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
 
 
 def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) -> Roles:
-    roles = {role: _names(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
+    roles = {role: names_of(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
     taken = [column for group in roles.values() for column in group]
     if forecaster.target is None:
         target = tuple(column for column in columns if column not in taken)
     else:
-        target = _names("target", forecaster.target)
+        target = names_of("target", forecaster.target)
     named = [*target, *taken]
     missing = [column for column in named if column not in columns]
     twice = sorted({str(column) for column in named if named.count(column) > 1})
@@ -214,7 +214,7 @@ def _level(level: str | None, positive: bool) -> str | None:
     return level
 
 
-def _names(parameter: str, value: Any) -> tuple[Any, ...]:
+def names_of(parameter: str, value: Any) -> tuple[Any, ...]:
     """The names in a list, or the only one."""
     names = () if value is None else tuple(value) if isinstance(value, (list, tuple, pd.Index)) else (value,)
     if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 for name in names):

@@ -54,6 +54,7 @@ OWN = {
         "init": ["ridge", 1, True],
         "segment": SEGMENTS,
         "n_networks": [0, 1.5, "auto"],
+        "validation_gap": [-1, 1.5, "auto", None],
     },
     "classifier": {
         "class_weight": ["other", 3],

@@ -135,7 +135,8 @@ def test_what_cannot_be_is_named():
 
 
 def test_regressors_of_the_forecaster():
-    from skrnn.forecasting._outputs import PerOutput, for_outputs, takes_missing_targets
+    from skrnn.forecasting._outputs import PerOutput, for_outputs
+    from skrnn.forecasting._regressors import takes_missing_targets
 
     trees = HistGradientBoostingRegressor(max_iter=5)
     model = for_outputs(trees, 3)

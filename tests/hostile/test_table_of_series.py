@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from hostile import run
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from skrnn import SlidingWindow, WindowForecaster, backtest, make_windows
@@ -115,6 +116,10 @@ KNOWING = WindowForecaster(Ridge(), window=3, horizon=2, future=["b"]).fit(frame
 WINDOWS = SlidingWindow(3).fit(frame())
 
 
+def unfitted():
+    return clone(fitted(frame()))
+
+
 def fitted(data, **options):
     return WindowForecaster(Ridge(), window=3, horizon=2, **options).fit(data)
 
@@ -137,7 +142,7 @@ FORECASTS = {
     "forecast of few": on_its_own(lambda data: numbers(fitted(data, channel_independent=True).forecast(1))),
     "interval": on_its_own(lambda data: numbers(fitted(data, calibration=0.3).forecast_interval(2, coverage=0.5))),
     "score": on_its_own(lambda data: fitted(data).score(data)),
-    "backtest": on_its_own(lambda data: numbers(backtest(fitted(frame()), data, initial=9, horizon=2).frame.forecast)),
+    "backtest": on_its_own(lambda data: numbers(backtest(unfitted(), data, initial=9, horizon=2).frame.forecast)),
 }
 NEXT = {  # doors for the rows that follow a fit
     "update": lambda: (lambda data: numbers(fitted(frame()).update(data).forecast(2)), None),

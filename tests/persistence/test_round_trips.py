@@ -116,7 +116,9 @@ INDEXES = {
     "numbers": pd.RangeIndex(60),
     "small numbers": pd.Index(np.arange(60), dtype="uint8"),
     "panel": pd.MultiIndex.from_product([["a", 3], pd.date_range("2020", periods=30)], names=["series", None]),
-    "named by dates": pd.MultiIndex.from_product([pd.date_range("2020", periods=2, tz="UTC"), pd.RangeIndex(30)]),
+    "named by dates": pd.MultiIndex.from_product(
+        [pd.date_range("2020", periods=2, tz="UTC"), pd.date_range("2021", periods=30)]
+    ),
     "three levels": pd.MultiIndex.from_product([["a"], [1.5, 2.5], pd.period_range("2020", periods=30, freq="M")]),
 }
 FREQS = {

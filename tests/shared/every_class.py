@@ -81,7 +81,7 @@ MODELS = {  # how it is made, and the data of its methods
         {"forecast_interval": {"steps": 2, "future": AHEAD}, "score": [LATER], "update": [LATER]},
     ),
     "forecaster of a panel": (
-        lambda: of_panel(channel_independent=True, transform=["difference"], bounds=(None, 9)),
+        lambda: of_panel(channel_independent=True, target_transform=["difference"], bounds=(None, 9)),
         {"forecast": [3], "score": [PANEL], "ready": []},
     ),
     "stream": (lambda: begun_stream(), {"step": [X[0, 1]]}),
