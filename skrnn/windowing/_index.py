@@ -194,13 +194,13 @@ def _series(index: Any) -> tuple[list[Any], Integers | None, Integers]:
         return [None], None, np.array([0, len(index)])
     import pandas as pd
 
-    if index.nlevels == 2:  # the codes are there; those of the order in which they appear are wanted
-        codes, found = pd.factorize(np.asarray(index.codes[0]), use_na_sentinel=True)
-        codes, found = np.where(np.asarray(index.codes[0]) < 0, -1, codes), index.levels[0].take(found)
-    else:
-        codes, found = pd.factorize(index.droplevel(-1))
-    if (codes < 0).any():
-        raise ValueError(f"{int((codes < 0).sum())} rows have no series: NaN in the index. Drop or name them.")
+    two = index.nlevels == 2  # then the codes are there; those of the order in which they appear are wanted
+    known = np.asarray(index.codes[0]) if two else index.droplevel(-1)
+    codes, found = pd.factorize(known)
+    missing = int(((known if two else codes) < 0).sum())
+    if missing:
+        raise ValueError(f"{missing} rows have no series: NaN in the index. Drop or name them.")
+    found = index.levels[0].take(found) if two else found
     order = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
     return list(found), order, np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(found)))])
 
