@@ -44,12 +44,11 @@ class OnSeries(WindowForecaster):
             self.future = None
         vars(self).pop("feature_names_in_", None)
         vars(self).update(seen)
-        self.n_rows_ = len(X)
         return self
 
     def predict(self, X):
         check_is_fitted(self)
-        return super().predict(self._frame(validate_data(self, X, reset=False), self.n_rows_))
+        return super().predict(self._frame(validate_data(self, X, reset=False), len(self._panel.table.times)))
 
     def score(self, X, y, sample_weight=None):
         return RegressorMixin.score(self, X, y, sample_weight)

@@ -66,7 +66,7 @@ def test_a_changed_state_is_refused_or_behaves(name):
     check(name, 23)
 
 
-@pytest.mark.matrix
+@pytest.mark.soak
 @pytest.mark.parametrize("name", MODELS)
 def test_every_changed_state_is_refused_or_behaves(name):
     check(name, 1)

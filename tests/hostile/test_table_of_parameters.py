@@ -153,7 +153,7 @@ def test_a_sample_of_parameters():
     assert not table(37)
 
 
-@pytest.mark.matrix
+@pytest.mark.soak
 @pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_with_every_value(name):
     assert not table(1, [name])
