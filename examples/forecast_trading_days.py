@@ -65,7 +65,7 @@ def simulate(days, seed=0):
 
 def make_models(transform):
     """Forecasters of the next week from the last two months."""
-    options = {"window": 40, "horizon": HORIZON, "transform": transform, "calendar": ["day_of_week"]}
+    options = {"window": 40, "horizon": HORIZON, "target_transform": transform, "calendar": ["day_of_week"]}
     training = {"init": "linear", "loss": "absolute_error", "learning_rate": 3e-3, "early_stopping": True}
     network = RNNRegressor(hidden_size=16, max_iter=40, random_state=0, **training)
     regressors = {"network": network, "Ridge": RidgeCV(np.logspace(-2, 4, 7))}

@@ -7,6 +7,7 @@ import argparse
 
 import matplotlib as mpl
 import numpy as np
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, RNNSeq2Seq, WindowForecaster
@@ -72,7 +73,7 @@ def of_forecasts(figures):
     ForecastDisplay.from_estimator(forecaster, series[:-12], series, coverage=0.9, n_history=48, ax=ax)
     figures[0].suptitle("ForecastDisplay of a WindowForecaster")
     axes = figures[1].subplots(2, 1)
-    BacktestDisplay.from_estimator(forecaster, series, initial=84, season=12, step=3, ax=axes)
+    BacktestDisplay.from_estimator(clone(forecaster), series, initial=84, season=12, step=3, ax=axes)
     figures[1].suptitle("BacktestDisplay")
 
 

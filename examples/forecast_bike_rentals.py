@@ -1,8 +1,8 @@
-"""Forecast the monthly sunspot numbers: cross-validate in a Pipeline, forecast unseen months, draw the picture.
+"""Forecast hourly bike rentals: cross-validate in a Pipeline, forecast unseen hours, draw the picture.
 
-The network sees 36 months and predicts the next one. A grid search over the cell and the scaling is cross-validated on
-the first 80 % of the months, oldest first; the last 20 % are forecast once, beside Ridge regression on the same 36
-months and beside the last value. Run ``python examples/forecast_sunspots.py``; it writes ``sunspots.png``.
+The network sees 24 hours and predicts the next one. A grid search over the cell and the scaling is cross-validated on
+the first 80 % of the hours, oldest first; the last 20 % are forecast once, beside Ridge regression on the same 24
+hours and beside the last value. Run ``python examples/forecast_bike_rentals.py``; it writes ``bike_rentals.png``.
 """
 
 import argparse
@@ -18,31 +18,31 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skrnn import ForecastDisplay, RNNRegressor, StepwiseTransformer
-from skrnn.datasets import load_sunspots
+from skrnn.datasets import load_bike_sharing
 
 
 def on_roots(read, regressor):
-    """A regressor of square roots: counts of sunspots spread in proportion to theirs, in the inputs and the target."""
+    """A regressor of square roots: counts spread in proportion to theirs, in the inputs and the target."""
     target = TransformedTargetRegressor(regressor, func=np.sqrt, inverse_func=np.square, check_inverse=False)
     return make_pipeline(read, target)
 
 
 def draw(forecasts, truth, errors, output):
-    """All months with the network, and five years of them with its peers."""
+    """All hours with the network, and four days of them with its peers."""
     from matplotlib import pyplot
 
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(9, 6.5), layout="constrained")
     ForecastDisplay(truth, forecasts["network"]).plot(above, name="network")
     words = ", ".join(f"{name} {error:.1f}" for name, error in errors.items())
-    above.set_title(f"Monthly sunspot numbers, one month ahead. RMSE: {words}")
-    months = slice("1955-01", "1959-12")
-    times = truth[months].index.to_timestamp()
-    below.plot(times, truth[months], color="0.65", linewidth=2.5, label="truth")
+    above.set_title(f"Bike rentals of an hour, one hour ahead. RMSE: {words}")
+    days = slice("2011-08-15", "2011-08-18")
+    times = truth[days].index
+    below.plot(times, truth[days], color="0.65", linewidth=2.5, label="truth")
     for name, colour in (("network", "tab:orange"), ("Ridge", "tab:blue"), ("last value", "0.4")):
         style = {"linestyle": ":"} if name == "last value" else {}
-        below.plot(times, forecasts[name][months], color=colour, linewidth=1.3, label=name, **style)
-    below.set(title="The highest cycle of them, 1955 to 1959", ylabel="sunspots")
-    below.legend(frameon=False, ncols=2)
+        below.plot(times, forecasts[name][days], color=colour, linewidth=1.3, label=name, **style)
+    below.set(title="Monday to Thursday", ylabel="rentals", ylim=(0, 750))
+    below.legend(frameon=False, ncols=4, loc="upper center")
     below.spines[["top", "right"]].set_visible(False)
     figure.savefig(output, dpi=130)
 
@@ -50,11 +50,13 @@ def draw(forecasts, truth, errors, output):
 def main() -> None:
     """Search, forecast, print the scores, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", default="sunspots.png", help="where to write the picture")
+    parser.add_argument("--output", default="bike_rentals.png", help="where to write the picture")
     arguments = parser.parse_args()
     mpl.use("Agg")
 
-    X, y = load_sunspots(window=36, return_X_y=True, as_frame=True)  # row: 36 months; target: the month after them
+    rentals = load_bike_sharing(as_frame=True).frame["count"].asfreq("h").interpolate()[:6000].astype(float)
+    X = pd.DataFrame({f"lag_{lag}": rentals.shift(lag) for lag in range(24, 0, -1)}).dropna()  # row: 24 hours
+    y = rentals[X.index]  # target: the hour after them
     n_train = int(0.8 * len(X))
     X_train, X_test, y_train, y_test = X[:n_train], X[n_train:], y[:n_train], y[n_train:]
 
