@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from network_alone import CLASSIFIER, REGRESSOR
+from sklearn.linear_model import Ridge
 
 from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNSequenceTransformer
 
@@ -182,6 +183,23 @@ def classifications():
         yield f"classifier {engine} ctc strings", strings
 
 
+def starts():
+    long = rng_of(6).normal(size=(30, 70)).cumsum(axis=1)
+    for engine in ENGINES:
+        for init in ("linear", "minirocket", Ridge()):
+            go = partial(partial, fit, RNNRegressor, init=init, engine=engine)
+            name = init if isinstance(init, str) else "estimator"
+            yield f"regressor {engine} start {name}", go(EVEN, NUMBERS["2d"], early_stopping=True, validation_gap=3)
+        yield (
+            f"classifier {engine} nothing set",
+            partial(nothing_set, engine, long, LABELS["three"][[*range(N), *range(4)]]),
+        )
+
+
+def nothing_set(engine, X, y):
+    return RNNClassifier(engine=engine, max_iter=3, random_state=0).fit(X, y), X
+
+
 def transformations():
     for engine in ENGINES:
         go = partial(partial, fit, RNNSequenceTransformer, engine=engine)
@@ -236,5 +254,5 @@ def poolings():
         yield f"pooled {engine} threads", go(EVEN, NUMBERS["1d"], pooling="mean", **NUMBER_OPTIONS["threads"])
 
 
-GROUPS = (regressions, classifications, transformations, translations, language_models, poolings)
+GROUPS = (regressions, classifications, transformations, translations, language_models, poolings, starts)
 CASES = dict(case for group in GROUPS for case in group())
