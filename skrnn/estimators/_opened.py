@@ -179,7 +179,7 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     if not isinstance(estimator, BaseRNN):
         raise TypeError(
             f"{name} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
-            "and X as the steps before it transform it."
+            "and X as the steps before it transform it; of a forecaster its estimator_, and X as make_windows makes it."
         )
     check_is_fitted(estimator)
     fitted = estimator._fitted

@@ -59,7 +59,10 @@ class GradientFlow:
         where = f"layer {layer.layer}, {layer.direction}"
         rate = f"a factor of {layer.decay:.3g} per {one}"
         if layer.verdict == "none":
-            return f"{where}: no gradient: the output does not depend on the states."
+            return (
+                f"{where}: no gradient: the output does not depend on the states. Training has kept what the network "
+                "started from; init=None shows the network by itself."
+            )
         if layer.verdict == "explode":
             return f"{where}: gradients explode, by {rate}."
         if layer.verdict == "vanish":
