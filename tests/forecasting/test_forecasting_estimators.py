@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import make_pipeline
@@ -106,3 +106,14 @@ def test_steps_that_cannot_be_taken_one_by_one_are_named():
     stepwise = {"stepwisetransformer__transformer__with_mean": [True, False]}
     right = GridSearchCV(make_pipeline(StepwiseTransformer(StandardScaler()), NET), stepwise, cv=2)
     assert WindowForecaster(right, window=4).fit(DATA).estimator_.n_features_in_ == 2
+
+
+def test_a_transformer_behind_a_logarithm():
+    """A linear change of the target changes nothing for least squares; levels are negative, and are no logarithms."""
+    days = pd.date_range("2024-01-01", periods=90)
+    series = pd.Series(np.exp(np.sin(np.arange(90) / 3) + np.arange(90) / 60), index=days)
+    forecasts = [
+        WindowForecaster(LinearRegression(), window=8, horizon=3, target_transform=transform).fit(series).forecast(6)
+        for transform in ("log", ["log", StandardScaler()])
+    ]
+    np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=1e-8)
