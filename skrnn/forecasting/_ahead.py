@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import calendar_columns
 from skrnn.forecasting._features import take_units
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._series import SeriesViews, to_forecasts
 from skrnn.forecasting._transform import apply, carried, invert, leading_pointwise
 
@@ -132,20 +131,18 @@ class Newest:
         )
 
 
-def next_outputs(model: Any, newest: Newest, first: int = 0) -> tuple[Doubles, Doubles]:
-    """The ``horizon`` levels of every series (n_series, horizon, k) after the rows from ``first`` on, and the units
-    (n_series, k) in which errors are measured.
+def _next_levels(heads: Heads, newest: Newest, first: int) -> tuple[Doubles, Doubles]:
+    """The ``horizon`` levels of every series (n_series, n_heads, horizon, k) after the rows from ``first`` on, and the
+    units (n_series, k) in which errors are measured.
     """
     setup = newest.views.setup
     X = newest.windows(first)
     units = take_units(X, setup.n_targets, setup.level, setup.spread)
-    outputs = units.undo(model.predict(setup.arrange(X)).reshape(len(X), setup.horizon, setup.n_targets))
-    return newest.levels(outputs, first), newest.views.statistics[:, 1] * units.spread
+    levels = [newest.levels(units.undo(outputs), first) for outputs in heads.outputs(setup, X)]
+    return np.stack(levels, axis=1), newest.views.statistics[:, 1] * units.spread
 
 
-def levels_ahead(
-    heads: Sequence[Any], views: SeriesViews, steps: int, known: Doubles | None
-) -> tuple[Doubles, Doubles]:
+def levels_ahead(heads: Heads, views: SeriesViews, steps: int, known: Doubles | None) -> tuple[Doubles, Doubles]:
     """The next ``steps`` levels of every series (n_series, n_heads, steps, k), and the units (n_series, k) in which
     errors are measured; a horizon at a time. All heads go on from the forecasts of the first.
     """
@@ -153,9 +150,9 @@ def levels_ahead(
     newest = Newest.of(views, -(-steps // horizon) * horizon, known)
     blocks, scales = [], np.zeros((0, 0))
     for first in range(0, steps, horizon):
-        found = [next_outputs(head, newest, first) for head in heads]
-        blocks.append(np.stack([levels for levels, _ in found], axis=1))
-        scales = scales if first else found[0][1]
+        levels, units = _next_levels(heads, newest, first)
+        blocks.append(levels)
+        scales = scales if first else units
         rows = slice(newest.width + first, newest.width + first + horizon)
-        newest.values[:, rows, views.places] = to_forecasts(views.setup, found[0][0])
+        newest.values[:, rows, views.places] = to_forecasts(views.setup, levels[:, 0])
     return np.concatenate(blocks, axis=2)[:, :, :steps], scales

@@ -10,7 +10,7 @@ import numpy as np
 
 from skrnn._types import Doubles, Longs
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._rolling import ends_of_windows, roll
 from skrnn.forecasting._series import SeriesView, SeriesViews, WeighsWindows, evaluate, learn, series_views
 from skrnn.windowing import moments_of
@@ -103,9 +103,9 @@ def _errors(learnt: Learnt, view: SeriesView, starts: Mapping[int, int]) -> _Fou
     """Signed errors of some blocks, in units of the series: in the block-th horizon after the windows that end at the
     row ``starts[block]`` or later. The moments are the times of these rows.
     """
-    heads, found = heads_of(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles), _Found()
+    heads, found = Heads(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles), _Found()
     if 0 in starts:
-        near = [evaluate(head, view.rows(starts[0])) for head in heads]
+        near = evaluate(heads, view.rows(starts[0]))
         found[0] = (
             np.stack([(one.truths - one.forecasts) / one.scales[:, None] for one in near], axis=-1),
             near[0].moments,

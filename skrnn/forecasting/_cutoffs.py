@@ -15,7 +15,7 @@ from skrnn.forecasting._future import future_values
 from skrnn.forecasting._gaps import regular_up_to
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._metrics import values_at
-from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, to_forecasts
 from skrnn.forecasting._table import Table
@@ -96,7 +96,7 @@ def forecasts_from(
             until_known(pasts, learnt.targets, setup.window, stacklevel=6)  # says which targets are not known
             known = _known(learnt, pasts, data, horizon, n_channels)
             here = _some(views, every.among(np.repeat(some, n_channels)), width)
-            levels, _ = levels_ahead(heads_of(learnt.regressor, setup.quantiles), here, horizon, known)
+            levels, _ = levels_ahead(Heads(learnt.regressor, setup.quantiles), here, horizon, known)
             found.append(setup.columns(to_forecasts(setup, levels[:, 0])))
     return ready, np.concatenate(found)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from skrnn._types import Doubles
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._rolling import ends_of_windows, roll
 from skrnn.forecasting._series import SeriesView, to_forecasts
@@ -79,7 +79,7 @@ def _of_view(learnt: Learnt, view: SeriesView, step: int) -> Doubles:
     """The forecasts (n_rows, k) of all rows of a view."""
     n_blocks = -(-step // learnt.setup.horizon)
     ends = ends_of_windows(view)
-    levels, _ = roll(heads_of(learnt.regressor, learnt.setup.quantiles), view, ends, n_blocks)
+    levels, _ = roll(Heads(learnt.regressor, learnt.setup.quantiles), view, ends, n_blocks)
     found = view.forecasts(levels[0][:, step - 1 : step])[:, 0]
     values, positions = np.full((len(view.history.times), learnt.setup.n_targets), np.nan), view.history.positions
     inside = ends + step < len(positions)

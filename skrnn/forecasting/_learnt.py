@@ -14,7 +14,7 @@ from skrnn._types import Doubles
 from skrnn.forecasting._ahead import Newest, levels_ahead
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
 from skrnn.forecasting._future import future_values
-from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, series_views
 from skrnn.forecasting._setup import Setup
@@ -122,7 +122,7 @@ class Learnt:
 
     def levels(self, ahead: Ahead, quantiles: Sequence[float] = ()) -> tuple[Doubles, Doubles]:
         """The levels of the forecasts and of their quantiles, and the units of their errors, as `levels_ahead`."""
-        heads = heads_of(self.regressor, self.setup.quantiles, quantiles)
+        heads = Heads(self.regressor, self.setup.quantiles, quantiles)
         return levels_ahead(heads, ahead.views, max(ahead.counts), ahead.known)
 
     def columns(self, ahead: Ahead, values: Doubles) -> list[Doubles]:

@@ -1,8 +1,9 @@
-"""Regressors for several outputs, of which some may be missing; and one quantile of a regressor of several."""
+"""Regressors for several outputs, of which some may be missing; and what forecasts and quantiles are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from sklearn.multioutput import MultiOutputRegressor
 
 from skrnn._types import Doubles
 from skrnn.forecasting._regressors import gives_several_outputs
+from skrnn.forecasting._setup import Setup
 
-__all__ = ["for_outputs", "heads_of"]
+__all__ = ["Heads", "for_outputs"]
 
 
 class PerOutput(MultiOutputRegressor):
@@ -37,48 +39,44 @@ class PerOutput(MultiOutputRegressor):
         return self
 
 
-class _Once:
-    """A fitted regressor that is asked but once for the same array."""
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """A fitted regressor, and what is wanted of each of its predictions: the forecast, and behind it some quantiles.
 
-    def __init__(self, regressor: Any):
-        self.regressor = regressor
-        self.last: tuple[Any, Any] = (None, None)
-
-    def predict(self, X: Any) -> Any:
-        if self.last[0] is not X:
-            self.last = X, self.regressor.predict(X)
-        return self.last[1]
-
-
-class _OfLevel:
-    """The prediction of a quantile between the levels that a fitted regressor predicts, on the straight line."""
-
-    def __init__(self, regressor: Any, levels: Sequence[float], wanted: float):
-        self.regressor = regressor
-        self.levels = levels
-        self.wanted = wanted
-
-    def predict(self, X: Any) -> Doubles:
-        """The quantile (n_samples, n_outputs)."""
-        levels, order = np.unique(self.levels, return_index=True)
-        outputs = np.asarray(self.regressor.predict(X))[..., order]
-        outputs = outputs.reshape(len(outputs), -1, len(levels))
-        above = int(np.searchsorted(levels, self.wanted))
-        if above in (0, len(levels)) or levels[above] == self.wanted:
-            return np.asarray(outputs[..., min(above, len(levels) - 1)])
-        share = (self.wanted - levels[above - 1]) / (levels[above] - levels[above - 1])
-        return np.asarray((1 - share) * outputs[..., above - 1] + share * outputs[..., above])
-
-
-def heads_of(regressor: Any, levels: Sequence[float], quantiles: Sequence[float] = ()) -> list[Any]:
-    """What predicts the forecast and each of some quantiles, for a fitted regressor that predicts quantiles ``levels``.
-
-    The forecast is its median, or what lies between the levels around it; without levels, its prediction.
+    ``levels`` are those of the quantiles that it predicts. The forecast is their median, or what lies between the
+    levels around it. Without levels it is the prediction, and there are no quantiles.
     """
-    if not levels:
-        return [regressor]
-    once = _Once(regressor)
-    return [_OfLevel(once, levels, wanted) for wanted in (0.5, *quantiles)]
+
+    regressor: Any
+    levels: Sequence[float]
+    quantiles: Sequence[float] = ()
+
+    def __len__(self) -> int:
+        return 1 + len(self.quantiles) if self.levels else 1
+
+    def outputs(self, setup: Setup, X: Doubles) -> Doubles:
+        """Outputs (n_heads, n, horizon, k) for windows (n, window, n_features); the regressor is asked once."""
+        found, shape = np.asarray(self.regressor.predict(setup.arrange(X))), (len(X), setup.horizon, setup.n_targets)
+        n_levels = len(self.levels) or 1
+        if found.size != np.prod(shape) * n_levels:
+            raise ValueError(
+                f"{type(self.regressor).__name__} predicts an array of shape {found.shape} for {len(X)} windows, where "
+                f"{setup.horizon} steps of {setup.n_targets} targets are needed for each."
+            )
+        if not self.levels:
+            return found.reshape(1, *shape)
+        levels, order = np.unique(self.levels, return_index=True)
+        found = found[..., order].reshape(*shape, len(levels))
+        return np.stack([_between(levels, found, wanted) for wanted in (0.5, *self.quantiles)])
+
+
+def _between(levels: Doubles, outputs: Doubles, wanted: float) -> Doubles:
+    """The quantile ``wanted`` of outputs (..., n_levels): between two levels, on the straight line."""
+    above = int(np.searchsorted(levels, wanted))
+    if above in (0, len(levels)) or levels[above] == wanted:
+        return np.asarray(outputs[..., min(above, len(levels) - 1)])
+    share = (wanted - levels[above - 1]) / (levels[above] - levels[above - 1])
+    return np.asarray((1 - share) * outputs[..., above - 1] + share * outputs[..., above])
 
 
 def for_outputs(estimator: Any, n_outputs: int) -> Any:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from skrnn._types import Doubles, Integers
 from skrnn.forecasting._features import feature_table, take_units
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._series import SeriesView
 
 __all__ = ["ends_of_windows", "roll"]
 
 
-def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) -> tuple[Doubles, Doubles]:
+def roll(heads: Heads, view: SeriesView, ends: Integers, n_blocks: int) -> tuple[Doubles, Doubles]:
     """Levels (n_heads, n, n_blocks * horizon, k) after the rows ``ends``, and the units (n, k) of their errors.
 
     After the first block, windows hold the forecasts of the first head and no past covariates. A block is NaN where it
@@ -39,10 +37,8 @@ def roll(heads: Sequence[Any], view: SeriesView, ends: Integers, n_blocks: int) 
         if not len(X):
             continue
         units = take_units(X, k, setup.level, setup.spread)
-        arranged = setup.arrange(X)
-        for number, head in enumerate(heads):
-            found = units.undo(head.predict(arranged).reshape(len(X), h, k))
-            outputs[number, alive, block * h : (block + 1) * h] = found
+        for number, found in enumerate(heads.outputs(setup, X)):
+            outputs[number, alive, block * h : (block + 1) * h] = units.undo(found)
         if block == 0:
             spread[alive] = units.spread
     levels = np.stack([view.levels(one, ends) for one in outputs])

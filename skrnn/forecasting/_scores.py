@@ -14,7 +14,7 @@ from skrnn._types import Doubles
 from skrnn.forecasting._intervals import Correction
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._metrics import naive_error
-from skrnn.forecasting._outputs import heads_of
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel, extend
 from skrnn.forecasting._series import SeriesView, evaluate, to_forecasts, to_units
 
@@ -59,8 +59,7 @@ def _at_rows(learnt: Learnt, view: SeriesView, quantiles: Sequence[float]) -> tu
     """Of the windows of a view the truths (n, horizon, k), the forecasts and their quantiles (n, n_heads, horizon, k)
     in the user's units, the levels of these, and the units (n, k) of their errors.
     """
-    heads = heads_of(learnt.regressor, learnt.setup.quantiles, quantiles)
-    found = [evaluate(head, view) for head in heads]
+    found = evaluate(Heads(learnt.regressor, learnt.setup.quantiles, quantiles), view)
     levels = np.stack([one.forecasts for one in found], axis=1)
     truths = to_units(learnt.setup, found[0].truths)
     return truths, to_forecasts(learnt.setup, levels), levels, found[0].scales

@@ -11,6 +11,7 @@ import numpy as np
 
 from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._setup import Setup
@@ -245,29 +246,18 @@ def _in_turns(series: Integers) -> Integers:
     return np.argsort(number / counts[series], kind="stable")
 
 
-def evaluate(model: Any, view: SeriesView) -> Evaluation:
-    """Forecast from each window of a series behind which the differences can be undone."""
+def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
+    """Forecast by each head from each window of a series behind which the differences can be undone."""
     found = view.samples()
     found = found.among(np.flatnonzero(view.undoable(found.ends)))
     X, Y, units = _stacked(view.setup, found)
     scales = view.statistics[1] * units.spread
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
-        return Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)
-    outputs = units.undo(_predicted(model, view.setup, X))
-    moments = moments_of(view.history.times[found.ends])
-    return Evaluation(view, view.true_levels(found.ends), view.levels(outputs, found.ends), moments, scales)
-
-
-def _predicted(model: Any, setup: Setup, X: Doubles) -> Doubles:
-    """Outputs (n, horizon, k) of windows (n, window, n_features)."""
-    outputs, shape = np.asarray(model.predict(setup.arrange(X))), (len(X), setup.horizon, setup.n_targets)
-    if outputs.size != np.prod(shape):
-        raise ValueError(
-            f"{type(model).__name__} predicts an array of shape {outputs.shape} for {len(X)} windows, where "
-            f"{setup.horizon} steps of {setup.n_targets} targets are needed for each."
-        )
-    return outputs.reshape(shape)
+        return [Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)] * len(heads)
+    truths, moments = view.true_levels(found.ends), moments_of(view.history.times[found.ends])
+    levels = [view.levels(units.undo(outputs), found.ends) for outputs in heads.outputs(view.setup, X)]
+    return [Evaluation(view, truths, one, moments, scales) for one in levels]
 
 
 def _stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
