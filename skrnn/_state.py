@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import AutoPropagatedCallback, FitCallback
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from skrnn._plain import as_misfits, require
+from skrnn._plain import as_misfits, is_size, require
 from skrnn.version import __version__
 
-__all__ = ["PlainState"]
+__all__ = ["OF_COLUMNS", "PlainState", "columns_of_fit"]
+
+OF_COLUMNS = ("n_features_in_", "feature_names_in_")  # what scikit-learn keeps of the columns of X
 
 _OF_SCIKIT_LEARN = {"_skl_callbacks", "_metadata_request", "_sklearn_output_config"}
 _TRANSIENT = {"_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx"}
@@ -108,6 +111,19 @@ class PlainState:
 
 def _names(estimator: Any) -> list[str]:
     return list(type(estimator)._get_param_names())
+
+
+def columns_of_fit(values: Any) -> dict[str, Any]:
+    """The checked number of columns of X, and their names if it had some."""
+    given = isinstance(values, dict) and {"n_features_in_"} <= set(values) <= set(OF_COLUMNS)
+    require(given and is_size(values["n_features_in_"]), "n_features_in_ is no number of columns")
+    names = values.get("feature_names_in_")
+    listed = type(names) is np.ndarray and names.dtype == object and names.shape == (values["n_features_in_"],)
+    require(
+        (names is None and len(values) == 1) or (listed and all(type(name) is str for name in names)),
+        "feature_names_in_ are no names",
+    )
+    return dict(values)
 
 
 def _check_kept(state: dict[str, Any]) -> None:

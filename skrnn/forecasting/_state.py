@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._plain import is_finite_array, is_packed, is_size, require, require_fields
-from skrnn._state import PlainState
+from skrnn._state import OF_COLUMNS, PlainState, columns_of_fit
 from skrnn.forecasting._calendar import CALENDAR, is_holiday
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._features import Roles
@@ -40,7 +40,6 @@ __all__ = ["ForecasterState"]
 
 _OF_KEYS = ("target", "past", "future", "static")
 _COUNTS = ("n_samples_", "n_filled_")
-_OF_COLUMNS = ("n_features_in_", "feature_names_in_")
 _MOST = 2**62
 
 
@@ -55,7 +54,7 @@ class ForecasterState(PlainState):
         "_calibration",
         "_learnt_until",
         *_COUNTS,
-        *_OF_COLUMNS,
+        *OF_COLUMNS,
     )
 
     def __copy__(self) -> Self:
@@ -68,7 +67,7 @@ class ForecasterState(PlainState):
         learnt = Learnt(fitted["estimator_"], fitted["_setup"], fitted["_panel"], fitted["_statistics"])
         return {
             **{name: int(fitted[name]) for name in _COUNTS},
-            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+            "columns": {name: fitted[name] for name in OF_COLUMNS if name in fitted},
             "learnt": _plain_learnt(learnt),
             "panel": _plain_panel(fitted["_panel"]),
             "calibration": _plain_calibration(fitted["_calibration"]),
@@ -84,11 +83,13 @@ class ForecasterState(PlainState):
         learnt = _learnt(values["learnt"], panel)
         keys, until = _from_keys(values["until"], "the ends of fit")
         ends = index_from_plain(until)
+        columns = columns_of_fit(values["columns"])
+        require(columns["n_features_in_"] <= len(panel.columns), "the data had fewer columns")
         same = kind_of_times(ends) == panel.kind.removeprefix("series, ") and len(ends) == len(keys)
         require(same, "fit ended at no times of the history")
         return {
             **{name: values[name] for name in _COUNTS},
-            **_columns(values["columns"], len(panel.columns)),
+            **columns,
             "estimator_": learnt.regressor,
             "_setup": learnt.setup,
             "_panel": panel,
@@ -102,18 +103,6 @@ class ForecasterState(PlainState):
 
     def _read_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**parameters, "freq": freq_from_plain(parameters["freq"])}
-
-
-def _columns(values: Any, n_columns: int) -> dict[str, Any]:
-    """The checked number of columns, and their names if all were texts."""
-    given = isinstance(values, dict) and {"n_features_in_"} <= set(values) <= set(_OF_COLUMNS)
-    require(given and is_size(values["n_features_in_"]), "n_features_in_ is no number of columns")
-    if "feature_names_in_" in values:
-        names = values["feature_names_in_"]
-        listed = type(names) is np.ndarray and names.dtype == object and names.shape == (values["n_features_in_"],)
-        require(listed and all(type(name) is str for name in names), "feature_names_in_ are no names")
-    require(values["n_features_in_"] <= n_columns, "the data had fewer columns")
-    return dict(values)
 
 
 def _plain_learnt(learnt: Learnt) -> dict[str, Any]:

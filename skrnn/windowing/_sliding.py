@@ -19,7 +19,7 @@ from skrnn.windowing._lost import warn_of_lost
 from skrnn.windowing._rows import read_rows
 from skrnn.windowing._split import warn_of_other_series
 from skrnn.windowing._states import WindowState
-from skrnn.windowing._step import Step, first_positions, moments_of
+from skrnn.windowing._step import Step, first_positions, moments_of, told_apart
 from skrnn.windowing._windows import windows_of
 
 __all__ = ["SlidingWindow"]
@@ -167,12 +167,11 @@ class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEst
         """What continuing the series needs, as plain data: the rows at the end of each, and where that lies."""
         ends = rows.bounds[1:] - 1
         lengths = np.minimum(rows_before(rows.begins)[ends] + 1, self._reach)
-        places = {id(step): step for step in rows.steps}
-        numbers = {name: number for number, name in enumerate(places)}
+        steps, numbers = told_apart(rows.steps)
         return {
             "keys": rows.keys,
-            "steps": [step.plain() for step in places.values()],
-            "step_of": [numbers[id(step)] for step in rows.steps],
+            "steps": [step.plain() for step in steps],
+            "step_of": numbers,
             "rows": rows.in_order(values)[several_ranges(ends + 1 - lengths, lengths)],
             "lengths": lengths,
             "positions": rows.positions[ends],

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skrnn._plain import is_size, require
-from skrnn._state import PlainState
+from skrnn._state import OF_COLUMNS, PlainState, columns_of_fit
 from skrnn.sequences import Columns
 from skrnn.windowing._plain_steps import (
     check_kind,
@@ -20,24 +20,23 @@ from skrnn.windowing._plain_steps import (
     steps_from_plain,
 )
 from skrnn.windowing._plain_times import plain_key
-from skrnn.windowing._step import Step
+from skrnn.windowing._step import Step, told_apart
 
 __all__ = ["StepwiseState", "WindowState"]
 
-_OF_COLUMNS = ("n_features_in_", "feature_names_in_")
 _MOST = 2**62
 
 
 class WindowState(PlainState):
     """The columns, the kind of index, and of each series its step and its newest rows."""
 
-    _of_fit: ClassVar[tuple[str, ...]] = ("_kind", "_common", "_tails", *_OF_COLUMNS)
+    _of_fit: ClassVar[tuple[str, ...]] = ("_kind", "_common", "_tails", *OF_COLUMNS)
 
     def _plain_fit(self, fitted: dict[str, Any]) -> Any:
         tails = fitted["_tails"]
         steps = [Step(*step) for step in tails["steps"]]
         return {
-            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+            "columns": {name: fitted[name] for name in OF_COLUMNS if name in fitted},
             "kind": fitted["_kind"],
             "common": plain_steps([Step(*fitted["_common"])]),
             "keys": [plain_key(key) for key in tails["keys"]],
@@ -51,7 +50,7 @@ class WindowState(PlainState):
     def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
         names = {"columns", "kind", "common", "keys", "steps", "rows", "sizes", "positions", "moments"}
         require(isinstance(values, dict) and set(values) == names, f"fitted windows need {', '.join(sorted(names))}")
-        columns = _columns(values["columns"])
+        columns = columns_of_fit(values["columns"])
         kind = values["kind"]
         check_kind(kind)
         keys = keys_from_plain(values["keys"], kind)
@@ -60,12 +59,11 @@ class WindowState(PlainState):
         require(is_counts(sizes, len(keys)) and bool((sizes < 2**31).all()), "the tails have no sizes")
         require(all(is_counts(one, len(keys), -_MOST) and (one <= _MOST).all() for one in places), "tails end nowhere")
         rows = check_rows(values["rows"], int(sizes.sum()), columns["n_features_in_"], "the tails of the series")
-        different = {id(step): step for step in steps}
-        numbers = {name: number for number, name in enumerate(different)}
+        different, numbers = told_apart(steps)
         tails = {
             "keys": keys,
-            "steps": [step.plain() for step in different.values()],
-            "step_of": [numbers[id(step)] for step in steps],
+            "steps": [step.plain() for step in different],
+            "step_of": numbers,
             "rows": rows,
             "lengths": sizes,
             "positions": places[0],
@@ -84,14 +82,14 @@ class WindowState(PlainState):
 class StepwiseState(PlainState):
     """The columns, and the fitted transformer as it stores itself."""
 
-    _of_fit: ClassVar[tuple[str, ...]] = ("transformer_", "_columns", "_n_features_out", *_OF_COLUMNS)
+    _of_fit: ClassVar[tuple[str, ...]] = ("transformer_", "_columns", "_n_features_out", *OF_COLUMNS)
 
     def _plain_fit(self, fitted: dict[str, Any]) -> Any:
         return {
             "transformer": fitted["transformer_"],
             "form": fitted["_columns"],
             "n_features_out": int(fitted["_n_features_out"]),
-            "columns": {name: fitted[name] for name in _OF_COLUMNS if name in fitted},
+            "columns": {name: fitted[name] for name in OF_COLUMNS if name in fitted},
         }
 
     def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -101,20 +99,7 @@ class StepwiseState(PlainState):
         has_it = callable(getattr(transformer, "transform", None)) and not isinstance(transformer, type)
         require(has_it, "transformer_ has no method transform")
         require(is_size(values["n_features_out"], 0), "the transformer makes no number of features")
-        form, columns = Columns.from_plain(values["form"]), _columns(values["columns"])
+        form, columns = Columns.from_plain(values["form"]), columns_of_fit(values["columns"])
         require(form.n_features == columns["n_features_in_"] and not form.categories, "X had other columns")
         fitted = {"transformer_": transformer, "_columns": form.plain(), "_n_features_out": values["n_features_out"]}
         return {**fitted, **columns}
-
-
-def _columns(values: Any) -> dict[str, Any]:
-    """The checked number of columns of X, and their names if it had some."""
-    given = isinstance(values, dict) and {"n_features_in_"} <= set(values) <= set(_OF_COLUMNS)
-    require(given and is_size(values["n_features_in_"]), "n_features_in_ is no number of columns")
-    names = values.get("feature_names_in_")
-    listed = type(names) is np.ndarray and names.dtype == object and names.shape == (values["n_features_in_"],)
-    require(
-        (names is None and len(values) == 1) or (listed and all(type(name) is str for name in names)),
-        "feature_names_in_ are no names",
-    )
-    return dict(values)

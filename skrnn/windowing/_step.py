@@ -25,6 +25,7 @@ __all__ = [
     "first_positions",
     "moments_of",
     "on_clock",
+    "told_apart",
 ]
 
 
@@ -244,6 +245,13 @@ def first_positions(steps: Sequence[Step], firsts: Longs, lasts: Longs, later: F
     """
     of_rows = np.array([step.unit == "row" for step in steps], dtype=bool)
     return np.where(of_rows & later, lasts + 1, firsts)
+
+
+def told_apart(steps: Sequence[Step]) -> tuple[list[Step], list[int]]:
+    """The different ones among the steps of series, which mostly share one, and the number of that of each series."""
+    different = {id(step): step for step in steps}
+    numbers = {name: number for number, name in enumerate(different)}
+    return list(different.values()), [numbers[id(step)] for step in steps]
 
 
 def moments_of(times: Any) -> Longs:
