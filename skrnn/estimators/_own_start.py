@@ -89,8 +89,10 @@ def fit_own_start(estimator: Any, task: Task, data: TrainingSet) -> tuple[OwnSta
         known = np.flatnonzero(~np.isnan(targets))
         y, weights = targets[known] / gain[known], data.weights[known] * gain[known] ** 2
         one, left_out = _fit_one(_fresh(estimator), features[known], y, weights, n_classes)
-        said = _said(one, _ask(one)(features), n_classes)
+        said = np.empty((len(targets), left_out.shape[1]))
         said[known] = left_out
+        if len(known) < len(targets):
+            said[np.isnan(targets)] = _said(one, _ask(one)(features[np.isnan(targets)]), n_classes)
         fitted.append(one)
         unseen.append(said)
     return OwnStart(reads, tuple(fitted), n_classes), np.concatenate(unseen, axis=1)
