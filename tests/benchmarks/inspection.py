@@ -71,7 +71,7 @@ def flows() -> None:
             gradient_flow(model, X, y)
             repeats = REPEATS if engine == "compiled" else 3
             pairs = [
-                (timed(lambda: model.fit(X, y)), timed(lambda: gradient_flow(model, X, y)))  # noqa: B023
+                (timed(lambda: model.fit(X, y)), timed(lambda: gradient_flow(model, X, y)))  # noqa: B023  # called at once
                 for _ in range(repeats)
             ]
             epoch, flow = (median(column) for column in zip(*pairs, strict=True))

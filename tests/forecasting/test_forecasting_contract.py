@@ -71,7 +71,6 @@ LEFT = {  # docs/decisions/0025 says why
 }
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_the_checks_of_scikit_learn_on_series():
     found = check_estimator(OnSeries(Ridge(), window=1, level=None), on_fail=None, on_skip=None)
     assert {result["check_name"] for result in found if result["status"] == "failed"} == LEFT

@@ -213,12 +213,10 @@ def table(every):
     ]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_sample_of_series():
     assert not table(5)
 
 
 @pytest.mark.matrix
-@pytest.mark.filterwarnings("ignore")
 def test_every_series_at_every_door():
     assert not table(1)

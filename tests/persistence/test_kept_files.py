@@ -34,7 +34,6 @@ def answers(name, model):
     return np.asarray(found)
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", KEPT)
 def test_a_kept_file_answers_as_then(name):
     model = skrnn.load(FOLDER / f"{name.replace(' ', '_')}.skrnn")

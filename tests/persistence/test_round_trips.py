@@ -90,7 +90,6 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [*MODELS, *COMPOSED])
 def test_it_answers_as_before(name, way, tmp_path):
@@ -130,7 +129,6 @@ FREQS = {
 WALKS = np.random.default_rng(0).normal(size=(60, 2)).cumsum(axis=0)
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("way", ["pickle", "skops", "file"])
 @pytest.mark.parametrize("name", INDEXES)
 def test_times_come_back_as_they_were(name, way, tmp_path):
