@@ -30,7 +30,7 @@ from skrnn.estimators._training_data import prepare, refuse_features_without_val
 from skrnn.networks import NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.sequences import read_X
 from skrnn.tasks import Unread
-from skrnn.training import train, train_several
+from skrnn.training import train, train_and_refit, train_several
 
 __all__ = ["BaseRNN"]
 
@@ -152,7 +152,8 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         config = parameters.config(device, engine, carries=carries)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
         observer.fitted = lambda result: {"_fitted": fitted([result])}
-        one = partial(train, spec, data.objective, data.training, validation=data.validation)
+        verb = train if data.whole is None else partial(train_and_refit, whole=data.whole)
+        one = partial(verb, spec, data.objective, data.training, validation=data.validation)
         results = train_several(one, config, rngs, starts, observer)
         advice = advice_on(spec, task, data, parameters, results[0], engine, name)
         if advice:

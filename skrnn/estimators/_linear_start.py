@@ -12,13 +12,14 @@ from skrnn._types import Array, Doubles, Singles
 from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
-from skrnn.objectives import MiniBatch, Objective
+from skrnn.objectives import AbsoluteError, MiniBatch, Objective
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task
-from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_linear
+from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_by_absolute_errors, fit_linear
 
 __all__ = ["silent_start", "with_offsets"]
 
+_ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
 _SHARE = 0.6  # of a linear model's log-odds that a network starts from: it should learn for itself, too
 _SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
@@ -28,18 +29,22 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
-    those on new rows. The model that predictions will use is then fitted to all rows, the validation part included.
+    those on new rows. The model that predictions will use is then fitted to all rows, the validation part included,
+    and with ``refit`` the network learns what that one leaves of them.
     """
-    training, validation = data.training, data.validation
+    training, validation, whole = data.training, data.validation, data.whole
     n_outputs = data.objective.n_outputs(training.n_targets)
 
     def offset(outputs: Array) -> Singles:
         return task.offsets(outputs, n_outputs).astype(np.float32)
 
     with pinned_blas():  # the bits of a product depend on the number of threads
-        factor = 1.0
+        factor, robust = 1.0, None
         if linear is None:
             fitted, unseen = _fit(task, training, init)
+            robust = _better_by_absolute_errors(data, task, fitted, init)
+            if robust is not None:
+                fitted, unseen = robust
             if data.scalings.targets is None:
                 factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
             fitted, unseen = fitted.times(factor), unseen * factor
@@ -50,8 +55,15 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
             parts = [part for part in (training, data.gap, validation) if part is not None]
-            fitted = _fit(task, _joined(parts), init)[0].times(factor) if linear is None else linear
-    return replace(data, training=training, validation=validation, linear=fitted)
+            if linear is None:
+                everything = _joined(parts) if whole is None else whole
+                fitted, unseen = _fit(task, everything, init) if robust is None else _fit_robust(task, everything)
+                fitted, unseen = fitted.times(factor), unseen * factor
+            elif whole is not None:
+                unseen = linear.outputs(whole.batch, whole.scaling)
+        if whole is not None:
+            whole = replace(whole, offset=offset(unseen))
+    return replace(data, training=training, validation=validation, whole=whole, linear=fitted)
 
 
 def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
@@ -68,6 +80,33 @@ def _fit(task: Task, data: TrainingSet, init: Any) -> tuple[Linear | OwnStart, D
         return fit_own_start(init, task, data)
     reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
     return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights, reads)
+
+
+def _fit_robust(task: Task, data: TrainingSet) -> tuple[Linear, Doubles]:
+    assert isinstance(data.targets, np.ndarray)
+    return fit_by_absolute_errors(data.batch, data.scaling, task.linear_targets(data.targets), data.weights)
+
+
+def _better_by_absolute_errors(
+    data: FitData, task: Task, squares: Linear | OwnStart, init: Any
+) -> tuple[Linear, Doubles] | None:
+    """For a loss of absolute errors, a model by these, if it has the smaller one in the validation part."""
+    validation, many = data.validation, len(data.training.weights) >= _ROWS_FOR_ABSOLUTE_ERRORS
+    asked = init == "linear" if isinstance(init, str) else False
+    if (
+        not (asked and many and isinstance(data.objective, AbsoluteError))
+        or validation is None
+        or validation.gain is not None
+    ):
+        return None
+    assert isinstance(validation.targets, np.ndarray)
+    robust = _fit_robust(task, data.training)
+    truth = MiniBatch(np.empty((0, 0, 0)), validation.batch.lengths, validation.targets)  # such a loss reads no inputs
+    error, before = (
+        data.objective.loss(model.outputs(validation.batch, validation.scaling), truth)[0] @ validation.weights
+        for model in (robust[0], squares)
+    )
+    return robust if error < before else None
 
 
 def _share(init: Any, watched: bool) -> float:

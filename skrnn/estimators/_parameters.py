@@ -112,6 +112,7 @@ class Parameters:
     init: Any = None
     n_networks: int = 1
     validation_gap: int = 0
+    refit: bool = False
     pooling: str | Sequence[str] = "last"
 
     @classmethod
@@ -124,7 +125,7 @@ class Parameters:
         """One epoch on a part of the data, which decides nothing for the others; ``init``: that of earlier parts."""
         off: dict[str, Any] = {"early_stopping": False, "init": init, "learning_rate_schedule": None}
         decided = {name: value for name, value in off.items() if getattr(self, name) == "auto"}
-        return replace(self, max_iter=1, **decided)
+        return replace(self, max_iter=1, refit=False, **decided)
 
     @property
     def holds_out_if_many(self) -> bool:

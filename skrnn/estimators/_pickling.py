@@ -13,6 +13,9 @@ from skrnn.tasks import Task
 __all__ = ["NetworkState"]
 
 
+_LATER = {"refit": False}  # parameters that came after format 2, with what models were trained with
+
+
 class NetworkState(PlainState):
     """All that fit leaves is one value, `Fitted`."""
 
@@ -28,7 +31,9 @@ class NetworkState(PlainState):
 
     def _upgraded(self, state: dict[str, Any], form: int) -> dict[str, Any]:
         parameters = set(type(self)._get_param_names())  # type: ignore[attr-defined]
-        return upgraded(state, parameters) if form == 1 else state
+        if form == 1:
+            state = upgraded(state, parameters)
+        return {**{name: value for name, value in _LATER.items() if name in parameters}, **state}
 
     def _not_stored(self) -> Collection[str]:
         return [name for name, _ in of_fit(type(self))]

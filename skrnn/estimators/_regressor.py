@@ -130,6 +130,10 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         Rows, at most half of those in front of the validation part, that the network does not learn from, so that
         nothing in the validation part is known from training (as ``gap`` of scikit-learn's `TimeSeriesSplit`): for
         windows of a series with ``k`` targets each, which overlap, ``k - 1``. A linear start is fitted to them too.
+    refit : bool, default=False
+        Whether to learn once more, afresh and from all rows, for as many epochs as were best for the validation part
+        (which may hold what is newest): for up to twice the time. What is held out then only decides. The curves are
+        those of the first time. A network that keeps its start is left as it is.
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
         schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"
@@ -209,6 +213,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         "init": INIT,
         "n_networks": [integers(1)],
         "validation_gap": [integers(0)],
+        "refit": ["boolean"],
     }
 
     def __init__(
@@ -244,6 +249,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         validation_gap: int = 0,
+        refit: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -283,6 +289,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.validation_gap = validation_gap
+        self.refit = refit
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start

@@ -24,8 +24,8 @@ _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKN
 @dataclass(frozen=True, eq=False)
 class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
-    the training part holds; the rows of the gap between training and validation part; and the model that the network
-    starts from, if there is one.
+    the training part holds; the rows of the gap between training and validation part; with ``refit``, all rows; and
+    the model that the network starts from, if there is one.
     """
 
     columns: Columns
@@ -34,6 +34,7 @@ class FitData:
     training: TrainingSet
     validation: TrainingSet | None
     gap: TrainingSet | None = None
+    whole: TrainingSet | None = None
     linear: Linear | OwnStart | None = None
 
 
@@ -77,7 +78,9 @@ def prepare(
         taken = Targets(_take(targets.values, rest.rows), rest.weights)
         return _make_set(task, batch.take(rest.rows), taken, scalings, unknown)
 
-    return FitData(columns, task.objective(columns.vocabulary), scalings, training, part(held_out), part(gap))
+    everything = np.ones(len(targets.sample_weights), dtype=bool) if parameters.refit and held_out is not None else None
+    objective = task.objective(columns.vocabulary)
+    return FitData(columns, objective, scalings, training, part(held_out), part(gap), part(everything))
 
 
 def _make_set(

@@ -30,6 +30,7 @@ from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_sp
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import make_setup, names_of
+from skrnn.forecasting._spread import choose_spread
 from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._weights import read_weights
 
@@ -79,11 +80,12 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
     level : {"auto", "last", "mean"} or None, default="auto"
         What is subtracted from the targets in each window and added to its forecast. "auto": "last", and None for
         targets that may not be negative.
-    spread : {"std"} or None, default=None
+    spread : {"auto", "std"} or None, default="auto"
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
         deviation (Kim et al., RevIN, ICLR 2022). For series whose swings grow with them: a window ten times as large
-        then has a forecast and an interval ten times as large.
+        then has a forecast and an interval ten times as large. "auto": for a panel and a regressor of sequences, the
+        better of the two for the newest windows of each series, for which models of older ones are fitted; else None.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
         `forecast_interval`. None: no intervals.
@@ -110,8 +112,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         The columns in their roles.
     season_, window_ : int
         The season and the window, given or chosen.
-    level_ : {"last", "mean"} or None
-        What is subtracted, given or chosen.
+    level_, spread_ : str or None
+        What is subtracted, and what is divided by, given or chosen.
     calendar_ : tuple of str
         The attributes of the index that the model sees.
     n_samples_ : int
@@ -149,7 +151,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         **dict.fromkeys(("calendar", "target_transform"), "no_validation"),  # checked item by item
         "season": [integers(1), None],
         "level": [Options({"auto", "last", "mean"}), None],
-        "spread": [Options({"std"}), None],
+        "spread": [Options({"auto", "std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
         "freq": "no_validation",  # by pandas, beside the index
@@ -173,7 +175,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         target_transform: Any = None,
         season: int | None = None,
         level: str | None = "auto",
-        spread: str | None = None,
+        spread: str | None = "auto",
         calibration: float | None = None,
         channel_independent: bool = False,
         freq: Any = None,
@@ -258,6 +260,9 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
         refuse_negative(views)
         refuse_short(given, views, found)
+        if self.spread == "auto" and setup.sequences and len(views) > 1:
+            setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
+            views = replace(views, setup=setup)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None and found == 1:
             model.set_params(early_stopping=False)  # there is none to validate on
@@ -570,6 +575,12 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return self._setup.level
 
+    @property
+    def spread_(self) -> str | None:
+        """What the targets in each window are divided by, given or chosen."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.spread
+
     def among(self, series: Sequence[Any]) -> WindowForecaster:
         """The same forecaster for some of the series of a panel, without learning again.
 
@@ -682,6 +693,7 @@ def _template(estimator: Any) -> Any:
         "learning_rate": 1e-3,
         "early_stopping": True,
         "validation_fraction": 0.15,
+        "refit": True,
     }
     return RNNRegressor(hidden_size=64, random_state=0, **training)
 

@@ -233,10 +233,15 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
     if not len(views):
         return model, 0
     found = views.samples(setup.partial)
+    return learn_windows(model, setup, views, found, weigh), len(found.kept)
+
+
+def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, weigh: WeighsWindows | None) -> Any:
+    """The regressor, fitted on some windows of the series, which are given by series, and told in turns."""
     found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
-    X, Y, _ = _stacked(setup, found)
+    X, Y, _ = stacked(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
-    return (model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model), len(X)
+    return model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model
 
 
 def _in_turns(series: Integers) -> Integers:
@@ -250,7 +255,7 @@ def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
     """Forecast by each head from each window of a series behind which the differences can be undone."""
     found = view.samples()
     found = found.among(np.flatnonzero(view.undoable(found.ends)))
-    X, Y, units = _stacked(view.setup, found)
+    X, Y, units = stacked(view.setup, found)
     scales = view.statistics[1] * units.spread
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
@@ -260,7 +265,8 @@ def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
     return [Evaluation(view, truths, one, moments, scales) for one in levels]
 
 
-def _stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+def stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+    """The windows and what follows them, both in the units of each window."""
     return stack(found, setup.n_targets, (setup.level, setup.spread))
 
 

@@ -154,7 +154,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         window=int(window),
         horizon=horizon,
         level=_level(forecaster.level, positive),
-        spread=forecaster.spread,
+        spread=None if forecaster.spread == "auto" else forecaster.spread,
         transforms=transforms,
         season=season,
         sequences=takes_sequences(estimator),

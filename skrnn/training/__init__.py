@@ -2,10 +2,11 @@
 
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._flow import Asked, LayerFlow, layer_flows
-from skrnn.training._linear import Linear, NewestSteps, fit_linear
+from skrnn.training._linear import Linear, NewestSteps, fit_by_absolute_errors, fit_linear
 from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
+from skrnn.training._refit import train_and_refit
 from skrnn.training._several import train_several
 from skrnn.training._shares import Shares
 
@@ -21,11 +22,13 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "TrainingSet",
+    "fit_by_absolute_errors",
     "fit_linear",
     "layer_flows",
     "predict_attention",
     "predict_outputs",
     "predict_tokens",
     "train",
+    "train_and_refit",
     "train_several",
 ]

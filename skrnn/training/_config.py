@@ -23,6 +23,7 @@ class TrainingConfig:
     """How to train; the parameters of the estimators under the same names, checked there.
 
     ``chunk_steps``: an update for each chunk of this number of time steps; the state is carried from one to the next.
+    ``stop_after``: epochs after which training ends, and before which no loss ends it; schedules plan for ``max_iter``.
     """
 
     optimizer: str = "adam"
@@ -38,6 +39,7 @@ class TrainingConfig:
     shuffle: bool = True
     n_iter_no_change: int = 10
     tol: float = 1e-4
+    stop_after: int | None = None
     device: str = "cpu"
     engine: str = "torch"
     n_threads: int = 1
@@ -137,9 +139,9 @@ class TrainingSet:
 class TrainingResult:
     """What training leaves behind: NumPy arrays and builtins.
 
-    ``weights`` are those of the best epoch; ``still_falling``: there were too few epochs; ``norm_curve`` and
-    ``clipped_curve``: of each epoch, the mean norm of a mini-batch's gradient before it was clipped, and the part of
-    the mini-batches whose gradient was.
+    ``weights`` are those of the best epoch, ``best_epoch`` (0: the start); ``still_falling``: there were too few
+    epochs; ``norm_curve`` and ``clipped_curve``: of each epoch, the mean norm of a mini-batch's gradient before it was
+    clipped, and the part of the mini-batches whose gradient was.
     """
 
     weights: Mapping[str, Singles]
@@ -147,6 +149,7 @@ class TrainingResult:
     loss_curve: list[float] = field(default_factory=list)
     validation_loss_curve: list[float] | None = None
     best_loss: float = np.inf
+    best_epoch: int = 0
     still_falling: bool = False
     norm_curve: list[float] = field(default_factory=list)
     clipped_curve: list[float] = field(default_factory=list)

@@ -93,7 +93,7 @@ def train(
                 break
             if decision == "go back" and watch.best is not None:
                 learner.restart(watch.best)
-        best, best_loss = watch.choose()
+        best, best_loss, best_epoch = watch.choose()
         best = best or TrainingResult(learner.weights(), learner.optimizer_state())
     falling = watch.still_falling()
     return replace(
@@ -101,6 +101,7 @@ def train(
         loss_curve=curve,
         validation_loss_curve=validation_curve,
         best_loss=best_loss,
+        best_epoch=best_epoch,
         still_falling=falling,
         norm_curve=norms,
         clipped_curve=clipped,

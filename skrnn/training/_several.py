@@ -13,39 +13,13 @@ from threading import Event
 
 import numpy as np
 
-from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult
+from skrnn.training._config import Observer, TrainingConfig, TrainingResult
+from skrnn.training._observers import Follower, Leader
 
 __all__ = ["train_several"]
 
 # Trains a network, from a start or afresh.
 Train = Callable[..., TrainingResult]
-
-
-class _Follower:
-    """Ends a training when it is told to."""
-
-    def __init__(self, stop: Event):
-        self.stop = stop
-
-    def epoch_begins(self) -> None:
-        """Nothing to do."""
-
-    def epoch_ends(self, progress: Progress) -> bool:
-        return self.stop.is_set()
-
-
-class _Leader:
-    """Hands an observer on, and remembers whether it has stopped the training."""
-
-    def __init__(self, observer: Observer):
-        self.observer, self.stopped = observer, False
-
-    def epoch_begins(self) -> None:
-        self.observer.epoch_begins()
-
-    def epoch_ends(self, progress: Progress) -> bool:
-        self.stopped = self.observer.epoch_ends(progress)
-        return self.stopped
 
 
 def train_several(
@@ -64,7 +38,7 @@ def train_several(
     observer : Observer
         Follows the first network. If it stops that one, the others get no more epochs.
     """
-    leader = _Leader(observer)
+    leader = Leader(observer)
     first = train(config, rngs[0], start=starts[0], observer=leader)
     if len(rngs) == 1:
         return [first]
@@ -74,7 +48,7 @@ def train_several(
     n_threads = config.n_threads if config.engine == "compiled" else 1  # torch's threads are those of the process
     with ThreadPoolExecutor(max(1, min(n_threads, len(rest)))) as pool:
         try:
-            follower = _Follower(stop)
+            follower = Follower(stop)
             tasks = [pool.submit(train, alone, rng, start=start, observer=follower) for rng, start in rest]
             return [first, *(task.result() for task in tasks)]
         except BaseException:

@@ -41,6 +41,7 @@ class Watch:
         self.start: TrainingResult | None = None
         self.losses_of_best: Doubles | None = None
         self.losses: list[float] = []
+        self.best_epoch = 0
 
     def begin(self, loss: float, losses: Doubles, weights: Doubles, learner: Learner) -> None:
         """Take the state before the first epoch for a candidate; ``losses`` and ``weights`` of the validation rows."""
@@ -58,6 +59,8 @@ class Watch:
             self.reference, self.without_improvement = loss, 0
         else:
             self.without_improvement += 1
+        if self.config.stop_after is not None:
+            return "stop" if len(self.losses) == self.config.stop_after else "go on"
         patience = self.config.n_iter_no_change
         if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
             self.rate /= 2
@@ -72,8 +75,8 @@ class Watch:
         self.without_improvement = 0
         return "go back"
 
-    def choose(self) -> tuple[TrainingResult | None, float]:
-        """The state that is kept (None: the last), and its loss.
+    def choose(self) -> tuple[TrainingResult | None, float, int]:
+        """The state that is kept (None: the last), its loss, and the number of its epoch.
 
         What training started from is kept unless the best epoch is better by more than a standard error of the
         difference on the validation rows: of two models that rows cannot tell apart the simpler one is taken (Breiman,
@@ -84,11 +87,11 @@ class Watch:
             mean = self.weights @ gains
             error = np.sqrt(self.weights**2 @ (gains - mean) ** 2)
             if mean < error:
-                return self.start, self.loss_of_start
-        return self.best, self.best_loss
+                return self.start, self.loss_of_start, 0
+        return self.best, self.best_loss, self.best_epoch
 
     def _keep(self, loss: float, losses: Doubles | None, learner: Learner) -> None:
-        self.best_loss, self.losses_of_best = loss, losses
+        self.best_loss, self.losses_of_best, self.best_epoch = loss, losses, len(self.losses)
         self.best = TrainingResult(learner.weights(), learner.optimizer_state())
 
     def recover(self) -> bool:

@@ -1,0 +1,45 @@
+"""A second training on all rows, once a validation part has said how many epochs are best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skrnn.networks import NetworkSpec, initial_weights
+from skrnn.objectives import Objective
+from skrnn.training._config import Observer, TrainingConfig, TrainingResult, TrainingSet
+from skrnn.training._loop import train
+from skrnn.training._observers import Follower, Leader
+
+__all__ = ["train_and_refit"]
+
+
+def train_and_refit(
+    spec: NetworkSpec,
+    objective: Objective,
+    data: TrainingSet,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    *,
+    validation: TrainingSet,
+    whole: TrainingSet,
+    start: TrainingResult | None = None,
+    observer: Observer,
+) -> TrainingResult:
+    """As `train`, then the same again on the rows of ``whole``, for as many epochs as the best one's number.
+
+    The validation part decides on the epoch and on whether the start is left at all; what it holds, often the newest
+    rows, is learnt from only then. The curves are those of the first training. A training that its observer stops is
+    not repeated, nor is one that keeps its start.
+    """
+    if start is None:
+        start = TrainingResult(initial_weights(spec, rng), {})
+    leader = Leader(observer)
+    first = train(spec, objective, data, config, rng, validation=validation, start=start, observer=leader)
+    if leader.stopped or first.best_epoch == 0:
+        return first
+    again = replace(config, stop_after=first.best_epoch)
+    follower = observer if isinstance(observer, Follower) else None  # others count epochs
+    second = train(spec, objective, whole, again, rng, start=start, observer=follower)
+    return replace(first, weights=second.weights, optimizer_state=second.optimizer_state)
