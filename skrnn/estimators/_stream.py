@@ -11,7 +11,7 @@ from skrnn._plain import as_misfits, require
 from skrnn._types import Doubles, Flags
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._stream_state import StreamState
-from skrnn.networks import open_stream
+from skrnn.networks import SteppedNetworks
 from skrnn.sequences import as_numbers, check_categories, detached, refuse_mask
 from skrnn.tasks import Context, Task
 from skrnn.training import NewestSteps, Shares
@@ -41,7 +41,8 @@ class Stream:
         Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
         "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun"; with
         a linear start also "newest", the scaled steps that the linear model reads; with pooling "mean" and "max" of the
-        states so far, and their number "n_read". Assign it to go back to it.
+        states so far, (hidden_size,), and their number "n_read". Several networks share "newest"; their other arrays
+        have n_networks as first axis. Assign it to go back to it.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class Stream:
             raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
         self._fitted, self._name = fitted, name
         self._context = Context(fitted.scalings, None)
-        self._network = open_stream(fitted.spec, fitted.weights)
+        self._networks = SteppedNetworks(fitted.spec, fitted.networks)
         scaling = fitted.scalings.inputs
         self._indicators = np.flatnonzero(scaling.indicators)
         raw = scaling.kind is None
@@ -117,7 +118,7 @@ class Stream:
         self.n_steps += 1
         if missing is not None and missing.all():
             self._n_pending += 1
-            return self._finish(self._with_linear(self._network.outputs()) if self._begun else self._nothing())
+            return self._finish(self._with_linear(self._networks.outputs()) if self._begun else self._nothing())
         if self._begun and self._n_pending:  # between two real ones; in front of the first they are padding
             self._take_pending(values.size)
         self._n_pending, self._begun = 0, True
@@ -152,32 +153,32 @@ class Stream:
         return self
 
     def _clear(self) -> None:
-        """Forget what the steps have left in the network and in front of the linear model."""
-        self._network.clear()
+        """Forget what the steps have left in the networks and in front of the linear model."""
+        self._networks.clear()
         if self._newest is not None:
             self._newest[:] = 0.0
 
     def _arrays(self) -> dict[str, Doubles]:
-        """What a state holds of arrays, by name."""
-        states, newest = self._network.states, {} if self._newest is None else {"newest": self._newest}
-        return {"h": states[:, 0], "c": states[:, 1], **self._network.running.values, **newest}
+        """What a state holds of arrays, by name; those of a network by itself have no axis of networks."""
+        states, newest = self._networks.states, {} if self._newest is None else {"newest": self._newest}
+        arrays = {"h": states[:, :, 0], "c": states[:, :, 1], **self._networks.pooled}
+        return {**({name: value[0] for name, value in arrays.items()} if len(states) == 1 else arrays), **newest}
 
     @property
     def state(self) -> dict[str, Any]:
         counts = self.n_steps, self._n_pending, self._begun
         arrays = {name: value.copy() for name, value in self._arrays().items()}
-        running = self._network.running
-        return StreamState(arrays, *counts, running.n_steps if running.values else None).plain()
+        return StreamState(arrays, *counts, self._networks.n_read if self._networks.pooled else None).plain()
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         own = self._arrays()
         with as_misfits():
-            found = StreamState.from_plain(state, own, pools=bool(self._network.running.values))
+            found = StreamState.from_plain(state, own, pools=bool(self._networks.pooled))
         for name, value in found.arrays.items():
             own[name][:] = value
         self.n_steps, self._n_pending, self._begun = found.n_steps, found.n_pending, found.begun
-        self._network.running.n_steps = found.n_read or 0
+        self._networks.n_read = found.n_read or 0
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"name": self._name, "method": self.method, "fitted": self._fitted.plain(), "state": self.state}
@@ -216,7 +217,7 @@ class Stream:
             row[values.size :] = missing[self._indicators]
         if self._newest is not None:
             self._newest[:-1], self._newest[-1] = self._newest[1:].copy(), row
-        return self._with_linear(self._network.step(self._x))
+        return self._with_linear(self._networks.step(self._x))
 
     def _take_pending(self, size: int) -> None:
         """Take the steps without a value; where one changes nothing any more, those behind it do not either."""
@@ -229,7 +230,7 @@ class Stream:
                 break
 
     def _with_linear(self, outputs: Doubles) -> Doubles:
-        """Outputs (1, K) of the network, plus what the linear model says of the newest steps if there is one."""
+        """Outputs (1, K) of the networks, plus what the linear model says of the newest steps if there is one."""
         linear, newest = self._fitted.linear, self._newest
         if linear is None or newest is None:
             return outputs
@@ -243,7 +244,7 @@ class Stream:
 
     def _finish(self, outputs: Doubles) -> Any:
         if self.method == "transform":
-            return self._network.states[-1, 0].copy()
+            return self._networks.states[0, -1, 0].copy()
         return self._fitted.task.answer(self.method, outputs, self._context)[0]
 
 
@@ -253,7 +254,6 @@ def _refuse(fitted: Fitted, choices: tuple[str, ...], name: str) -> None:
     reasons = [
         (not choices, *fitted.task.why_no_stream),
         ("attention" in spec.pooling, "its attention looks at all states anew", "another pooling"),
-        (bool(fitted.others), "its answer is the mean of several networks", "n_networks=1"),
         (spec.bidirectional, "bidirectional=True reads every sequence backwards from its end", "bidirectional=False"),
         (spec.segment is not None, "segments are cut from the newest step backwards", "segment=None"),
         (

@@ -16,7 +16,7 @@ _MOST_STEPS = 2**62
 
 
 class StreamState(NamedTuple):
-    """The arrays by name (h and c (num_layers, H), what is pooled, what a linear model reads), and the counts of steps.
+    """The arrays by name (h and c, what is pooled, what a linear model reads; `Stream.state`), and the counts of steps.
 
     ``n_read``: how many states are pooled; None: none are.
     """

@@ -13,7 +13,7 @@ from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
-from skrnn.networks._stream import open_stream
+from skrnn.networks._stream import SteppedNetworks, open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks.cells import CELLS
@@ -48,6 +48,7 @@ __all__ = [
     "Score",
     "Search",
     "SequenceModule",
+    "SteppedNetworks",
     "ThreadedNetwork",
     "attend",
     "check_weights",

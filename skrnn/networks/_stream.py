@@ -1,15 +1,18 @@
-"""A network that is fed one time step after the other, on the engine that is there."""
+"""Networks that are fed one time step after the other, on the engine that is there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
+
+import numpy as np
 
 from skrnn._types import Doubles, NetworkWeights
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
 
-__all__ = ["SteppedNetwork", "open_stream"]
+__all__ = ["SteppedNetwork", "SteppedNetworks", "open_stream"]
 
 
 class SteppedNetwork(Protocol):
@@ -40,3 +43,49 @@ def open_stream(spec: NetworkSpec, weights: NetworkWeights) -> SteppedNetwork:
     from skrnn.networks.torch import TorchStream
 
     return TorchStream(spec, weights)
+
+
+class SteppedNetworks:
+    """Networks of the same form side by side, whose outputs are averaged.
+
+    ``states`` (n_networks, num_layers, 2 or more, H), and what the networks pool by name, (n_networks, H), are written
+    by them at every step, and may be written to.
+    """
+
+    def __init__(self, spec: NetworkSpec, networks: Iterable[NetworkWeights]):
+        self.networks = [open_stream(spec, weights) for weights in networks]
+        self.states = np.stack([one.states for one in self.networks])
+        self.pooled = {
+            name: np.stack([one.running.values[name] for one in self.networks])
+            for name in self.networks[0].running.values
+        }
+        for number, one in enumerate(self.networks):
+            one.states = self.states[number]
+            one.running.values = {name: values[number] for name, values in self.pooled.items()}
+
+    @property
+    def n_read(self) -> int:
+        """How many states each network has pooled."""
+        return self.networks[0].running.n_steps
+
+    @n_read.setter
+    def n_read(self, n_steps: int) -> None:
+        for one in self.networks:
+            one.running.n_steps = n_steps
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        for one in self.networks:
+            one.clear()
+
+    def step(self, x: Doubles) -> Doubles:
+        """The mean of the outputs (1, K) after one more step, x (1, 1, F)."""
+        return _mean([one.step(x) for one in self.networks])
+
+    def outputs(self) -> Doubles:
+        """The mean of what the heads make of the present states, (1, K)."""
+        return _mean([one.outputs() for one in self.networks])
+
+
+def _mean(outputs: list[Doubles]) -> Doubles:
+    return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))

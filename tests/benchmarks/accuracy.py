@@ -3,9 +3,10 @@
 Run ``python tests/benchmarks/accuracy.py [classes] [numbers] [forecasts] [--archive FOLDER] [--seeds 5]``. Without a
 folder the package's own data are used. FOLDER may hold ``.npz`` files of the UCR and UEA archives (``X_train``,
 ``y_train``, ``X_test``, ``y_test``; of different lengths as arrays of objects, which are pickled: trust the folder),
-``*.csv`` files of one series each (its last column), and ``*_hourly.csv.gz`` files to forecast (time, value).
-MiniRocket runs where aeon is installed. A cell is the median over the seeds (the worst; seconds of a fit and its
-predictions); the best figure of each row stands between asterisks.
+``*.csv`` files of one series each (its last column), and, to forecast, ``*_hourly.csv.gz`` files (time, value) and
+``tourism_quarterly.npz``. MiniRocket runs where aeon is installed, AutoETS and AutoTheta where statsforecast is. A cell
+is the median over the seeds (the worst; seconds of a fit and its predictions); the best figure of each row stands
+between asterisks.
 """
 
 from __future__ import annotations
@@ -180,32 +181,96 @@ def forecast_sets(folder: Path | None) -> Iterator[tuple[str, pd.Series, int, in
         yield path.stem, pd.read_csv(path, index_col=0, parse_dates=True).iloc[:, 0].asfreq("h")[-6000:], 1200, 24
 
 
+def local_methods() -> dict[str, Any]:
+    """statsforecast's models of a series by itself, if it is installed."""
+    try:
+        from statsforecast.models import AutoETS, AutoTheta
+    except ImportError:
+        return {}
+    return {"AutoETS": AutoETS, "AutoTheta": AutoTheta}
+
+
+class Forecasts(NamedTuple):
+    """What is forecast, and the error of each kind of forecaster: one of this package, a local method, none."""
+
+    name: str
+    train: Any
+    horizon: int
+    error: Callable[[WindowForecaster], float]
+    local_error: Callable[[Any, int], float]
+    naive_error: Callable[[int], float]
+
+
+def rolling(name: str, series: pd.Series, held_out: int, horizon: int) -> Forecasts:
+    """Mean absolute error over rolling cutoffs of the rows held out, one fit."""
+    train, values = series[:-held_out], series.to_numpy(float)
+    cutoffs = range(len(train), len(series) - horizon + 1, horizon)
+
+    def error(model: WindowForecaster) -> float:
+        fitted, errors = model.fit(train), []
+        for cutoff in cutoffs:
+            fitted.update(series[cutoff - horizon : cutoff]) if cutoff > len(train) else None
+            errors.append(np.abs(fitted.forecast(horizon) - series[cutoff : cutoff + horizon]).mean())
+        return float(np.mean(errors))
+
+    def local_error(method: Any, season: int) -> float:
+        fitted = method(season_length=season).fit(values[: len(train)])
+        found = [fitted.forward(values[:cutoff], horizon)["mean"] for cutoff in cutoffs]
+        return float(np.mean([np.abs(one - values[c : c + horizon]) for one, c in zip(found, cutoffs, strict=True)]))
+
+    def naive_error(season: int) -> float:
+        shifted = series.shift(int(np.ceil(horizon / season) * season))
+        return float(np.abs(series - shifted)[len(train) :].mean())
+
+    return Forecasts(name, train, horizon, error, local_error, naive_error)
+
+
+def tourism(path: Path) -> Forecasts:
+    """Mean absolute scaled error of 427 quarterly series, eight quarters ahead."""
+    data = np.load(path, allow_pickle=False)
+    series = np.split(data["train_values"], data["train_offsets"][1:-1])
+    panel = pd.concat([pd.Series(values) for values in series], keys=range(len(series)))
+    scales = np.array([np.abs(values[4:] - values[:-4]).mean() for values in series])
+
+    def mase(forecasts: Any) -> float:
+        errors = np.abs(np.reshape(forecasts, data["test"].shape) - data["test"])
+        return float((errors.mean(axis=1) / scales).mean())
+
+    return Forecasts(
+        "tourism",
+        panel,
+        8,
+        lambda model: mase(model.fit(panel).forecast(8)),
+        lambda method, season: mase([method(season_length=season).forecast(y=one, h=8)["mean"] for one in series]),
+        lambda season: mase([np.resize(values[-season:], 8) for values in series]),
+    )
+
+
 def forecasts(folder: Path | None, seeds: range) -> None:
-    """Mean absolute error over rolling cutoffs of the rows held out, one fit; window, season and network by default."""
-    for name, series, held_out, horizon in forecast_sets(folder):
-        train = series[:-held_out]
+    """Errors of forecasts; window, season and network by default."""
+    for parameters in forecast_sets(folder):
+        show_forecasts(rolling(*parameters), seeds)
+    path = folder / "tourism_quarterly.npz" if folder else None
+    if path is not None and path.exists():
+        show_forecasts(tourism(path), seeds)
 
-        def error(model: Any, series=series, train=train, horizon=horizon) -> float:
-            fitted, errors = clone(model).fit(train), []
-            for cutoff in range(len(train), len(series) - horizon + 1, horizon):
-                fitted.update(series[cutoff - horizon : cutoff]) if cutoff > len(train) else None
-                errors.append(float(np.abs(fitted.forecast(horizon) - series[cutoff : cutoff + horizon]).mean()))
-            return float(np.mean(errors))
 
-        default = clone(WindowForecaster(horizon=horizon).fit(train).estimator_)
-        peers = {"network": default, "Ridge": RIDGE, "boosting": HistGradientBoostingRegressor(random_state=0)}
-        results = {}
-        for label, peer in peers.items():
+def show_forecasts(task: Forecasts, seeds: range) -> None:
+    """A row: each regressor in the same forecaster, and local methods."""
+    fitted = WindowForecaster(horizon=task.horizon).fit(task.train)
+    peers = {"network": fitted.estimator_, "Ridge": RIDGE, "boosting": HistGradientBoostingRegressor(random_state=0)}
+    results = {}
+    for label, peer in peers.items():
 
-            def run(seed: int, label=label, peer=peer, horizon=horizon, error=error) -> float:
-                chosen = clone(peer).set_params(random_state=seed) if label == "network" else peer
-                return error(WindowForecaster(chosen, horizon=horizon))
+        def run(seed: int, label=label, peer=peer) -> float:
+            chosen = clone(peer).set_params(**({"random_state": seed} if label == "network" else {}))
+            return task.error(WindowForecaster(chosen, horizon=task.horizon))
 
-            results[label] = timed(run, seeds if label == "network" else range(1))
-        season = WindowForecaster(RIDGE, horizon=horizon).fit(train).season_
-        shifted = np.abs(series - series.shift(int(np.ceil(horizon / season) * season)))[len(train) :]
-        results["seasonal naive"] = Result([float(shifted.mean())], 0.0)
-        show(name, results, best=min, worst=max)
+        results[label] = timed(run, seeds if label == "network" else range(1))
+    for label, method in local_methods().items():
+        results[label] = timed(lambda _, method=method: task.local_error(method, fitted.season_), range(1))
+    results["seasonal naive"] = Result([task.naive_error(fitted.season_)], 0.0)
+    show(task.name, results, best=min, worst=max)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ Run ``python tests/benchmarks/engines.py [part …] [--rounds 5] [--picture docs
 wide, long, skorch, keras, roofline, rows, start and search. Rounds of all peers take turns; a ratio is that of the
 medians, with the smallest and largest ratio of a round behind it. Every peer does the same work: the sine wave's 490
 windows of 10 values, mini-batches of 32, Adam, no bound on the gradient, as many epochs, no early stop. skorch and
-Keras are optional.
+Keras are optional. ``--cpu`` counts the seconds that this process had of the core, where others share it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from statistics import median
 from typing import Any
 
@@ -104,16 +104,47 @@ def fit_skorch(cell: str, hidden: int, epochs: int, data: Data) -> float:
     return float(net.history[-1, "train_loss"])
 
 
-def fit_keras(cell: str, hidden: int, epochs: int, data: Data) -> float:
-    """Keras, on whatever backend it is set to."""
+def keras_net(cell: str, hidden: int, n_steps: int) -> Any:
+    """The same network in Keras, on whatever backend that is set to."""
     import keras
 
     keras.utils.set_random_seed(0)
     layer = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
-    model = keras.Sequential([keras.Input((data[0].shape[1], 1)), layer(hidden), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((n_steps, 1)), layer(hidden), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(RATE), "mse")
+    return model
+
+
+def train_keras(model: Any, epochs: int, data: Data) -> float:
+    """The last epoch's loss."""
     history = model.fit(data[0][:, :, None], data[1], batch_size=BATCH, epochs=epochs, verbose=0)
     return float(history.history["loss"][-1])
+
+
+def fit_keras(cell: str, hidden: int, epochs: int, data: Data) -> float:
+    """A new model, which is compiled anew, as every fit of a search does it."""
+    return train_keras(keras_net(cell, hidden, data[0].shape[1]), epochs, data)
+
+
+def fit_kept_keras(cell: str, hidden: int, epochs: int, data: Data) -> float:
+    """The model of the last call, compiled already, set back to where it began."""
+    model, first = kept_keras_net(cell, hidden, data[0].shape[1])
+    for variable, value in zip(model.variables + model.optimizer.variables, first, strict=True):
+        variable.assign(value)
+    return train_keras(model, epochs, data)
+
+
+@cache
+def kept_keras_net(cell: str, hidden: int, n_steps: int) -> tuple[Any, list[Any]]:
+    """A model, and all numbers of it and of its optimizer before the first update."""
+    model = keras_net(cell, hidden, n_steps)
+    model.optimizer.build(model.trainable_variables)
+    return model, [variable.numpy() for variable in model.variables + model.optimizer.variables]
+
+
+def now() -> float:
+    """Seconds, by the clock or of this process by itself."""
+    return time.process_time() if "--cpu" in sys.argv else time.perf_counter()
 
 
 def side_by_side(work: dict[str, Callable[[], float]], rounds: int) -> dict[str, tuple[list[float], float]]:
@@ -122,10 +153,10 @@ def side_by_side(work: dict[str, Callable[[], float]], rounds: int) -> dict[str,
     results = {}
     for number in range(rounds + 1):
         for name, function in work.items():
-            start = time.perf_counter()
+            start = now()
             results[name] = function()
             if number:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(now() - start)
     return {name: (seconds[name], results[name]) for name in work}
 
 
@@ -271,6 +302,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--picture")
+    parser.add_argument("--cpu", action="store_true")
     arguments = parser.parse_args()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
@@ -292,8 +324,11 @@ def main() -> None:
             elif part == "long":
                 cases = [(cell, 64, 3, long_series(steps)) for cell in CELLS for steps in (100, 500)]
                 fits("loop", fit_loop, cases, rounds)
-            elif part in ("skorch", "keras"):
-                fits(part, {"skorch": fit_skorch, "keras": fit_keras}[part], fifty, rounds)
+            elif part == "skorch":
+                fits("skorch", fit_skorch, fifty, rounds)
+            elif part == "keras":
+                fits("Keras", fit_keras, fifty, rounds)
+                fits("Keras, its model kept", fit_kept_keras, fifty, rounds)
             elif part == "roofline":
                 roofline(rounds)
             elif part == "rows":

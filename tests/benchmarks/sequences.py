@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from skrnn import RNNClassifier, RNNSeq2Seq
 from skrnn.datasets import load_cmudict, load_surnames, load_ud_english
@@ -30,6 +31,7 @@ import sounds_of_words
 import tags_of_words
 
 SEEDS = (0, 1, 2)
+N_LETTERS = 16  # of a surname; few are longer
 
 
 def tags(seed):
@@ -48,23 +50,37 @@ def polarity(seed):
     train, test, y_train, y_test = sentiment_of_sentences.load_split(seed)
     counted = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)).fit(train, y_train)
     yield "TF-IDF + logistic regression", counted.score(test, y_test)
+    pairs = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
+    counted = make_pipeline(pairs, LogisticRegression(C=10, max_iter=1000)).fit(train, y_train)
+    yield "TF-IDF of words and pairs + logistic regression, C=10", counted.score(test, y_test)
     net = sentiment_of_sentences.make_model().set_params(rnnclassifier__random_state=seed).fit(train, y_train)
     yield "bidirectional GRU", net.score(test, y_test)
+    net.set_params(rnnclassifier__n_networks=5).fit(train, y_train)
+    yield "five bidirectional GRUs", net.score(test, y_test)
+    both = net.predict_proba(test) + counted.predict_proba(test)
+    yield "five GRUs and words and pairs, soft vote", accuracy_score(y_test, net.classes_[both.argmax(axis=1)])
+
+
+def ngrams(strength):
+    """Character n-grams, counted, and a logistic regression."""
+    counted = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4))
+    return make_pipeline(counted, LogisticRegression(C=strength, max_iter=1000))
+
+
+def split_names(seed):
+    """Names to train on and, a fifth, to test on; then the languages of both."""
+    return train_test_split(*load_surnames(return_X_y=True), test_size=0.2, random_state=seed)
+
+
+def both_accuracies(label, y_test, found):
+    """Accuracy and balanced accuracy."""
+    yield label, accuracy_score(y_test, found)
+    yield f"{label}, balanced", balanced_accuracy_score(y_test, found)
 
 
 def surnames(seed):
     """Languages of distinct, unambiguous names, a fifth held out; accuracy and balanced accuracy."""
-    names, y = load_surnames(return_X_y=True)
-    train, test, y_train, y_test = train_test_split(names, y, test_size=0.2, random_state=seed)
-    for strength in (1, 10, 100):
-        counted = make_pipeline(
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4)), LogisticRegression(C=strength, max_iter=1000)
-        ).fit(train, y_train)
-        found = counted.predict(test)
-        label = f"character n-grams + logistic regression, C={strength}"
-        yield label, accuracy_score(y_test, found)
-        yield f"{label}, balanced", balanced_accuracy_score(y_test, found)
-
+    train, test, y_train, y_test = split_names(seed)
     single = RNNClassifier(
         pooling="last",
         early_stopping=False,
@@ -80,8 +96,7 @@ def surnames(seed):
     three = [(str(k), clone(single).set_params(random_state=10 * seed + k)) for k in range(3)]
     nets = VotingClassifier(three, voting="soft").fit([list(f"^{name}$") for name in train], y_train)
     found = nets.predict([list(f"^{name}$") for name in test])
-    yield "three bidirectional GRUs, characters", accuracy_score(y_test, found)
-    yield "three bidirectional GRUs, characters, balanced", balanced_accuracy_score(y_test, found)
+    yield from both_accuracies("three bidirectional GRUs, characters", y_test, found)
 
     def with_neighbours(name):
         """Each character by itself, with the one, and with the two before it."""
@@ -91,8 +106,53 @@ def surnames(seed):
     net = clone(single).set_params(dropout=0.5, learning_rate=3e-3, max_iter=12, random_state=seed)
     net.fit([with_neighbours(name) for name in train], y_train)
     found = net.predict([with_neighbours(name) for name in test])
-    yield "one bidirectional GRU, characters and those before them", accuracy_score(y_test, found)
-    yield "one bidirectional GRU, characters and those before them, balanced", balanced_accuracy_score(y_test, found)
+    yield from both_accuracies("one bidirectional GRU, characters and those before them", y_test, found)
+
+
+def started(seed):
+    """The same names, read by one network that starts from the n-grams, beside these."""
+    train, test, y_train, y_test = split_names(seed)
+    for strength in (1, 10, 100):
+        found = ngrams(strength).fit(train, y_train).predict(test)
+        yield from both_accuracies(f"character n-grams + logistic regression, C={strength}", y_test, found)
+    languages, counts = np.unique(y_train, return_counts=True)
+    rows = np.isin(y_train, languages[counts > 1])  # of one name by itself nothing can be left out
+    found = from_ngrams(train, seed).fit(np.array(train)[rows], y_train[rows]).predict(test)
+    yield from both_accuracies("one bidirectional GRU that starts from n-grams", y_test, found)
+
+
+def from_ngrams(names, seed):
+    """Names to letters as columns of 0 and 1, and a network that starts from the n-grams of the same letters."""
+    alphabet = np.unique(letters(names))  # a space first
+    codes = OneHotEncoder(categories=[alphabet] * N_LETTERS, handle_unknown="ignore", sparse_output=False)
+    start = make_pipeline(FunctionTransformer(names_again, kw_args={"alphabet": alphabet}), ngrams(100))
+    net = RNNClassifier(
+        init=start,
+        features_per_step=len(alphabet),
+        scaling=None,
+        pooling="last",
+        early_stopping=False,
+        hidden_size=64,
+        bidirectional=True,
+        dropout=0.5,
+        learning_rate=3e-3,
+        learning_rate_schedule="one_cycle",
+        batch_size=64,
+        max_iter=10,
+        random_state=seed,
+    )
+    return make_pipeline(FunctionTransformer(letters), codes, net)
+
+
+def letters(names):
+    """A table (n, N_LETTERS) of the newest letters, spaces in front."""
+    return np.array([list(name.lower()[-N_LETTERS:].rjust(N_LETTERS)) for name in names])
+
+
+def names_again(rows, alphabet):
+    """The names that columns of 0 and 1 stand for."""
+    places = np.reshape(rows, (len(rows), N_LETTERS, len(alphabet))).argmax(axis=2)
+    return ["".join(alphabet[row]).strip() for row in places]
 
 
 def sounds(seed):
@@ -146,7 +206,7 @@ def copies(seed):
             yield f"{task}, length {length}, {label}", net.score(X[5_000:], y[5_000:])
 
 
-TASKS = {task.__name__: task for task in (tags, polarity, surnames, sounds, digits, copies)}
+TASKS = {task.__name__: task for task in (tags, polarity, surnames, started, sounds, digits, copies)}
 
 
 def main():

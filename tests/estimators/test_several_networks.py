@@ -1,12 +1,17 @@
 """`n_networks`: the mean of several networks, their disagreement, and that nothing else changes."""
 
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from input_cases import assert_same_fit, make, steps, target
 from network_alone import ALONE
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
 from stored import copies
 
+import skrnn
 from skrnn import RNNRegressor
 
 SUPERVISED = ["regressor", "classifier"]
@@ -91,8 +96,87 @@ def test_it_is_stored_and_gone_on_with(kind):
     assert not np.array_equal(outputs(model, steps()), before)
     with pytest.raises(ValueError, match="n_networks is 3, was 2 in the first fit"):
         model.set_params(n_networks=3).fit(steps(), target(kind))
-    with pytest.raises(ValueError, match="cannot stream: its answer is the mean of several networks"):
-        model.stream()
+
+
+STREAMED = {  # a kind, its parameters, and the method that is followed
+    "linear start": ("regressor", {}, "predict"),
+    "alone": ("regressor", {"init": None, "num_layers": 2}, "predict"),
+    "an estimator's start": ("regressor", {"init": Ridge()}, "predict"),
+    "pooled": ("regressor", {"cell": "lstm", "pooling": ["max", "last", "mean"]}, "predict"),
+    "mean": ("regressor", {"cell": "mingru", "pooling": "mean"}, "predict"),
+    "quantiles": ("regressor", {"loss": "quantile", "quantile": [0.1, 0.9]}, "predict"),
+    "every step": ("regressor", {"return_sequences": True}, "predict"),
+    "labels": ("classifier", {}, "predict"),
+    "probabilities": ("classifier", {"cell": "rnn"}, "predict_proba"),
+    "probabilities of every step": ("classifier", {"return_sequences": True}, "predict_proba"),
+}
+HOLES = RNG.normal(size=(24, 7, 2))
+HOLES[:, 1:][RNG.uniform(size=(24, 6, 2)) < 0.1] = np.nan
+HOLES[0, 3] = HOLES[0, 6] = np.nan  # between real steps, and at the end
+
+
+def followed(case):
+    """A model of three networks, and the name of the method."""
+    kind, options, method = STREAMED[case]
+    model = make(kind, n_networks=3, early_stopping=False, **options)  # no head stays at zero
+    y = np.nan_to_num(HOLES).sum(axis=2)
+    y = y if options.get("return_sequences") else y.sum(axis=1)
+    return model.fit(HOLES, y if kind == "regressor" else np.where(y > 0, "up", "down")), method
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("case", STREAMED)
+def test_a_stream_follows_their_mean(case, engine, monkeypatch):
+    model, method = followed(case)
+    if engine == "torch":
+        monkeypatch.setattr("skrnn.networks._stream.resolve_engine", lambda *_: "torch")
+    rows = HOLES[1 if model.return_sequences else 0]  # a step without a value has no answer of its own
+    stream = model.stream(method)
+    found = np.array([stream.step(row) for row in rows])
+    expected = so_far(model, method, rows)
+    if method == "predict" and model.__sklearn_tags__().estimator_type == "classifier":
+        np.testing.assert_array_equal(found, expected)
+        return
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    model._fitted = replace(model._fitted, others=())
+    assert np.abs(found - so_far(model, method, rows)).max() > 1e-4, "the control: one says something else"
+
+
+def so_far(model, method, rows):
+    """What a method says of the steps so far, after each of them."""
+    answers = [getattr(model, method)(rows[None, : t + 1])[0] for t in range(len(rows))]
+    return np.array([answer[-1] for answer in answers] if model.return_sequences else answers)
+
+
+@pytest.mark.parametrize("case", ["linear start", "pooled", "mean"])
+def test_a_stream_of_several_keeps_the_states_of_each(case):
+    model, method = followed(case)
+    stream = model.stream(method)
+    first = [stream.step(row) for row in HOLES[0, :4]]
+    state, twins = stream.state, (*copies(stream), kept_in_a_file(stream))
+    assert state["h"].shape[0] == 3
+    assert not np.allclose(state["h"][0], state["h"][1])
+    later = [stream.step(row) for row in HOLES[0, 4:]]
+    for twin in twins:
+        assert [twin.step(row) for row in HOLES[0, 4:]] == later
+    stream.state = state
+    assert [stream.step(row) for row in HOLES[0, 4:]] == later
+    stream.state = {**state, "h": state["h"][[0, 1, 1]]}
+    assert [stream.step(row) for row in HOLES[0, 4:]] != later, "the control: a state of the third network counts"
+    assert [stream.reset().step(HOLES[0, 0]), *(stream.step(row) for row in HOLES[0, 1:4])] == first
+    one, other = model.stream(), model.stream()
+    for row, its in zip(HOLES[0], HOLES[1], strict=True):
+        one.step(row)
+        other.step(its)
+    assert one.state["h"].tolist() != other.state["h"].tolist()
+    with pytest.raises(ValueError, match=r"State does not fit: h has shape \(2, .*the stream needs \(3, "):
+        stream.state = {**state, "h": state["h"][:2]}
+
+
+def kept_in_a_file(stream):
+    with TemporaryDirectory() as folder:
+        skrnn.save(stream, f"{folder}/stream.skrnn")
+        return skrnn.load(f"{folder}/stream.skrnn")
 
 
 DAMAGE = {
@@ -111,6 +195,11 @@ def test_damage_to_any_of_them_is_refused(harm):
     DAMAGE[harm](state["_fitted"])
     with pytest.raises(ValueError, match="State does not fit"):
         RNNRegressor.__new__(RNNRegressor).__setstate__(state)
+    stream = make("regressor", n_networks=2).fit(steps(), target("regressor")).stream()
+    plain = stream.__getstate__()
+    DAMAGE[harm](plain["fitted"])
+    with pytest.raises(ValueError, match="State does not fit"):
+        stream.__setstate__(plain)
 
 
 def test_a_callback_that_stops_the_first_stops_all():

@@ -23,6 +23,7 @@ MODELS = {
     "regressor": lambda: RNNRegressor(cell="lstm", **SMALL).fit(X, Y),
     "two ways": lambda: RNNRegressor(bidirectional=True, num_layers=2, segment=2, optimizer="sgd", **SMALL).fit(X, Y),
     "pooled": lambda: RNNRegressor(cell="rnn", pooling=["mean", "max"], optimizer="rmsprop", **SMALL).fit(X, Y),
+    "several": lambda: RNNRegressor(n_networks=2, **SMALL).fit(X, Y),
     "categories": lambda: RNNClassifier(embedding_dim=2, **SMALL).fit(CODES, Y > 0),
     "reconstruct": lambda: RNNSequenceTransformer(objective="reconstruct", cell="mingru", **SMALL).fit(X),
     "language": lambda: RNNLanguageModel(embedding_dim=2, **SMALL).fit("abcabc" * 9),
@@ -63,6 +64,7 @@ def tampered(state):
     """Every array of weights and moments replaced by others, and the sizes of the network changed."""
     fitted = state["_fitted"]
     places = [("weights", name) for name in fitted["weights"]]
+    places += [("others", n, "weights", name) for n, one in enumerate(fitted["others"]) for name in one["weights"]]
     places += [("optimizer_state", kind, name) for kind, group in fitted["optimizer_state"].items() for name in group]
     for place in places:
         value = fitted
@@ -107,7 +109,7 @@ def test_tampered_states_are_refused_or_behave(name):
     assert done.stdout.decode().endswith("done\n")
 
 
-@pytest.mark.parametrize("name", ["regressor", "categories", "reconstruct"])
+@pytest.mark.parametrize("name", ["regressor", "several", "categories", "reconstruct"])
 def test_tampered_streams_are_refused(name):
     stream = MODELS[name]().stream()
     data = CODES if name == "categories" else X
@@ -133,7 +135,7 @@ BAD_STATES = {
     "more": lambda s: {**s, "more": 1},
     "complex": lambda s: {**s, "h": s["h"] * 1j},
     "text": lambda s: {**s, "c": s["c"].astype(str)},
-    "another shape": lambda s: {**s, "h": s["h"][:, :-1]},
+    "another shape": lambda s: {**s, "h": s["h"][..., :-1]},
     "infinite": lambda s: {**s, "c": np.full_like(s["c"], np.inf)},
     "masked": lambda s: {**s, "h": np.ma.array(s["h"], mask=True)},
     "no count": lambda s: {**s, "n_steps": "2"},
@@ -145,9 +147,10 @@ BAD_STATES = {
 }
 
 
+@pytest.mark.parametrize("name", ["regressor", "several"])
 @pytest.mark.parametrize("change", BAD_STATES)
-def test_a_state_that_is_assigned_is_checked(change):
-    stream = MODELS["regressor"]().stream()
+def test_a_state_that_is_assigned_is_checked(change, name):
+    stream = MODELS[name]().stream()
     stream.step(X[0, 0])
     before = stream.state
     with pytest.raises(ValueError, match="State does not fit: "):

@@ -50,6 +50,8 @@ def test_equal_to_batch_prediction_over_10_000_steps():
         ([StepwiseTransformer(PolynomialFeatures(2))], net(cell="lstm", num_layers=2), y, "predict"),
         ([StepwiseTransformer()], net(RNNClassifier, segment=None, pooling="last"), y > 5, "predict_proba"),
         ([None, "passthrough"], net(), y, None),
+        ([StepwiseTransformer()], net(n_networks=3, pooling=["last", "mean"]), y, None),
+        ([StepwiseTransformer()], net(RNNClassifier, segment=None, n_networks=2), y > 5, "predict_proba"),
         ([StepwiseTransformer()], net(RNNSequenceTransformer), None, None),
     ],
 )
@@ -97,12 +99,14 @@ def test_a_pipeline_that_was_fitted_on_frames():
     np.testing.assert_allclose([stream.step(row) for row in SERIES[:20]], model.predict(frame)[:20], atol=1e-6)
 
 
+@pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("windows", [False, True])
-def test_several_series_at_once_are_those_one_by_one(windows):
+def test_several_series_at_once_are_those_one_by_one(windows, n_networks):
+    last = net(n_networks=n_networks)
     if windows:
-        model = make_pipeline(StandardScaler(), SlidingWindow(window=4), net()).fit(SERIES, NEXT)
+        model = make_pipeline(StandardScaler(), SlidingWindow(window=4), last).fit(SERIES, NEXT)
     else:
-        model = make_pipeline(StepwiseTransformer(), net()).fit(X, y)
+        model = make_pipeline(StepwiseTransformer(), last).fit(X, y)
     alone = {key: skrnn.stream(model) for key in "abc"}
     together = skrnn.stream(model)
     for t in range(9):
@@ -118,12 +122,14 @@ def test_several_series_at_once_are_those_one_by_one(windows):
     assert together.forget().keys == []
 
 
+@pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("windows", [False, True])
-def test_it_is_pickled_with_its_state(windows):
+def test_it_is_pickled_with_its_state(windows, n_networks):
+    last = net(n_networks=n_networks)
     if windows:
-        model = make_pipeline(StandardScaler(), SlidingWindow(window=4), net()).fit(SERIES, NEXT)
+        model = make_pipeline(StandardScaler(), SlidingWindow(window=4), last).fit(SERIES, NEXT)
     else:
-        model = make_pipeline(StepwiseTransformer(), net()).fit(X, y)
+        model = make_pipeline(StepwiseTransformer(), last).fit(X, y)
     stream = skrnn.stream(model)
     for row in X[0, :5]:
         stream.step(row[None], keys=["a"])
