@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles, Longs
+from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._rolling import ends_of_windows, roll
-from skrnn.forecasting._series import SeriesView, SeriesViews, WeighsWindows, evaluate, learn, series_views
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, evaluate, learn, series_views
+from skrnn.forecasting._table import Table
 from skrnn.windowing import moments_of
 
 __all__ = ["Calibration", "calibrate"]
@@ -39,15 +40,16 @@ class Calibration:
         if n_blocks <= len(self.blocks):
             return self
         wanted = range(len(self.blocks), n_blocks)
-        views = [view for view in replace(self.older, panel=learnt.panel).views() if view.history.key in self.first]
-        calibrated = []
-        for view in views:
-            key = view.history.key
-            seen = replace(view, history=view.history.rows(0, view.row_at(self.last[key]) + 1))
-            calibrated.append(_errors(self.older, seen, dict.fromkeys(wanted, view.row_at(self.first[key]))))
+        views = replace(self.older, panel=learnt.panel).views()
+        views = views.among(_in(self.first, views.table))
+        more = [np.zeros((0, *self.blocks[0].shape[1:]))] * len(wanted)
+        if len(views):
+            firsts, ends = (_places(views.table, known) for known in (self.first, self.last))
+            seen = replace(views, table=views.table.part(np.arange(len(views)), views.table.bounds[:-1], ends + 1))
+            found = _errors(self.older, seen, dict.fromkeys(wanted, firsts))
+            more = [_in_time(found[block]) for block in wanted]
         settled = _settled(learnt, self.last, wanted)
-        none = np.zeros((0, *self.blocks[0].shape[1:]))
-        more = [_followed(_in_time(calibrated, block) if views else none, settled, block) for block in wanted]
+        more = [_followed(errors, settled, block) for errors, block in zip(more, wanted, strict=True)]
         return replace(self, blocks=(*self.blocks, *more))
 
     def updated(self, learnt: Learnt, ends: Mapping[Any, int]) -> Calibration:
@@ -61,82 +63,94 @@ def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weig
 
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them.
     """
-    cuts = {}
-    for view in views:
-        rows = view.samples().ends
-        if len(rows):
-            cuts[view.history.key] = int(rows[len(rows) - int(np.ceil(share * len(rows)))]) + 1
-    whole = [view.history for view in views if view.history.key in cuts]
-    part = replace(views[0].panel, histories=[history.rows(0, cuts[history.key]) for history in whole])
+    rows = views.samples().ends
+    counts = np.bincount(views.table.series[rows], minlength=len(views))
+    some = np.flatnonzero(counts)
+    newest = rows[(np.cumsum(counts) - np.ceil(share * counts).astype(np.intp))[some]]  # the first that is measured
+    whole, firsts = views.table.among(counts > 0), newest - views.table.bounds[some]
+    part = replace(views.panel, histories=whole.part(np.arange(len(whole)), whole.bounds[:-1], firsts + 1))
+    _refuse_none(len(whole), share)
     setup = learnt.setup.fitted(part)
     older = series_views(setup, part, part.histories)
     model, n_older = learn(model, setup, older, weigh)
-    if not n_older:
-        raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
-    statistics = dict(zip(older.table.keys, older.statistics, strict=True))
-    before = Learnt(model, setup, learnt.panel, statistics)
-    newer = [replace(view, history=history) for view, history in zip(older, whole, strict=True)]
-    firsts = [cuts[history.key] - 1 for history in whole]
-    errors = _in_time([_errors(before, view, {0: first}) for view, first in zip(newer, firsts, strict=True)], 0)
+    _refuse_none(n_older, share)
+    statistics = dict(zip(whole.keys, older.statistics, strict=True))
+    before = Learnt(model, setup, replace(learnt.panel, histories=[]), statistics)
+    found = _errors(before, replace(older, table=whole), {0: firsts})
     return Calibration(
-        replace(before, panel=replace(learnt.panel, histories=[])),
-        {history.key: int(history.positions[first]) for history, first in zip(whole, firsts, strict=True)},
-        {history.key: int(history.positions[-1]) for history in whole},
-        (errors,),
+        before,
+        dict(zip(whole.keys, whole.positions[whole.bounds[:-1] + firsts].tolist(), strict=True)),
+        dict(zip(whole.keys, whole.positions[whole.ends].tolist(), strict=True)),
+        (_in_time(found[0]),),
     )
+
+
+def _refuse_none(count: int, share: float) -> None:
+    if not count:
+        raise ValueError(f"calibration={share} leaves no windows to train or to measure on. Give more data.")
 
 
 _Found = dict[int, tuple[Doubles, Longs]]  # errors (n, horizon, k, n_heads) by block, and the moments (n,) they are of
 
 
-def _settled(learnt: Learnt, ends: Mapping[Any, int], blocks: range) -> list[_Found]:
+def _settled(learnt: Learnt, ends: Mapping[Any, int], blocks: range) -> _Found:
     """The errors that the rows after the positions ``ends``, by key, make known."""
-    found, horizon = [], learnt.setup.horizon
-    for view in learnt.views():
-        if view.history.key in ends:
-            end = view.row_at(ends[view.history.key])
-            found.append(_errors(learnt, view, {block: max(end + 1 - (block + 1) * horizon, 0) for block in blocks}))
-    return found
+    views, horizon = learnt.views(), learnt.setup.horizon
+    views = views.among(_in(ends, views.table))
+    if not len(views):
+        return {}
+    rows = _places(views.table, ends)
+    return _errors(learnt, views, {block: np.maximum(rows + 1 - (block + 1) * horizon, 0) for block in blocks})
 
 
-def _errors(learnt: Learnt, view: SeriesView, starts: Mapping[int, int]) -> _Found:
+def _in(known: Mapping[Any, int], table: Table) -> Flags:
+    return np.array([key in known for key in table.keys], dtype=bool)
+
+
+def _places(table: Table, known: Mapping[Any, int]) -> Integers:
+    """The row of each series, counted from its first, at its known position."""
+    return table.rows_at(np.array([known[key] for key in table.keys]))
+
+
+def _errors(learnt: Learnt, views: SeriesViews, starts: Mapping[int, Integers]) -> _Found:
     """Signed errors of some blocks, in units of the series: in the block-th horizon after the windows that end at the
-    row ``starts[block]`` or later. The moments are the times of these rows.
+    rows ``starts[block]`` (n_series,) of each series or later. The moments are the times of these rows.
     """
     heads, found = Heads(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles), _Found()
     if 0 in starts:
-        near = evaluate(heads, view.rows(starts[0]))
-        found[0] = (
-            np.stack([(one.truths - one.forecasts) / one.scales[:, None] for one in near], axis=-1),
-            near[0].moments,
-        )
+        newer = views.since(starts[0])
+        near = evaluate(heads, newer)
+        errors = (near.truths - near.forecasts) / near.scales[:, None]
+        found[0] = np.moveaxis(errors, 0, -1), moments_of(newer.table.times.take(near.ends))
     far = {block: start for block, start in starts.items() if block}
     if not far:
         return found
-    h, n_rows = view.setup.horizon, len(view.history.times)
-    view = view.rows(min(far.values()))
-    cut, positions = n_rows - len(view.history.times), view.history.positions
-    ends = ends_of_windows(view)
-    levels, scales = roll(heads, view, ends, max(far) + 1)
+    h, counts = views.setup.horizon, views.table.counts
+    views = views.since(np.min(list(far.values()), axis=0))
+    table = views.table
+    ends = ends_of_windows(views)
+    levels, scales = roll(heads, views, ends, max(far) + 1)
+    rows = ends - (table.bounds[:-1] - (counts - table.counts))[table.series[ends]]  # of the whole series
     for block, start in far.items():
         span = (block + 1) * h
-        some = np.flatnonzero((ends + cut >= start) & (ends + span < len(positions)))
-        some = some[positions[ends[some] + span] - positions[ends[some]] == span * view.history.step.size]
-        truths = view.true_levels(ends[some] + span - h)
-        errors = (truths - levels[:, some, span - h : span]) / scales[some, None]
+        some = np.flatnonzero((rows >= start[table.series[ends]]) & (ends + span <= table.ends[table.series[ends]]))
+        last = ends[some] + span
+        some = some[table.positions[last] - table.positions[ends[some]] == span * table.sizes[table.series[last]]]
+        errors = views.true_levels(ends[some] + span - h) - levels[:, some, span - h : span]
+        errors = errors / scales[some, None]
         whole = ~np.isnan(errors).any(axis=(0, 2, 3))
-        found[block] = np.moveaxis(errors[:, whole], 0, -1), moments_of(view.history.times[ends[some[whole]]])
+        found[block] = np.moveaxis(errors[:, whole], 0, -1), moments_of(table.times.take(ends[some[whole]]))
     return found
 
 
-def _followed(errors: Doubles, found: Sequence[_Found], block: int) -> Doubles:
+def _followed(errors: Doubles, settled: _Found, block: int) -> Doubles:
     """The errors of a block with newer ones in the place of the oldest."""
-    if not found or not len(errors):
+    if not settled or not len(errors):
         return errors
-    return np.concatenate([errors, _in_time(found, block)])[-len(errors) :]
+    return np.concatenate([errors, _in_time(settled[block])])[-len(errors) :]
 
 
-def _in_time(found: Sequence[_Found], block: int) -> Doubles:
+def _in_time(found: tuple[Doubles, Longs]) -> Doubles:
     """The errors of a block of all series, oldest first."""
-    order = np.argsort(np.concatenate([part[block][1] for part in found]), kind="stable")
-    return np.asarray(np.concatenate([part[block][0] for part in found])[order])
+    errors, moments = found
+    return np.asarray(errors[np.argsort(moments, kind="stable")])
