@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._learnt import Learnt
@@ -16,23 +17,37 @@ from skrnn.forecasting._series import SeriesViews, WeighsWindows, evaluate, lear
 from skrnn.forecasting._table import Table
 from skrnn.windowing import moments_of
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "Fold", "calibrate"]
+
+
+_FOLDS = 3  # of the windows that are measured on; each is measured by a model of the rows before it
+_SURER = 1.25  # more data make quantiles narrower, but not by this
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A model, and by key the position in time of the first row from which its forecasts are measured."""
+
+    learnt: Learnt
+    first: Mapping[Any, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Errors of forecasts that were not learnt from, of a model of older rows and, behind these, as they were settled.
+    """Errors of forecasts that were not learnt from, of models of older rows and, behind these, as they were settled.
 
-    ``older`` is that model; ``first`` and ``last`` are, by key, the positions in time of the rows from which its
-    forecasts were measured, and of the last row of `fit`. ``blocks`` are signed errors (n, horizon, k, n_heads) of the
-    forecast and of the learnt quantiles, oldest first, in units of each series: those of the first ``horizon`` steps,
-    those of the next, and so on, as far as they were asked for.
+    ``folds`` are these models, oldest first: each measures the windows from its first row to that of the next one;
+    ``last`` is, by key, the position of the last row of `fit`. ``blocks`` are signed errors (n, horizon, k, n_heads) of
+    the forecast and of the learnt quantiles, oldest first, in units of each series: those of the first ``horizon``
+    steps, those of the next, and so on, as far as they were asked for. ``ratios`` (horizon, k, n_heads - 1) are,
+    of each block, what the distances of the quantiles from the forecast are multiplied by where those of the model that
+    forecasts are much smaller than those that were measured.
     """
 
-    older: Learnt
-    first: Mapping[Any, int]
+    folds: tuple[Fold, ...]
     last: Mapping[Any, int]
-    blocks: tuple[Doubles, ...]
+    blocks: tuple[Doubles, ...] = ()
+    ratios: tuple[Doubles, ...] = ()
 
     def reaching(self, learnt: Learnt, steps: int) -> Calibration:
         """With the errors of so many steps; those beyond what was asked before are measured now."""
@@ -40,49 +55,72 @@ class Calibration:
         if n_blocks <= len(self.blocks):
             return self
         wanted = range(len(self.blocks), n_blocks)
-        views = replace(self.older, panel=learnt.panel).views()
-        views = views.among(_in(self.first, views.table))
-        more = [np.zeros((0, *self.blocks[0].shape[1:]))] * len(wanted)
-        if len(views):
-            firsts, ends = (_places(views.table, known) for known in (self.first, self.last))
-            seen = replace(views, table=views.table.part(np.arange(len(views)), views.table.bounds[:-1], ends + 1))
-            found = _errors(self.older, seen, dict.fromkeys(wanted, firsts))
-            more = [_in_time(found[block]) for block in wanted]
+        after = {key: end + 1 for key, end in self.last.items()}
+        ends = [*(fold.first for fold in self.folds[1:]), after]
+        parts = [self._measured(fold, end, learnt, wanted) for fold, end in zip(self.folds, ends, strict=True)]
+        found = {block: _joined([part[block] for part in parts]) for block in wanted}
+        own = (
+            self._measured(Fold(learnt, self.folds[0].first), after, learnt, wanted)
+            if learnt.setup.quantiles
+            else found
+        )
+        ratios = {block: _ratio(found[block][0], own[block][0]) for block in wanted}
         settled = _settled(learnt, self.last, wanted)
-        more = [_followed(errors, settled, block) for errors, block in zip(more, wanted, strict=True)]
-        return replace(self, blocks=(*self.blocks, *more))
+        blocks = [_followed(_in_time(found[block]), settled, block, ratios[block]) for block in wanted]
+        return replace(self, blocks=(*self.blocks, *blocks), ratios=(*self.ratios, *ratios.values()))
 
     def updated(self, learnt: Learnt, ends: Mapping[Any, int]) -> Calibration:
         """With the errors that rows after the positions ``ends`` settled in the place of the oldest ones."""
         settled = _settled(learnt, ends, range(len(self.blocks)))
-        return replace(self, blocks=tuple(_followed(old, settled, block) for block, old in enumerate(self.blocks)))
+        known = enumerate(zip(self.blocks, self.ratios, strict=True))
+        return replace(self, blocks=tuple(_followed(old, settled, block, ratio) for block, (old, ratio) in known))
+
+    def _measured(self, fold: Fold, ends: Mapping[Any, int], learnt: Learnt, blocks: range) -> _Found:
+        """The errors of the windows of a fold, which end before the positions ``ends``, in the rows of `fit`."""
+        views = replace(fold.learnt, panel=learnt.panel).views()
+        views = views.among(_in(fold.first, views.table))
+        if not len(views):
+            shape = (0, learnt.setup.horizon, learnt.setup.n_targets, 1 + len(learnt.setup.quantiles))
+            return dict.fromkeys(blocks, (np.zeros(shape), np.zeros(0, np.int64)))
+        firsts, stops, lasts = (_places(views.table, known) for known in (fold.first, ends, self.last))
+        counts = np.minimum(stops + (blocks[-1] + 1) * learnt.setup.horizon, lasts + 1)
+        seen = replace(views, table=views.table.part(np.arange(len(views)), views.table.bounds[:-1], counts))
+        return _errors(fold.learnt, seen, dict.fromkeys(blocks, firsts), stops)
 
 
 def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weigh: WeighsWindows | None) -> Calibration:
-    """Errors on the newest ``share`` of each series' windows, of a model that never saw these rows.
+    """Models that never saw the windows on which they are to be measured: the newest ``share`` of each series.
 
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them.
     """
     rows = views.samples().ends
     counts = np.bincount(views.table.series[rows], minlength=len(views))
-    some = np.flatnonzero(counts)
-    newest = rows[(np.cumsum(counts) - np.ceil(share * counts).astype(np.intp))[some]]  # the first that is measured
-    whole, firsts = views.table.among(counts > 0), newest - views.table.bounds[some]
-    part = replace(views.panel, histories=whole.part(np.arange(len(whole)), whole.bounds[:-1], firsts + 1))
+    whole = views.table.among(counts > 0)
     _refuse_none(len(whole), share)
+    measured = np.ceil(share * counts).astype(np.intp)[counts > 0]
+    first = np.cumsum(counts)[counts > 0] - measured
+    folds = []
+    for number in range(_FOLDS):
+        begin, end = (measured * part // _FOLDS for part in (number, number + 1))
+        if (end > begin).any():
+            last = rows[first + begin] - views.table.bounds[:-1][counts > 0]
+            folds.append(_fold(clone(model), learnt, replace(views, table=whole), last, share, weigh))
+    return Calibration(tuple(folds), dict(zip(whole.keys, whole.positions[whole.ends].tolist(), strict=True)))
+
+
+def _fold(
+    model: Any, learnt: Learnt, views: SeriesViews, last: Integers, share: float, weigh: WeighsWindows | None
+) -> Fold:
+    """A model of the rows up to the ``last`` (n_series,) of each series, counted from its first."""
+    table = views.table
+    part = replace(views.panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], last + 1))
     setup = learnt.setup.fitted(part)
     older = series_views(setup, part, part.histories)
-    model, n_older = learn(model, setup, older, weigh)
-    _refuse_none(n_older, share)
-    statistics = dict(zip(whole.keys, older.statistics, strict=True))
-    before = Learnt(model, setup, replace(learnt.panel, histories=[]), statistics)
-    found = _errors(before, replace(older, table=whole), {0: firsts})
-    return Calibration(
-        before,
-        dict(zip(whole.keys, whole.positions[whole.bounds[:-1] + firsts].tolist(), strict=True)),
-        dict(zip(whole.keys, whole.positions[whole.ends].tolist(), strict=True)),
-        (_in_time(found[0]),),
-    )
+    model, n_samples = learn(model, setup, older, weigh)
+    _refuse_none(n_samples, share)
+    statistics = dict(zip(table.keys, older.statistics, strict=True))
+    first = dict(zip(table.keys, table.positions[table.bounds[:-1] + last].tolist(), strict=True))
+    return Fold(Learnt(model, setup, replace(learnt.panel, histories=[]), statistics), first)
 
 
 def _refuse_none(count: int, share: float) -> None:
@@ -112,42 +150,75 @@ def _places(table: Table, known: Mapping[Any, int]) -> Integers:
     return table.rows_at(np.array([known[key] for key in table.keys]))
 
 
-def _errors(learnt: Learnt, views: SeriesViews, starts: Mapping[int, Integers]) -> _Found:
+def _errors(
+    learnt: Learnt, views: SeriesViews, starts: Mapping[int, Integers], stops: Integers | None = None
+) -> _Found:
     """Signed errors of some blocks, in units of the series: in the block-th horizon after the windows that end at the
-    rows ``starts[block]`` (n_series,) of each series or later. The moments are the times of these rows.
+    rows ``starts[block]`` (n_series,) of each series or later, and before ``stops``. The moments are the times of these
+    rows.
     """
+    stops = views.table.counts if stops is None else stops
     heads, found = Heads(learnt.regressor, learnt.setup.quantiles, learnt.setup.quantiles), _Found()
     if 0 in starts:
         newer = views.since(starts[0])
         near = evaluate(heads, newer)
-        errors = (near.truths - near.forecasts) / near.scales[:, None]
-        found[0] = np.moveaxis(errors, 0, -1), moments_of(newer.table.times.take(near.ends))
+        errors = np.moveaxis((near.truths - near.forecasts) / near.scales[:, None], 0, -1)
+        kept = _rows(views, newer, near.ends) < stops[newer.table.series[near.ends]]
+        found[0] = errors[kept], moments_of(newer.table.times.take(near.ends[kept]))
     far = {block: start for block, start in starts.items() if block}
     if not far:
         return found
-    h, counts = views.setup.horizon, views.table.counts
-    views = views.since(np.min(list(far.values()), axis=0))
-    table = views.table
-    ends = ends_of_windows(views)
-    levels, scales = roll(heads, views, ends, max(far) + 1)
-    rows = ends - (table.bounds[:-1] - (counts - table.counts))[table.series[ends]]  # of the whole series
+    h, newer = views.setup.horizon, views.since(np.min(list(far.values()), axis=0))
+    table, ends = newer.table, ends_of_windows(newer)
+    levels, scales = roll(heads, newer, ends, max(far) + 1)
+    rows, series = _rows(views, newer, ends), table.series[ends]
     for block, start in far.items():
         span = (block + 1) * h
-        some = np.flatnonzero((rows >= start[table.series[ends]]) & (ends + span <= table.ends[table.series[ends]]))
+        inside = (rows >= start[series]) & (rows < stops[series]) & (ends + span <= table.ends[series])
+        some = np.flatnonzero(inside)
         last = ends[some] + span
         some = some[table.positions[last] - table.positions[ends[some]] == span * table.sizes[table.series[last]]]
-        errors = views.true_levels(ends[some] + span - h) - levels[:, some, span - h : span]
+        errors = newer.true_levels(ends[some] + span - h) - levels[:, some, span - h : span]
         errors = errors / scales[some, None]
         whole = ~np.isnan(errors).any(axis=(0, 2, 3))
         found[block] = np.moveaxis(errors[:, whole], 0, -1), moments_of(table.times.take(ends[some[whole]]))
     return found
 
 
-def _followed(errors: Doubles, settled: _Found, block: int) -> Doubles:
-    """The errors of a block with newer ones in the place of the oldest."""
+def _rows(views: SeriesViews, newer: SeriesViews, ends: Integers) -> Integers:
+    """The rows ``ends`` of the newer part of some series, counted from the first of all their rows."""
+    dropped = views.table.counts - newer.table.counts
+    return np.asarray(ends - (newer.table.bounds[:-1] - dropped)[newer.table.series[ends]])
+
+
+def _distances(errors: Doubles) -> Doubles:
+    """How far above the forecast the quantiles lie (n, horizon, k, n_heads - 1), of the errors of both."""
+    return errors[..., :1] - errors[..., 1:]
+
+
+def _ratio(measured: Doubles, own: Doubles) -> Doubles:
+    """Mean distances of the quantiles that were measured in units of a model's own on the same windows,
+    (horizon, k, n_heads - 1); 1 where they are not larger by more than what more data explain.
+    """
+    one = np.ones((*measured.shape[1:3], measured.shape[3] - 1))
+    if not len(measured) or not one.size:
+        return one
+    found, other = _distances(measured).mean(axis=0), _distances(own).mean(axis=0)
+    ratio = np.divide(found, other, out=one.copy(), where=found * other > 0)
+    return np.where(ratio > _SURER, ratio, one)
+
+
+def _followed(errors: Doubles, settled: _Found, block: int, ratio: Doubles) -> Doubles:
+    """The errors of a block with newer ones in the place of the oldest, their quantiles moved by the ratio."""
     if not settled or not len(errors):
         return errors
-    return np.concatenate([errors, _in_time(settled[block])])[-len(errors) :]
+    newer = _in_time(settled[block])
+    newer = np.concatenate([newer[..., :1], newer[..., :1] - ratio * _distances(newer)], axis=-1)
+    return np.concatenate([errors, newer])[-len(errors) :]
+
+
+def _joined(parts: Sequence[tuple[Doubles, Longs]]) -> tuple[Doubles, Longs]:
+    return np.concatenate([errors for errors, _ in parts]), np.concatenate([moments for _, moments in parts])
 
 
 def _in_time(found: tuple[Doubles, Longs]) -> Doubles:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
@@ -264,8 +264,10 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
-            calibration = calibrate(clone(model), learnt, views, self.calibration, weigh)
+            calibration = calibrate(model, learnt, views, self.calibration, weigh)
         self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
+        if calibration is not None:
+            calibration = calibration.reaching(replace(learnt, regressor=self.estimator_), setup.horizon)
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
         self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
