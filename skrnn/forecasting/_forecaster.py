@@ -85,8 +85,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         deviation (Kim et al., RevIN, ICLR 2022). For series whose swings grow with them: a window ten times as large
         then has a forecast and an interval ten times as large.
     calibration : float, default=None
-        Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
-        `forecast_interval`. None: no intervals.
+        Share of the newest windows of each series, in (0, 1), on which the errors for `forecast_interval` are measured:
+        each third of them by a model of all rows before it, so that `fit` learns four times. None: no intervals.
     channel_independent : bool, default=False
         False: the model sees and forecasts all target columns together. True: each target column is a series of its
         own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many similar columns.
@@ -375,8 +375,9 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             NeurIPS 2021, without their correction for all steps at once: as wide at all times of a series. "quantile":
             the quantiles (1 - coverage) / 2 and (1 + coverage) / 2, which the regressor learnt, up to ``horizon``.
             "cqr": the learnt quantiles nearest to these, widened by what the calibration measures (Romano, Patterson &
-            Candès, "Conformalized quantile regression", NeurIPS 2019). Those of another coverage are narrowed, too, in
-            proportion to their distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
+            Candès, "Conformalized quantile regression", NeurIPS 2019), and brought to the size of those that it
+            measured where they are much narrower. Those of another coverage are narrowed, too, in proportion to their
+            distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
             ``horizon`` measures the errors there.
 
         Returns
