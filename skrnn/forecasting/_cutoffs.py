@@ -14,7 +14,7 @@ from skrnn.forecasting._endings import until_known
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._gaps import regular_up_to
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._metrics import values_at
+from skrnn.forecasting._metrics import naive_errors
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, to_forecasts
@@ -128,7 +128,7 @@ def rows_of(
     back = season * -(-np.arange(1, horizon + 1) // season) - np.arange(1, horizon + 1)
     naive = _at_steps_back(pairs, season)[:, back]  # whole cycles back, to a known value
     naive = np.where((naive < 0)[:, :, None], np.nan, table.values[naive][:, :, columns])
-    errors = np.stack([_naive_errors(pairs, table.values[:, column], season) for column in columns], axis=1)
+    errors = np.stack([naive_errors(table, pairs.ends, table.values[:, column], season) for column in columns], axis=1)
     shape = len(rows), len(targets), horizon
     kept = np.ones(shape, dtype=bool)
     if any(table.steps[number].unit == "row" for number in np.unique(pairs.numbers)):
@@ -184,28 +184,3 @@ def _at_steps_back(pairs: Cutoffs, n_steps: int) -> Integers:
         there = np.flatnonzero((odd == 0) & (distance < n_steps))
         rows[there, distance[there]] = before[there]
     return rows
-
-
-def _naive_errors(pairs: Cutoffs, values: Doubles, season: int) -> Doubles:
-    """Mean absolute error of repeating the value of a season before, up to each cutoff: the scale of MASE."""
-    table, found = pairs.table, np.full(len(pairs.ends), np.nan)
-    errors = np.abs(values - _season_before(table, values, season))
-    counts = pairs.ends - table.bounds[pairs.numbers] + 1
-    for count in np.unique(counts):  # sums of equally many rows together
-        mine = np.flatnonzero(counts == count)
-        rows = errors[table.bounds[pairs.numbers[mine]][:, None] + np.arange(count)]
-        known = np.isfinite(rows).any(axis=1)
-        found[mine[known]] = np.nanmean(rows[known], axis=1)
-    return found
-
-
-def _season_before(table: Table, values: Doubles, season: int) -> Doubles:
-    """The value of each row's series a season before it; NaN where it has none."""
-    found = np.full(len(values), np.nan)
-    found[season:] = values[:-season]
-    found[np.arange(len(values)) - table.bounds[table.series] < season] = np.nan
-    for number in np.flatnonzero(np.add.reduceat(table.begins, table.bounds[:-1], dtype=np.intp) > 1):  # with gaps
-        rows = slice(int(table.bounds[number]), int(table.bounds[number + 1]))
-        positions = table.positions[rows]
-        found[rows] = values_at(positions, values[rows], positions - table.sizes[number] * season)
-    return found

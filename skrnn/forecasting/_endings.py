@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skrnn._types import Integers
+from skrnn._types import Flags, Integers
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._table import History, Table
 
@@ -80,6 +80,13 @@ def times_ahead(panel: Panel, steps: int) -> pd.Index:
     return as_frame(panel, [np.zeros((steps, 0))] * len(panel.histories), []).index
 
 
+def _up_to(times: pd.Index, until: Any) -> Flags:
+    """Which of the times come no later than ``until``."""
+    ordered = times.unique().sort_values()
+    count = _not_later(ordered, until)
+    return np.asarray(times <= ordered[count - 1]) if count else np.zeros(len(times), dtype=bool)
+
+
 def _not_later(times: pd.Index, until: Any) -> int:
     """How many of the times come no later than ``until``."""
     end = pd.Timestamp(until) if type(until) is date else until
@@ -103,16 +110,18 @@ def steps_until(panel: Panel, until: Any, horizon: int) -> list[int]:
     ValueError
         If there is none at all, or ``until`` is no time of the index or too far away.
     """
-    counts = []
-    for history in panel.histories:
-        made, count = 0, horizon
-        while count > made // 2:
+    table = panel.table
+    counts = np.zeros(len(table), np.intp)
+    for _, mine in table.by_step():
+        some, made, found = table.part(mine, table.bounds[mine], table.counts[mine]), 0, np.array([horizon])
+        while found.max() > made // 2:
             made = 2 * max(made, horizon)
             if made > _MOST_STEPS:
                 raise ValueError(f"until={until!r} is more than {_MOST_STEPS} steps after the end of the history.")
-            count = _not_later(history.next_times(made), until)
-        counts.append(count)
-    if not any(counts):
-        ends = max(history.times[-1] for history in panel.histories)
+            times = some.next_times(np.full(len(some), made))
+            found = _up_to(times, until).reshape(len(some), made).sum(axis=1)
+        counts[mine] = found
+    if not counts.any():
+        ends = table.times.take(table.ends).max()
         raise ValueError(f"until={until!r} is not after the end of the history at {ends}.")
-    return counts
+    return counts.tolist()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
@@ -87,8 +87,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         then has a forecast and an interval ten times as large. "auto": for a panel and a regressor of sequences, the
         better of the two for the newest windows of each series, for which models of older ones are fitted; else None.
     calibration : float, default=None
-        Share of the newest windows of each series, in (0, 1), on which a model of the rest measures the errors for
-        `forecast_interval`. None: no intervals.
+        Share of the newest windows of each series, in (0, 1), on which the errors for `forecast_interval` are measured:
+        each third of them by a model of all rows before it, so that `fit` learns four times. None: no intervals.
     channel_independent : bool, default=False
         False: the model sees and forecasts all target columns together. True: each target column is a series of its
         own for one model with shared weights (Nie et al., PatchTST, ICLR 2023): for many similar columns.
@@ -269,8 +269,10 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
-            calibration = calibrate(clone(model), learnt, views, self.calibration, weigh)
+            calibration = calibrate(model, learnt, views, self.calibration, weigh)
         self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
+        if calibration is not None:
+            calibration = calibration.reaching(replace(learnt, regressor=self.estimator_), setup.horizon)
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
         self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
@@ -378,8 +380,9 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             NeurIPS 2021, without their correction for all steps at once: as wide at all times of a series. "quantile":
             the quantiles (1 - coverage) / 2 and (1 + coverage) / 2, which the regressor learnt, up to ``horizon``.
             "cqr": the learnt quantiles nearest to these, widened by what the calibration measures (Romano, Patterson &
-            Candès, "Conformalized quantile regression", NeurIPS 2019). Those of another coverage are narrowed, too, in
-            proportion to their distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
+            Candès, "Conformalized quantile regression", NeurIPS 2019), and brought to the size of those that it
+            measured where they are much narrower. Those of another coverage are narrowed, too, in proportion to their
+            distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
             ``horizon`` measures the errors there.
 
         Returns

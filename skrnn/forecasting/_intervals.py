@@ -22,11 +22,13 @@ _SAME = 1e-9  # between two numbers that mean one level
 
 
 class Correction(NamedTuple):
-    """The learnt quantiles that intervals start from (none: from the forecast); what each of their edges is then moved
-    out by, in units of the errors, and what it is moved in by, as a share of the distance of the quantiles; (steps, k).
+    """The learnt quantiles that intervals start from (none: from the forecast); what their distances from the forecast
+    are multiplied by, (steps, k, 2); what each of the edges is then moved out by, in units of the errors, and what it
+    is moved in by, as a share of the distance of the quantiles, (steps, k).
     """
 
     quantiles: tuple[float, ...]
+    ratio: Doubles
     width: Doubles
     share: Doubles
 
@@ -34,9 +36,11 @@ class Correction(NamedTuple):
         """The levels (n, 3, steps, k) of forecasts and of both edges, of those of the forecasts and of these quantiles
         (n, n_heads, steps, k) and the units (n, k).
         """
-        low, high = (levels[:, 1], levels[:, 2]) if self.quantiles else (levels[:, 0], levels[:, 0])
+        middle = low = high = levels[:, 0]
+        if self.quantiles:
+            low, high = (middle + self.ratio[..., n] * (levels[:, 1 + n] - middle) for n in (0, 1))
         moved = self.width * scales[:, None] - self.share * (high - low)
-        return np.stack([levels[:, 0], low - moved, high + moved], axis=1)
+        return np.stack([middle, low - moved, high + moved], axis=1)
 
 
 def correction(
@@ -54,7 +58,7 @@ def correction(
     if method == "quantile":
         refuse_beyond(learnt, steps)
         none = np.zeros((steps, learnt.setup.n_targets))
-        return Correction(quantiles, none, none)
+        return Correction(quantiles, np.ones((*none.shape, 2)), none, none)
     if calibration is None:
         raise ValueError(
             "forecast_interval needs measured errors: set calibration, such as 0.2, before fit. With a regressor that "
@@ -64,12 +68,13 @@ def correction(
     blocks = calibration.blocks[:n_blocks]
     heads = [1 + learnt.setup.quantiles.index(level) for level in quantiles]
     scores = [_scores(block, heads) for block in blocks]
+    ratio = np.concatenate(calibration.ratios[:n_blocks])[:steps, :, [head - 1 for head in heads]]
     width = np.concatenate([_smallest(errors, coverage) for errors, _ in scores])[:steps]
     share = np.concatenate([_smallest(errors / distance, coverage) for errors, distance in scores])[:steps]
     if np.isinf(width).any():
         _warn_of_infinite(coverage, min(len(block) for block in blocks), stacklevel + 1)
     narrow = 0.0 if _are_edges(quantiles, coverage) else 1.0
-    return Correction(quantiles, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
+    return Correction(quantiles, ratio, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
 
 
 def edges_ahead(

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from skrnn._types import Doubles, Longs
+from skrnn._types import Doubles, Integers, Longs
+from skrnn.forecasting._table import Table
 
-__all__ = ["naive_error", "pinball_loss", "scores_of", "scores_of_spread", "values_at", "winkler_score"]
+__all__ = ["naive_errors", "pinball_loss", "scores_of", "scores_of_spread", "values_at", "winkler_score"]
 
 
 def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
@@ -19,10 +20,31 @@ def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
     return np.where(positions[rows] == wanted, values[rows], np.nan)
 
 
-def naive_error(positions: Longs, values: Doubles, distance: int) -> float:
-    """Mean absolute error of repeating the value of a season (``distance``) before: the scale of MASE."""
-    errors = np.abs(values - values_at(positions, values, positions - distance))
-    return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
+def naive_errors(table: Table, ends: Integers, values: Doubles, season: int) -> Doubles:
+    """Mean absolute error of repeating the value of a season before, in the series of the rows ``ends`` and up to them:
+    the scale of MASE. ``values`` are a column of the table.
+    """
+    found, firsts = np.full(len(ends), np.nan), table.bounds[table.series[ends]]
+    errors = np.abs(values - _season_before(table, values, season))
+    counts = ends - firsts + 1
+    for count in np.unique(counts):  # sums of equally many rows together
+        mine = np.flatnonzero(counts == count)
+        rows = errors[firsts[mine][:, None] + np.arange(count)]
+        known = np.isfinite(rows).any(axis=1)
+        found[mine[known]] = np.nanmean(rows[known], axis=1)
+    return found
+
+
+def _season_before(table: Table, values: Doubles, season: int) -> Doubles:
+    """The value of each row's series a season before it; NaN where it has none."""
+    found = np.full(len(values), np.nan)
+    found[season:] = values[:-season]
+    found[np.arange(len(values)) - table.bounds[table.series] < season] = np.nan
+    for number in np.flatnonzero(np.add.reduceat(table.begins, table.bounds[:-1], dtype=np.intp) > 1):  # with gaps
+        rows = slice(int(table.bounds[number]), int(table.bounds[number + 1]))
+        positions = table.positions[rows]
+        found[rows] = values_at(positions, values[rows], positions - table.sizes[number] * season)
+    return found
 
 
 def scores_of(frame: pd.DataFrame, column: str) -> dict[str, float]:

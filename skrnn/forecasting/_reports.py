@@ -38,12 +38,12 @@ def refuse_short(given: Table, views: SeriesViews, found: int) -> None:
     """
     if found:
         return
-    setup, longest = views.setup, views[int(views.table.counts.argmax())]
+    setup, longest = views.setup, views.table[int(views.table.counts.argmax())]
     missing = "missing value" if setup.complete else "missing target in their horizon"
     broken = _first_break(given)
     gap = f" {broken}. {ADVICE}." if broken else ""
     raise ValueError(
-        f"{longest.history.label} has {len(longest.history.times)} rows; window={setup.window} and "
+        f"{longest.label} has {len(longest.times)} rows; window={setup.window} and "
         f"horizon={setup.horizon} need at least {_needed(setup)} without a gap or a {missing}.{gap} Use a smaller "
         f"window, a longer series{', or a regressor that takes missing values' if setup.complete else ''}."
     )

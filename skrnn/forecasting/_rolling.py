@@ -1,31 +1,31 @@
-"""Forecasts from many rows of a series at once, each from what was known at its row."""
+"""Forecasts from many rows of series at once, each from what was known at its row."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from skrnn._types import Doubles, Integers
-from skrnn.forecasting._features import feature_table, take_units
+from skrnn.forecasting._features import take_units
 from skrnn.forecasting._outputs import Heads
-from skrnn.forecasting._series import SeriesView
+from skrnn.forecasting._series import SeriesViews
 
 __all__ = ["ends_of_windows", "roll"]
 
 
-def roll(heads: Heads, view: SeriesView, ends: Integers, n_blocks: int) -> tuple[Doubles, Doubles]:
+def roll(heads: Heads, views: SeriesViews, ends: Integers, n_blocks: int) -> tuple[Doubles, Doubles]:
     """Levels (n_heads, n, n_blocks * horizon, k) after the rows ``ends``, and the units (n, k) of their errors.
 
     After the first block, windows hold the forecasts of the first head and no past covariates. A block is NaN where it
-    begins beyond the end of the series, or where the regressor takes no missing values and some are in the window.
+    begins beyond the end of its series, or where the regressor takes no missing values and some are in the window.
     """
-    setup, k, h = view.setup, view.setup.n_targets, view.setup.horizon
-    table = feature_table(view.panel.columns, view.alone.table, view.targets(), setup.roles, h)
+    setup, k, h = views.setup, views.setup.n_targets, views.setup.horizon
+    table, numbers = views.features(), views.table.series[ends]
     outputs = np.full((len(heads), len(ends), n_blocks * h, k), np.nan)
     spread = np.ones((len(ends), k))
     n_past = len(setup.roles.past)
     for block in range(n_blocks):
         newest = ends + block * h
-        alive = np.flatnonzero(newest < len(table))
+        alive = np.flatnonzero(newest <= views.table.ends[numbers])
         X = table[newest[alive][:, None] + np.arange(1 - setup.window, 1)]
         made = min(block * h, setup.window)  # steps of the window that are forecasts
         if made:
@@ -41,21 +41,16 @@ def roll(heads: Heads, view: SeriesView, ends: Integers, n_blocks: int) -> tuple
             outputs[number, alive, block * h : (block + 1) * h] = units.undo(found)
         if block == 0:
             spread[alive] = units.spread
-    levels = np.stack([view.levels(one, ends) for one in outputs])
-    return levels, view.statistics[1] * spread
+    levels = np.stack([views.levels(one, ends) for one in outputs])
+    return levels, views.statistics[numbers, 1] * spread
 
 
-def ends_of_windows(view: SeriesView) -> Integers:
+def ends_of_windows(views: SeriesViews) -> Integers:
     """The rows at which a window ends that the regressor can forecast from: within a run, with a known target."""
-    setup, found = view.setup, [np.zeros(0, np.intp)]
-    table = feature_table(view.panel.columns, view.alone.table, view.targets(), setup.roles, setup.horizon)
-    missing = np.isnan(table)
+    setup, missing = views.setup, np.isnan(views.features())
     bad = missing.any(axis=1) if setup.complete else missing[:, : setup.n_targets].all(axis=1)
-    for run in view.history.runs():
-        ends = np.arange(run.start + view.lag + setup.window - 1, run.stop)
-        if len(ends):
-            before = np.concatenate([[0], np.cumsum(bad)])
-            n_bad = before[ends + 1] - before[ends + 1 - setup.window]
-            found.append(ends[n_bad == 0] if setup.complete else ends[n_bad < setup.window])
-    ends = np.concatenate(found)
-    return ends[view.undoable(ends)]
+    ends = np.flatnonzero(views.table.before >= views.lag + setup.window - 1)
+    before = np.concatenate([[0], np.cumsum(bad)])
+    n_bad = before[ends + 1] - before[ends + 1 - setup.window]
+    ends = ends[n_bad == 0] if setup.complete else ends[n_bad < setup.window]
+    return np.asarray(ends[views.undoable(ends)])

@@ -1,4 +1,4 @@
-"""One series as a model sees it: its targets transformed, centred and scaled, and the way back."""
+"""Series as a model sees them: their targets transformed, centred and scaled, and the way back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles, Flags, Integers, Longs
+from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
@@ -17,11 +17,9 @@ from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
 from skrnn.forecasting._transform import apply, invert, leading_pointwise
-from skrnn.windowing import moments_of
 
 __all__ = [
     "Evaluation",
-    "SeriesView",
     "SeriesViews",
     "WeighsWindows",
     "evaluate",
@@ -36,89 +34,12 @@ _NOISE = 1e-10  # what rounding leaves of a constant series, relative to its val
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesView:
-    """A series, and the centre and scale (2, k) of its transformed targets.
+class SeriesViews:
+    """Series that lie in one table, and the centre and scale of their transformed targets (n_series, 2, k).
 
     Three kinds of values: *raw* ones in the user's units; *levels*, after the transformations up to the first
-    difference; *outputs*, after all transformations, centred and scaled.
+    difference; *outputs*, after all transformations, centred and scaled. ``ends`` are rows of the table.
     """
-
-    setup: Setup
-    panel: Panel
-    history: History
-    statistics: Doubles
-
-    @property
-    def lag(self) -> int:
-        """Rows in front of the first that has a transformed value."""
-        return self.setup.lag
-
-    def rows(self, first: int, end: int | None = None) -> SeriesView:
-        """The windows that end at row ``first`` or later, of the rows before ``end``."""
-        return replace(self, history=self.history.rows(first - self.setup.window + 1 - self.lag, end))
-
-    def row_at(self, position: int) -> int:
-        """The row at a position of its index."""
-        return int(np.searchsorted(self.history.positions, position))
-
-    @property
-    def alone(self) -> SeriesViews:
-        """The same as a sequence of one."""
-        return SeriesViews(self.setup, self.panel, Table.of([self.history]), self.statistics[None])
-
-    def raw(self) -> Doubles:
-        """The targets in the user's units, (n_rows, k)."""
-        return self.alone.raw()
-
-    def targets(self) -> Doubles:
-        """The targets as outputs, (n_rows, k)."""
-        return self.alone.targets()
-
-    def samples(self, partial: bool = False) -> Samples:
-        """All windows with what follows them, which is known, or known in part."""
-        return self.alone.samples(partial)
-
-    def undoable(self, ends: Integers) -> Flags:
-        """Whether the rows up to ``ends`` that the differences need are known."""
-        before = ends[:, None] - np.arange(self.lag)
-        known = ~np.isnan(self.raw()[np.maximum(before, 0)]).any(axis=2)
-        return np.asarray((known & (before >= 0)).all(axis=1))
-
-    def levels(self, outputs: Doubles, ends: Integers) -> Doubles:
-        """Outputs (n, horizon, k) that follow the rows ``ends``, with the differences undone."""
-        setup, first = self.setup, leading_pointwise(self.setup.transforms)
-        centre, scale = self.statistics
-        outputs = outputs * scale + centre
-        names = setup.transforms[first:]
-        if not names:
-            return outputs
-        if not self.undoable(ends).all():
-            raise ValueError(
-                f"{self.history.label} needs {self.lag} rows without a gap at its end to undo "
-                f"target_transform={list(setup.transforms)}; it has {len(self.history.times)}, or missing values among "
-                "them."
-            )
-        rows = self.raw()[ends[:, None] - np.arange(self.lag - 1, -1, -1)]
-        return invert(outputs, apply(rows, setup.transforms[:first], None, self.history.label), names, setup.season)
-
-    def true_levels(self, ends: Integers) -> Doubles:
-        """The true levels (n, horizon, k) after the rows ``ends``."""
-        names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
-        levels = apply(self.raw(), names, None, self.history.label)
-        return levels[ends[:, None] + np.arange(1, self.setup.horizon + 1)]
-
-    def units(self, levels: Doubles) -> Doubles:
-        """Levels in the user's units."""
-        return to_units(self.setup, levels)
-
-    def forecasts(self, levels: Doubles) -> Doubles:
-        """Forecast levels in the user's units, within the bounds."""
-        return to_forecasts(self.setup, levels)
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesViews(Sequence[SeriesView]):
-    """A sequence of views of series that lie in one table, with their statistics (n_series, 2, k)."""
 
     setup: Setup
     panel: Panel
@@ -128,15 +49,27 @@ class SeriesViews(Sequence[SeriesView]):
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[one] for one in range(len(self))[number]]
-        return SeriesView(self.setup, self.panel, self.table[number], self.statistics[number])
+    @property
+    def lag(self) -> int:
+        """Rows in front of the first that has a transformed value."""
+        return self.setup.lag
 
     @property
     def places(self) -> list[int]:
         """The columns of the targets."""
         return [self.panel.columns.index(column) for column in self.setup.roles.target]
+
+    def among(self, some: Flags) -> SeriesViews:
+        """Only some of the series."""
+        return replace(self, table=self.table.among(some), statistics=self.statistics[some])
+
+    def since(self, firsts: Integers) -> SeriesViews:
+        """With no more rows of each series than the windows see that end at its ``firsts``-th row or later."""
+        firsts = np.maximum(firsts - self.setup.window + 1 - self.lag, 0)
+        if not firsts.any():
+            return self
+        table, numbers = self.table, np.arange(len(self))
+        return replace(self, table=table.part(numbers, table.bounds[:-1] + firsts, table.counts - firsts))
 
     def raw(self) -> Doubles:
         """The targets in the user's units, (n_rows, k)."""
@@ -145,9 +78,7 @@ class SeriesViews(Sequence[SeriesView]):
     def transformed(self) -> Doubles:
         """The transformed targets (n_rows, k), not centred and scaled."""
         setup, table = self.setup, self.table
-        return apply(
-            self.raw(), setup.transforms, setup.season, lambda row: table[table.series[row]].label, table.before
-        )
+        return apply(self.raw(), setup.transforms, setup.season, self.label_of, table.before)
 
     def targets(self) -> Doubles:
         """The targets as outputs, (n_rows, k)."""
@@ -156,12 +87,45 @@ class SeriesViews(Sequence[SeriesView]):
             centre, scale = centre[self.table.series], scale[self.table.series]
         return (self.transformed() - centre) / scale
 
+    def features(self) -> Doubles:
+        """All that a model sees of each row, (n_rows, n_features)."""
+        setup = self.setup
+        return feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
+
     def samples(self, partial: bool = False) -> Samples:
         """All windows of all series with what follows them, which is known, or known in part."""
         setup = self.setup
-        features = feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
         sizes = (setup.n_targets, setup.window, setup.horizon, setup.lag, setup.complete, partial)
-        return samples(features, self.table.before, *sizes)
+        return samples(self.features(), self.table.before, *sizes)
+
+    def undoable(self, ends: Integers) -> Flags:
+        """Whether the rows up to ``ends`` that the differences need are known."""
+        before = ends[:, None] - np.arange(self.lag)
+        known = ~np.isnan(self.raw()[np.maximum(before, 0)]).any(axis=2)
+        return np.asarray((known & (before >= self.table.bounds[self.table.series[ends]][:, None])).all(axis=1))
+
+    def levels(self, outputs: Doubles, ends: Integers) -> Doubles:
+        """Outputs (n, horizon, k) that follow the rows ``ends``, all `undoable`, with the differences undone."""
+        setup, first = self.setup, leading_pointwise(self.setup.transforms)
+        centre, scale = self.statistics[self.table.series[ends]].transpose(1, 0, 2)[:, :, None]
+        outputs = outputs * scale + centre
+        names = setup.transforms[first:]
+        if not names:
+            return outputs
+        rows = self.raw()[ends[:, None] - np.arange(self.lag - 1, -1, -1)]
+        before = apply(rows, setup.transforms[:first], None, lambda number: self.label_of(ends[number]))
+        return invert(outputs, before, names, setup.season)
+
+    def true_levels(self, ends: Integers) -> Doubles:
+        """The true levels (n, horizon, k) after the rows ``ends``."""
+        names = self.setup.transforms[: leading_pointwise(self.setup.transforms)]
+        levels = apply(self.raw(), names, None, self.label_of)
+        return levels[ends[:, None] + np.arange(1, self.setup.horizon + 1)]
+
+    def label_of(self, row: int) -> str:
+        """The name, in a message, of the series that a row belongs to."""
+        label: str = self.table[int(self.table.series[row])].label
+        return label
 
 
 def to_units(setup: Setup, levels: Doubles) -> Doubles:
@@ -207,17 +171,16 @@ def series_views(
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Forecasts of a series from all its rows that have a window behind and a horizon ahead, beside the truth.
+    """Forecasts from all rows that have a window behind and a horizon ahead, beside the truth; series by series.
 
-    ``truths`` and ``forecasts`` are levels (n, horizon, k); ``moments`` (n,) are the times of the rows, as numbers in
-    their order; ``scales`` (n, k) the units in which errors are measured: the series' scale, times the spread of the
-    window.
+    ``ends`` (n,) are these rows in the table of the series; ``truths`` (n, horizon, k) and ``forecasts``
+    (n_heads, n, horizon, k) are levels; ``scales`` (n, k) the units in which errors are measured: the series' scale,
+    times the spread of the window.
     """
 
-    view: SeriesView
+    ends: Integers
     truths: Doubles
     forecasts: Doubles
-    moments: Longs
     scales: Doubles
 
 
@@ -251,18 +214,16 @@ def _in_turns(series: Integers) -> Integers:
     return np.argsort(number / counts[series], kind="stable")
 
 
-def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
-    """Forecast by each head from each window of a series behind which the differences can be undone."""
-    found = view.samples()
-    found = found.among(np.flatnonzero(view.undoable(found.ends)))
-    X, Y, units = stacked(view.setup, found)
-    scales = view.statistics[1] * units.spread
+def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
+    """Forecast by each head from each window behind which the differences can be undone."""
+    found = views.samples()
+    found = found.among(np.flatnonzero(views.undoable(found.ends)))
+    X, Y, units = stacked(views.setup, found)
+    scales = views.statistics[views.table.series[found.ends], 1] * units.spread
     if not len(X):
-        nothing = np.zeros((0, *Y.shape[1:]))
-        return [Evaluation(view, nothing, nothing, np.zeros(0, np.int64), scales)] * len(heads)
-    truths, moments = view.true_levels(found.ends), moments_of(view.history.times[found.ends])
-    levels = [view.levels(units.undo(outputs), found.ends) for outputs in heads.outputs(view.setup, X)]
-    return [Evaluation(view, truths, one, moments, scales) for one in levels]
+        return Evaluation(found.ends, np.zeros(Y.shape), np.zeros((len(heads), *Y.shape)), scales)
+    levels = [views.levels(units.undo(outputs), found.ends) for outputs in heads.outputs(views.setup, X)]
+    return Evaluation(found.ends, views.true_levels(found.ends), np.stack(levels), scales)
 
 
 def stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:

@@ -13,7 +13,7 @@ import pandas as pd
 from skrnn._plain import is_finite_array, is_packed, is_size, require, require_fields
 from skrnn._state import OF_COLUMNS, PlainState, columns_of_fit
 from skrnn.forecasting._calendar import CALENDAR, is_holiday
-from skrnn.forecasting._calibration import Calibration
+from skrnn.forecasting._calibration import Calibration, Fold
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._panel import Panel
@@ -132,15 +132,18 @@ def _learnt(values: Any, panel: Panel) -> Learnt:
 def _plain_calibration(calibration: Calibration | None) -> Any:
     if calibration is None:
         return None
-    places = {
-        name: _by_key(getattr(calibration, name), lambda numbers: np.array(numbers, dtype=np.int64))
-        for name in ("first", "last")
-    }
     return {
-        "older": _plain_learnt(calibration.older),
-        **places,
+        "folds": [
+            {"learnt": _plain_learnt(fold.learnt), "first": _plain_places(fold.first)} for fold in calibration.folds
+        ],
+        "last": _plain_places(calibration.last),
         "blocks": [np.ascontiguousarray(block) for block in calibration.blocks],
+        "ratios": [np.ascontiguousarray(ratio) for ratio in calibration.ratios],
     }
+
+
+def _plain_places(places: Any) -> dict[str, Any]:
+    return _by_key(places, lambda numbers: np.array(numbers, dtype=np.int64))
 
 
 def _calibration(values: Any, learnt: Learnt) -> Calibration | None:
@@ -148,21 +151,43 @@ def _calibration(values: Any, learnt: Learnt) -> Calibration | None:
     if values is None:
         return None
     require_fields(values, Calibration, "the calibration")
-    older = _learnt(values["older"], replace(learnt.panel, histories=[]))
-    setup, blocks, places = learnt.setup, values["blocks"], {}
-    same = (older.setup.horizon, older.setup.n_targets) == (setup.horizon, setup.n_targets)
-    require(same and isinstance(blocks, list) and bool(blocks), "the calibration is that of another model")
+    setup, blocks, ratios = learnt.setup, values["blocks"], values["ratios"]
+    last = _places(values["last"], "last of the calibration")
+    require(isinstance(values["folds"], list) and bool(values["folds"]), "the calibration has no models")
+    folds = tuple(_fold(fold, learnt, last) for fold in values["folds"])
+    require(isinstance(blocks, list) and bool(blocks), "the calibration has no errors")
+    n_heads = 1 + len(setup.quantiles)
     for block in blocks:
         good = _is_table(block) and block.ndim == 4
         require(good and block.shape[1:3] == (setup.horizon, setup.n_targets), "errors are not those of the forecasts")
-        require(block.shape[3] == blocks[0].shape[3] > 0, "errors are not of one model")
-    for name in ("first", "last"):
-        keys, numbers = _from_keys(values[name], f"{name} of the calibration")
-        good = is_counts(numbers, len(keys), -_MOST) and bool((numbers <= _MOST).all())
-        require(good, f"{name} of the calibration says no rows")
-        places[name] = dict(zip(keys, numbers.tolist(), strict=True))
-    require(set(places["first"]) <= set(places["last"]), "a series has no last row")
-    return Calibration(older, places["first"], places["last"], tuple(blocks))
+        require(block.shape[3] == n_heads, "errors are not of one model")
+    require(isinstance(ratios, list) and len(ratios) == len(blocks), "the errors have no ratios")
+    for ratio in ratios:
+        good = is_finite_array(ratio, "f8", 3) and is_packed(ratio) and bool((ratio > 0).all())
+        require(
+            good and ratio.shape == (setup.horizon, setup.n_targets, n_heads - 1), "ratios are not those of quantiles"
+        )
+    return Calibration(folds, last, tuple(blocks), tuple(ratios))
+
+
+def _fold(values: Any, learnt: Learnt, last: dict[Any, int]) -> Fold:
+    """A checked model of the calibration, and where it was measured."""
+    require_fields(values, Fold, "a model of the calibration")
+    older = _learnt(values["learnt"], replace(learnt.panel, histories=[]))
+    alike = ("horizon", "n_targets", "quantiles")
+    same = all(getattr(older.setup, name) == getattr(learnt.setup, name) for name in alike)
+    require(same, "the calibration is that of another model")
+    first = _places(values["first"], "first of the calibration")
+    require(set(first) <= set(last), "a series has no last row")
+    return Fold(older, first)
+
+
+def _places(values: Any, label: str) -> dict[Any, int]:
+    """Positions of rows by series."""
+    keys, numbers = _from_keys(values, label)
+    good = is_counts(numbers, len(keys), -_MOST) and bool((numbers <= _MOST).all())
+    require(good, f"{label} says no rows")
+    return dict(zip(keys, numbers.tolist(), strict=True))
 
 
 def _is_table(value: Any) -> bool:

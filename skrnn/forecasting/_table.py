@@ -144,6 +144,19 @@ class Table(Sequence[History]):
         """Units of a step of each series."""
         return np.array([step.size for step in self.steps], dtype=np.int64)
 
+    def rows_at(self, positions: Longs) -> Integers:
+        """The row of each series, counted from its first, at a position of its own, or the next one after it."""
+        older = self.positions < positions[self.series]
+        return np.asarray(np.add.reduceat(older, self.bounds[:-1], dtype=np.intp))
+
+    def held_by(self, other: Table) -> Flags:
+        """Which rows another table of the same series has, too."""
+        if len(self.positions) == len(other.positions):
+            return np.ones(len(self.positions), dtype=bool)
+        places, ranks = np.unique(np.concatenate([self.positions, other.positions]), return_inverse=True)
+        codes = np.concatenate([self.series, other.series]) * len(places) + ranks
+        return np.isin(codes[: len(self.positions)], codes[len(self.positions) :])
+
     def part(self, numbers: Integers, firsts: Integers, counts: Integers) -> Table:
         """Of these series the rows from ``firsts`` on, ``counts`` each; a series may come more than once."""
         rows = several_ranges(firsts, counts)

@@ -69,7 +69,11 @@ def run(task: str, data: Any, models: dict[str, tuple[WindowForecaster, list[str
     """All methods of all models on one data set, one line each."""
     table = data.to_frame() if isinstance(data, pd.Series) else data
     unit: dict[str, float] = {}
+    times = data.index.get_level_values(-1)
+    first = times.unique().sort_values()[sizes["initial"] - 1]
     for name, (model, methods) in models.items():
+        if "refit" not in sizes:  # one fit for all methods
+            model.fit(data[times <= first])
         for method in methods:
             start = time.perf_counter()
             reach = sizes["horizon"] if method != "quantile" else min(sizes["horizon"], model.horizon)
@@ -103,7 +107,8 @@ def both(network: RNNRegressor, horizon: int, **settings: Any) -> dict[str, tupl
 def airline(folder: Path) -> None:
     """144 months: cutoffs from the 96th on, two years ahead from a horizon of one, a fit every half year."""
     months = load_airline_passengers(as_frame=True).series
-    models = both(net(segment=12, hidden_size=32), 12, window=24, target_transform="log", calibration=0.4)
+    network = net(segment=12, hidden_size=32, init="linear", learning_rate=1e-3)
+    models = both(network, 12, window=24, target_transform="log", calibration=0.4)
     run("airline", months, models, initial=96, horizon=24, step=1, season=12, refit=6)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
 
-from skrnn import SlidingWindow, WindowForecaster, backtest, make_windows
+from skrnn import SlidingWindow, WindowForecaster, backtest, make_forecast_scorer, make_windows
 
 LAGS, HORIZON, DAYS = 24, 12, 60
 Timings = dict[str, list[float]]
@@ -68,6 +68,21 @@ def windows(data: pd.DataFrame, timings: Timings) -> None:
     timed(timings, "backtest, two cutoffs", lambda: backtest(model, data, initial=DAYS - HORIZON - 1))
 
 
+def measured(data: pd.DataFrame, timings: Timings) -> None:
+    """One round of intervals and scores: three quarters of the days are learnt from, the others come later."""
+    moments, horizon = data.index.get_level_values("day"), HORIZON // 2
+    first = moments[0] + pd.Timedelta(3 * DAYS // 4, unit="D")
+    older, newer = data[moments < first], data[moments >= first]
+    model = WindowForecaster(Ridge(), window=LAGS, horizon=horizon, calibration=0.3)
+    timed(timings, "fit with calibration", lambda: model.fit(older))
+    timed(timings, "forecast_interval beyond the horizon", lambda: model.forecast_interval(HORIZON, coverage=0.8))
+    timed(timings, "score", lambda: model.score(newer))
+    timed(timings, "make_forecast_scorer('MASE')", lambda: make_forecast_scorer("MASE")(model, newer))
+    timed(timings, "predict", lambda: model.predict(newer))
+    timed(timings, "fitted_values", model.fitted_values)
+    timed(timings, "update with calibration", lambda: model.update(newer))
+
+
 def one_long_series(timings: Timings) -> None:
     """One round of a series of 100,000 hours."""
     values = np.sin(np.arange(100_000) / 5) + 0.1 * np.random.default_rng(0).normal(size=100_000)
@@ -110,6 +125,7 @@ def main() -> None:
                 if peer_is_there:
                     theirs(data, strategy, peer)
             windows(data, mine)
+            measured(data, mine)
         line(f"{n_series:,} of {DAYS} days", mine, peer)
     mine = {}
     for _ in range(arguments.rounds):

@@ -128,7 +128,8 @@ def test_targets_that_the_calibration_measures_are_not_seen_by_its_transformer()
     errors = [
         WindowForecaster(Ridge(), window=7, target_transform=[StandardScaler(), spied], calibration=0.3, level=None)
         .fit(values)
-        ._calibration.older.statistics[None]
+        ._calibration.folds[0]
+        .learnt.statistics[None]
         for values in (v, late)
     ]
     np.testing.assert_array_equal(*errors)

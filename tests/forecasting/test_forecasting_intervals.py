@@ -1,6 +1,7 @@
 """Intervals and backtests: coverage is measured, scores follow their formulas."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,32 @@ def test_interval_is_the_conformal_quantile_of_absolute_errors():
 
 
 def test_calibration_errors_are_out_of_sample():
+    """Three models: each measures a third of the newest quarter of the windows, and has learnt from all before it."""
     v = noise(200)
     model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.25).fit(v)
     n = 200 - 6
-    cut = n - int(np.ceil(0.25 * n))
-    older = WindowForecaster(Ridge(), window=5, horizon=2).fit(v[: cut + 5])  # no horizon reaches the calibration part
-    assert older.n_samples_ == cut - 1
-    assert len(model.calibration_errors_) == n - cut
+    cuts = [n - 49, n - 49 + 16, n - 49 + 32, n]
+    assert len(model.calibration_errors_) == 49 == np.ceil(0.25 * n)
+    errors, scales = [], []
+    for cut, end in pairwise(cuts):
+        rows = v[: cut + 5]  # no horizon reaches the part that is measured
+        older = WindowForecaster(Ridge(), window=5, horizon=2).fit(rows)
+        assert older.n_samples_ == cut - 1
+        scales.append(np.abs(rows - rows.mean()).mean())
+        for first in range(cut, end):
+            forecast = older.forecast(history=v[: first + 5])
+            errors.append(np.abs(v[first + 5 : first + 7] - forecast).to_numpy() / scales[-1])
+    np.testing.assert_allclose(model.calibration_errors_[..., 0], errors)
+    late = v.copy()
+    late[cuts[1] + 5 :] += 1000  # what only later folds have learnt from
+    other = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.25).fit(late).calibration_errors_
+    np.testing.assert_array_equal(other[:14], model.calibration_errors_[:14])
+    assert not np.allclose(other[20:], model.calibration_errors_[20:])
+
+
+def test_few_windows_have_fewer_models():
+    model = WindowForecaster(Ridge(), window=5, calibration=0.1).fit(noise(24))
+    assert len(model._calibration.folds) == 2 == len(model.calibration_errors_)
 
 
 def test_intervals_need_calibration():

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from recorder import Recorder
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 import skrnn.forecasting._backtest as module
-from skrnn import RNNRegressor, SlidingWindow, WindowForecaster, backtest, make_windows
+from skrnn import RNNRegressor, SlidingWindow, WindowForecaster, backtest, make_forecast_scorer, make_windows
 from skrnn.forecasting._table import Table
 
 
@@ -45,8 +46,14 @@ def test_no_series_of_a_panel_is_looked_at_by_itself(name, monkeypatch):
     )
     future = data[["f"]] if name == "covariates" else None
     monkeypatch.setattr(Table, "__getitem__", lambda *_: pytest.fail("a series is looked at by itself"))
-    model = WindowForecaster(Recorder(), **{"window": 8, "horizon": 3, **SET_UPS[name]}).fit(whole)
+    model = WindowForecaster(Recorder(), **{"window": 8, "horizon": 3, "calibration": 0.3, **SET_UPS[name]}).fit(whole)
     assert len(model.forecast(3, future=future)) == 3 * 40
+    intervals = model.forecast_interval(3 if name == "covariates" else 7, future=future)
+    assert np.isfinite([model.score(tail), *intervals.to_numpy().ravel()]).all()
+    for metric in ("MASE", "Winkler"):
+        assert np.isfinite(make_forecast_scorer(metric)(model, tail))
+    assert len(model.fitted_values()) == len(whole)
+    assert len(model.predict(data)) == len(data)
     assert len(model.update(tail).ready()) == 40
     result = backtest(model, data, initial=50, step=3)
     assert len(result.frame) == 40 * 3 * 3 * (1 + (name == "channels"))
@@ -204,3 +211,70 @@ def test_the_windows_of_a_panel_are_copied_once():
     model = WindowForecaster(Weighing(), window=24, horizon=12).fit(data)
     tracemalloc.stop()
     assert peaks[0] < 2 * model.estimator_.bytes_  # with another copy in that order: 3
+
+
+def one_series_at_a_time(data, first, **parameters):
+    """Blocks of errors, scores and fitted values of each series, as the forecaster of all of them sees it."""
+    moments = data.index.get_level_values(1)
+    model = WindowForecaster(Ridge(), window=5, horizon=2, calibration=0.3, **parameters).fit(data[moments < first])
+    found = {}
+    for key in data.index.get_level_values(0).unique():
+        some = model.among([key])
+        rows = data.loc[[key]][data.loc[[key]].index.get_level_values(1) >= first]
+        if len(rows):
+            found[key] = some._at_rows(rows, None, 7, None, ()), some.fitted_values(3), some.predict(data.loc[[key]])
+    return model, data[moments >= first], found
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("parameters", [{}, {"target_transform": ["log", "difference"]}, {"freq": "rows"}], ids=str)
+def test_scores_and_values_of_a_panel_are_those_of_its_series(parameters):
+    data = panel(6)
+    data = data.drop([("s1", pd.Timestamp("2024-02-03")), ("s4", pd.Timestamp("2024-02-21"))])
+    data = data.drop([("s2", day) for day in pd.date_range("2024-02-08", "2024-02-29")])
+    model, later, found = one_series_at_a_time(data, pd.Timestamp("2024-02-10"), **parameters)
+    whole = model._at_rows(later, None, 7, None, ())
+    values, backwards = model.fitted_values(3), data.loc[[f"s{i}" for i in range(5, -1, -1)]]
+    at_rows = pd.Series(model.predict(backwards), backwards.index)
+    assert len(found) == 5
+    for key, (frame, fitted, predicted) in found.items():
+        mine = whole[whole["series"] == key].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, frame, check_dtype=False)
+        pd.testing.assert_frame_equal(values.loc[[key]], fitted)
+        np.testing.assert_allclose(at_rows[key], predicted)
+
+
+def test_errors_of_a_panel_are_those_of_its_series_in_time():
+    """One regressor for all, so that the series can be measured one by one: the newest value again."""
+    data = panel(5).drop([("s1", pd.Timestamp("2024-02-20"))])
+    moments, found = data.index.get_level_values(1), []
+    model = WindowForecaster(Newest(), window=5, horizon=2, calibration=0.4).fit(data[moments < "2024-02-25"])
+    for number in range(3):
+        for key in model._panel.table.keys:
+            mine = data.loc[key, "y"][:"2024-02-24"].asfreq("D")
+            ends = [i for i in range(4, len(mine) - 2) if mine[i - 4 : i + 3].notna().all()]
+            share = int(np.ceil(0.4 * len(ends)))
+            first, last = (len(ends) - share + share * part // 3 for part in (number, number + 1))
+            older = mine[: ends[first] + 1].dropna()
+            scale = np.abs(older - older.mean()).mean()
+            found += [
+                (mine.index[i], abs(mine[i + 1 : i + 3] - mine.iloc[i]).to_numpy() / scale) for i in ends[first:last]
+            ]
+    found.sort(key=lambda pair: pair[0])
+    np.testing.assert_allclose(model.calibration_errors_[..., 0], [errors for _, errors in found])
+
+
+class Newest(RegressorMixin, BaseEstimator):
+    """Repeats the newest value."""
+
+    def fit(self, X, y):
+        self.width_ = y.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.repeat(X[:, -1:], self.width_, axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skrnn import RNNRegressor, WindowForecaster, backtest
+from skrnn import RNNRegressor, WindowForecaster, backtest, make_forecast_scorer
 
 LEVELS = [0.05, 0.5, 0.95]
 
@@ -92,17 +92,24 @@ def test_quantiles_of_networks_and_wrapped_ones(wrapped):
         assert list(quantiles.columns) == [(name, level) for name in "vw" for level in LEVELS]
         pd.testing.assert_series_equal(quantiles["w", 0.5], model.forecast()["w"], check_names=False)
     interval = model.forecast_interval(method="quantile")
-    np.testing.assert_array_equal(interval.to_numpy().reshape(-1, 3), quantiles.to_numpy().reshape(-1, 3)[:, [1, 0, 2]])
+    np.testing.assert_allclose(interval.to_numpy().reshape(-1, 3), quantiles.to_numpy().reshape(-1, 3)[:, [1, 0, 2]])
     assert np.isfinite(model.forecast(7)).all(axis=None)
     assert np.isfinite(model.forecast_interval(7, method="cqr", coverage=0.8)).all(axis=None)
     assert np.isfinite(model.score(data))
 
 
-def older_model(model, v, **parameters):
-    """A forecaster that has learnt from the rows that the calibration did not measure on, and those it did."""
-    n = len(v) - model.window_ - model._setup.horizon + 1
-    cut = n - int(np.ceil(0.3 * n)) + model.window_
-    return model.__class__(**{**model.get_params(deep=False), "calibration": None, **parameters}).fit(v[:cut]), cut
+def measured(model, v, steps):
+    """Forecasters that have learnt from the rows before each third of those windows that the calibration measures, each
+    with the unit of its errors and the numbers of rows after which its forecasts are measured.
+    """
+    span = model.window_ + model._setup.lag
+    n = len(v) - span - model._setup.horizon + 1
+    share = int(np.ceil(0.3 * n))
+    cuts = [n - share + share * part // 3 + span for part in range(3)]
+    block = model._setup.horizon
+    for cut, end in pairwise([*cuts, len(v) - -(-steps // block) * block + 1]):
+        older = model.__class__(**{**model.get_params(deep=False), "calibration": None}).fit(v[:cut])
+        yield older, older._statistics[None][1, 0], range(cut, min(end, len(v) - -(-steps // block) * block + 1))
 
 
 def smallest(errors, coverage):
@@ -116,13 +123,13 @@ def test_cqr_widens_quantiles_by_their_conformity_scores(coverage):
     """
     v = noise()
     model = linear(calibration=0.3).fit(v)
-    older, cut = older_model(model, v)
     scores, shares = [], []
-    for end in range(cut, len(v) - 2):
-        quantiles, truth = older.forecast_quantiles(history=v[:end]), v[end : end + 3].to_numpy()
-        outside = np.maximum(quantiles[0.05] - truth, truth - quantiles[0.95]).to_numpy()
-        scores.append(outside / scale_of(older, v, cut))
-        shares.append(outside / (quantiles[0.95] - quantiles[0.05]).to_numpy())
+    for older, scale, ends in measured(model, v, 3):
+        for end in ends:
+            quantiles, truth = older.forecast_quantiles(history=v[:end]), v[end : end + 3].to_numpy()
+            outside = np.maximum(quantiles[0.05] - truth, truth - quantiles[0.95]).to_numpy()
+            scores.append(outside / scale)
+            shares.append(outside / (quantiles[0.95] - quantiles[0.05]).to_numpy())
     out = smallest(np.array(scores), coverage) * np.abs(v - v.mean()).mean()
     interval, quantiles = model.forecast_interval(coverage=coverage, method="cqr"), model.forecast_quantiles()
     distance = quantiles[0.95] - quantiles[0.05]
@@ -136,10 +143,6 @@ def test_cqr_widens_quantiles_by_their_conformity_scores(coverage):
         assert (moved > 0).any()
 
 
-def scale_of(older, v, cut):
-    return np.abs(v[:cut] - v[:cut].mean()).mean()
-
-
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
 @pytest.mark.parametrize("transform", [None, "difference"])
 def test_intervals_beyond_the_horizon_measure_iterated_forecasts(strategy, transform):
@@ -147,21 +150,16 @@ def test_intervals_beyond_the_horizon_measure_iterated_forecasts(strategy, trans
     model = WindowForecaster(
         Ridge(), window=5, horizon=3, level=None, strategy=strategy, target_transform=transform, calibration=0.3
     ).fit(v)
-    lag = int(transform is not None)
-    n = len(v) - 5 - model._setup.horizon + 1 - lag
-    cut = n - int(np.ceil(0.3 * n)) + 5 + lag
-    older = WindowForecaster(**{**model.get_params(deep=False), "calibration": None}).fit(v[:cut])
     interval = model.forecast_interval(7, coverage=0.8)
     pd.testing.assert_series_equal(interval["forecast"], model.forecast(7), check_names=False)
     pd.testing.assert_frame_equal(model.forecast_interval(2, coverage=0.8), interval[:2])
     raw = v if transform is None else v.diff()
-    scale, own = (np.abs(part - part.mean()).mean() for part in (raw[:cut], raw))
-    block = model._setup.horizon
+    own = np.abs(raw - raw.mean()).mean()
     for step in range(1, 8):
-        reach = -(-step // block) * block  # a block of a horizon is measured where all of it is known
         errors = [
             abs(older.forecast(step, history=v[:end]).iloc[-1] - v.iloc[end + step - 1]) / scale
-            for end in range(cut, len(v) - reach + 1)
+            for older, scale, ends in measured(model, v, step)
+            for end in ends  # a block of a horizon is measured where all of it is known
         ]
         half = smallest(np.array(errors), 0.8) * own
         assert interval["upper"].iloc[step - 1] - interval["forecast"].iloc[step - 1] == pytest.approx(half)
@@ -276,3 +274,39 @@ def test_intervals_far_ahead_cover_what_they_say(strategy):
     result = backtest(model, noise(1200), initial=700, horizon=6, step=1, coverage=0.8)
     by_step = result.scores("step")["coverage"].xs("forecast", level="model")
     assert (abs(by_step - 0.8) < 0.05).all()
+
+
+class SurerInTheEnd(LinearQuantiles):
+    """Its quantiles lie a third as far from the forecast once it has learnt from so many windows."""
+
+    def __init__(self, enough=390, quantile=(0.05, 0.5, 0.95), loss="quantile"):
+        super().__init__(quantile, loss)
+        self.enough = enough
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.errors_ = self.errors_ / (3 if len(X) >= self.enough else 1)
+        return self
+
+
+def test_quantiles_that_only_the_last_fit_has_made_narrow_keep_the_size_that_was_measured():
+    v = noise()
+    surer, plain = (
+        WindowForecaster(SurerInTheEnd(enough), window=5, horizon=3, level=None, calibration=0.3).fit(v[:398])
+        for enough in (390, 10**6)
+    )
+    narrow, wide = (model.forecast_interval(method="quantile") for model in (surer, plain))
+    np.testing.assert_allclose(narrow["upper"] - narrow["forecast"], (wide["upper"] - wide["forecast"]) / 3)
+    for steps in (3, 5):
+        found, expected = (model.forecast_interval(steps, method="cqr") for model in (surer, plain))
+        measured_size = (found - expected)["upper"] / (expected["upper"] - expected["forecast"])
+        assert (abs(measured_size) < 0.15).all()
+    scorer = make_forecast_scorer("coverage", coverage=0.9, method="cqr")
+    later = noise(800)[398:]
+    assert scorer(surer, later) > -0.04
+    assert make_forecast_scorer("coverage", coverage=0.9, method="quantile")(surer, later) < -0.15  # the control
+    settled = surer._calibration.blocks[0].copy()
+    surer.update(later[:60])
+    assert np.abs(surer.forecast_interval(method="cqr") - surer.forecast_interval(method="quantile"))["upper"].min() > 0
+    widths = [(block[-50:, 0, 0, 1] - block[-50:, 0, 0, 3]).mean() for block in (settled, surer._calibration.blocks[0])]
+    assert 0.7 < widths[1] / widths[0] < 1.4  # settled errors are those of the quantiles that are shown
