@@ -27,6 +27,7 @@ __all__ = [
     "evaluate",
     "learn",
     "series_views",
+    "stacked_windows",
     "to_forecasts",
     "to_units",
 ]
@@ -234,7 +235,7 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
         return model, 0
     found = views.samples(setup.partial)
     found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
-    X, Y, _ = _stacked(setup, found)
+    X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     return (model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model), len(X)
 
@@ -250,7 +251,7 @@ def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
     """Forecast by each head from each window of a series behind which the differences can be undone."""
     found = view.samples()
     found = found.among(np.flatnonzero(view.undoable(found.ends)))
-    X, Y, units = _stacked(view.setup, found)
+    X, Y, units = stacked_windows(view.setup, found)
     scales = view.statistics[1] * units.spread
     if not len(X):
         nothing = np.zeros((0, *Y.shape[1:]))
@@ -260,7 +261,8 @@ def evaluate(heads: Heads, view: SeriesView) -> list[Evaluation]:
     return [Evaluation(view, truths, one, moments, scales) for one in levels]
 
 
-def _stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+def stacked_windows(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+    """Windows and what follows them, each in its own units, and these."""
     return stack(found, setup.n_targets, (setup.level, setup.spread))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles
 from skrnn.inspection._attributions import Attributions, integrated_gradients
 from skrnn.inspection._axes import COLORS, open_axes, tidy
 from skrnn.inspection._heat import count_from, draw_heat, name_rows
@@ -191,10 +190,10 @@ class AttributionDisplay:
             Without matplotlib.
         """
         values, unit = self.attributions.values, self.attributions.unit
-        shown = mean_by_lag([np.abs(one) for one in values]) if sample is None else values[sample]
         said = f"adds to the prediction\n(units of {unit})" if sample is not None else f"mean size (units of {unit})"
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
         self.figure_ = self.ax_.figure
+        shown = self.attributions.mean_sizes if sample is None else values[sample]
         extent = (len(shown) - 1.0, 0.0)
         self.image_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)
         name_rows(self.ax_, range(shown.shape[1]) if self.feature_names is None else self.feature_names, "feature")
@@ -238,12 +237,3 @@ class AttributionDisplay:
             If an argument is not usable.
         """
         return cls(integrated_gradients(estimator, X, output=output), feature_names).plot(ax, sample=sample)
-
-
-def mean_by_lag(values: list[Doubles]) -> Doubles:
-    """The mean over sequences (T_i, F) at each lag, the largest lag first; (T, F)."""
-    longest = max(map(len, values))
-    stacked = np.full((len(values), longest, values[0].shape[1]), np.nan)
-    for i, one in enumerate(values):
-        stacked[i, longest - len(one) :] = one
-    return np.asarray(np.nanmean(stacked, axis=0))

@@ -7,7 +7,7 @@ from skrnn.training._loop import train
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 from skrnn.training._several import train_several
-from skrnn.training._shares import Shares
+from skrnn.training._shares import Shares, both_ways
 
 __all__ = [
     "OPTIMIZERS",
@@ -21,6 +21,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "TrainingSet",
+    "both_ways",
     "fit_linear",
     "layer_flows",
     "predict_attention",
