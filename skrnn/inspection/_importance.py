@@ -161,7 +161,7 @@ def permutation_importance(
     found = whole - np.reshape(scores, (len(orders), len(groups))).T
     if not found.any():
         warnings.warn(
-            f"No shuffle changes the {measure} of {whole:.3g}: either the estimator does not look at X, or the score "
+            f"No shuffle changes the {measure}, {whole:.3g}: either the estimator does not look at X, or the score "
             "is too coarse to tell. Give a scoring that grades, such as 'neg_log_loss' for classes.",
             stacklevel=2,
         )

@@ -21,7 +21,7 @@ class ImportanceDisplay:
 
     Parameters
     ----------
-    result : Bunch
+    result : Importances
         What `permutation_importance` has found.
     feature_names : list of str or None, default=None
         Names of the features; None: their numbers.
@@ -29,7 +29,7 @@ class ImportanceDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image or None
+    im_ : matplotlib image or None
         The heat map.
     bars_ : matplotlib container or None
         The bars, with the standard deviation over the repeats.
@@ -69,12 +69,13 @@ class ImportanceDisplay:
         """
         mean, spread = self.result.importances_mean, self.result.importances_std
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_, self.image_, self.bars_ = self.ax_.figure, None, None
-        unit = "loss of score"
+        self.figure_, self.im_, self.bars_ = self.ax_.figure, None, None
+        unit, names = f"loss of {self.result.get('measure', 'score')}", self.feature_names
+        names = self.result.get("feature_names") if names is None else names
         if self.result.over == "both":
-            names = range(len(mean)) if self.feature_names is None else self.feature_names
+            names = range(len(mean)) if names is None else names
             extent = (mean.shape[1] - 1.0, 0.0)
-            self.image_ = draw_heat(self.ax_, mean[:, ::-1], unit, signed=False, extent=extent)
+            self.im_ = draw_heat(self.ax_, mean[:, ::-1], unit, signed=False, extent=extent)
             name_rows(self.ax_, names, "feature")
             count_from(self.ax_, "steps")
             return self
@@ -85,7 +86,7 @@ class ImportanceDisplay:
             self.ax_.invert_xaxis()
             count_from(self.ax_, "steps")
         else:
-            self.ax_.set_xticks(places, [str(name) for name in (self.feature_names or places)])
+            self.ax_.set_xticks(places, [str(name) for name in (places if names is None else names)])
         return self
 
     @classmethod
@@ -93,11 +94,13 @@ class ImportanceDisplay:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         over: str = "both",
         scoring: Any = None,
         n_repeats: int = 5,
+        max_samples: int | float = 1.0,
+        n_jobs: int | None = None,
         random_state: Any = None,
         feature_names: Any = None,
         ax: Any = None,
@@ -109,14 +112,18 @@ class ImportanceDisplay:
         estimator : fitted estimator
         X : array-like or list of arrays
             Sequences.
-        y : array-like of shape (n_samples,)
-            Targets.
+        y : array-like of shape (n_samples,) or None, default=None
+            Targets; of a forecaster the windows' own.
         over : {"features", "lags", "both"}, default="both"
             What is shuffled at a time.
         scoring : str, callable or None, default=None
             As in scikit-learn.
         n_repeats : int, default=5
             Shuffles of each; at least 1.
+        max_samples : int or float in (0, 1], default=1.0
+            How many sequences to look at, or which share of them.
+        n_jobs : int or None, default=None
+            How many shuffles are scored at the same time.
         random_state : int, RandomState instance or None, default=None
             Of the shuffles.
         feature_names : list of str or None, default=None
@@ -134,6 +141,7 @@ class ImportanceDisplay:
             If an argument is not usable.
         """
         options: Any = {"over": over, "scoring": scoring, "n_repeats": n_repeats, "random_state": random_state}
+        options |= {"max_samples": max_samples, "n_jobs": n_jobs}
         return cls(permutation_importance(estimator, X, y, **options), feature_names).plot(ax)
 
 
@@ -152,7 +160,7 @@ class AttributionDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image
+    im_ : matplotlib image
 
     Examples
     --------
@@ -195,8 +203,9 @@ class AttributionDisplay:
         self.figure_ = self.ax_.figure
         shown = self.attributions.mean_sizes if sample is None else values[sample]
         extent = (len(shown) - 1.0, 0.0)
-        self.image_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)
-        name_rows(self.ax_, range(shown.shape[1]) if self.feature_names is None else self.feature_names, "feature")
+        self.im_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)
+        names = self.attributions.feature_names if self.feature_names is None else self.feature_names
+        name_rows(self.ax_, range(shown.shape[1]) if names is None else names, "feature")
         count_from(self.ax_, "steps")
         return self
 
