@@ -186,7 +186,7 @@ def test_attention_of_a_readout_and_of_a_decoder(model):
     np.testing.assert_allclose(display.im_.get_array(), writer.attention_weights(texts)[1])
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == list(writer.predict(texts)[1])
     with pytest.raises(TypeError, match="Ridge has no attention"):
-        AttentionDisplay.from_estimator(Ridge(), X)
+        AttentionDisplay.from_estimator(Ridge().fit(X[:, :, 0], y), X)
 
 
 def test_a_forecast_after_its_history(forecaster):
