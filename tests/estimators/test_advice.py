@@ -180,10 +180,10 @@ FITS = {
     "vowels, alone": lambda: (RNNClassifier(**CLASSIFIER), load_japanese_vowels(return_X_y=True)),
     "vowels, transformer": lambda: (RNNSequenceTransformer(), load_japanese_vowels(return_X_y=True)[:1]),
     "surnames": lambda: (RNNClassifier(embedding_dim=16, max_iter=15), surnames()),
-    "surnames, language": lambda: (RNNLanguageModel(max_iter=150), some(load_surnames(return_X_y=True), 300)[:1]),
+    "surnames, language": lambda: (RNNLanguageModel(max_iter=150), some(load_surnames(return_X_y=True), 100)[:1]),
     "sentence polarity": lambda: (RNNClassifier(embedding_dim=16, max_iter=15), sentences()),
     "ud english": lambda: (RNNClassifier(embedding_dim=16, return_sequences=True, max_iter=60), tagged()),
-    "cmudict": lambda: (RNNSeq2Seq(embedding_dim=16), some(load_cmudict(return_X_y=True), 300)),
+    "cmudict": lambda: (RNNSeq2Seq(embedding_dim=16), some(load_cmudict(return_X_y=True), 120)),
 }
 
 
