@@ -219,5 +219,6 @@ def test_a_backtest_beside_seasonal_naive(forecaster):
     by_cutoff = result.scores("cutoff")["RMSE"].unstack("model")
     np.testing.assert_allclose(display.lines_[2].get_ydata(), by_cutoff["forecast"])
     assert [axes.get_xlabel() for axes in display.axes_] == ["step ahead", "cutoff"]
+    assert repr(result).startswith("Backtest of 1 series from 3 cutoff(s), 6 step(s) ahead: mean absolute error ")
     with pytest.raises(ValueError, match="measure='MSE' is none of MAE, RMSE"):
         BacktestDisplay.from_predictions(result, measure="MSE")
