@@ -25,7 +25,7 @@ def several_integers(low: int) -> Any:
     return _SeveralIntegers(Integral, low, None, closed="left")
 
 
-def reals(low: float, high: float | None, closed: Literal["left", "both", "neither"]) -> Any:
+def reals(low: float, high: float | None, closed: Literal["left", "right", "both", "neither"]) -> Any:
     """A constraint: a number between two bounds."""
     return _Reals(Real, low, high, closed=closed)
 

@@ -37,8 +37,9 @@ MAY_USE = {
         "objectives",
         "training",
         "estimators",
+        "windowing",
         "forecasting",
-    },  # to run a fitted network and its loss, and backtests to draw
+    },  # to run a fitted network and its loss, on the windows that it is given, and backtests to draw
     "streaming": {"windowing", "estimators"},
     "persistence": set(),
     "text": set(),

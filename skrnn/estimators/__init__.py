@@ -2,7 +2,7 @@
 
 from skrnn.estimators._classifier import RNNClassifier
 from skrnn.estimators._language import RNNLanguageModel
-from skrnn.estimators._opened import Opened, open_fitted
+from skrnn.estimators._opened import Opened, open_fitted, writes_tokens
 from skrnn.estimators._regressor import RNNRegressor
 from skrnn.estimators._seq2seq import RNNSeq2Seq
 from skrnn.estimators._stream import Stream
@@ -17,4 +17,5 @@ __all__ = [
     "RNNSequenceTransformer",
     "Stream",
     "open_fitted",
+    "writes_tokens",
 ]

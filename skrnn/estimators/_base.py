@@ -48,6 +48,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
     clipped_fraction_ = FromFit(lambda fitted: float(np.mean(fitted.clipped_curve)) if fitted.clipped_curve else None)
     loss_ = FromFit(lambda fitted: fitted.loss_curve[-1])
     best_loss_ = FromFit(lambda fitted: fitted.best_loss)
+    best_iter_ = FromFit(lambda fitted: fitted.best_iter)
     n_iter_ = FromFit(lambda fitted: len(fitted.loss_curve))
     n_outputs_ = FromFit(lambda fitted: fitted.n_outputs)
     n_parameters_ = FromFit(lambda fitted: sum(value.size for one in fitted.networks for value in one.values()))

@@ -191,6 +191,20 @@ class Fitted:
         """What the network starts from, in the word of the parameter."""
         return None if self.linear is None else self.linear.init
 
+    @property
+    def best_iter(self) -> int:
+        """The epoch whose weights were kept, from 1; 0: before the first, where the network adds nothing to its start.
+
+        The loss of an epoch decides, that of the validation part if there is one; where several have the lowest one,
+        it is the first of them.
+        """
+        head = self.weights.get("head.weight")
+        if self.linear is not None and head is not None and not head.any():
+            return 0
+        curve = self.validation_loss_curve or self.loss_curve
+        kept = [number for number, loss in enumerate(curve, start=1) if loss == self.best_loss]
+        return kept[0] if kept else len(curve)
+
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
         return {

@@ -28,9 +28,9 @@ from skrnn.tasks import (
     Tokens,
     WholeSequence,
 )
-from skrnn.training import Linear, NewestSteps, TrainingSet
+from skrnn.training import TrainingSet
 
-__all__ = ["Opened", "open_fitted"]
+__all__ = ["Opened", "open_fitted", "writes_tokens"]
 
 _WITHOUT_Y = (NextStep, NextCategory, WholeSequence)
 
@@ -94,28 +94,17 @@ class Opened:
             return np.zeros((len(inputs), n_outputs))
         return self.task.offsets(linear.of(linear.reads.features(inputs, lengths)), n_outputs)
 
-    def linear_shares(self, inputs: Doubles, lengths: Integers, chosen: Integers) -> Doubles:
-        """What each of the inputs (B, T, F) adds to what the linear model adds to the ``chosen`` output of its row."""
-        linear, shares = self.fitted.linear, np.zeros_like(inputs)
-        if linear is None:
-            return shares
-        if not (isinstance(linear, Linear) and isinstance(linear.reads, NewestSteps)):
-            raise ValueError(
-                f"{self.name} starts from init={linear.init!r}, which no gradient passes through: what its inputs add "
-                "cannot be told. Fit with init='linear' or None, or use permutation_importance."
-            )
-        n_steps = linear.reads.n_steps
-        rows, n_targets = np.arange(len(inputs)), len(linear.intercept)
-        targets = chosen // (self.fitted.spec.output_size // n_targets)
-        added = linear.reads.features(inputs, lengths) * linear.coef[:, targets].T
-        added = added.reshape(len(inputs), n_steps, -1)
-        steps = lengths[:, None] - n_steps + np.arange(n_steps)
-        row, place = np.nonzero(steps >= 0)
-        shares[row, steps[row, place]] = added[row, place]
+    def start_parts(self, inputs: Doubles, lengths: Integers, chosen: Integers) -> Doubles:
+        """What each of the inputs (B, T, F) adds to what the start adds to the ``chosen`` output of its row."""
+        start = self.fitted.linear
+        if start is None:
+            return np.zeros_like(inputs)
+        targets = chosen // (self.fitted.spec.output_size // start.shape[1])
+        parts = start.attributed(inputs, lengths, targets)
         ends = self.offsets(inputs, lengths), self.offsets(np.zeros_like(inputs), lengths)
-        whole, sums = (ends[0] - ends[1])[rows, chosen], added.sum(axis=(1, 2))
+        whole, sums = (ends[0] - ends[1])[np.arange(len(inputs)), chosen], parts.sum(axis=(1, 2))
         bent = np.divide(whole, sums, out=np.ones_like(sums), where=np.abs(sums) > np.finfo(float).tiny)
-        return shares * bent[:, None, None]  # behind a link a sum counts as a whole
+        return parts * bent[:, None, None]  # behind a link a sum counts as a whole
 
     def by_feature(self, values: Doubles) -> Doubles:
         """Values (B, T, input_size) of inputs as those of features (B, T, F): an indicator's go to its feature."""
@@ -161,6 +150,12 @@ class Opened:
         return read
 
 
+def writes_tokens(estimator: Any) -> bool:
+    """Whether it is a fitted network that writes sequences of tokens, whose score counts exact matches."""
+    fitted = isinstance(estimator, BaseRNN) and hasattr(estimator, "_fitted")
+    return fitted and isinstance(estimator._fitted.task, (Tokens, Alignments))
+
+
 def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     """Read X, and y if it is given, as the fitted estimator does.
 
@@ -178,8 +173,8 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     name = type(estimator).__name__
     if not isinstance(estimator, BaseRNN):
         raise TypeError(
-            f"{name} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
-            "and X as the steps before it transform it; of a forecaster its estimator_, and X as make_windows makes it."
+            f"{name} is no recurrent network of skrnn. Pass a fitted one, or a Pipeline, search or WindowForecaster "
+            "around one; of other meta-estimators the network inside, and X as it gets it there."
         )
     check_is_fitted(estimator)
     fitted = estimator._fitted

@@ -14,9 +14,9 @@ from skrnn.forecasting._metrics import scores_of, scores_of_spread
 __all__ = ["BacktestResult"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BacktestResult:
-    """Forecasts from several cutoffs, beside the truth.
+    """Forecasts from several cutoffs, beside the truth. Printed, it says how good they are.
 
     Attributes
     ----------
@@ -31,6 +31,16 @@ class BacktestResult:
 
     frame: pd.DataFrame
     coverage: float | None = None
+
+    def __repr__(self) -> str:
+        frame, mae = self.frame, self.scores()["MAE"]
+        counts = f"{frame['cutoff'].nunique()} cutoff(s), {frame['step'].max()} step(s) ahead"
+        n_series = len(frame[["series", "target"]].drop_duplicates())
+        own, naive = mae["forecast"], mae["seasonal_naive"]
+        return (
+            f"Backtest of {n_series} series from {counts}: mean absolute error {own:.3g}, of the seasonal naive "
+            f"forecast {naive:.3g}."
+        )
 
     def scores(self, by: str | list[str] | None = None) -> pd.DataFrame:
         """MAE, RMSE, MASE, sMAPE of the forecast, and of the seasonal naive one; coverage, Winkler score, pinball loss.

@@ -25,6 +25,7 @@ __all__ = [
     "evaluate",
     "learn",
     "series_views",
+    "stacked_windows",
     "to_forecasts",
     "to_units",
 ]
@@ -202,7 +203,7 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
 def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, weigh: WeighsWindows | None) -> Any:
     """The regressor, fitted on some windows of the series, which are given by series, and told in turns."""
     found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
-    X, Y, _ = stacked(setup, found)
+    X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     return model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model
 
@@ -218,7 +219,7 @@ def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
     """Forecast by each head from each window behind which the differences can be undone."""
     found = views.samples()
     found = found.among(np.flatnonzero(views.undoable(found.ends)))
-    X, Y, units = stacked(views.setup, found)
+    X, Y, units = stacked_windows(views.setup, found)
     scales = views.statistics[views.table.series[found.ends], 1] * units.spread
     if not len(X):
         return Evaluation(found.ends, np.zeros(Y.shape), np.zeros((len(heads), *Y.shape)), scales)
@@ -226,8 +227,8 @@ def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
     return Evaluation(found.ends, views.true_levels(found.ends), np.stack(levels), scales)
 
 
-def stacked(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
-    """The windows and what follows them, both in the units of each window."""
+def stacked_windows(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
+    """Windows and what follows them, each in its own units, and these."""
     return stack(found, setup.n_targets, (setup.level, setup.spread))
 
 

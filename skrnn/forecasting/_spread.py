@@ -12,7 +12,7 @@ from skrnn._types import Flags, Integers
 from skrnn.forecasting._features import Samples
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._regressors import keep_validation_apart
-from skrnn.forecasting._series import SeriesViews, WeighsWindows, learn_windows, stacked
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, learn_windows, stacked_windows
 from skrnn.forecasting._setup import Setup
 
 __all__ = ["choose_spread"]
@@ -57,6 +57,6 @@ def _error(
     model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None, older: Samples, newest: Samples
 ) -> float:
     model = learn_windows(model, setup, views, older, weigh)
-    X, Y, units = stacked(setup, newest)
+    X, Y, units = stacked_windows(setup, newest)
     (outputs,) = Heads(model, setup.quantiles).outputs(setup, X)
     return float(np.nanmean(np.abs(outputs - Y) * units.spread[:, None]))

@@ -5,7 +5,7 @@ from skrnn.inspection._backtest_display import BacktestDisplay
 from skrnn.inspection._flow_display import GradientFlowDisplay
 from skrnn.inspection._forecast import ForecastDisplay
 from skrnn.inspection._gradient_flow import GradientFlow, LayerFlow, gradient_flow
-from skrnn.inspection._importance import partial_dependence, permutation_importance
+from skrnn.inspection._importance import Dependence, Importances, partial_dependence, permutation_importance
 from skrnn.inspection._importance_display import AttributionDisplay, ImportanceDisplay
 from skrnn.inspection._jacobian import RecurrentJacobian, recurrent_jacobian
 from skrnn.inspection._loss_curve import LearningRateRangeDisplay, LossCurveDisplay
@@ -18,12 +18,14 @@ __all__ = [
     "AttributionDisplay",
     "Attributions",
     "BacktestDisplay",
+    "Dependence",
     "ForecastDisplay",
     "GradientFlow",
     "GradientFlowDisplay",
     "HiddenStateDisplay",
     "HiddenStates",
     "ImportanceDisplay",
+    "Importances",
     "LayerFlow",
     "LearningRateRange",
     "LearningRateRangeDisplay",

@@ -14,8 +14,10 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array, Doubles, Floats, Integers
-from skrnn.estimators import Opened, open_fitted
+from skrnn.estimators import Opened
 from skrnn.inspection._gradient_flow import check_output
+from skrnn.inspection._inside import open_inside
+from skrnn.inspection._words import InWords, label_of
 from skrnn.networks import input_gradients, run_network, without_embeddings
 from skrnn.objectives import MiniBatch
 
@@ -25,9 +27,9 @@ _COMPLETE = 0.01  # of the difference of the predictions
 _CHUNK_VALUES = 1 << 20  # of states that are held at a time
 
 
-@dataclass(frozen=True, eq=False)
-class Attributions:
-    """What `integrated_gradients` finds.
+@dataclass(frozen=True, eq=False, repr=False)
+class Attributions(InWords):
+    """What `integrated_gradients` finds. Printed, it says what adds most, and how complete the sums are.
 
     Attributes
     ----------
@@ -37,13 +39,22 @@ class Attributions:
         Of the sequences, and of sequences whose every value is the baseline's.
     unit : {"y", "output"}
         Of all numbers: that of y, or, where a prediction is not a multiple of an output (classes, a log link, several
-        quantiles), that of the network's output, such as the score of a class.
+        quantiles) and in the windows of a forecaster, that of the network's output, such as the score of a class.
+    start : {"linear", "minirocket", "estimator"} or None
+        What the network starts from.
+    of_start : float64 array of shape (n_samples,)
+        The part of the sum of a sequence's attributions that is the start's; the rest is the network's own.
+    feature_names : list of str or None
+        Those of a forecaster's windows.
     """
 
     values: list[Doubles]
     predictions: Doubles
     baselines: Doubles
     unit: str
+    start: str | None
+    of_start: Doubles
+    feature_names: list[str] | None = None
 
     @property
     def gaps(self) -> Doubles:
@@ -59,21 +70,51 @@ class Attributions:
         """The largest of the gaps; below 0.01 the attributions are complete to 1 %."""
         return float(self.gaps.max())
 
+    @property
+    def mean_sizes(self) -> Doubles:
+        """The mean over the sequences of the absolute attributions, (n_lags, n_features), the largest lag first."""
+        longest = max(map(len, self.values))
+        stacked = np.full((len(self.values), longest, self.values[0].shape[1]), np.nan)
+        for i, one in enumerate(self.values):
+            stacked[i, longest - len(one) :] = np.abs(one)
+        return np.asarray(np.nanmean(stacked, axis=0))
+
+    def __str__(self) -> str:
+        sizes, unit = self.mean_sizes, "y" if self.unit == "y" else "the output"
+        place, feature = np.unravel_index(sizes.argmax(), sizes.shape)
+        said = (
+            f"What each value adds to {len(self.values)} prediction(s), in units of {unit}: most "
+            f"{label_of(int(feature), self.feature_names)} at lag {len(sizes) - 1 - place}, {sizes.max():.2g} in size "
+            f"on average, of {sizes.sum():.2g} in all. The sums miss the differences of the predictions by "
+            f"{self.largest_gap:.2%} at most."
+        )
+        if self.start is None:
+            return said
+        both = np.abs(self.of_start), np.abs(self.predictions - self.baselines - self.of_start)
+        part = both[0].sum() / max(both[0].sum() + both[1].sum(), np.finfo(float).tiny)
+        name = "an estimator of your own" if self.start == "estimator" else f"init={self.start!r}"
+        return f"{said} Of what is added, {part:.0%} comes from the start, {name}, and the rest from the network."
+
 
 def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n_steps: int = 64) -> Attributions:
     """What each feature of each step adds to a prediction, compared with that for a sequence that says nothing.
 
     The baseline has the mean of each feature in the training (zero, without ``scaling``; the unknown category, of
     categories) at every step. Gradients are integrated on the straight line from there, by Gauss-Legendre quadrature,
-    in double precision; what a linear start adds is attributed exactly. Of an indicator of missing values, the share is
-    that of its feature. With ``n_networks`` the attributions are those of the mean.
+    in double precision. What a linear start adds is attributed exactly. Through MiniRocket's features, the start of a
+    classifier from 60 steps on, and an estimator of your own no gradient passes: what they add is attributed by Shapley
+    values (Shapley, 1953; Castro, Gómez & Tejada, Computers & Operations Research 36(5), 2009), whose sums are
+    complete, too, of a few orders in which the values take the places of the baseline's. Of an indicator of missing
+    values, the share is that of its feature. With ``n_networks`` the attributions are those of the mean.
 
     Parameters
     ----------
     estimator : fitted estimator of skrnn
-        With an answer per sequence, or per step: then that of the last step.
+        With an answer per sequence, or per step: then that of the last step. Or a fitted Pipeline, search or
+        `WindowForecaster` around one.
     X : array-like, data frame or list of arrays
-        Sequences, as in `predict`.
+        Sequences, as in `predict` of the estimator; for a forecaster a series, whose windows are looked at, in the
+        units of the regressor (None: its history).
     output : int or None, default=None
         Which target or class, by its number. None: of classes the one with the highest score in each sequence, or else
         the first.
@@ -105,7 +146,7 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
     (5, True)
     """
     n_steps = check_arguments("integrated_gradients", {"n_steps": [integers(1)]}, n_steps=n_steps)["n_steps"]
-    opened = open_fitted(estimator, X)
+    opened, names = open_inside(estimator, X)
     spec = opened.fitted.spec
     if spec.readout in ("tokens", "decoder"):
         raise ValueError(
@@ -116,14 +157,15 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
         check_output("integrated_gradients", output, spec)
     n_rows = max(1, _CHUNK_VALUES // (8 * opened.batch.max_length * spec.state_size))
     values: list[Doubles] = []
-    ends: list[list[Doubles]] = [[], []]
+    ends: list[list[Doubles]] = [[], [], []]
     for rows, part in opened.chunks(n_rows):
         found, *both = _of_part(opened, rows, part, output, n_steps)
         values += [value[:n] for value, n in zip(found, part.lengths, strict=True)]
         for end, one in zip(ends, both, strict=True):
             end.append(one)
-    unit = "y" if opened.predicts_in_proportion else "output"
-    attributions = Attributions(values, np.concatenate(ends[0]), np.concatenate(ends[1]), unit)
+    unit = "y" if opened.predicts_in_proportion and names is None else "output"
+    predictions, baselines, of_start = map(np.concatenate, ends)
+    attributions = Attributions(values, predictions, baselines, unit, opened.fitted.init, of_start, names)
     if attributions.largest_gap > _COMPLETE:
         warnings.warn(
             f"The attributions miss the difference of the predictions by up to {attributions.largest_gap:.1%}. Raise "
@@ -135,8 +177,8 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
 
 def _of_part(
     opened: Opened, rows: Integers, part: MiniBatch, output: int | None, n_steps: int
-) -> tuple[Doubles, Doubles, Doubles]:
-    """Attributions (B, T, F), the predictions of some sequences and those of their baselines."""
+) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Attributions (B, T, F), the predictions of some sequences, those of their baselines, and the start's part."""
     fitted, real = opened.fitted, np.arange(part.inputs.shape[1]) < part.lengths[:, None]
     spec, x = fitted.spec, np.asarray(part.inputs, np.float64)
     blank = np.zeros_like(x)
@@ -156,18 +198,21 @@ def _of_part(
     points, shares = np.polynomial.legendre.leggauss(n_steps)
     found = np.zeros((*x.shape[:2], spec.input_size))
     for inner, weights, start, end in networks:
+        if not weights["head.weight"].any():
+            continue  # it adds nothing to its start
         total = np.zeros_like(end)
         for point, share in zip((points + 1) / 2, shares / 2, strict=True):
             score = partial(_chosen, chosen, part.lengths)
             total += share * input_gradients(inner, weights, start + point * (end - start), part.lengths, score)[1]
         parts = (total * (end - start)).reshape(*x.shape[:2], spec.input_size, -1).sum(axis=3)
         found += parts / len(networks)
-    found += opened.linear_shares(x, part.lengths, chosen)
+    of_start = opened.start_parts(x, part.lengths, chosen)
+    found += of_start
     before = np.mean([_outputs(*one, part.lengths, 0.0) for one in networks], axis=0) + at_start
     found = np.where(real[:, :, None], found, 0.0)
     level, factor = opened.affine(rows, chosen)
     ends = level + factor * outputs[pick], level + factor * before[pick]
-    return opened.by_feature(found) * factor[:, None, None], *ends
+    return opened.by_feature(found) * factor[:, None, None], *ends, factor * of_start.sum(axis=(1, 2))
 
 
 def _outputs(spec: Any, weights: Any, start: Doubles, end: Doubles, lengths: Integers, point: float) -> Doubles:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
-from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, space_dates, tidy
+from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, space_dates, tidy, whole_steps
 
 __all__ = ["BacktestDisplay"]
 
@@ -14,7 +15,7 @@ __all__ = ["BacktestDisplay"]
 class BacktestDisplay:
     """The errors of a backtest by step of the horizon and by cutoff, beside those of the seasonal naive forecast.
 
-    Use `from_backtest` to make one of what `skrnn.backtest` returns, or `from_estimator` to run it.
+    Use `from_predictions` to make one of what `skrnn.backtest` returns, or `from_estimator` to run a backtest.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class BacktestDisplay:
     >>> from skrnn.inspection import BacktestDisplay
     >>> series = load_airline_passengers(as_frame=True).frame.iloc[:, 0]
     >>> result = backtest(WindowForecaster(Ridge(), window=12, horizon=3), series, initial=100, step=12, season=12)
-    >>> display = BacktestDisplay.from_backtest(result)
+    >>> display = BacktestDisplay.from_predictions(result)
     >>> [line.get_label() for line in display.lines_[:2]]
     ['forecast', 'seasonal naive']
     """
@@ -82,6 +83,8 @@ class BacktestDisplay:
                 self.lines_ += axes.plot(times, wide[column], style, color=color, markersize=4, label=name)
             if times.dtype.kind == "M":
                 space_dates(axes)
+            else:
+                whole_steps(axes)
             axes.set_ylim(bottom=0)
             tidy(axes, label, self.measure)
             legend_beside(axes)
@@ -89,7 +92,7 @@ class BacktestDisplay:
         return self
 
     @classmethod
-    def from_backtest(cls, result: Any, *, measure: str = "MAE", ax: Any = None) -> BacktestDisplay:
+    def from_predictions(cls, result: Any, *, measure: str = "MAE", ax: Any = None) -> BacktestDisplay:
         """Plot what `skrnn.backtest` returned.
 
         Parameters
@@ -120,9 +123,13 @@ class BacktestDisplay:
     ) -> BacktestDisplay:
         """Run a backtest and plot it.
 
+        Without ``initial`` a clone is fitted to the first two thirds of the times and forecasts from there on: what it
+        is measured by is nothing that it has learnt from.
+
         Parameters
         ----------
         forecaster : WindowForecaster
+            Fitted or not; or a fitted search over one.
         data : Series or DataFrame
             As for ``forecaster.fit``.
         measure : {"MAE", "RMSE", "MASE", "sMAPE"}, default="MAE"
@@ -130,7 +137,7 @@ class BacktestDisplay:
         ax : two matplotlib Axes, default=None
             Where to draw; None: in a new figure.
         **options
-            Of `skrnn.backtest`; ``initial`` is needed.
+            Of `skrnn.backtest`. Without ``season``, that of the forecaster, given or found in the first two thirds.
 
         Returns
         -------
@@ -143,4 +150,15 @@ class BacktestDisplay:
         """
         from skrnn.forecasting import backtest  # needs pandas
 
-        return cls.from_backtest(backtest(forecaster, data, **options), measure=measure, ax=ax)
+        forecaster = getattr(forecaster, "best_estimator_", forecaster)
+        if "initial" not in options:
+            times = data.index.get_level_values(-1).unique().sort_values()
+            initial = max(1, 2 * len(times) // 3)
+            forecaster = clone(forecaster)
+            if not options.get("refit"):
+                known = data.index.get_level_values(-1) <= times[initial - 1]
+                forecaster.fit(data[known])
+            options["initial"] = initial
+        season = getattr(forecaster, "season_", None) if hasattr(forecaster, "estimator_") else forecaster.season
+        options.setdefault("season", season or 1)
+        return cls.from_predictions(backtest(forecaster, data, **options), measure=measure, ax=ax)

@@ -146,7 +146,7 @@ class ForecastDisplay:
         Parameters
         ----------
         estimator : fitted regressor or WindowForecaster
-            Anything with `predict`, such as a Pipeline, or with `forecast`.
+            Anything with `predict`, such as a Pipeline, or with `forecast`; or a fitted search over one.
         X : array-like, default=None
             Passed to ``predict``; for a forecaster the Series that its forecast follows on, to be shown in front.
         y : array-like of shape (n_samples,), default=None
@@ -172,6 +172,7 @@ class ForecastDisplay:
         ValueError
             If the lengths differ, or there is more than one target or series.
         """
+        estimator = getattr(estimator, "best_estimator_", estimator)
         if not hasattr(estimator, "forecast"):
             predicted = estimator.predict(X)
             return (

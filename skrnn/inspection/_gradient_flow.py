@@ -11,18 +11,19 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Floats, Integers
-from skrnn.estimators import open_fitted
+from skrnn.inspection._inside import open_inside
+from skrnn.inspection._words import InWords
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch
 from skrnn.training import Asked, LayerFlow, layer_flows
 
 __all__ = ["GradientFlow", "LayerFlow", "check_output", "gradient_flow"]
 
-_CHUNK_VALUES = {"compiled": 1 << 17, "torch": 1 << 20}  # of the states that are kept at a time, for speed
+_CHUNK_VALUES = {"compiled": 1 << 17, "torch": 1 << 21}  # of the states that are kept at a time, for speed
 
 
-@dataclass(frozen=True, eq=False)
-class GradientFlow:
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientFlow(InWords):
     """What `gradient_flow` finds. Printed, it says in words what the gradient does.
 
     Attributes
@@ -84,11 +85,14 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     Parameters
     ----------
     estimator : fitted estimator of skrnn
+        Or a fitted Pipeline, search or `WindowForecaster` around one, in which the network is looked at.
     X : array-like, data frame or list of arrays
-        Sequences, as in `predict`; for `RNNLanguageModel` texts.
+        Sequences, as in `predict` of the estimator; for a forecaster a series, whose windows are looked at, in the
+        units of the regressor (None: its history); for `RNNLanguageModel` texts.
     y : array-like or None, default=None
         Targets, as in `fit`: the gradient is that of the loss. None: that of one output of the network, but for
-        estimators whose targets lie in X, and for `RNNSeq2Seq`, which is asked for the loss of what it writes itself.
+        estimators whose targets lie in X, forecasters among them, and for `RNNSeq2Seq`, which is asked for the loss of
+        what it writes itself.
     output : int, default=0
         Without y: which output, at least 0; of a classifier the score of a class.
 
@@ -116,7 +120,7 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     >>> flow.unit, len(flow.layers[0].norms) == X.shape[1]
     ('steps', True)
     """
-    opened = open_fitted(estimator, X, y)
+    opened, _ = open_inside(estimator, X, y)
     fitted = opened.fitted
     output = check_output("gradient_flow", output, fitted.spec)
     n_rows = max(1, _CHUNK_VALUES[opened.engine] // (opened.batch.max_length * fitted.spec.state_size))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles
 from skrnn.inspection._attributions import Attributions, integrated_gradients
 from skrnn.inspection._axes import COLORS, open_axes, tidy
 from skrnn.inspection._heat import count_from, draw_heat, name_rows
@@ -22,7 +21,7 @@ class ImportanceDisplay:
 
     Parameters
     ----------
-    result : Bunch
+    result : Importances
         What `permutation_importance` has found.
     feature_names : list of str or None, default=None
         Names of the features; None: their numbers.
@@ -30,7 +29,7 @@ class ImportanceDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image or None
+    im_ : matplotlib image or None
         The heat map.
     bars_ : matplotlib container or None
         The bars, with the standard deviation over the repeats.
@@ -70,12 +69,13 @@ class ImportanceDisplay:
         """
         mean, spread = self.result.importances_mean, self.result.importances_std
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_, self.image_, self.bars_ = self.ax_.figure, None, None
-        unit = "loss of score"
+        self.figure_, self.im_, self.bars_ = self.ax_.figure, None, None
+        unit, names = f"loss of {self.result.get('measure', 'score')}", self.feature_names
+        names = self.result.get("feature_names") if names is None else names
         if self.result.over == "both":
-            names = range(len(mean)) if self.feature_names is None else self.feature_names
+            names = range(len(mean)) if names is None else names
             extent = (mean.shape[1] - 1.0, 0.0)
-            self.image_ = draw_heat(self.ax_, mean[:, ::-1], unit, signed=False, extent=extent)
+            self.im_ = draw_heat(self.ax_, mean[:, ::-1], unit, signed=False, extent=extent)
             name_rows(self.ax_, names, "feature")
             count_from(self.ax_, "steps")
             return self
@@ -86,7 +86,7 @@ class ImportanceDisplay:
             self.ax_.invert_xaxis()
             count_from(self.ax_, "steps")
         else:
-            self.ax_.set_xticks(places, [str(name) for name in (self.feature_names or places)])
+            self.ax_.set_xticks(places, [str(name) for name in (places if names is None else names)])
         return self
 
     @classmethod
@@ -94,11 +94,13 @@ class ImportanceDisplay:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         over: str = "both",
         scoring: Any = None,
         n_repeats: int = 5,
+        max_samples: int | float = 1.0,
+        n_jobs: int | None = None,
         random_state: Any = None,
         feature_names: Any = None,
         ax: Any = None,
@@ -110,14 +112,18 @@ class ImportanceDisplay:
         estimator : fitted estimator
         X : array-like or list of arrays
             Sequences.
-        y : array-like of shape (n_samples,)
-            Targets.
+        y : array-like of shape (n_samples,) or None, default=None
+            Targets; of a forecaster the windows' own.
         over : {"features", "lags", "both"}, default="both"
             What is shuffled at a time.
         scoring : str, callable or None, default=None
             As in scikit-learn.
         n_repeats : int, default=5
             Shuffles of each; at least 1.
+        max_samples : int or float in (0, 1], default=1.0
+            How many sequences to look at, or which share of them.
+        n_jobs : int or None, default=None
+            How many shuffles are scored at the same time.
         random_state : int, RandomState instance or None, default=None
             Of the shuffles.
         feature_names : list of str or None, default=None
@@ -135,6 +141,7 @@ class ImportanceDisplay:
             If an argument is not usable.
         """
         options: Any = {"over": over, "scoring": scoring, "n_repeats": n_repeats, "random_state": random_state}
+        options |= {"max_samples": max_samples, "n_jobs": n_jobs}
         return cls(permutation_importance(estimator, X, y, **options), feature_names).plot(ax)
 
 
@@ -153,7 +160,7 @@ class AttributionDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image
+    im_ : matplotlib image
 
     Examples
     --------
@@ -191,13 +198,14 @@ class AttributionDisplay:
             Without matplotlib.
         """
         values, unit = self.attributions.values, self.attributions.unit
-        shown = mean_by_lag([np.abs(one) for one in values]) if sample is None else values[sample]
         said = f"adds to the prediction\n(units of {unit})" if sample is not None else f"mean size (units of {unit})"
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
         self.figure_ = self.ax_.figure
+        shown = self.attributions.mean_sizes if sample is None else values[sample]
         extent = (len(shown) - 1.0, 0.0)
-        self.image_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)
-        name_rows(self.ax_, range(shown.shape[1]) if self.feature_names is None else self.feature_names, "feature")
+        self.im_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)
+        names = self.attributions.feature_names if self.feature_names is None else self.feature_names
+        name_rows(self.ax_, range(shown.shape[1]) if names is None else names, "feature")
         count_from(self.ax_, "steps")
         return self
 
@@ -238,12 +246,3 @@ class AttributionDisplay:
             If an argument is not usable.
         """
         return cls(integrated_gradients(estimator, X, output=output), feature_names).plot(ax, sample=sample)
-
-
-def mean_by_lag(values: list[Doubles]) -> Doubles:
-    """The mean over sequences (T_i, F) at each lag, the largest lag first; (T, F)."""
-    longest = max(map(len, values))
-    stacked = np.full((len(values), longest, values[0].shape[1]), np.nan)
-    for i, one in enumerate(values):
-        stacked[i, longest - len(one) :] = one
-    return np.asarray(np.nanmean(stacked, axis=0))

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from skrnn._types import Array, Doubles
-from skrnn.estimators import open_fitted
+from skrnn.inspection._inside import open_inside
+from skrnn.inspection._words import InWords
 from skrnn.networks import recurrent_runs
 
 __all__ = ["RecurrentJacobian", "recurrent_jacobian"]
@@ -19,8 +20,8 @@ __all__ = ["RecurrentJacobian", "recurrent_jacobian"]
 _MOST_STATES = 256
 
 
-@dataclass(frozen=True, eq=False)
-class RecurrentJacobian:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecurrentJacobian(InWords):
     """How one layer's state depends on the state before it: d h_t / d h_{t-1} = diag(f'(a_t)) W_hh.
 
     Attributes
@@ -48,6 +49,19 @@ class RecurrentJacobian:
         largest = np.abs(self.eigenvalues).max(axis=1)
         return float(np.exp(np.log(largest).mean())) if (largest > 0).all() else 0.0
 
+    def __str__(self) -> str:
+        if self.singular_value < 1:
+            what = "gradients have to vanish"
+        elif self.spectral_radius < 1:
+            what = "gradients vanish in the long run"
+        else:
+            what = "gradients can explode"
+        return (
+            f"layer {self.layer}, {self.direction}: {what}: the recurrent Jacobian has a spectral radius of "
+            f"{self.spectral_radius:.3g} at {len(self.eigenvalues)} states, W_hh a singular value of "
+            f"{self.singular_value:.3g}."
+        )
+
 
 def recurrent_jacobian(estimator: Any, X: Any) -> list[RecurrentJacobian]:
     """The eigenvalues of the recurrent Jacobian, at states that the sequences go through.
@@ -55,8 +69,10 @@ def recurrent_jacobian(estimator: Any, X: Any) -> list[RecurrentJacobian]:
     Parameters
     ----------
     estimator : fitted estimator of skrnn with ``cell="rnn"``
+        Or a fitted Pipeline, search or `WindowForecaster` around one.
     X : array-like, data frame or list of arrays
-        Sequences, as in `predict`.
+        Sequences, as in `predict` of the estimator; for a forecaster a series, whose windows are looked at, in the
+        units of the regressor (None: its history).
 
     Returns
     -------
@@ -70,7 +86,7 @@ def recurrent_jacobian(estimator: Any, X: Any) -> list[RecurrentJacobian]:
     ValueError, TypeError
         If X is not usable, or the cell has gates, through which its state has more ways than one.
     """
-    opened = open_fitted(estimator, X)
+    opened, _ = open_inside(estimator, X)
     spec, weights = opened.fitted.spec, opened.fitted.weights
     if spec.cell != "rnn":
         raise ValueError(f"The recurrent Jacobian is that of cell='rnn', not of {spec.cell!r}: use gradient_flow.")

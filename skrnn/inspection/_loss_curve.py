@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, tidy
+from skrnn.inspection._inside import fitted_inside
 from skrnn.inspection._rates import LearningRateRange, learning_rate_range
 
 __all__ = ["LearningRateRangeDisplay", "LossCurveDisplay"]
@@ -16,7 +16,8 @@ __all__ = ["LearningRateRangeDisplay", "LossCurveDisplay"]
 class LossCurveDisplay:
     """The losses of the training and of the validation part by epoch, and below them the norm of the gradient.
 
-    Use `from_estimator` to make one.
+    A dot marks the epoch whose weights were kept. One at epoch 0 is the start: the network adds nothing to it, however
+    far the training loss fell. Use `from_estimator` to make one, or give the curves themselves.
 
     Parameters
     ----------
@@ -28,6 +29,12 @@ class LossCurveDisplay:
         Mean norm of a mini-batch's gradient in each epoch.
     max_grad_norm : float or None, default=None
         The norm to which gradients were clipped.
+    best_iter : int or None, default=None
+        The epoch whose weights were kept, from 1, or 0 for what the network started from; None: not known.
+    best_loss : float or None, default=None
+        Its loss; None: read off the curve that decided.
+    start : str or None, default=None
+        What the network started from, for the legend.
 
     Attributes
     ----------
@@ -39,6 +46,8 @@ class LossCurveDisplay:
         The training loss.
     lines_ : list of matplotlib lines
         All of them.
+    kept_ : matplotlib line or None
+        The dot at the epoch that was kept.
 
     Examples
     --------
@@ -58,11 +67,18 @@ class LossCurveDisplay:
         validation_loss_curve: Any = None,
         gradient_norm_curve: Any = None,
         max_grad_norm: float | None = None,
+        *,
+        best_iter: int | None = None,
+        best_loss: float | None = None,
+        start: str | None = None,
     ):
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.gradient_norm_curve = gradient_norm_curve
         self.max_grad_norm = max_grad_norm
+        self.best_iter = best_iter
+        self.best_loss = best_loss
+        self.start = start
 
     def plot(self, ax: Any = None) -> LossCurveDisplay:
         """Draw.
@@ -89,9 +105,10 @@ class LossCurveDisplay:
         self.lines_ = self.ax_.plot(epochs, self.loss_curve, color=COLORS[0], label="training")
         if self.validation_loss_curve is not None:
             self.lines_ += self.ax_.plot(epochs, self.validation_loss_curve, color=COLORS[1], label="validation")
-        if min(line.get_ydata().min() for line in self.lines_) > 0:
+        self.line_, self.kept_ = self.lines_[0], self._mark_kept()
+        shown = self.lines_ if self.kept_ is None else [*self.lines_, self.kept_]
+        if min(np.min(line.get_ydata()) for line in shown) > 0:
             self.ax_.set_yscale("log")
-        self.line_ = self.lines_[0]
         tidy(self.ax_, "epoch", "loss")
         legend_beside(self.ax_)
         if self.norm_ax_ is not None:
@@ -103,6 +120,18 @@ class LossCurveDisplay:
             legend_beside(self.norm_ax_)
         return self
 
+    def _mark_kept(self) -> Any:
+        """A dot at the epoch whose weights were kept, on the curve that decided."""
+        if self.best_iter is None:
+            return None
+        curve = self.loss_curve if self.validation_loss_curve is None else self.validation_loss_curve
+        loss = curve[self.best_iter - 1] if self.best_loss is None else self.best_loss
+        label = f"kept: epoch {self.best_iter}"
+        if self.best_iter == 0:
+            label = f"kept: the start{'' if self.start is None else f' ({self.start})'},\nthe network adds nothing"
+        color = self.lines_[-1].get_color()
+        return self.ax_.plot([self.best_iter], [loss], "o", color=color, clip_on=False, zorder=3, label=label)[0]
+
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> LossCurveDisplay:
         """Plot the curves of a fitted estimator.
@@ -110,6 +139,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : fitted estimator of skrnn
+            Or another with ``loss_curve_``; or a fitted Pipeline, search or `WindowForecaster` around one.
         ax : matplotlib Axes, or two of them, default=None
             Where to draw; None: in a new figure.
 
@@ -121,11 +151,21 @@ class LossCurveDisplay:
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
+        TypeError
+            If there is no loss by epoch.
         """
-        check_is_fitted(estimator)
-        norms = getattr(estimator, "gradient_norm_curve_", None)
-        bound = getattr(estimator, "max_grad_norm", None)
-        return cls(estimator.loss_curve_, getattr(estimator, "validation_loss_curve_", None), norms, bound).plot(ax)
+        net = fitted_inside(estimator)
+        if not hasattr(net, "loss_curve_"):
+            raise TypeError(
+                f"{type(net).__name__} has no loss_curve_: it does not learn epoch by epoch. Pass a fitted network, "
+                "or a Pipeline, search or WindowForecaster around one."
+            )
+        validation, norms = (getattr(net, f"{name}_curve_", None) for name in ("validation_loss", "gradient_norm"))
+        init = getattr(getattr(net, "_fitted", None), "init", None)
+        kept = {"best_iter": getattr(net, "best_iter_", None), "best_loss": getattr(net, "best_loss_", None)}
+        start = None if init is None else f"init={init!r}"
+        bound = getattr(net, "max_grad_norm", None)
+        return cls(net.loss_curve_, validation, norms, bound, **kept, start=start).plot(ax)
 
 
 class LearningRateRangeDisplay:
@@ -196,6 +236,7 @@ class LearningRateRangeDisplay:
         Parameters
         ----------
         estimator : estimator of skrnn
+            Or a Pipeline, a search, or a fitted `WindowForecaster` around one.
         X : array-like, data frame or list of arrays
             Sequences, as in `fit`.
         y : array-like or None, default=None

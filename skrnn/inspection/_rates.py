@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 
 from skrnn._constraints import check_arguments, reals
 from skrnn._types import Doubles
 from skrnn.exceptions import DivergenceError
+from skrnn.inspection._inside import unfitted_inside
+from skrnn.inspection._words import InWords
 
 __all__ = ["LearningRateRange", "learning_rate_range"]
 
@@ -26,8 +27,8 @@ _SMOOTH = 7  # losses that are averaged
 _NOTHING = 1e-30  # a rate at which no weight moves
 
 
-@dataclass(frozen=True, eq=False)
-class LearningRateRange:
+@dataclass(frozen=True, eq=False, repr=False)
+class LearningRateRange(InWords):
     """What `learning_rate_range` finds.
 
     Attributes
@@ -59,6 +60,17 @@ class LearningRateRange:
             return float("nan")
         return float(self.rates[np.argmax(smoothed <= (first + lowest) / 2)])
 
+    def __str__(self) -> str:
+        tried = f"{len(self.rates)} learning rates from {self.rates[0]:.1g} to {self.rates[-1]:.1g}"
+        if np.isnan(self.suggestion):
+            return f"{tried}: the loss does not fall at any of them, so that none is suggested."
+        first, smoothed = np.median(self.smoothed[:_SMOOTH]), self.smoothed
+        low = self.rates[smoothed.argmin()]
+        return (
+            f"{tried}: {self.suggestion:.2g} is suggested, in the middle of the fall of the loss from {first:.2g} to "
+            f"{smoothed.min():.2g}, which is lowest at {low:.2g}."
+        )
+
 
 def learning_rate_range(
     estimator: Any,
@@ -78,8 +90,9 @@ def learning_rate_range(
     ----------
     estimator : estimator of skrnn
         Fitted or not; its parameters count. ``learning_rate`` is varied; a schedule and early stopping are left out.
+        Or a Pipeline, whose steps in front are fitted anew, a search, or a fitted `WindowForecaster`, around one.
     X : array-like, data frame or list of arrays
-        Sequences, as in `fit`.
+        Sequences, as in `fit`; for a forecaster a series, or None: its history.
     y : array-like or None, default=None
         Targets, as in `fit`.
     low, high : float, default=1e-5, 1.0
@@ -111,9 +124,15 @@ def learning_rate_range(
     low, high = check_arguments("learning_rate_range", positive, low=low, high=high).values()
     if not low < high:
         raise ValueError(f"low={low:g} of learning_rate_range has to lie below high={high:g}.")
+    model, X, y, *_ = unfitted_inside(estimator, X, y)
+    known = model.get_params()
+    if not {"learning_rate", "max_iter", "batch_size", "warm_start", "engine"} <= known.keys():
+        raise TypeError(
+            f"learning_rate_range trains recurrent networks of skrnn, got {type(model).__name__}. Pass one, or a "
+            "Pipeline, search or fitted WindowForecaster around one."
+        )
     off = {"learning_rate_schedule": None, "early_stopping": False, "n_networks": 1, "init": None, "verbose": 0}
-    known = estimator.get_params()
-    model = clone(estimator).set_params(**{name: value for name, value in off.items() if name in known})
+    model.set_params(**{name: value for name, value in off.items() if name in known})
     model.set_params(warm_start=True, max_iter=1, learning_rate=_NOTHING)
     rng, losses = check_random_state(random_state), []
     n_samples = len(X) if hasattr(X, "__len__") else X.shape[0]

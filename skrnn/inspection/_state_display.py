@@ -9,6 +9,7 @@ import numpy as np
 from skrnn._types import Doubles
 from skrnn.inspection._axes import COLORS, open_axes, tidy, whole_steps
 from skrnn.inspection._heat import draw_heat, name_rows
+from skrnn.inspection._inside import given_inside
 from skrnn.inspection._states import HiddenStates, hidden_states
 
 __all__ = ["AttentionDisplay", "HiddenStateDisplay"]
@@ -27,7 +28,7 @@ class HiddenStateDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image
+    im_ : matplotlib image
 
     Examples
     --------
@@ -75,9 +76,9 @@ class HiddenStateDisplay:
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
         self.figure_ = self.ax_.figure
         unit = "state" if what == "states" else f"{what} gate\n(0: shut, 1: open)"
-        self.image_ = draw_heat(self.ax_, values.T, unit, signed=what == "states", extent=(0.0, len(values) - 1.0))
+        self.im_ = draw_heat(self.ax_, values.T, unit, signed=what == "states", extent=(0.0, len(values) - 1.0))
         if what != "states":
-            self.image_.set_clim(0.0, 1.0)
+            self.im_.set_clim(0.0, 1.0)
         name_rows(self.ax_, None, "unit")
         self.ax_.set_xlabel(self.states.unit[:-1])
         whole_steps(self.ax_)
@@ -132,7 +133,7 @@ class AttentionDisplay:
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-    image_ : matplotlib image or None
+    im_ : matplotlib image or None
     bars_ : matplotlib container or None
 
     Examples
@@ -167,13 +168,13 @@ class AttentionDisplay:
         """
         weights: Doubles = np.asarray(self.weights, float)
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_, self.image_, self.bars_ = self.ax_.figure, None, None
+        self.figure_, self.im_, self.bars_ = self.ax_.figure, None, None
         if weights.ndim == 1:
             self.bars_ = self.ax_.bar(np.arange(len(weights)), weights, color=COLORS[0])
             tidy(self.ax_, "step read", "attention (sums to 1)")
         else:
             extent = (0.0, weights.shape[1] - 1.0)
-            self.image_ = draw_heat(self.ax_, weights, "attention (a row sums to 1)", signed=False, extent=extent)
+            self.im_ = draw_heat(self.ax_, weights, "attention (a row sums to 1)", signed=False, extent=extent)
             name_rows(self.ax_, self.tokens, "token written")
             self.ax_.set_xlabel("step read")
         whole_steps(self.ax_)
@@ -190,6 +191,7 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : RNNSeq2Seq, or RNNRegressor or RNNClassifier with ``pooling="attention"``
+            Fitted; or a fitted Pipeline, search or `WindowForecaster` around one.
         X : array-like, data frame or list of arrays
             Sequences, as in `predict`.
         sample : int, default=0
@@ -208,8 +210,12 @@ class AttentionDisplay:
         ValueError, TypeError
             If an argument is not usable, or there is no attention.
         """
-        if not hasattr(estimator, "attention_weights"):
-            raise TypeError(f"{type(estimator).__name__} has no attention.")
-        weights = estimator.attention_weights(X)[sample]
-        tokens = list(estimator.predict(X)[sample]) if weights.ndim == 2 else None
+        net, X, *_ = given_inside(estimator, X)
+        if not hasattr(net, "attention_weights"):
+            raise TypeError(
+                f"{type(net).__name__} has no attention. Pass an RNNSeq2Seq, or an RNNRegressor or RNNClassifier with "
+                "pooling='attention', or a Pipeline, search or WindowForecaster around one."
+            )
+        weights = net.attention_weights(X)[sample]
+        tokens = list(net.predict(X)[sample]) if weights.ndim == 2 else None
         return cls(weights, tokens, steps).plot(ax)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from skrnn._types import Array, Doubles
-from skrnn.estimators import open_fitted
+from skrnn.inspection._inside import open_inside
+from skrnn.inspection._words import InWords
 from skrnn.networks import recurrent_gates, recurrent_runs
 
 __all__ = ["HiddenStates", "hidden_states"]
@@ -16,8 +17,8 @@ __all__ = ["HiddenStates", "hidden_states"]
 _CHUNK_VALUES = 1 << 20  # of states that are held at a time
 
 
-@dataclass(frozen=True, eq=False)
-class HiddenStates:
+@dataclass(frozen=True, eq=False, repr=False)
+class HiddenStates(InWords):
     """The states of one layer in one direction.
 
     Attributes
@@ -41,6 +42,16 @@ class HiddenStates:
     gates: dict[str, list[Doubles]]
     unit: Literal["steps", "segments"]
 
+    def __str__(self) -> str:
+        lengths = [len(row) for row in self.states]
+        span = f"{min(lengths)}" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)}"
+        open_by = [f"{name} {np.concatenate(rows).mean():.2f}" for name, rows in self.gates.items()]
+        gates = f"; gates, open on average by: {', '.join(open_by)}" if open_by else "; the cell has no gates"
+        return (
+            f"layer {self.layer}, {self.direction}: {self.states[0].shape[1]} states of {len(lengths)} sequence(s) "
+            f"over {span} {self.unit}, of size {np.abs(np.concatenate(self.states)).mean():.2f} on average{gates}."
+        )
+
 
 def hidden_states(estimator: Any, X: Any) -> list[HiddenStates]:
     """The hidden states of every layer and direction, in double precision.
@@ -48,9 +59,11 @@ def hidden_states(estimator: Any, X: Any) -> list[HiddenStates]:
     Parameters
     ----------
     estimator : fitted estimator of skrnn
-        With ``n_networks`` the states are those of the first network; of `RNNSeq2Seq` the encoder's.
+        With ``n_networks`` the states are those of the first network; of `RNNSeq2Seq` the encoder's. Or a fitted
+        Pipeline, search or `WindowForecaster` around one.
     X : array-like, data frame or list of arrays
-        Sequences, as in `predict`.
+        Sequences, as in `predict` of the estimator; for a forecaster a series, whose windows are looked at, in the
+        units of the regressor (None: its history).
 
     Returns
     -------
@@ -75,7 +88,7 @@ def hidden_states(estimator: Any, X: Any) -> list[HiddenStates]:
     >>> len(layer.states), layer.states[0].shape == (X.shape[1], 32), sorted(layer.gates)
     (5, True, ['reset', 'update'])
     """
-    opened = open_fitted(estimator, X)
+    opened, _ = open_inside(estimator, X)
     spec, weights = opened.fitted.spec, opened.fitted.weights
     recurrences = [recurrence for layer in spec.layers() for recurrence in layer]
     unit: Literal["steps", "segments"] = "steps" if spec.segment is None else "segments"

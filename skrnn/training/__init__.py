@@ -8,7 +8,7 @@ from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 from skrnn.training._refit import train_and_refit
 from skrnn.training._several import train_several
-from skrnn.training._shares import Shares
+from skrnn.training._shares import Shares, both_ways
 
 __all__ = [
     "OPTIMIZERS",
@@ -22,6 +22,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "TrainingSet",
+    "both_ways",
     "fit_by_absolute_errors",
     "fit_linear",
     "layer_flows",

@@ -24,7 +24,7 @@ _GROWN = 100.0  # times the gradient at lag 0, where it explodes
 _LEAST = 1e-36  # what is smaller has lost digits
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerFlow:
     """The gradient along the states of one layer in one direction.
 
@@ -71,6 +71,10 @@ class LayerFlow:
         if self.decay > 1 and self.norms[-1] > _GROWN * self.norms[0]:
             return "explode"
         return "vanish" if self.memory_length < len(self.norms) else "hold"
+
+    def __repr__(self) -> str:
+        rates = f"memory length {self.memory_length} of {len(self.norms)} lags, decay {self.decay:.3g}"
+        return f"LayerFlow(layer {self.layer}, {self.direction}: {self.verdict}, {rates})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,20 @@ class NewestSteps:
         newest[steps < 0] = 0.0
         return newest.reshape(len(values), -1)
 
+    def attributed(self, values: Floats, lengths: Integers, coef: Doubles) -> Doubles:
+        """What each of the scaled inputs (B, T, F) adds to a linear model, whose ``coef`` (B, n_features) are those of
+        each row; (B, T, F).
+        """
+        return self.placed(self.features(values, lengths) * coef, values, lengths)
+
+    def placed(self, features: Doubles, values: Floats, lengths: Integers) -> Doubles:
+        """Features (B, n_features) at the steps of the inputs (B, T, F) that they belong to."""
+        found = np.zeros(values.shape)
+        steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
+        row, place = np.nonzero(steps >= 0)
+        found[row, steps[row, place]] = features.reshape(len(values), self.n_steps, -1)[row, place]
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
@@ -89,6 +103,10 @@ class Linear:
     def of(self, features: Doubles) -> Doubles:
         """Predictions (n, k) from features (n, n_features), each row by itself."""
         return np.asarray(np.einsum("nd,dk->nk", features, self.coef) + self.intercept)
+
+    def attributed(self, values: Floats, lengths: Integers, chosen: Integers) -> Doubles:
+        """What each of the scaled inputs (B, T, F) adds to the ``chosen`` prediction (B,) of its row; (B, T, F)."""
+        return self.reads.attributed(values, lengths, self.coef[:, chosen].T)
 
     def times(self, factor: float) -> Linear:
         """The model whose predictions are ``factor`` times as large."""

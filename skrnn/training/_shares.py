@@ -19,13 +19,14 @@ from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers, Singles
 from skrnn.sequences import InputScaling, SequenceBatch
 
-__all__ = ["Shares"]
+__all__ = ["Shares", "both_ways"]
 
 _WIDTH = 9
 _KERNELS = np.array(list(combinations(range(_WIDTH), 3)))  # where the weight is 2
 _DILATIONS = 8
 _THRESHOLDS = 3
 _MOST_CHANNELS = 9  # that a kernel reads of many inputs
+_ORDERS = 8  # in which the places of a kernel join; an even number
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0  # its multiples, modulo 1, spread evenly
 _CHUNK_STEPS = 30_000  # of rows whose features are computed at a time, so that they stay in the cache
 
@@ -71,7 +72,9 @@ class Shares:
             d, kernel = divmod(number, len(_KERNELS))
             row = int(number * _GOLDEN % 1 * batch.n_samples)
             values = scaling.gather(batch.take(np.array([row])))[0]
-            seen = _products(_shifted(values, dilations[d]), kernel, channels[d, kernel])[0]
+            places = _places(_padded(values, dilations[d]), dilations[d], channels[d, kernel])
+            total = _total(places)
+            seen = _product(places, total, kernel, np.empty_like(total))[0]
             at = (number * _THRESHOLDS + np.arange(1, _THRESHOLDS + 1)) * _GOLDEN % 1
             thresholds[d, kernel] = np.quantile(seen, at)
         size = thresholds.size
@@ -96,24 +99,61 @@ class Shares:
         """Those of scaled inputs (B, T, F), zero behind the last step, which are read in single precision."""
         return (self._shares(values.astype(np.float32, copy=False), lengths) - self.mean) / self.scale
 
-    def _shares(self, values: Singles, lengths: Integers) -> Doubles:
-        out = np.empty((len(values), *self.thresholds.shape))
-        steps = np.arange(values.shape[1])
+    def attributed(self, values: Floats, lengths: Integers, coef: Doubles) -> Doubles:
+        """What each of the scaled inputs (B, T, F) adds to a linear model of the features, (B, T, F).
+
+        ``coef`` (B, n_features) are those of the model, for each row. No gradient passes through a threshold: these are
+        Shapley values, with zeros for inputs that do not take part (Shapley, "A value for n-person games", 1953). They
+        are linear in the game, so each kernel at each step is one of its own, of nine places times its inputs, and
+        sampled orders of these (Castro, Gómez & Tejada, Computers & Operations Research 36(5), 2009) cost as much as
+        nine runs, not as many as there are values. Each order is taken backwards, too.
+        """
+        values, rng = values.astype(np.float32, copy=False), np.random.default_rng(0)
+        n_rows, n_steps = values.shape[:2]
+        found = np.zeros(values.shape)
+        weights = (coef / self.scale).reshape(n_rows, *self.thresholds.shape)
         for d, dilation in enumerate(self.dilations):
-            shifted = _shifted(values, dilation)
-            margin = (_WIDTH // 2) * dilation
-            inner = lengths > 2 * margin  # rows in which the kernel fits
-            begins = np.where(inner, margin, 0)
-            ends = np.where(inner, lengths - margin, lengths)
-            whole = steps < lengths[:, None], lengths
-            inside = (steps >= begins[:, None]) & (steps < ends[:, None]), ends - begins
-            for kernel in range(len(_KERNELS)):
-                products = _products(shifted, kernel, self.channels[d, kernel])
-                counted, n_steps = inside if (d + kernel) % 2 else whole
+            padded, margin = _padded(values, dilation), (_WIDTH // 2) * int(dilation)
+            parts, windows = np.zeros(padded.shape), _windows(lengths, n_steps, margin)
+            for kernel, products in enumerate(self._products(padded, d)):
+                counted, n_counted = windows[(d + kernel) % 2]
+                factors = (weights[:, d, kernel] / n_counted[:, None]).astype(np.float32)  # (B, Q)
+                game = _Game(products, self.thresholds[d, kernel], factors)
+                signs = np.full(_WIDTH, np.float32(-1.0))
+                signs[_KERNELS[kernel]] = 2.0
+                inputs = np.flatnonzero(self.channels[d, kernel])
+                for players in both_ways(rng, _WIDTH * len(inputs), _ORDERS):
+                    game.begin()
+                    for number, player in enumerate(players, start=1):
+                        place, one = divmod(int(player), len(inputs))
+                        under = slice(place * int(dilation), place * int(dilation) + n_steps), inputs[one]
+                        gained = game.join(None if number == len(players) else signs[place] * padded[:, *under])
+                        parts[:, *under] += np.where(counted, gained / _ORDERS, 0.0)
+            found += parts[:, margin : margin + n_steps]
+        return found
+
+    def _shares(self, values: Singles, lengths: Integers) -> Doubles:
+        out, n_steps = np.empty((len(values), *self.thresholds.shape)), values.shape[1]
+        passed = np.empty(values.shape[:2], np.float32)  # 0 or 1, whose sums are exact
+        for d, dilation in enumerate(self.dilations):
+            windows = _windows(lengths, n_steps, (_WIDTH // 2) * int(dilation))
+            singles = [counted.astype(np.float32) for counted, _ in windows]
+            for kernel, products in enumerate(self._products(_padded(values, dilation), d)):
+                which = (d + kernel) % 2
                 for number, threshold in enumerate(self.thresholds[d, kernel]):
-                    passed = np.count_nonzero((products > threshold) & counted, axis=1)
-                    out[:, d, kernel, number] = passed / n_steps
+                    np.greater(products, threshold, out=passed)
+                    out[:, d, kernel, number] = np.einsum("bt,bt->b", passed, singles[which]) / windows[which][1]
         return out.reshape(len(values), -1)
+
+    def _products(self, padded: Singles, d: int) -> Iterator[Floats]:
+        """What each kernel of a dilation gives at every step (B, T), in an array that the next one overwrites."""
+        before, out = None, None
+        for kernel, channels in enumerate(self.channels[d]):
+            if before is None or (channels != before).any():  # of one input, all kernels read the same
+                places = _places(padded, self.dilations[d], channels)
+                total, before = _total(places), channels
+            out = np.empty_like(total) if out is None else out
+            yield _product(places, total, kernel, out)
 
     def plain(self) -> dict[str, Any]:
         """As arrays."""
@@ -148,19 +188,82 @@ def _channels(n_dilations: int, n_inputs: int) -> Flags:
     return channels
 
 
-def _shifted(values: Singles, dilation: int) -> list[Floats]:
-    """What stands under each of a kernel's nine places: views (B, T, F) of values (B, T, F), zeros at both ends."""
-    margin, n_steps = (_WIDTH // 2) * int(dilation), values.shape[1]
-    padded = np.pad(values, ((0, 0), (margin, margin), (0, 0)))
-    return [padded[:, place * dilation : place * dilation + n_steps] for place in range(_WIDTH)]
+def _padded(values: Singles, dilation: int) -> Singles:
+    """Values (B, T, F) with zeros at both ends, where a kernel reaches beyond them."""
+    margin = (_WIDTH // 2) * int(dilation)
+    return np.pad(values, ((0, 0), (margin, margin), (0, 0)))
 
 
-def _products(shifted: list[Floats], kernel: int, channels: Flags) -> Floats:
-    """What a kernel gives at every step (B, T): three times the three places, less all nine."""
-    read = [place[:, :, channels].sum(axis=2) if len(channels) > 1 else place[:, :, 0] for place in shifted]
+def _places(padded: Singles, dilation: int, channels: Flags) -> list[Floats]:
+    """What stands under each of a kernel's nine places at every step, the inputs added up: views (B, T)."""
+    read: Floats = padded[:, :, channels].sum(axis=2) if len(channels) > 1 else padded[:, :, 0]
+    n_steps = padded.shape[1] - (_WIDTH - 1) * int(dilation)
+    return [read[:, place * dilation : place * dilation + n_steps] for place in range(_WIDTH)]
+
+
+def _total(places: list[Floats]) -> Floats:
+    """The sum of the nine places (B, T)."""
+    total = places[0].copy()
+    for place in places[1:]:
+        total += place
+    return total
+
+
+def _product(places: list[Floats], total: Floats, kernel: int, out: Floats) -> Floats:
+    """What a kernel gives at every step (B, T): three times its three places, less all nine."""
     first, second, third = _KERNELS[kernel]
-    total = read[0]
-    for place in read[1:]:
-        total = total + place
-    products: Floats = 3 * (read[first] + read[second] + read[third]) - total
-    return products
+    np.add(places[first], places[second], out=out)
+    out += places[third]
+    out *= np.float32(3.0)
+    out -= total
+    return out
+
+
+def _windows(lengths: Integers, n_steps: int, margin: int) -> tuple[tuple[Flags, Integers], tuple[Flags, Integers]]:
+    """The steps (B, T) that count, and how many there are: all, and those at which a kernel lies inside the row.
+
+    Where it lies inside nowhere, all count.
+    """
+    steps, inner = np.arange(n_steps), lengths > 2 * margin
+    begins, ends = np.where(inner, margin, 0), np.where(inner, lengths - margin, lengths)
+    inside = (steps >= begins[:, None]) & (steps < ends[:, None])
+    return (steps < lengths[:, None], lengths), (inside, ends - begins)
+
+
+def both_ways(rng: np.random.Generator, n: int, n_orders: int) -> Iterator[Integers]:
+    """Random orders of n players, each of them backwards, too, which makes up for some of its chance."""
+    for _ in range(n_orders // 2):
+        order = rng.permutation(n)
+        yield from (order, order[::-1])
+
+
+class _Game:
+    """One kernel at every step, whose places join in one after the other: what each adds to the sum of the factors
+    (B, Q) of those thresholds that the kernel passes.
+    """
+
+    def __init__(self, products: Singles, thresholds: Singles, factors: Singles):
+        self.products, self.thresholds, self.factors = products, thresholds, factors
+        self.level, self.passed = np.empty_like(products), np.empty_like(products)
+        self.before, self.after = np.empty_like(products), np.empty_like(products)
+
+    def begin(self) -> None:
+        """Nobody takes part."""
+        self.level[:] = 0.0
+        self._count(self.level)
+
+    def join(self, term: Singles | None) -> Singles:
+        """What one more adds (B, T), whose term is given; None: the last one, with whom all are there."""
+        self.before, self.after = self.after, self.before
+        if term is not None:
+            self.level += term
+        self._count(self.products if term is None else self.level)
+        self.before -= self.after
+        return -self.before
+
+    def _count(self, level: Singles) -> None:
+        self.after[:] = 0.0
+        for q, threshold in enumerate(self.thresholds):
+            np.greater(level, threshold, out=self.passed)
+            self.passed *= self.factors[:, q, None]
+            self.after += self.passed

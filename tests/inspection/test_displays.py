@@ -151,19 +151,19 @@ def test_the_gradient_flow(model):
 
 def test_heat_maps_show_what_was_found(model):
     found = permutation_importance(model, X, y, n_repeats=2, random_state=0)
-    image = ImportanceDisplay(found, ["a", "b"]).plot().image_
+    image = ImportanceDisplay(found, ["a", "b"]).plot().im_
     np.testing.assert_array_equal(image.get_array(), found.importances_mean[:, ::-1])
     assert image.get_extent()[:2] == [7.5, -0.5]  # lag 0 on the right
     assert [label.get_text() for label in image.axes.get_yticklabels()] == ["a", "b"]
     attributions = integrated_gradients(model, X[:3])
-    image = AttributionDisplay(attributions).plot(sample=1).image_
+    image = AttributionDisplay(attributions).plot(sample=1).im_
     np.testing.assert_array_equal(image.get_array(), attributions.values[1].T)
     assert image.get_clim()[0] == -image.get_clim()[1]
-    image = AttributionDisplay(attributions).plot().image_
+    image = AttributionDisplay(attributions).plot().im_
     np.testing.assert_allclose(image.get_array(), np.abs(attributions.values).mean(axis=0).T)
     (layer,) = hidden_states(model, X[:3])
-    np.testing.assert_array_equal(HiddenStateDisplay(layer).plot(sample=2).image_.get_array(), layer.states[2].T)
-    gate = HiddenStateDisplay(layer).plot(what="reset").image_
+    np.testing.assert_array_equal(HiddenStateDisplay(layer).plot(sample=2).im_.get_array(), layer.states[2].T)
+    gate = HiddenStateDisplay(layer).plot(what="reset").im_
     assert gate.get_clim() == (0.0, 1.0)
     with pytest.raises(ValueError, match="choose from states, reset, update"):
         HiddenStateDisplay(layer).plot(what="forget")
@@ -183,10 +183,10 @@ def test_attention_of_a_readout_and_of_a_decoder(model):
     texts = ["abc", "ba", "cab"]
     writer = RNNSeq2Seq(embedding_dim=4, hidden_size=8, max_iter=30, random_state=0).fit(texts * 8, texts * 8)
     display = AttentionDisplay.from_estimator(writer, texts, sample=1, steps="ba")
-    np.testing.assert_allclose(display.image_.get_array(), writer.attention_weights(texts)[1])
+    np.testing.assert_allclose(display.im_.get_array(), writer.attention_weights(texts)[1])
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == list(writer.predict(texts)[1])
     with pytest.raises(TypeError, match="Ridge has no attention"):
-        AttentionDisplay.from_estimator(Ridge(), X)
+        AttentionDisplay.from_estimator(Ridge().fit(X[:, :, 0], y), X)
 
 
 def test_a_forecast_after_its_history(forecaster):
@@ -219,5 +219,6 @@ def test_a_backtest_beside_seasonal_naive(forecaster):
     by_cutoff = result.scores("cutoff")["RMSE"].unstack("model")
     np.testing.assert_allclose(display.lines_[2].get_ydata(), by_cutoff["forecast"])
     assert [axes.get_xlabel() for axes in display.axes_] == ["step ahead", "cutoff"]
+    assert repr(result).startswith("Backtest of 1 series from 3 cutoff(s), 6 step(s) ahead: mean absolute error ")
     with pytest.raises(ValueError, match="measure='MSE' is none of MAE, RMSE"):
-        BacktestDisplay.from_backtest(result, measure="MSE")
+        BacktestDisplay.from_predictions(result, measure="MSE")
