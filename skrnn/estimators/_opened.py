@@ -30,7 +30,7 @@ from skrnn.tasks import (
 )
 from skrnn.training import Linear, NewestSteps, TrainingSet
 
-__all__ = ["Opened", "open_fitted"]
+__all__ = ["Opened", "fitted_of", "open_fitted"]
 
 _WITHOUT_Y = (NextStep, NextCategory, WholeSequence)
 
@@ -161,6 +161,26 @@ class Opened:
         return read
 
 
+def fitted_of(estimator: Any) -> Fitted:
+    """What a fitted estimator remembers.
+
+    Raises
+    ------
+    TypeError
+        If it is no recurrent network of this package.
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    """
+    if not isinstance(estimator, BaseRNN):
+        what = f"The class {estimator.__name__}" if isinstance(estimator, type) else type(estimator).__name__
+        raise TypeError(
+            f"{what} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
+            "and X as the steps before it transform it; of a forecaster its estimator_, and X as make_windows makes it."
+        )
+    check_is_fitted(estimator)
+    return estimator._fitted
+
+
 def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     """Read X, and y if it is given, as the fitted estimator does.
 
@@ -175,14 +195,7 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     ValueError, TypeError
         If X or y is not usable.
     """
-    name = type(estimator).__name__
-    if not isinstance(estimator, BaseRNN):
-        raise TypeError(
-            f"{name} is no recurrent network of skrnn. Pass the fitted estimator itself; of a Pipeline its last step, "
-            "and X as the steps before it transform it; of a forecaster its estimator_, and X as make_windows makes it."
-        )
-    check_is_fitted(estimator)
-    fitted = estimator._fitted
+    name, fitted = type(estimator).__name__, fitted_of(estimator)
     if y is None and isinstance(fitted.task, Tokens):
         y = estimator.predict(X)
     X, _ = fitted.task.open(X, None, name)
