@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Stream,
     )
     from skrnn.exceptions import DivergenceError, ModelFileError
+    from skrnn.export import to_onnx
     from skrnn.forecasting import WindowForecaster, backtest, make_forecast_scorer
     from skrnn.inspection import ForecastDisplay
     from skrnn.persistence import TRUSTED_TYPES, load, save
@@ -48,6 +49,7 @@ __all__ = [
     "make_windows",
     "save",
     "stream",
+    "to_onnx",
 ]
 
 _HOME = {
@@ -72,6 +74,7 @@ _HOME = {
     "make_windows": "windowing",
     "save": "persistence",
     "stream": "streaming",
+    "to_onnx": "export",
 }
 
 

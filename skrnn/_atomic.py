@@ -1,12 +1,17 @@
-"""A fit leaves no traces but its result."""
+"""All or nothing: a fit leaves no traces but its result, and a file is complete or not there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-__all__ = ["all_or_nothing"]
+__all__ = ["all_or_nothing", "write_whole"]
 
 Estimator = TypeVar("Estimator", bound=Any)
 Arguments = ParamSpec("Arguments")
@@ -28,3 +33,28 @@ def all_or_nothing(method: Method[Estimator, Arguments, Result]) -> Method[Estim
             raise
 
     return wrapped  # type: ignore[return-value]  # wraps() knows the name of the first argument
+
+
+def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
+    """Write the bytes of a file: beside its place, then into it."""
+    path = Path(os.path.realpath(path))  # of a link, the file that it points to
+    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            os.chmod(beside, stat.S_IMODE(path.stat().st_mode))
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    with suppress(OSError):  # some file systems know no fsync of folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -42,6 +42,14 @@ MAY_USE = {
     },  # to run a fitted network and its loss, on the windows that it is given, and backtests to draw
     "streaming": {"windowing", "estimators"},
     "persistence": set(),
+    "export": {
+        "sequences",
+        "networks",
+        "objectives",
+        "training",
+        "tasks",
+        "estimators",
+    },  # to say a prediction once more
     "text": set(),
     "datasets": set(),
     **{name: set() for name in SHARED},
@@ -63,6 +71,8 @@ FORBIDDEN = {
     "sklearn": {"networks", "training", "objectives"},
     "pandas": set(MAY_USE) - {"datasets", "windowing", "forecasting"},
     "matplotlib": set(MAY_USE) - {"inspection"},
+    "onnx": set(MAY_USE) - {"export"},
+    "onnxruntime": set(MAY_USE) - {"export"},
 }
 
 

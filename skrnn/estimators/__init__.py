@@ -1,14 +1,16 @@
 """Floor 4: the estimators, the only objects that remember."""
 
 from skrnn.estimators._classifier import RNNClassifier
+from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._language import RNNLanguageModel
-from skrnn.estimators._opened import Opened, open_fitted, writes_tokens
+from skrnn.estimators._opened import Opened, fitted_of, open_fitted, writes_tokens
 from skrnn.estimators._regressor import RNNRegressor
 from skrnn.estimators._seq2seq import RNNSeq2Seq
 from skrnn.estimators._stream import Stream
 from skrnn.estimators._transformer import RNNSequenceTransformer
 
 __all__ = [
+    "Fitted",
     "Opened",
     "RNNClassifier",
     "RNNLanguageModel",
@@ -16,6 +18,7 @@ __all__ = [
     "RNNSeq2Seq",
     "RNNSequenceTransformer",
     "Stream",
+    "fitted_of",
     "open_fitted",
     "writes_tokens",
 ]

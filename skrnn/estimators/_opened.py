@@ -30,8 +30,16 @@ from skrnn.tasks import (
 )
 from skrnn.training import TrainingSet
 
-__all__ = ["Opened", "open_fitted", "writes_tokens"]
+__all__ = ["Opened", "fitted_of", "open_fitted", "writes_tokens"]
 
+_ALONE = (
+    "Pass the fitted estimator itself; of a Pipeline its last step, and X as the steps before it transform it; of a "
+    "forecaster its estimator_, and X as make_windows makes it."
+)
+_WITH_DATA = (
+    "Pass a fitted one, or a Pipeline, search or WindowForecaster around one; of other meta-estimators the network "
+    "inside, and X as it gets it there."
+)
 _WITHOUT_Y = (NextStep, NextCategory, WholeSequence)
 
 
@@ -156,6 +164,23 @@ def writes_tokens(estimator: Any) -> bool:
     return fitted and isinstance(estimator._fitted.task, (Tokens, Alignments))
 
 
+def fitted_of(estimator: Any, advice: str = _ALONE) -> Fitted:
+    """What a fitted estimator remembers; ``advice``: what to pass instead of anything else.
+
+    Raises
+    ------
+    TypeError
+        If it is no recurrent network of this package.
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    """
+    if not isinstance(estimator, BaseRNN):
+        what = f"The class {estimator.__name__}" if isinstance(estimator, type) else type(estimator).__name__
+        raise TypeError(f"{what} is no recurrent network of skrnn. {advice}")
+    check_is_fitted(estimator)
+    return estimator._fitted
+
+
 def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     """Read X, and y if it is given, as the fitted estimator does.
 
@@ -170,14 +195,7 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
     ValueError, TypeError
         If X or y is not usable.
     """
-    name = type(estimator).__name__
-    if not isinstance(estimator, BaseRNN):
-        raise TypeError(
-            f"{name} is no recurrent network of skrnn. Pass a fitted one, or a Pipeline, search or WindowForecaster "
-            "around one; of other meta-estimators the network inside, and X as it gets it there."
-        )
-    check_is_fitted(estimator)
-    fitted = estimator._fitted
+    name, fitted = type(estimator).__name__, fitted_of(estimator, _WITH_DATA)
     if y is None and isinstance(fitted.task, Tokens):
         y = estimator.predict(X)
     X, _ = fitted.task.open(X, None, name)

@@ -11,11 +11,11 @@ from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._run import run_network
-from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout
+from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Recurrence
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import SteppedNetworks, open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
-from skrnn.networks._weights import check_weights, frozen_names, initial_weights, parameter_shapes
+from skrnn.networks._weights import cell_weights, check_weights, frozen_names, initial_weights, parameter_shapes
 from skrnn.networks.cells import CELLS
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ __all__ = [
     "NetworkStream",
     "NetworkSummary",
     "Readout",
+    "Recurrence",
     "Score",
     "Search",
     "SequenceModule",
     "SteppedNetworks",
     "ThreadedNetwork",
     "attend",
+    "cell_weights",
     "check_weights",
     "ctc_loss",
     "forward",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from skrnn._atomic import write_whole
 from skrnn._constraints import check_arguments, integers
 from skrnn.exceptions import ModelFileError
 from skrnn.persistence._classes import name_of
@@ -62,7 +59,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         raise TypeError(f"save takes an estimator or a Stream, got {obj!r:.99}.")
     writer = Writer()
     tree = writer.tree(obj, type(obj).__name__)
-    _replace(Path(path), chunks({"format": _FORMAT, "version": __version__, "object": tree}, writer.tensors))
+    write_whole(path, chunks({"format": _FORMAT, "version": __version__, "object": tree}, writer.tensors))
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int = 2**31) -> Any:
@@ -131,28 +128,3 @@ def _read(path: str | os.PathLike[str], max_bytes: int) -> bytearray:
 def _without_waiting(path: str, flags: int) -> int:
     """Open a file; of a pipe nothing is awaited."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _replace(path: Path, parts: Iterable[Any]) -> None:
-    """Write a file as a whole: beside its place, then into it."""
-    path = Path(os.path.realpath(path))  # of a link, the file that it points to
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            os.chmod(beside, stat.S_IMODE(path.stat().st_mode))
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-    with suppress(OSError):  # some file systems know no fsync of folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,7 +16,6 @@ from skrnn.sequences._statistics import mean_and_scale
 
 __all__ = ["InputScaling", "batch_chunks", "check_scaling"]
 
-_VARIANCE_FLOOR = 1e-5  # of a window, in units of the feature's variance (Kim et al., RevIN, ICLR 2022, eq. 2)
 _CHUNK_VALUES = 1 << 20
 
 
@@ -39,6 +38,9 @@ class InputScaling:
     mean: Doubles
     scale: Doubles
     indicators: Flags
+
+    # Of a window, in units of the feature's variance (Kim et al., RevIN, ICLR 2022, eq. 2).
+    variance_floor: ClassVar[float] = 1e-5
 
     @property
     def input_size(self) -> int:
@@ -123,7 +125,7 @@ class InputScaling:
             level = np.where(known, values, 0.0).sum(axis=1, keepdims=True, dtype=np.float64) / count
             squares = np.where(known, values - level, 0.0) ** 2
             variance = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
-            spread = np.sqrt(variance + _VARIANCE_FLOOR * self.scale**2)
+            spread = np.sqrt(variance + self.variance_floor * self.scale**2)
         return np.where(none_known, self.mean, level), spread
 
 

@@ -33,8 +33,6 @@ from skrnn.tasks._steps import read_numbers_of_steps
 
 __all__ = ["Numbers"]
 
-_LEAST_MEAN = 1e-2  # of a linear model's predictions behind a log link, in units of the mean target
-
 
 @dataclass(frozen=True, eq=False)
 class Numbers(RowTask):
@@ -57,6 +55,7 @@ class Numbers(RowTask):
     stored: ClassVar[tuple[str, ...]] = ("loss", "single", "one_dimensional")
     rows_to_hold_out: ClassVar[int] = 20
     can_start_linear: ClassVar[bool] = True
+    least_mean: ClassVar[float] = 1e-2  # of a linear model behind a log link, in units of the mean target
 
     loss: Objective = SquaredError()  # noqa: RUF009  it is frozen and empty
     scaling: str | None = "standard"
@@ -140,7 +139,7 @@ class Numbers(RowTask):
     def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
         """The same for each quantile level; its logarithm behind a log link."""
         outputs = np.repeat(linear, n_outputs // linear.shape[1], axis=1)
-        return np.log(np.maximum(outputs, _LEAST_MEAN)) if self.loss.link == "log" else outputs
+        return np.log(np.maximum(outputs, self.least_mean)) if self.loss.link == "log" else outputs
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
         assert isinstance(targets.values, np.ndarray)

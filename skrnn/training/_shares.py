@@ -55,6 +55,8 @@ class Shares:
 
     name: ClassVar[str] = "minirocket"
     costly: ClassVar[bool] = True
+    width: ClassVar[int] = _WIDTH  # of a kernel, in steps
+    places: ClassVar[Integers] = _KERNELS  # of each kernel (84, 3), where the weight is 2
 
     @property
     def n_features(self) -> int:
