@@ -39,7 +39,7 @@ MAY_USE = {
         "estimators",
         "forecasting",
     },  # to run a fitted network and its loss, and backtests to draw
-    "streaming": {"windowing", "estimators"},
+    "streaming": {"sequences", "windowing", "estimators"},
     "persistence": set(),
     "text": set(),
     "datasets": set(),

@@ -158,9 +158,10 @@ class SeriesViews(Sequence[SeriesView]):
 
     def samples(self, partial: bool = False) -> Samples:
         """All windows of all series with what follows them, which is known, or known in part."""
-        setup = self.setup
-        features = feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
-        sizes = (setup.n_targets, setup.window, setup.horizon, setup.lag, setup.complete, partial)
+        setup, too_long = self.setup, len(self.table.values) + 1  # of which there is none, however much longer it is
+        window, horizon = min(setup.window, too_long), min(setup.horizon, too_long)
+        features = feature_table(self.panel.columns, self.table, self.targets(), setup.roles, horizon)
+        sizes = (setup.n_targets, window, horizon, setup.lag, setup.complete, partial)
         return samples(features, self.table.before, *sizes)
 
 

@@ -15,10 +15,12 @@ from sklearn.utils import Bunch, check_random_state
 from skrnn._constraints import Options, check_arguments, integers
 from skrnn._types import Array, Integers
 from skrnn.inspection._grid import Cells
+from skrnn.sequences import as_numbers
 
 __all__ = ["partial_dependence", "permutation_importance"]
 
 _OVER = {"over": [Options({"features", "lags", "both"})], "n_repeats": [integers(1)]}
+_OVER |= {"scoring": [str, callable, None], "random_state": ["random_state"]}
 _GRID = {"feature": [integers(0)], "lag": [integers(0)], "grid_resolution": [integers(2)]}
 _EDGES = (0.05, 0.95)  # quantiles between which a grid lies, as in scikit-learn
 
@@ -74,7 +76,8 @@ def permutation_importance(
     >>> permutation_importance(model, X, y, n_repeats=1).importances_mean.shape == (1, X.shape[1])
     True
     """
-    checked = check_arguments("permutation_importance", _OVER, over=over, n_repeats=n_repeats)
+    given = {"over": over, "n_repeats": n_repeats, "scoring": scoring, "random_state": random_state}
+    checked = check_arguments("permutation_importance", _OVER, **given)
     cells, rng = Cells(X, getattr(estimator, "features_per_step", 1)), check_random_state(random_state)
     scorer = check_scoring(estimator, scoring)
     whole = float(scorer(estimator, X, y))
@@ -170,7 +173,9 @@ def partial_dependence(
         low, high = np.nanquantile(known, _EDGES)
         grid = np.linspace(low, high, resolution)
     predict = getattr(estimator, "predict_proba", estimator.predict)
-    grid = np.asarray(grid)
+    grid = np.asarray(as_numbers(grid, "partial_dependence", "grid"))
+    if grid.ndim != 1:
+        raise ValueError(f"grid of partial_dependence must be one-dimensional, got an array of shape {grid.shape}.")
     average = []
     for value in grid:
         same = np.full(len(cells.rows(lag)), value)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from math import isinf
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._constraints import listed
 from skrnn._types import Array
 from skrnn.estimators import Stream
+from skrnn.sequences import as_numbers, detached, refuse_mask
 from skrnn.streaming._rows import newest_window, row_steps, transformed
 from skrnn.windowing import SlidingWindow
 
@@ -94,12 +97,14 @@ class PipelineStream:
         """
         if keys is None:
             return self._step(None, self._read(row))
-        names = list(keys)
+        caller = f"{type(self).__name__}.step"
+        names = listed(caller, "keys", keys, hashable=True)
         if len(set(names)) != len(names):
             raise ValueError("keys names a series more than once; each takes one step at a time.")
-        if len(row) != len(names) or not names:
-            raise ValueError(f"Got {len(row)} rows and {len(names)} keys.")
-        read = [self._read(one) for one in row]  # all of them, before any series moves on
+        rows = listed(caller, "row", row.to_numpy() if hasattr(row, "to_numpy") else row)
+        if len(rows) != len(names) or not names:
+            raise ValueError(f"Got {len(rows)} rows and {len(names)} keys.")
+        read = [self._read(one) for one in rows]  # all of them, before any series moves on
         sizes = {one.size for one in read} - {self._n_features or read[0].size}
         if sizes:
             raise ValueError(f"A row has {sizes.pop()} features, but {self._n_features or read[0].size} are expected.")
@@ -119,18 +124,24 @@ class PipelineStream:
 
         Raises
         ------
-        None
+        TypeError
+            If keys is no list of what can name a series.
         """
-        for key in list(self._series) if keys is None else keys:
+        for key in list(self._series) if keys is None else listed("PipelineStream.forget", "keys", keys, hashable=True):
             self._series.pop(key, None)
         return self
 
     def _read(self, row: Any) -> Array:
         """A row behind the row-wise steps."""
-        values = np.atleast_1d(np.asarray(row))
-        if self._transformers and (values.dtype.kind not in "fiub" or values.ndim != 1):
-            values = np.asarray(row, np.float64).reshape(-1)
-        if values.dtype.kind == "f" and np.isinf(values).any():
+        name = type(self).__name__
+        if (
+            not self._transformers and self._window is None
+        ):  # the stream of the network reads it, which may be no numbers
+            refuse_mask(row, name, "row")
+            values = np.atleast_1d(np.asarray(row, None if hasattr(row, "dtype") else object))
+        else:
+            values = np.asarray(as_numbers(detached(row, name), name, "row"), np.float64).reshape(-1)
+        if any(isinstance(one, float) and isinf(one) for one in values.tolist()):
             raise ValueError("Input row contains infinity.")
         return transformed(self._transformers, values) if self._transformers else values
 
