@@ -10,20 +10,25 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._atomic import all_or_nothing
 from skrnn._constraints import listed
+from skrnn._plain import as_misfits, require
 from skrnn._types import Array
 from skrnn.estimators import Stream
 from skrnn.sequences import as_numbers, detached, refuse_mask
 from skrnn.streaming._rows import newest_window, row_steps, transformed
+from skrnn.version import __version__
 from skrnn.windowing import SlidingWindow
 
 __all__ = ["PipelineStream", "stream"]
+
+_FORMAT = 1
 
 
 class PipelineStream:
     """A fitted Pipeline that follows one series, or several: made by `skrnn.stream`.
 
-    It can be pickled with its state, as far as its steps can.
+    It can be pickled with its state, as far as its steps can, and is checked as it is loaded.
 
     Attributes
     ----------
@@ -47,6 +52,7 @@ class PipelineStream:
 
     def __init__(self, pipeline: Any, method: str | None = None):
         check_is_fitted(pipeline)
+        self._pipeline = pipeline
         steps = list(pipeline.steps) if isinstance(pipeline, Pipeline) else [("estimator", pipeline)]
         places = [i for i, (_, step) in enumerate(steps) if isinstance(step, SlidingWindow)]
         self._window = steps[places[-1]][1] if places else None
@@ -131,6 +137,53 @@ class PipelineStream:
             self._series.pop(key, None)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        series = [[key, np.array(one) if isinstance(one, list) else one] for key, one in self._series.items()]
+        own = {"pipeline": self._pipeline, "method": self.method, "series": series}
+        return {**own, "_format": _FORMAT, "_version": __version__}
+
+    @all_or_nothing
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        with as_misfits():
+            values = dict(state)
+            form, version = values.pop("_format", None), values.pop("_version", "unknown")
+            require(form == _FORMAT, f"skrnn {version} wrote it in format {form!r}, and format {_FORMAT} is read")
+            require(set(values) == {"pipeline", "method", "series"}, "it is not that of a PipelineStream")
+            require(type(values["method"]) is str, "the stream has no method")
+            self.__init__(values["pipeline"], values["method"])  # type: ignore[misc]  # with its own checks
+            self._series = self._read_series(values["series"])
+
+    def _read_series(self, values: Any) -> dict[Hashable, Any]:
+        """What the steps so far have left, by series, checked."""
+        require(type(values) is list, "the series are no list")
+        found: dict[Hashable, Any] = {}
+        for pair in values:
+            require(type(pair) is list and len(pair) == 2, "a series is no pair of its name and its steps")
+            key, one = pair
+            require(key not in found, f"the series {key!r} is there twice")
+            found[key] = self._read_rows(one) if self._window is not None else self._read_stream(one)
+        widths = {len(one[0]) for one in found.values() if isinstance(one, list)}
+        require(len(widths) < 2, "the rows of the series have different numbers of features")
+        return found
+
+    def _read_stream(self, one: Any) -> Any:
+        fits = type(one) is Stream and one.method == self.method and one.n_features == self._n_features
+        require(fits, f"a series has no stream of {self.method!r} with {self._n_features} features")
+        return one
+
+    def _read_rows(self, rows: Any) -> list[Array]:
+        """The newest rows of a series, of which as many are kept as a window reaches back."""
+        real = type(rows) is np.ndarray and rows.dtype == np.float64 and rows.ndim == 2 and rows.size > 0
+        require(real and len(rows) <= self._kept, f"the rows of a series are not up to {self._kept} rows of numbers")
+        require(not np.isinf(rows).any(), "the rows of a series are infinite")
+        return list(np.ascontiguousarray(rows))
+
+    @property
+    def _kept(self) -> int:
+        """How many rows a window reaches back."""
+        window = self._window
+        return 1 if window is None else (int(window.window) - 1) * int(window.dilation) + 1
+
     def _read(self, row: Any) -> Array:
         """A row behind the row-wise steps."""
         name = type(self).__name__
@@ -154,8 +207,7 @@ class PipelineStream:
             prediction = one.step(row)
             self._series[key] = one
             return prediction
-        kept = (int(self._window.window) - 1) * int(self._window.dilation) + 1
-        rows = [*self._series.get(key, []), np.asarray(row, np.float64)][-kept:]
+        rows = [*self._series.get(key, []), np.asarray(row, np.float64)][-self._kept :]
         prediction = getattr(self._last, self.method)(newest_window(rows, self._window))[0]
         self._series[key] = rows
         return prediction
