@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils._param_validation import HasMethods as _HasMethods
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 from sklearn.utils._param_validation import StrOptions as Options
-from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import _check_feature_names_in
 
 __all__ = [
@@ -42,7 +42,7 @@ def integers(low: int, high: int | None = None) -> Any:
 
 def sizes(low: int = 1) -> Any:
     """A constraint: an int that counts rows or steps, of which an array can be made."""
-    return integers(low, _MOST)
+    return _Sizes(Integral, low, None, closed="left")
 
 
 def several_integers(low: int) -> Any:
@@ -123,6 +123,13 @@ def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values:
     the function fits. They are returned as `plain` ones.
     """
     validate_parameter_constraints(constraints, values, caller_name=caller)
+    for name, value in values.items():
+        counts = any(isinstance(one, _Sizes) for one in constraints[name])
+        if counts and isinstance(value, Integral) and int(value) > _MOST:
+            raise InvalidParameterError(
+                f"The '{name}' parameter of {caller} must be at most {_MOST}, of which an array can be made. Got "
+                f"{value!r} instead."
+            )
     return {name: plain(value) for name, value in values.items()}
 
 
@@ -159,6 +166,10 @@ class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types
 
     def is_satisfied_by(self, value: Any) -> bool:
         return not isinstance(value, bool) and bool(super().is_satisfied_by(value))
+
+
+class _Sizes(_Integers):
+    """Integers that count rows or steps; `check_arguments` refuses those beyond all arrays."""
 
 
 class _SeveralIntegers(_Integers):
