@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from numbers import Integral, Real
 from operator import index
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, validate_parameter_constraints
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.utils._param_validation import HasMethods as _HasMethods
 from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 from sklearn.utils._param_validation import StrOptions as Options
+from sklearn.utils.validation import _check_feature_names_in
 
-__all__ = ["HasMethods", "Options", "Several", "check_arguments", "integers", "plain", "reals", "several_integers"]
+__all__ = [
+    "JOBS",
+    "HasMethods",
+    "Options",
+    "Several",
+    "check_arguments",
+    "integers",
+    "listed",
+    "names_in",
+    "plain",
+    "prefixed_names",
+    "reals",
+    "several_integers",
+    "sizes",
+]
+
+_MOST = 2**31 - 1  # rows, or steps, that anything can be gone through in
+_MOST_JOBS = 1024
 
 
 def integers(low: int, high: int | None = None) -> Any:
     """A constraint: an int of at least ``low``, and at most ``high`` if that is given; a bool is not an int here."""
     return _Integers(Integral, low, high, closed="left" if high is None else "both")
+
+
+def sizes(low: int = 1) -> Any:
+    """A constraint: an int that counts rows or steps, of which an array can be made."""
+    return _Sizes(Integral, low, None, closed="left")
 
 
 def several_integers(low: int) -> Any:
@@ -28,6 +53,60 @@ def several_integers(low: int) -> Any:
 def reals(low: float, high: float | None, closed: Literal["left", "right", "both", "neither"]) -> Any:
     """A constraint: a number between two bounds."""
     return _Reals(Real, low, high, closed=closed)
+
+
+def listed(caller: str, name: str, value: Any, *, hashable: bool = False) -> list[Any]:
+    """The items of an argument that holds several, in their order.
+
+    Raises
+    ------
+    TypeError
+        If it holds none, or is a text, whose items are letters; with ``hashable`` if an item cannot be looked up.
+    """
+    if isinstance(value, (str, bytes, Mapping, Set)) or hasattr(value, "columns"):  # or in no order
+        raise TypeError(f"{name} of {caller} must be a list, got a {type(value).__name__}.")
+    try:
+        items = iter(value)
+    except TypeError:
+        raise TypeError(f"{name} of {caller} must be a list, got a {type(value).__name__}.") from None
+    found = list(items)
+    for item in found if hashable else ():
+        try:
+            hash(item)
+        except TypeError:
+            raise TypeError(f"{name} of {caller} holds a {type(item).__name__}, which cannot name anything.") from None
+    return found
+
+
+def names_in(estimator: Any, input_features: Any) -> Any:
+    """Names of the columns of X: those given, which have to be those of fit, or x0, x1, …."""
+    if input_features is not None:
+        listed(f"{type(estimator).__name__}.get_feature_names_out", "input_features", input_features)
+    return _check_feature_names_in(estimator, input_features)
+
+
+def prefixed_names(self: Any, input_features: Any = None) -> Any:
+    """Names of the outputs: the class in lower case, and a number.
+
+    Parameters
+    ----------
+    input_features : array-like of str, default=None
+        Names of the columns of X, which are not used.
+
+    Returns
+    -------
+    names : ndarray of str
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    TypeError
+        If ``input_features`` is no list.
+    """
+    if input_features is not None:
+        listed(f"{type(self).__name__}.get_feature_names_out", "input_features", input_features)
+    return ClassNamePrefixFeaturesOutMixin.get_feature_names_out(self, input_features)
 
 
 def plain(value: Any) -> Any:
@@ -44,7 +123,21 @@ def check_arguments(caller: str, constraints: Mapping[str, list[Any]], **values:
     the function fits. They are returned as `plain` ones.
     """
     validate_parameter_constraints(constraints, values, caller_name=caller)
+    for name, value in values.items():
+        counts = any(isinstance(one, _Sizes) for one in constraints[name])
+        if counts and isinstance(value, Integral) and int(value) > _MOST:
+            raise InvalidParameterError(
+                f"The '{name}' parameter of {caller} must be at most {_MOST}, of which an array can be made. Got "
+                f"{value!r} instead."
+            )
     return {name: plain(value) for name, value in values.items()}
+
+
+class HasMethods(_HasMethods):  # type: ignore[misc]  # scikit-learn has no types
+    """A constraint: an object with these methods; a class has them too, and is none."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        return not isinstance(value, type) and bool(super().is_satisfied_by(value))
 
 
 class Several(Options):  # type: ignore[misc]  # scikit-learn has no types
@@ -75,6 +168,10 @@ class _Integers(_Interval):  # type: ignore[misc]  # scikit-learn has no types
         return not isinstance(value, bool) and bool(super().is_satisfied_by(value))
 
 
+class _Sizes(_Integers):
+    """Integers that count rows or steps; `check_arguments` refuses those beyond all arrays."""
+
+
 class _SeveralIntegers(_Integers):
     """A constraint: a tuple or list of different integers of an interval, at least one."""
 
@@ -86,3 +183,6 @@ class _SeveralIntegers(_Integers):
 
     def __str__(self) -> str:
         return f"a tuple or list of different ones, each {super().__str__()}"
+
+
+JOBS = [integers(-_MOST_JOBS, -1), integers(1, _MOST_JOBS), None]  # a constraint: how many at a time, as joblib has it

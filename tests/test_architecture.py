@@ -40,7 +40,7 @@ MAY_USE = {
         "windowing",
         "forecasting",
     },  # to run a fitted network and its loss, on the windows that it is given, and backtests to draw
-    "streaming": {"windowing", "estimators"},
+    "streaming": {"sequences", "windowing", "estimators"},
     "persistence": set(),
     "export": {
         "sequences",

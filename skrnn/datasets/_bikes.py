@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skrnn.datasets._files import import_pandas, make_result, read_csv
+from skrnn.datasets._files import checked, import_pandas, make_result, read_csv
 
 _FILENAME = "bike_sharing_hour.csv.gz"
 # Name of each feature here: name of its column in the file.
@@ -29,6 +29,7 @@ _REAL_FEATURES = {
 _FEATURES = {**_INTEGER_FEATURES, **_REAL_FEATURES}
 
 
+@checked
 def load_bike_sharing(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
     """Load the bike rentals of 2011 and 2012 in Washington, D.C. (regression, by the hour).
 

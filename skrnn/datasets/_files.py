@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import inspect
 import io
 from collections.abc import Callable
 from importlib.resources import files
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.utils import Bunch
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def read_csv(filename: str) -> dict[str, tuple[str, ...]]:
@@ -48,6 +52,21 @@ def import_pandas() -> ModuleType:
         ) from error
     module: ModuleType = pandas
     return module
+
+
+def checked(loader: Callable[P, R]) -> Callable[P, R]:
+    """The loader behind a check of its flags and names, which are of the type of their default."""
+    defaults = {name: one.default for name, one in inspect.signature(loader).parameters.items()}
+
+    @functools.wraps(loader)
+    def load(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name, value in kwargs.items():
+            kind = type(defaults.get(name))
+            if kind in (bool, str) and not isinstance(value, (bool, np.bool_) if kind is bool else str):
+                raise TypeError(f"{name} of {loader.__name__} must be a {kind.__name__}. Got {value!r:.80} instead.")
+        return loader(*args, **kwargs)
+
+    return load
 
 
 def make_result(

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils import Bunch
 
-from skrnn.datasets._files import make_result, read_csv, read_text
+from skrnn.datasets._files import checked, make_result, read_csv, read_text
 
 _TAGGED = {"train": ("train",), "dev": ("dev",), "all": ("train", "dev")}
 
 
+@checked
 def load_surnames(*, unique: bool = True, return_X_y: bool = False) -> Bunch | tuple[Any, Any]:
     """Load surnames of 18 languages (classification of texts by their characters).
 
@@ -74,6 +75,7 @@ def load_surnames(*, unique: bool = True, return_X_y: bool = False) -> Bunch | t
     )
 
 
+@checked
 def load_sentence_polarity(*, return_X_y: bool = False) -> Bunch | tuple[Any, Any]:
     """Load sentences of film reviews (binary classification of texts).
 
@@ -129,6 +131,7 @@ def load_sentence_polarity(*, return_X_y: bool = False) -> Bunch | tuple[Any, An
     )
 
 
+@checked
 def load_ud_english(
     *, subset: Literal["train", "dev", "all"] = "train", return_X_y: bool = False
 ) -> Bunch | tuple[Any, Any]:
@@ -198,6 +201,7 @@ def load_ud_english(
     )
 
 
+@checked
 def load_cmudict(
     *, stress: bool = False, variants: bool = False, letters_only: bool = True, return_X_y: bool = False
 ) -> Bunch | tuple[Any, Any]:

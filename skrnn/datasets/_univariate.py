@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
 
-from skrnn.datasets._files import import_pandas, make_result, read_csv
+from skrnn.datasets._files import checked, import_pandas, make_result, read_csv
 
 
+@checked
 def load_sine_wave(
     *,
     n_points: int = 500,
@@ -84,6 +85,7 @@ def load_sine_wave(
     )
 
 
+@checked
 def load_airline_passengers(
     *, window: int = 12, return_X_y: bool = False, as_frame: bool = False
 ) -> Bunch | tuple[Any, Any]:
@@ -148,6 +150,7 @@ def load_airline_passengers(
     )
 
 
+@checked
 def load_sunspots(*, window: int = 24, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
     """Load the sunspot numbers of 1749 to 1983, cut into windows (forecasting, monthly).
 

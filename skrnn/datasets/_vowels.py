@@ -7,13 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils import Bunch
 
-from skrnn.datasets._files import import_pandas, make_result, read_npz
+from skrnn.datasets._files import checked, import_pandas, make_result, read_npz
 
 _FILENAME = "japanese_vowels.npz"
 _FEATURE_NAMES = [f"cepstrum_{number}" for number in range(1, 13)]
 _PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
+@checked
 def load_japanese_vowels(
     *,
     subset: Literal["train", "test", "all"] = "train",

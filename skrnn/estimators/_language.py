@@ -346,7 +346,7 @@ class RNNLanguageModel(BaseRNN):
         codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
         outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
         for _ in range(length):
-            scores = outputs[0, 1:] / temperature
+            scores = _tempered(outputs[0, 1:], temperature)
             if top_k is not None and top_k < len(scores):
                 scores = np.where(scores >= np.sort(scores)[-top_k], scores, -np.inf)
             drawn.append(int(rng.choice(len(scores), p=softmax(scores))))
@@ -377,6 +377,13 @@ class RNNLanguageModel(BaseRNN):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = tags.input_tags.three_d_array = False
         return tags
+
+
+def _tempered(scores: Doubles, temperature: float) -> Doubles:
+    """Scores in units of the temperature; a tiny one leaves 0 of the best, and minus infinity of the others."""
+    with np.errstate(over="ignore"):
+        found = scores / temperature
+        return found if np.isfinite(found).all() else (scores - scores.max()) / temperature
 
 
 RNNLanguageModel.__module__ = "skrnn"  # the name that users import and pickles hold

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import HasMethods, InvalidParameterError
+from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import Options, Several, integers, plain, reals, several_integers
+from skrnn._constraints import HasMethods, Options, Several, integers, plain, reals, several_integers
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import Options, integers
+from skrnn._constraints import Options, check_arguments, integers
 from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._parameters import (
     INIT,
@@ -25,6 +25,8 @@ from skrnn.objectives import LOSSES, Objective, QuantileLoss
 from skrnn.tasks import EveryStep, Numbers, Task, Unread
 
 __all__ = ["RNNRegressor"]
+
+_FLAG = {"return_std": ["boolean"]}
 
 
 class RNNRegressor(RegressorMixin, PooledRNN):
@@ -327,7 +329,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         ValueError, TypeError
             If X is not usable, or there is one network alone; the message says where and what to do.
         """
-        if not return_std:
+        if not check_arguments(f"{type(self).__name__}.predict", _FLAG, return_std=return_std)["return_std"]:
             return self._answer("predict", X)
         return self._answer_and_spread("predict", X)
 

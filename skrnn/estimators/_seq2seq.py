@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, integers, reals
+from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import Fitted, FromFit
@@ -17,6 +17,8 @@ from skrnn.tasks import Task, Tokens
 from skrnn.training import predict_attention, predict_tokens
 
 __all__ = ["RNNSeq2Seq"]
+
+_FLAG = {"return_scores": ["boolean"]}
 
 
 class RNNSeq2Seq(AnsweringRNN):
@@ -316,10 +318,11 @@ class RNNSeq2Seq(AnsweringRNN):
         ValueError, TypeError
             If X is not usable; the message says where and what to do.
         """
+        checked = check_arguments(f"{type(self).__name__}.predict", _FLAG, return_scores=return_scores)
         fitted, batch = self._read(X)
         numbers, scores = self._search(fitted, batch)
         y = _tokens(fitted).written(numbers)
-        return (y, scores) if return_scores else y
+        return (y, scores) if checked["return_scores"] else y
 
     def attention_weights(self, X: Any, y: Any = None) -> list[Doubles]:
         """How much each token looks at each time step of its sequence.

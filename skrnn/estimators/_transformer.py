@@ -10,7 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, plain
+from skrnn._constraints import Options, plain, prefixed_names
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
@@ -343,7 +343,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return out
 
     # As in scikit-learn; a 3-D output has no columns to name.
-    get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
+    get_feature_names_out = available_if(_gives_table)(prefixed_names)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of the features.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._constraints import JOBS, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
@@ -23,14 +22,13 @@ from skrnn.forecasting._results import BacktestResult
 
 __all__ = ["backtest"]
 
-_CONSTRAINTS = {name: [integers(1)] for name in ("initial", "horizon", "step", "season")}
+_CONSTRAINTS = {name: [sizes()] for name in ("initial", "horizon", "step", "season")}
 
 _OPTIONS = {
     "refit": ["boolean", integers(0)],
     "coverage": [reals(0, 1, "neither"), None],
     "method": [Options(set(METHODS))],
-    "quantiles": ["array-like", None],
-    "n_jobs": [Integral, None],
+    "n_jobs": JOBS,
 }
 
 
@@ -113,8 +111,9 @@ def backtest(
     """
     if not isinstance(forecaster, WindowForecaster):
         raise TypeError(f"backtest takes a WindowForecaster, got a {type(forecaster).__name__}.")
-    options = {"refit": refit, "coverage": coverage, "method": method, "quantiles": quantiles, "n_jobs": n_jobs}
+    options = {"refit": refit, "coverage": coverage, "method": method, "n_jobs": n_jobs}
     check_arguments("backtest", _OPTIONS, **options)
+    levels = () if quantiles is None else tuple(listed("backtest", "quantiles", quantiles))
     horizon = forecaster.horizon if horizon is None else horizon
     checked = check_arguments("backtest", _CONSTRAINTS, initial=initial, horizon=horizon, step=step, season=season)
     initial, horizon, step, season = checked.values()
@@ -130,7 +129,7 @@ def backtest(
         )
     every = int(refit) or len(cutoffs)
     parts = [cutoffs[first : first + every] for first in range(0, len(cutoffs), every)]
-    wanted = Wanted(horizon, season, coverage, method, tuple(quantiles or ()))
+    wanted = Wanted(horizon, season, coverage, method, levels)
     kept = not refit and hasattr(forecaster, "estimator_")
     found = Parallel(n_jobs=n_jobs)(
         delayed(_one_fit)(forecaster, data, panel.table.keys, part, wanted, number == 0, kept)

@@ -40,7 +40,12 @@ def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
     if y is None or not isinstance(X, (pd.Series, pd.DataFrame)):
         return X
     frame = X.to_frame() if isinstance(X, pd.Series) else X
-    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    try:
+        values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    except ValueError:
+        raise ValueError(
+            "y is a list of rows of different lengths; one row of targets for each row of X is needed."
+        ) from None
     if values.ndim not in (1, 2) or len(values) != len(frame):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {[len(frame), np.shape(values)[:1] or 1]}: y "

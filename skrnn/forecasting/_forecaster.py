@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, check_arguments, integers, reals
+from skrnn._constraints import HasMethods, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
@@ -456,7 +456,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        check_arguments("WindowForecaster.fitted_values", {"step": [integers(1)]}, step=step)
+        check_arguments("WindowForecaster.fitted_values", {"step": [sizes()]}, step=step)
         return fitted_values(self._learnt(), int(step))
 
     def predict(self, X: Any) -> Doubles:
@@ -603,7 +603,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             If a series is not in the history.
         """
         check_is_fitted(self, "estimator_")
-        keys = [history.key for history in self._panel.histories]
+        keys = {history.key for history in self._panel.histories}
+        series = listed("WindowForecaster.among", "series", series, hashable=True)
         unknown = [key for key in series if key not in keys]
         if unknown:
             raise ValueError(f"Series {unknown[0]!r} is not in the history.")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skrnn._constraints import check_arguments, listed, reals
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
@@ -96,8 +97,13 @@ def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float,
     learnt_levels = _learnt_levels(learnt)
     if levels is None:
         return learnt_levels
+    several = hasattr(levels, "__iter__") and getattr(levels, "ndim", 1) > 0
+    wanted = listed("forecast_quantiles", "levels", levels) if several else [levels]
+    if not wanted:
+        raise ValueError("levels holds no level of a quantile.")
     found = []
-    for level in np.ravel(np.asarray(levels, dtype=np.float64)):
+    for one in wanted:
+        level = check_arguments("forecast_quantiles", {"levels": [reals(0, 1, "neither")]}, levels=one)["levels"]
         near = [known for known in learnt_levels if abs(known - level) < _SAME]
         if not near:
             raise ValueError(f"The regressor did not learn the quantile {level:g}, but {list(learnt_levels)}.")

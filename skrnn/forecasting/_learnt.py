@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skrnn._constraints import check_arguments, integers
+from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Doubles
 from skrnn.forecasting._ahead import Newest, levels_ahead
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
@@ -103,7 +103,7 @@ class Learnt:
                 raise ValueError(f"steps={steps!r} and until={until!r} both say how far to forecast. Give one of them.")
             return steps_until(panel, until, self.setup.reach)
         steps = self.setup.reach if steps is None else steps
-        check_arguments(f"WindowForecaster.{caller}", {"steps": [integers(1)]}, steps=steps)
+        check_arguments(f"WindowForecaster.{caller}", {"steps": [sizes()]}, steps=steps)
         return [int(steps)] * len(panel.histories)
 
     def ahead(

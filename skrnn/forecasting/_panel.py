@@ -78,6 +78,8 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
         raise ValueError(f"The data are empty (shape={data.shape}).")
     rows = read_index(data, freq, None if like is None else like.seen)
     frame = data.to_frame() if isinstance(data, pd.Series) else data
+    if any(name is pd.NA for name in frame.columns):
+        raise ValueError(f"Columns need names, and one is <NA>: {list(frame.columns)}. Rename it.")
     table = Table(rows.keys, rows.steps, rows.times, rows.in_order(_numbers(frame)), rows.positions, rows.bounds)
     freq = _frequency(data.index, freq) if like is None else like.freq
     named = not isinstance(data, pd.Series) or data.name is not None

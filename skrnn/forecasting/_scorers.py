@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._constraints import Options, check_arguments, reals, sizes
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
 from skrnn.forecasting._metrics import scores_of, scores_of_spread
@@ -14,7 +14,7 @@ __all__ = ["make_forecast_scorer"]
 
 _POINT = ("MAE", "RMSE", "MASE", "sMAPE")
 _SPREAD = ("pinball", "coverage", "Winkler")
-_CONSTRAINTS = {"coverage": [reals(0, 1, "neither")], "method": [Options(set(METHODS))], "season": [integers(1)]}
+_CONSTRAINTS = {"coverage": [reals(0, 1, "neither")], "method": [Options(set(METHODS))], "season": [sizes()]}
 
 
 class ForecastScorer:
@@ -92,7 +92,7 @@ def make_forecast_scorer(
     >>> search.fit(passengers).best_params_
     {'window': 24}
     """
-    if metric not in (*_POINT, "R2", *_SPREAD):
+    if not isinstance(metric, str) or metric not in (*_POINT, "R2", *_SPREAD):
         raise ValueError(
             f"metric={metric!r} is no score of forecasts; choose from {', '.join((*_POINT, 'R2', *_SPREAD))}. "
             "scikit-learn's own scorers, such as 'neg_mean_absolute_error', take y beside X, and look at the forecast "

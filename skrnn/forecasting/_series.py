@@ -91,12 +91,14 @@ class SeriesViews:
     def features(self) -> Doubles:
         """All that a model sees of each row, (n_rows, n_features)."""
         setup = self.setup
-        return feature_table(self.panel.columns, self.table, self.targets(), setup.roles, setup.horizon)
+        lead = min(setup.horizon, len(self.table.values) + 1)
+        return feature_table(self.panel.columns, self.table, self.targets(), setup.roles, lead)
 
     def samples(self, partial: bool = False) -> Samples:
         """All windows of all series with what follows them, which is known, or known in part."""
-        setup = self.setup
-        sizes = (setup.n_targets, setup.window, setup.horizon, setup.lag, setup.complete, partial)
+        setup, too_long = self.setup, len(self.table.values) + 1  # of which there is none, however much longer it is
+        window, horizon = min(setup.window, too_long), min(setup.horizon, too_long)
+        sizes = (setup.n_targets, window, horizon, setup.lag, setup.complete, partial)
         return samples(self.features(), self.table.before, *sizes)
 
     def undoable(self, ends: Integers) -> Flags:

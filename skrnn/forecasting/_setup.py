@@ -217,6 +217,6 @@ def _level(level: str | None, positive: bool) -> str | None:
 def names_of(parameter: str, value: Any) -> tuple[Any, ...]:
     """The names in a list, or the only one."""
     names = () if value is None else tuple(value) if isinstance(value, (list, tuple, pd.Index)) else (value,)
-    if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 for name in names):
+    if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 and name is not pd.NA for name in names):
         raise ValueError(f"{parameter}={value!r} of WindowForecaster must be a list of names, one name, or None.")
     return names

@@ -20,6 +20,7 @@ from skrnn.inspection._grid import Cells
 from skrnn.inspection._inside import given_windows, innermost
 from skrnn.inspection._token_accuracy import token_accuracy, writes_tokens
 from skrnn.inspection._words import InWords, label_of, listed
+from skrnn.sequences import as_numbers
 
 __all__ = ["Dependence", "Importances", "partial_dependence", "permutation_importance"]
 
@@ -27,6 +28,8 @@ _OVER = {
     "over": [Options({"features", "lags", "both"})],
     "n_repeats": [integers(1)],
     "max_samples": [integers(1), reals(0, 1, "right")],
+    "scoring": [str, callable, None],
+    "random_state": ["random_state"],
 }
 _GRID = {"feature": [integers(0)], "lag": [integers(0)], "grid_resolution": [integers(2)]}
 _EDGES = (0.05, 0.95)  # quantiles between which a grid lies, as in scikit-learn
@@ -134,6 +137,7 @@ def permutation_importance(
     True
     """
     values = {"over": over, "n_repeats": n_repeats, "max_samples": max_samples}
+    values |= {"scoring": scoring, "random_state": random_state}
     checked, rng = check_arguments("permutation_importance", _OVER, **values), check_random_state(random_state)
     asked = estimator
     estimator, X, y, width, names = given_windows(estimator, X, y)
@@ -266,7 +270,9 @@ def partial_dependence(
         low, high = np.nanquantile(known, _EDGES)
         grid = np.linspace(low, high, resolution)
     predict = getattr(estimator, "predict_proba", estimator.predict)
-    grid = np.asarray(grid)
+    grid = np.asarray(as_numbers(grid, "partial_dependence", "grid"))
+    if grid.ndim != 1:
+        raise ValueError(f"grid of partial_dependence must be one-dimensional, got an array of shape {grid.shape}.")
     average = []
     for value in grid:
         same = np.full(len(cells.rows(lag)), value)

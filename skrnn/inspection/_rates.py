@@ -121,7 +121,8 @@ def learning_rate_range(
     True
     """
     positive = {name: [reals(0, None, "neither")] for name in ("low", "high")}
-    low, high = check_arguments("learning_rate_range", positive, low=low, high=high).values()
+    low, high = map(float, check_arguments("learning_rate_range", positive, low=low, high=high).values())
+    check_arguments("learning_rate_range", {"random_state": ["random_state"]}, random_state=random_state)
     if not low < high:
         raise ValueError(f"low={low:g} of learning_rate_range has to lie below high={high:g}.")
     model, X, y, *_ = unfitted_inside(estimator, X, y)

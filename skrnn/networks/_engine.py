@@ -68,6 +68,8 @@ def _trouble(cell: str) -> str | None:
         network = CompiledNetwork(spec, weights)
         network.backward(network.forward(inputs, lengths))
         CompiledRun.of(spec, weights, inputs, lengths)
+    except MemoryError:  # which says nothing of the kernels, and may be over soon
+        raise
     except Exception as error:  # whatever a compiler may raise
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None

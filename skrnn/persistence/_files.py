@@ -37,8 +37,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    TypeError
-        If it holds something of the user's own, such as a loss, a cell or a function; the message says where.
+    TypeError, ValueError
+        If ``path`` is none, or the estimator holds something of the user's own, such as a loss, a cell or a function;
+        the message says where.
     OSError
         If the file cannot be written. An earlier one is then as it was.
 
@@ -57,9 +58,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """
     if isinstance(obj, type) or not (isinstance(obj, BaseEstimator) or name_of(obj) is not None):
         raise TypeError(f"save takes an estimator or a Stream, got {obj!r:.99}.")
-    writer = Writer()
+    place, writer = _place("save", path), Writer()
     tree = writer.tree(obj, type(obj).__name__)
-    write_whole(path, chunks({"format": _FORMAT, "version": __version__, "object": tree}, writer.tensors))
+    write_whole(place, chunks({"format": _FORMAT, "version": __version__, "object": tree}, writer.tensors))
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int = 2**31) -> Any:
@@ -84,15 +85,32 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = 2**31) -> Any:
     ------
     skrnn.ModelFileError
         If the file is damaged, too large, from a later version, or holds what it should not.
+    TypeError, ValueError
+        If ``path`` is none: a number is the descriptor of an open file.
     OSError
         If there is no such file, or it cannot be read.
     """
     max_bytes = check_arguments("load", {"max_bytes": [integers(1)]}, max_bytes=max_bytes)["max_bytes"]
+    path = _place("load", path)
     data = _read(path, max_bytes)
     try:
         return _built(data, max_bytes)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ModelFileError(f"The file {os.fspath(path)!r} cannot be loaded: {str(error).rstrip('.')}.") from error
+
+
+def _place(caller: str, path: Any) -> str:
+    """The path as a text; a number would be taken for an open file, which is closed behind it."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{caller} takes a path, got a {type(path).__name__}.")
+    place = os.fsdecode(path)
+    try:
+        good = b"\0" not in os.fsencode(place)
+    except UnicodeError:
+        good = False
+    if not good:
+        raise ValueError(f"{caller} takes a path, and {place!a} is none.")
+    return place
 
 
 def _built(data: bytearray, max_bytes: int) -> Any:

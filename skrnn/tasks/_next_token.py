@@ -73,7 +73,7 @@ def open_texts(X: Any, name: str) -> list[Any]:
     if not rows:
         raise ValueError(f"Found 0 texts while a minimum of 1 is required by {name}.")
     for i, row in enumerate(rows):
-        if not hasattr(row, "__len__"):
+        if not isinstance(row, str) and (not hasattr(row, "__len__") or getattr(row, "ndim", 1) == 0):
             raise TypeError(
                 f"Text {i} is {row!r:.40}. {name} takes strings, or lists of tokens; a single list of tokens goes into "
                 "a list of its own."

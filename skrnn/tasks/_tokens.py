@@ -164,7 +164,7 @@ def _rows(y: Any, name: str) -> tuple[list[Any], bool]:
     require_y(y, name)
     y = detached(y, name)
     form = "y is a list of targets, one per sequence, each a list of tokens (or a string: a list of characters)"
-    if isinstance(y, str) or not hasattr(y, "__len__"):
+    if isinstance(y, str) or not hasattr(y, "__len__") or getattr(y, "ndim", 1) == 0:
         raise ValueError(f"{form}; got {y!r:.40}.")
     rows = list(np.asarray(y)) if hasattr(y, "columns") else list(y)
     texts = [isinstance(row, str) for row in rows]

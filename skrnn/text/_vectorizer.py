@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, integers, reals
+from skrnn._constraints import HasMethods, Options, integers, listed, reals
 from skrnn._plain import require
 from skrnn._state import PlainState
 from skrnn._texts import refuse_no_texts
@@ -239,16 +239,17 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
-        ValueError
-            If a number is not in the vocabulary.
+        ValueError, TypeError
+            If a number is not in the vocabulary, or X is no list of sequences.
         """
         check_is_fitted(self, "vocabulary_")
         tokens = {number: token for token, number in self.vocabulary_.items()} | {0: UNKNOWN}
-        for i, row in enumerate(X):
-            for number in np.ravel(row):
-                if number not in tokens:
+        rows = [np.ravel(np.asarray(row, dtype=object)) for row in listed(f"{type(self).__name__}", "X", X)]
+        for i, row in enumerate(rows):
+            for number in row:
+                if not isinstance(number, Hashable) or number not in tokens:
                     raise ValueError(f"Sequence {i} holds {number}, which is not a number of the vocabulary.")
-        return [_array([tokens[number] for number in np.ravel(row)]) for row in X]
+        return [_array([tokens[number] for number in row]) for row in rows]
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The tokens in the order of their numbers.

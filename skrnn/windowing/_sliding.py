@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import integers
+from skrnn._constraints import integers, names_in
 from skrnn._types import Array, Integers
 from skrnn.windowing._index import Seen, TimeRows, read_index, rows_before, several_ranges
 from skrnn.windowing._lost import warn_of_lost
@@ -304,10 +304,11 @@ class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEst
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
+        ValueError, TypeError
+            If there are not as many names as columns, or they are not those of `fit`.
         """
         check_is_fitted(self, "_tails")
-        names = getattr(self, "feature_names_in_", input_features)
-        names = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
+        names = names_in(self, input_features)
         lags = range(self._reach, -1, -self._stride)
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import TimeSeriesSplit
 
+from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Integers, Longs
 from skrnn.windowing._index import has_index
 
 __all__ = ["PanelTimeSeriesSplit", "warn_of_other_series"]
+
+_CONSTRAINTS = {"max_train_size": [sizes(), None], "test_size": [sizes(), None], "gap": [sizes(0)]}
 
 
 class PanelTimeSeriesSplit(TimeSeriesSplit):
@@ -63,9 +66,13 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
         ------
         TypeError
             If X has no pandas index.
+        InvalidParameterError
+            If a parameter counts no times.
         ValueError
             If a time is missing, or there are too few different times.
         """
+        given = {name: getattr(self, name) for name in _CONSTRAINTS}
+        check_arguments(type(self).__name__, _CONSTRAINTS, **given)
         if not has_index(X):
             raise TypeError(f"PanelTimeSeriesSplit needs rows with a pandas index of times, got a {type(X).__name__}.")
         times = X.index.get_level_values(-1)

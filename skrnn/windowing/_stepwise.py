@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, integers
+from skrnn._constraints import HasMethods, Options, integers, prefixed_names
 from skrnn._types import Array, Flags
 from skrnn.sequences import Columns, SequenceBatch, is_ragged, read_X, refuse_frame
 from skrnn.windowing._states import StepwiseState
@@ -150,7 +150,7 @@ class StepwiseTransformer(
         return cube.reshape(len(cube), -1) if _gives_table(self) else cube
 
     # As in scikit-learn; a 3-D output has no columns to name.
-    get_feature_names_out = available_if(_gives_table)(ClassNamePrefixFeaturesOutMixin.get_feature_names_out)
+    get_feature_names_out = available_if(_gives_table)(prefixed_names)
 
     def _read(self, X: Any, seen: Columns | None) -> SequenceBatch:
         """X as sequences; the columns of a first one are kept."""

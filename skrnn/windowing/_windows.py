@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import column_or_1d
 
-from skrnn._constraints import check_arguments, integers
+from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Array, Integers
 from skrnn.windowing._index import TimeRows, has_index, read_index, rows_before
 from skrnn.windowing._lost import ADVICE, first_break, warn_of_lost
@@ -17,7 +17,7 @@ from skrnn.windowing._rows import read_rows
 
 __all__ = ["make_windows", "windows_of"]
 
-_CONSTRAINTS = {"window": [integers(1)], "horizon": [integers(0)], "stride": [integers(1)], "dilation": [integers(1)]}
+_CONSTRAINTS = {"window": [sizes()], "horizon": [sizes(0)], "stride": [sizes()], "dilation": [sizes()]}
 
 
 def make_windows(
@@ -174,7 +174,10 @@ def _flat_rows(windows: Array) -> Array:
 
 def _read_labels(labels: Any, n_rows: int) -> Array:
     """A label per row, none of which is missing."""
-    values = column_or_1d(labels)
+    try:
+        values = column_or_1d(labels)
+    except ValueError as error:
+        raise ValueError(f"labels has to hold one label for each row of the series: {error}") from None
     if len(values) != n_rows:
         raise ValueError(f"labels has {len(values)} entries, and the series {n_rows} rows. Give one for each row.")
     missing = np.flatnonzero([label is None or label != label for label in values.tolist()])
@@ -197,9 +200,10 @@ def _most_frequent(labels: Array, starts: Integers, width: int) -> Array:
 
 def _places(target: Any, n_columns: int, names: Any) -> Integers:
     """The numbers of the columns to predict."""
-    wanted = list(target) if isinstance(target, (list, tuple)) or getattr(target, "ndim", 0) > 0 else [target]
+    wanted = list(target) if isinstance(target, (list, tuple)) or _has_axes(target) else [target]
     known = [] if names is None else list(names)
-    places = [known.index(one) if _is_in(one, known) else one for one in wanted]
+    numbers = dict(zip(reversed(known), reversed(range(len(known))), strict=True))  # pd.NA is equal to nothing
+    places = [numbers[one] if _is_in(one, numbers) else one for one in wanted]
     if not places or not all(
         isinstance(place, (int, np.integer)) and not isinstance(place, bool) and -n_columns <= place < n_columns
         for place in places
@@ -212,7 +216,13 @@ def _places(target: Any, n_columns: int, names: Any) -> Integers:
     return np.arange(n_columns)[places]
 
 
-def _is_in(one: Any, names: list[Any]) -> bool:
+def _has_axes(value: Any) -> bool:
+    """Whether it is an array or an index with several items."""
+    n_axes = getattr(value, "ndim", 0)
+    return isinstance(n_axes, int) and n_axes > 0
+
+
+def _is_in(one: Any, names: dict[Any, int]) -> bool:
     """Whether this is a name; a bool is none, though it equals a number."""
     return isinstance(one, Hashable) and not isinstance(one, (bool, np.bool_)) and one in names
 

@@ -5,12 +5,40 @@ import pickle
 import warnings
 from functools import partial
 
+import numpy as np
 import pytest
-from every_class import MODELS
+from every_class import MODELS, SMALL, TABLE, X, Y
 from refusals import is_clear
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from tampering import changes
 
+import skrnn
+from skrnn import RNNRegressor, SlidingWindow, StepwiseTransformer
+
 OF_THE_USER = ("cell", "strip_accents", "preprocessor", "tokenizer", "analyzer")  # code whose errors are its own
+
+
+def streamed():
+    """Of a Pipeline, two series in it."""
+    made = skrnn.stream(make_pipeline(StepwiseTransformer(), RNNRegressor(**SMALL)).fit(X, Y))
+    made.step(X[:2, 0], keys=["a", 2])
+    return made
+
+
+def streamed_windows():
+    rows = TABLE.to_numpy()
+    made = skrnn.stream(make_pipeline(StandardScaler(), SlidingWindow(3), RNNRegressor(**SMALL)).fit(rows, rows[:, 0]))
+    made.step(rows[0])
+    made.step(rows[:2], keys=["a", 2])
+    return made
+
+
+MODELS = {
+    **MODELS,
+    "stream of a Pipeline": (streamed, {"step": [X[:2, 1], ["a", 2]]}),
+    "stream of windows": (streamed_windows, {"step": [TABLE.to_numpy()[0]]}),
+}
 
 
 def use(model, data, *, trains):
@@ -70,3 +98,19 @@ def test_a_changed_state_is_refused_or_behaves(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_changed_state_is_refused_or_behaves(name):
     check(name, 1)
+
+
+@pytest.mark.parametrize("make", [streamed, streamed_windows])
+def test_a_stream_of_a_pipeline_goes_on_where_it_was(make):
+    stream, rows = make(), X[2:4, 1]
+    again = pickle.loads(pickle.dumps(stream))
+    assert again.keys == stream.keys
+    for _ in range(3):
+        np.testing.assert_array_equal(again.step(rows, keys=["a", 2]), stream.step(rows, keys=["a", 2]))
+    other = stream.__getstate__()
+    for pair in other["series"]:
+        pair[1] = (
+            make().__getstate__()["pipeline"].steps[-1][1].stream() if make is streamed_windows else np.zeros((1, 2))
+        )
+    with pytest.raises(ValueError, match="State does not fit: "):
+        type(stream).__new__(type(stream)).__setstate__(other)

@@ -1,13 +1,10 @@
 """Every parameter of every class with values of every kind: in fit, and set after it."""
 
-import datetime
-import decimal
-import fractions
-
 import numpy as np
 import pandas as pd
 import pytest
 from hostile import run
+from odd_values import ODD
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
@@ -39,63 +36,6 @@ MODELS = {
     "steps": (StepwiseTransformer(), (X,), (X,)),
     "texts": (SequenceVectorizer(), (["a cat sat", "the dog"],), (["the cat"],)),
     "forecaster": (WindowForecaster(Ridge(), window=3), (SERIES,), ()),
-}
-ODD = {
-    "none": None,
-    "true": True,
-    "minus one": -1,
-    "zero": 0,
-    "one": 1,
-    "half": 0.5,
-    "one and a half": 1.5,
-    "not a number": float("nan"),
-    "infinite": float("inf"),
-    "large": 2**31,
-    "very large": 2**63,
-    "huge": 10**30,
-    "huge float": 1e300,
-    "tiny float": 1e-320,
-    "small": -(2**63),
-    "a text": "x",
-    "no text": "",
-    "a surrogate": "\ud800",
-    "bytes": b"x",
-    "auto": "auto",
-    "an empty list": [],
-    "a list": [1, 2],
-    "a list of lists": [[1], [1, 2]],
-    "a list of none": [None],
-    "a tuple": (1, 2),
-    "an empty tuple": (),
-    "a dict": {"a": 1},
-    "a set": {1},
-    "a range": range(2),
-    "an object": object(),
-    "a type": int,
-    "a function": print,
-    "a lambda": lambda *arguments: arguments,
-    "a module": np,
-    "ellipsis": ...,
-    "not implemented": NotImplemented,
-    "a decimal": decimal.Decimal("0.5"),
-    "a fraction": fractions.Fraction(1, 2),
-    "complex": 1j,
-    "an array": np.array([1, 2]),
-    "an array of no axis": np.array(1),
-    "an empty array": np.zeros(0),
-    "a matrix": np.ones((2, 2)),
-    "int8": np.int8(2),
-    "float16": np.float16(0.5),
-    "bool of NumPy": np.bool_(True),
-    "text of NumPy": np.str_("x"),
-    "missing": pd.NA,
-    "no time": pd.NaT,
-    "a date": datetime.date(2020, 1, 1),
-    "a timestamp": pd.Timestamp("2020"),
-    "a series": pd.Series([1.5, 2.5]),
-    "an offset": pd.offsets.Day(),
-    "an estimator": Ridge(),
-    "a class": Ridge,
 }
 OF_THE_USER = {  # code whose errors are its own, and what is only long
     "cell": {"a type", "a function", "a lambda", "a class", "not implemented"},

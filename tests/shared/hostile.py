@@ -12,7 +12,7 @@ EXPECTED = (ConvergenceWarning, DataConversionWarning)  # what clean input is wa
 OF_GAPS = re.compile(
     "series are left out|windows are|windows cross|Most rows do not follow|R.2 score is not"
 )  # what there is
-REFUSALS = (ValueError, TypeError)
+REFUSALS = (ValueError, TypeError, IndexError)
 
 
 class WrongError(AssertionError):

@@ -8,7 +8,15 @@ from pathlib import Path
 import skrnn
 
 OURS = Path(skrnn.__file__).parent
-CHECKS = ("validation.py", "_param_validation.py", "multiclass.py", "metaestimators.py", "_available_if.py", "base.py")
+CHECKS = (
+    "validation.py",
+    "_param_validation.py",
+    "multiclass.py",
+    "metaestimators.py",
+    "_available_if.py",
+    "base.py",
+    "_split.py",
+)
 
 
 @functools.cache
