@@ -95,8 +95,8 @@ def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
 def _joined(sets: list[TrainingSet]) -> TrainingSet:
     """The rows of sets that lie in one table of steps."""
     fields = ("starts", "lengths", "leading", "spans")
-    rows = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
-    batch = SequenceBatch(sets[0].batch.steps, *rows)
+    rows = [np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields]
+    batch = SequenceBatch(sets[0].batch.steps, *rows, sets[0].batch.complete)
     parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain", "weights"))
     targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
     assert weights is not None
