@@ -13,7 +13,6 @@ from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import AbsoluteError, MiniBatch, Objective
-from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task
 from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_by_absolute_errors, fit_linear
 
@@ -134,8 +133,8 @@ def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
 def _joined(sets: list[TrainingSet]) -> TrainingSet:
     """The rows of sets that lie in one table of steps."""
     fields = ("starts", "lengths", "leading", "spans")
-    rows = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
-    batch = SequenceBatch(sets[0].batch.steps, *rows)
+    starts, lengths, leading, spans = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
+    batch = replace(sets[0].batch, starts=starts, lengths=lengths, leading=leading, spans=spans)
     parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain", "weights"))
     targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
     assert weights is not None

@@ -20,6 +20,7 @@ from skrnn.version import __version__
 __all__ = ["Stream"]
 
 _FORMAT = 1
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Stream:
@@ -109,8 +110,8 @@ class Stream:
                 f"x has {values.size} features, but {self._name} is expecting {self._mean.size} features per step."
             )
         missing = None
-        if not np.isfinite(values.sum()):
-            if np.isinf(values).any():
+        if not (np.abs(values) <= _LARGEST).all():
+            if (np.abs(values) > _LARGEST).any():
                 raise ValueError(
                     f"Input x contains infinity or a value too large for dtype('float32'), at step {self.n_steps}."
                 )
@@ -131,7 +132,7 @@ class Stream:
             if not isinstance(x, float) and (type(x) is not np.ndarray or x.dtype.kind not in "fiub"):
                 x = as_numbers(detached(x, self._name), self._name, "x")
             with np.errstate(over="ignore"):
-                return np.asarray(x, dtype=np.float32).reshape(-1).astype(np.float64)
+                return np.asarray(x, dtype=np.float64).reshape(-1)
         refuse_mask(x, self._name, "x")
         row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
         batch = check_categories([np.asarray(row, dtype=object)], categories, name=self._name)[0]

@@ -171,9 +171,9 @@ def _unknown_rates(batch: SequenceBatch, categories: list[Array]) -> tuple[Singl
 
 def refuse_features_without_values(batch: SequenceBatch, columns: Columns) -> None:
     """A feature that is missing in every time step has no statistics."""
-    known = ~np.isnan(batch.steps[batch.coverage() > 0]).all(axis=0)
-    if not known.all():
-        feature = int(np.argmin(known))
+    blank = batch.blank_features()
+    if blank.any():
+        feature = int(np.argmax(blank))
         names = columns.names
         named = names is not None and len(names) == batch.n_features
         label = repr(str(names[feature])) if names is not None and named else str(feature)

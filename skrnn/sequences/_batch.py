@@ -9,11 +9,9 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from skrnn._types import Flags, Floats, Integers
+from skrnn.sequences._chunks import row_chunks
 
 __all__ = ["SequenceBatch", "steps_under"]
-
-
-_CHUNK_ROWS = 1 << 18  # rows counted at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +25,16 @@ class SequenceBatch:
     Attributes
     ----------
     steps : float array of shape (n_steps, n_features)
-        float32 for networks. NaN is a missing value; steps that belong to no sequence may hold anything.
+        In the precision of X, float32 or float64, and in the memory of X where its layout allows it: nobody writes into
+        it. NaN is a missing value; steps that belong to no sequence may hold anything.
     starts, lengths : integer arrays of shape (n_samples,)
         First step of each sequence and how many steps it has (at least 1). What is the same for all is one number
         in memory (a broadcast array), so that millions of windows stay small.
     leading, spans : integer arrays of shape (n_samples,)
         How many steps of padding stood before the sequence in X, and how many steps its row of X had with all
         padding. They tell outputs with one value per step where to go.
+    complete : bool
+        Whether it is known that no value is missing.
     """
 
     steps: Floats
@@ -41,6 +42,7 @@ class SequenceBatch:
     lengths: Integers
     leading: Integers
     spans: Integers
+    complete: bool = False
 
     @property
     def n_samples(self) -> int:
@@ -98,8 +100,7 @@ class SequenceBatch:
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
         change = np.zeros(len(self.steps) + 1)
-        for begin in range(0, self.n_samples, _CHUNK_ROWS):
-            rows = slice(begin, begin + _CHUNK_ROWS)
+        for rows in row_chunks(self.n_samples):
             weight = 1.0 if weights is None else weights[rows]
             np.add.at(change, self.starts[rows], weight)
             np.subtract.at(change, self.starts[rows] + self.lengths[rows], weight)
@@ -111,8 +112,22 @@ class SequenceBatch:
 
     def missing_features(self) -> Flags:
         """Which features have a missing value inside some sequence; (n_features,)."""
+        return self._missing_counts()[0] > 0
+
+    def blank_features(self) -> Flags:
+        """Which features have no value in any sequence; (n_features,)."""
+        missing, n_used = self._missing_counts()
+        return np.asarray(missing == n_used)
+
+    def _missing_counts(self) -> tuple[Integers, int]:
+        """In how many of the steps of all sequences each feature is missing (n_features,), and how many steps it is."""
+        counts = np.zeros(self.n_features, np.intp)
+        if self.complete:
+            return counts, len(self.steps)
         used = self.coverage() > 0
-        return np.asarray(np.isnan(self.steps[used]).any(axis=0))
+        for rows in row_chunks(*self.steps.shape):
+            counts += np.isnan(self.steps[rows][used[rows]]).sum(axis=0)
+        return counts, int(used.sum())
 
     @classmethod
     def one_after_another(cls, steps: Floats, lengths: Integers) -> SequenceBatch:
@@ -121,19 +136,18 @@ class SequenceBatch:
         return cls(steps, np.cumsum(lengths) - lengths, lengths, np.zeros_like(lengths), lengths)
 
     @classmethod
-    def from_spans(cls, steps: Floats, starts: Integers, spans: Integers) -> SequenceBatch:
+    def from_spans(cls, steps: Floats, starts: Integers, spans: Integers, *, complete: bool = False) -> SequenceBatch:
         """Trim padding (steps that are NaN in every feature) off both ends of each span of steps.
 
         A span without any real step is kept as a single step whose every value is missing: a table row that is
-        missing altogether is a row to predict for, not an error.
+        missing altogether is a row to predict for, not an error. ``complete``: no value is missing.
         """
         n_steps = len(steps)
-        # A sum shows in one pass, without a table of flags, that no value is NaN (there is no infinity here).
-        with np.errstate(all="ignore"):
-            anything_missing = bool(np.isnan(steps.sum(dtype=np.longdouble)))
-        empty = np.isnan(steps).all(axis=1) if anything_missing else np.zeros(0, bool)
+        empty = np.zeros(0 if complete else n_steps, bool)
+        for rows in [] if complete else row_chunks(*steps.shape):
+            empty[rows] = np.isnan(steps[rows]).all(axis=1)
         if not empty.any():
-            return cls(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans)
+            return cls(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans, complete)
         numbers = np.arange(n_steps)
         next_real = np.minimum.accumulate(np.where(empty, n_steps, numbers)[::-1])[::-1]
         last_real = np.maximum.accumulate(np.where(empty, -1, numbers))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
+from functools import partial, reduce
 from typing import Any, Literal
 
 import numpy as np
 
 from skrnn._types import Array, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._chunks import row_chunks
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import as_numbers
 
@@ -25,7 +27,7 @@ def check_sequences(
     features_per_step: int | Literal["all"] = 1,
     name: str,
     feature_names: Any = None,
-    dtype: Dtype = np.float32,
+    dtype: Dtype | None = None,
 ) -> SequenceBatch:
     """Validate the values of X.
 
@@ -40,8 +42,9 @@ def check_sequences(
         The estimator's name, for messages.
     feature_names : sequence of str, default=None
         Names of the columns of X, for messages.
-    dtype : float32 or float64, default=float32
-        The dtype of the steps.
+    dtype : float32 or float64, default=None
+        The dtype of the steps. None: float32 where it has every value of X (as float32, float16 or 16-bit integers are
+        given), else float64.
 
     Returns
     -------
@@ -55,15 +58,36 @@ def check_sequences(
     if isinstance(X, list):
         read = partial(_read_sequence, name=name)
         parts, starts, spans = read_list(X, read, "shape (n_timesteps, n_features) with the same n_features")
-        with np.errstate(over="ignore"):
-            steps = np.concatenate(parts, dtype=dtype, casting="unsafe")
+        own = dtype or _precision(part.dtype for part in parts)
+        with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
+            steps = np.concatenate(parts, dtype=own, casting="unsafe")
     else:
         table, starts, spans = read_array(as_numbers(X, name), features_per_step, name)
-        with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite and is refused below
-            steps = np.ascontiguousarray(table, dtype=dtype)
-    folded = not isinstance(X, list) and len(X.shape) == 2
-    _refuse_infinity(steps, starts, spans, feature_names, folded)
-    return SequenceBatch.from_spans(steps, starts, spans)
+        with np.errstate(over="ignore"):
+            steps = np.ascontiguousarray(table, dtype=dtype or _precision([table.dtype]))
+    complete, fits = _look_at(steps)
+    if not fits:
+        folded = not isinstance(X, list) and len(X.shape) == 2
+        _refuse_infinity(steps, starts, spans, feature_names, folded)
+    return SequenceBatch.from_spans(steps, starts, spans, complete=complete)
+
+
+def _precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:
+    """The smaller of float32 and float64 that has every value of some dtypes; float64 if neither does."""
+    common = reduce(np.promote_types, set(dtypes), np.dtype(np.float32))
+    return np.float32 if common == np.float32 else np.float64
+
+
+def _look_at(steps: Floats) -> tuple[bool, bool]:
+    """Whether no value is missing, infinite or beyond float32, and whether none is infinite or beyond float32."""
+    clean = fits = True
+    with np.errstate(invalid="ignore"):
+        for rows in row_chunks(*steps.shape):
+            part = steps[rows]
+            if not (part.min() >= -_LARGEST and part.max() <= _LARGEST):
+                clean = False
+                fits &= not (np.abs(part) > _LARGEST).any()
+    return clean, fits
 
 
 def _read_sequence(item: Any, label: str, name: str) -> Array:
@@ -80,14 +104,9 @@ def _read_sequence(item: Any, label: str, name: str) -> Array:
 
 
 def _refuse_infinity(steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool) -> None:
-    """Infinite values, named by their place."""
-    single = steps.dtype == np.float32
-    with np.errstate(all="ignore"):
-        if single and np.isfinite(steps.sum(dtype=np.float64)):
-            return
-        large = np.isinf(steps) if single else np.abs(steps) > _LARGEST
-    if not large.any():
-        return
+    """Infinite values, and those beyond float32, named by the place of the first."""
+    with np.errstate(invalid="ignore"):
+        large = np.abs(steps) > _LARGEST
     step, feature = (int(index[0]) for index in np.nonzero(large))
     sequence = int(np.argmax((starts <= step) & (step < starts + spans)))
     time_step = step - int(starts[sequence])

@@ -81,7 +81,7 @@ def read_X(
     embeds: bool = False,
     characters: bool = False,
     seen: Columns | None = None,
-    dtype: type[np.floating[Any]] = np.float32,
+    dtype: type[np.floating[Any]] | None = None,
 ) -> tuple[SequenceBatch, Columns]:
     """Validate X.
 
@@ -97,6 +97,8 @@ def read_X(
         Whether a text among the categories is the sequence of its characters.
     seen : Columns, optional
         Those of `fit`, with which X has to agree. None: this is `fit`.
+    dtype : float32 or float64, optional
+        Of the steps, as in `check_sequences`.
 
     Returns
     -------

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._chunks import row_chunks
 from skrnn.sequences._statistics import mean_and_scale
 
 __all__ = ["InputScaling", "batch_chunks", "check_scaling"]
@@ -76,20 +77,33 @@ class InputScaling:
     def gather(self, batch: SequenceBatch, dtype: DTypeLike = np.float32) -> tuple[Floats, Integers]:
         """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths."""
         positions, padding = batch.positions()
-        values = batch.steps[positions].astype(dtype, copy=False)  # (B, T, F)
-        missing = np.isnan(values)
+        inputs = np.empty((*positions.shape, self.input_size), dtype)
+        chunks = row_chunks(len(positions), positions.shape[1] * batch.n_features)
+        shape = (chunks[0].stop, positions.shape[1], batch.n_features)
+        found, values = np.empty(shape, batch.steps.dtype), np.empty(shape)  # fresh memory costs more than arithmetic
+        for rows in chunks:
+            n, part = rows.stop - rows.start, None if padding is None else padding[rows]
+            np.take(batch.steps, positions[rows], axis=0, out=found[:n], mode="clip")
+            self._scale(found[:n], values[:n], part, batch.complete, inputs[rows])
+        return inputs, batch.lengths
+
+    def _scale(self, found: Floats, values: Doubles, padding: Flags | None, complete: bool, inputs: Floats) -> None:
+        """Inputs of the values found (B, T, F), computed in double precision, in ``values``, and rounded."""
+        n_features = found.shape[2]
+        missing = np.zeros(found.shape, bool) if complete else np.isnan(found)
         if self.kind is None:
-            values = np.where(missing, self.mean.astype(dtype), values)
+            np.copyto(values, found)
         else:
-            level, spread = self._level_and_spread(values, missing, padding)
-            values -= level.astype(dtype)
-            values /= spread.astype(dtype)
-            values[missing] = 0.0
-        if self.indicators.any():
-            values = np.concatenate([values, missing[:, :, self.indicators].astype(dtype)], axis=2)
+            level, spread = self._level_and_spread(found, missing, padding)
+            np.subtract(found, level, out=values)
+            values /= spread
+        if not complete:
+            instead = 0.0 if self.kind is not None else np.broadcast_to(self.mean, values.shape)[missing]
+            values[missing] = instead
+        inputs[:, :, :n_features] = values
+        inputs[:, :, n_features:] = 0.0 if complete else missing[:, :, self.indicators]
         if padding is not None:
-            values[padding] = 0.0
-        return values, batch.lengths
+            inputs[padding] = 0.0
 
     def level_and_spread(self, batch: SequenceBatch) -> tuple[Doubles, Doubles]:
         """What `gather` takes off each sequence and divides it by; two (n_samples, n_features) arrays."""

@@ -6,11 +6,13 @@ import numpy as np
 
 from skrnn._types import Doubles, Floats
 from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._chunks import double_chunks
 
 __all__ = ["mean_and_scale", "weighted_mean_and_scale"]
 
-
-_CHUNK = 1 << 16  # steps in double precision at a time
+_LEAST = 1e-150  # a deviation, whose square is still a normal number
+_NOTHING = 1e-130  # values that can differ by less than that, and do not count
+_FAR = 100.0  # variances between a pivot and the mean, up to which no digit that counts is lost
 _GRID_BITS = 16  # a mean is kept to 2**-16 of its scale, a scale to 16 significant bits
 
 
@@ -27,28 +29,16 @@ def weighted_mean_and_scale(values: Floats, weights: Doubles) -> tuple[Doubles, 
     result is then the same for rows in another order or for windows that share memory, where the last bits of
     a sum are not. The scale of a constant column is 1. A column without any value has mean NaN.
     """
-    n_columns = values.shape[1]
-    low, high = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
-    count, total = np.zeros(n_columns), np.zeros(n_columns)
-    for rows in _chunks(len(values)):
-        part, weight = _known(values[rows], weights[rows])
-        used = weight > 0
-        low = np.minimum(low, np.where(used, part, np.inf).min(axis=0))
-        high = np.maximum(high, np.where(used, part, -np.inf).max(axis=0))
-        count += weight.sum(axis=0)
-        total += (weight * part).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / count
-    squares = np.zeros(n_columns)
-    for rows in _chunks(len(values)):
-        part, weight = _known(values[rows], weights[rows])
-        squares += (weight * (part - mean) ** 2).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = np.sqrt(squares / count)
-    constant = ~(high > low) | ~(deviation > 0)
+    weight, pivot, shift, variance = _moments(values, weights, None)
+    if (shift * shift > _FAR * variance).any():  # the first values are far from the mean: go on from there
+        weight, pivot, shift, variance = _moments(values, weights, np.where(weight > 0, pivot + shift, 0.0))
+    with np.errstate(invalid="ignore"):
+        deviation = np.sqrt(np.maximum(variance, 0.0))
+    constant = ~(deviation > _LEAST)  # then the pivot is its value
     scale = _on_grid(deviation, np.where(constant, 1.0, deviation))
     scale = np.where(constant, 1.0, scale)
-    mean = np.where(constant, np.where(count > 0, low, np.nan), _on_grid(mean, scale))
+    level = np.where(np.abs(pivot) < _NOTHING, 0.0, pivot)
+    mean = np.where(constant, np.where(weight > 0, level, np.nan), _on_grid(pivot + shift, scale))
     return mean, scale
 
 
@@ -64,11 +54,36 @@ def mean_and_scale(batch: SequenceBatch, weights: Doubles) -> tuple[Doubles, Dou
     return weighted_mean_and_scale(batch.steps, np.asarray(batch.coverage(units), np.float64))
 
 
-def _chunks(n: int) -> list[slice]:
-    return [slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)]
+def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Of each column: the weight of its values, a number near them, how far their mean lies from it, their variance.
+
+    One pass. Sums of what lies beyond the pivot lose no digits to a large offset; None: the first value of the column.
+    """
+    n_columns = values.shape[1]
+    first = pivot is None
+    pivot = np.zeros(n_columns) if pivot is None else pivot
+    count, total, squares = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
+    for rows, part in double_chunks(values):
+        weight = weights[rows]
+        if not weight.all():
+            part, weight = part[weight > 0], weight[weight > 0]
+        if first and len(part) and not count.all():
+            pivot = np.where(count > 0, pivot, _first_known(part))
+        np.subtract(part, pivot, out=part)
+        sums, known = np.einsum("i,ij->j", weight, part), weight.sum()
+        if np.isnan(sums).any():
+            missing = np.isnan(part)
+            part[missing] = 0.0
+            sums, known = np.einsum("i,ij->j", weight, part), np.einsum("i,ij->j", weight, ~missing)
+        count += known
+        total += sums
+        squares += np.einsum("i,ij->j", weight, np.multiply(part, part, out=part))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shift = total / count
+        return count, pivot, shift, squares / count - shift * shift
 
 
-def _known(part: Floats, weight: Doubles) -> tuple[Doubles, Doubles]:
-    """Values in double precision with NaN as 0, and weights (rows, columns) that are 0 there."""
-    missing = np.isnan(part)
-    return np.where(missing, 0.0, part).astype(np.float64), np.where(missing, 0.0, weight[:, None])
+def _first_known(part: Doubles) -> Doubles:
+    """The first value of each column, 0 where there is none."""
+    known = ~np.isnan(part)
+    return np.where(known.any(axis=0), part[known.argmax(axis=0), np.arange(part.shape[1])], 0.0)

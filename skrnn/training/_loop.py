@@ -14,6 +14,7 @@ from skrnn._types import Doubles, Integers, Singles
 from skrnn.exceptions import DivergenceError
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
+from skrnn.training._batches import draw_batches
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._learner import Learner
 from skrnn.training._schedule import rate_factor
@@ -138,14 +139,11 @@ def _run_epoch(
     learner: Learner, data: TrainingSet, config: TrainingConfig, rng: np.random.Generator, epoch: int, rate: float
 ) -> _Epoch:
     """Every row once."""
-    n = len(data.weights)
-    order = rng.permutation(n) if config.shuffle else np.arange(n)
-    starts = range(0, n, config.batch_size)
+    batches = draw_batches(data.batch.lengths, config, rng)
     total, norms, n_clipped, n_updates = 0.0, 0.0, 0, 0
     bound = config.max_grad_norm or np.inf
-    for number, begin in enumerate(starts):
-        rows = order[begin : begin + config.batch_size]
-        progress = (epoch + number / len(starts)) / config.max_iter
+    for number, rows in enumerate(batches):
+        progress = (epoch + number / len(batches)) / config.max_iter
         factor = rate_factor(config.learning_rate_schedule, progress)
         drawn = {"sampling": config.scheduled_sampling * progress} if config.scheduled_sampling else {}
         for batch, share, fraction, carried in _passes(data, rows, config, rng):
@@ -156,8 +154,8 @@ def _run_epoch(
             total += loss * len(rows) * fraction
             norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
     if not learner.weights_are_finite():
-        raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(starts) - 1, config)
-    return _Epoch(total / n, norms / n_updates, n_clipped / n_updates)
+        raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(batches) - 1, config)
+    return _Epoch(total / len(data.weights), norms / n_updates, n_clipped / n_updates)
 
 
 def _passes(
@@ -198,8 +196,9 @@ def _divergence(
 def _validate(learner: Learner, data: TrainingSet, config: TrainingConfig) -> tuple[float, Doubles]:
     """The weighted mean loss, and the loss of every row (NaN where rows are cut into chunks)."""
     total, losses = 0.0, np.full(len(data.weights), np.nan)
+    order = np.argsort(data.batch.lengths, kind="stable")  # rows of like lengths together
     for begin in range(0, len(losses), _EVALUATION_ROWS):
-        rows = np.arange(begin, min(begin + _EVALUATION_ROWS, len(losses)))
+        rows = order[begin : begin + _EVALUATION_ROWS]
         if config.chunk_steps is None:
             losses[rows] = learner.losses(data.mini_batch(rows))
             total += float(losses[rows] @ data.weights[rows])

@@ -74,7 +74,7 @@ def test_rows_with_a_gap_between_them_are_copied():
 @given(layouts())
 def test_a_batch_holds_the_rows_of_any_layout(X):
     batch = check_sequences(X, name="Est")
-    assert batch.steps.dtype == np.float32
+    assert batch.steps.dtype == (np.float32 if X.dtype == np.float32 else np.float64)
     for i, row in enumerate(X):
         assert np.array_equal(batch.steps[batch.starts[i] : batch.starts[i] + batch.lengths[i]], row)
 
@@ -177,3 +177,15 @@ def test_the_steps_of_all_sequences_and_a_part_of_their_time():
     assert part.starts.tolist() == [5, 1, 3]
     assert part.lengths.tolist() == [2, 2, 1]
     assert part.spans.tolist() == [2, 2, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_are_not_copied_and_known_to_be_there(dtype):
+    X = np.random.default_rng(0).normal(size=(9, 4, 2)).astype(dtype)
+    windows = sliding_window_view(X.reshape(-1, 2), 3, axis=0).transpose(0, 2, 1)
+    for rows in (X, windows):
+        batch = check_sequences(rows, name="Est")
+        assert np.shares_memory(batch.steps, X)
+        assert batch.complete
+    X[3, 2, 1] = np.nan
+    assert not check_sequences(X, name="Est").complete

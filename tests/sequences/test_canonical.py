@@ -185,3 +185,17 @@ def test_colliding_rows_with_sequences_of_targets(monkeypatch, name):
         found = canonical_rows(batch.take(order), targets.take(order), np.ones(4))
         assert len(found.rows) == 3
         assert sorted(found.weights.tolist()) == [0.75, 0.75, 1.5]
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.5, 2.0], [1.0, 1.0 + 2**-52], [-1.0, 1.0], [1e-300, 1e300]], ids=str)
+def test_rows_of_two_values_have_different_hashes(values):
+    """Numbers with few digits differ in few bits; all 2**14 rows of them are told apart, along time and features."""
+    digits = (np.arange(1 << 14)[:, None] >> np.arange(14)) & 1
+    rows = np.asarray(values)[digits]
+    for shape in ((14, 1), (2, 7), (1, 14)):
+        steps = rows.reshape(-1, shape[1])
+        starts = np.arange(len(rows)) * shape[0]
+        lengths = np.full(len(rows), shape[0])
+        batch = SequenceBatch(steps, starts, lengths, np.zeros_like(lengths), lengths)
+        keys = module._row_hashes([batch], np.zeros((len(rows), 0)))
+        assert len(np.unique(keys)) == len(rows)

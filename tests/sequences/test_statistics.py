@@ -112,3 +112,28 @@ def test_each_kind_takes_off_what_it_says():
     assert levels == {"last": [6.0, 16.0], "window": [3.0, 13.0], None: [0.0, 0.0]}
     standard = InputScaling.fit("standard", batch, np.ones(2)).level_and_spread(batch)[0]
     assert np.allclose(standard, 7.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8, -1e12])
+@pytest.mark.parametrize("first", ["like the rest", "far from it"])
+def test_an_offset_takes_no_digits_off(offset, first):
+    """Mean and scale are those without the offset, in any order of the rows, and where the first row is an outlier."""
+    rng = np.random.default_rng(0)
+    values = np.rint(rng.normal(size=(4000, 3)) * 2**10) / 2**10
+    values[0] = values[1] if first == "like the rest" else 300.0
+    plain = weighted_mean_and_scale(values, np.ones(len(values)))
+    moved = values + offset
+    found = weighted_mean_and_scale(moved, np.ones(len(values)))
+    assert np.allclose(found[0] - offset, plain[0], rtol=0, atol=2**-15 * plain[1].max())
+    assert np.allclose(found[1], plain[1], rtol=2**-15)
+    order = rng.permutation(len(values))
+    assert same_bits(found, weighted_mean_and_scale(moved[order], np.ones(len(values))))
+    assert np.allclose(plain[1], values.std(axis=0), rtol=2**-15)
+
+
+def test_values_that_hardly_differ_are_one_value():
+    values = np.array([[1e-160, 5.0], [2e-160, 5.0]])
+    for rows in (values, values[::-1]):
+        mean, scale = weighted_mean_and_scale(rows, np.ones(2))
+        assert mean.tolist() == [0.0, 5.0]
+        assert scale.tolist() == [1.0, 1.0]

@@ -45,14 +45,14 @@ def scaled_error(model, X, y):
 def test_early_stopping_restores_the_best_epoch(data):
     """The weights are those of the smallest validation loss, not those of the last epoch."""
     X, y = data
-    model = make(early_stopping=True, validation_fraction=0.25, max_iter=300, n_iter_no_change=8, learning_rate=0.05)
+    model = make(early_stopping=True, validation_fraction=0.25, max_iter=300, n_iter_no_change=20, learning_rate=0.05)
     model.fit(X, y)
     curve = model.validation_loss_curve_
     assert len(curve) == len(model.loss_curve_) == model.n_iter_ < 300
     assert model.best_loss_ == min(curve) < 0.95 * curve[-1]
     assert scaled_error(model, X[45:], y[45:]) == pytest.approx(min(curve), rel=1e-5)
     best = int(np.argmin(curve)) + 1
-    again = make(early_stopping=True, validation_fraction=0.25, max_iter=best, n_iter_no_change=8, learning_rate=0.05)
+    again = make(early_stopping=True, validation_fraction=0.25, max_iter=best, n_iter_no_change=20, learning_rate=0.05)
     assert same_weights(again.fit(X, y), model)
     plain = make(max_iter=3).fit(X, y)
     assert plain.validation_loss_curve_ is None

@@ -25,6 +25,7 @@ __all__ = [
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
 _PANEL = 64  # columns of wide matrices that are multiplied at a time
+_WIDE = 64  # inputs from which on all gates share a product: reading the inputs then takes longer than the arithmetic
 
 
 @kernel()
@@ -82,11 +83,36 @@ def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
     """gates[g] = x W_g^T + b_g for all steps at once; x (T, B, F + 1), W (G * H, F), b (G, H)."""
     n_gates, n_steps, n_rows, hidden = gates.shape
     n_inputs = x.shape[2]
+    if n_inputs > _WIDE:
+        n, width = n_steps * n_rows, n_gates * hidden
+        whole, sums = np.empty((n_inputs, width), np.float32), np.empty((n, width), np.float32)
+        transpose(w_ih, whole[: n_inputs - 1])
+        whole[n_inputs - 1] = bias.reshape(width)
+        np.dot(x.reshape(n, n_inputs), whole, sums)
+        for g in range(n_gates):
+            gates[g].reshape(n, hidden)[:] = sums[:, g * hidden : (g + 1) * hidden]
+        return
     w = np.empty((n_inputs, hidden), np.float32)
     for g in range(n_gates):
         transpose(w_ih[g * hidden : (g + 1) * hidden], w[: n_inputs - 1])
         w[n_inputs - 1] = bias[g]
         product(x.reshape(n_steps * n_rows, n_inputs), w, gates[g].reshape(n_steps * n_rows, hidden))
+
+
+@kernel()
+def wide_gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Array, dx: Array) -> None:
+    """`gate_gradients` of many inputs, x (N, F + 1) and d_gates (G, N, H): a product for all gates."""
+    n_gates, n, hidden = d_gates.shape
+    n_features, width = x.shape[1] - 1, n_gates * hidden
+    sums, whole = np.empty((n, width), np.float32), np.empty((width, n_features + 1), np.float32)
+    for g in range(n_gates):
+        sums[:, g * hidden : (g + 1) * hidden] = d_gates[g]
+    np.dot(sums.T, x, whole)
+    dw_ih[:] = whole[:, :n_features]
+    for g in range(n_gates):
+        db[g] = whole[g * hidden : (g + 1) * hidden, n_features]
+    if dx.shape[0] > 0:
+        np.dot(sums, w_ih, dx.reshape(n, n_features))
 
 
 @kernel()
@@ -97,6 +123,9 @@ def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Arra
     """
     n_gates, n_steps, n_rows, hidden = d_gates.shape
     n, n_features = n_steps * n_rows, x.shape[2] - 1
+    if n_features >= _WIDE:
+        wide_gate_gradients(x.reshape(n, n_features + 1), w_ih, d_gates.reshape(n_gates, n, hidden), dw_ih, db, dx)
+        return
     whole = np.empty((hidden, n_features + 1), np.float32)
     part = np.empty((n if dx.shape[0] > 0 else 0, n_features), np.float32)
     for g in range(n_gates):

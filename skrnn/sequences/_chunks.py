@@ -1,0 +1,32 @@
+"""Passes over large arrays, in pieces that stay in the cache from one operation to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skrnn._types import Doubles, Floats
+
+__all__ = ["double_chunks", "row_chunks"]
+
+_VALUES = 1 << 16  # half a megabyte in double precision
+
+
+def row_chunks(n_rows: int, n_columns: int = 1) -> list[slice]:
+    """Consecutive slices of rows, each with about 65,000 values."""
+    size = max(1, _VALUES // max(1, n_columns))
+    return [slice(begin, min(begin + size, n_rows)) for begin in range(0, n_rows, size)]
+
+
+def double_chunks(values: Floats) -> Iterator[tuple[slice, Doubles]]:
+    """Slices of the rows of values (n, k) and a copy of these in double precision, without -0.0, to be written into.
+
+    All copies lie in the same memory: what the system charges for fresh pages is more than the arithmetic.
+    """
+    rows = row_chunks(*values.shape)
+    room = np.empty((rows[0].stop, values.shape[1])) if rows else np.empty((0, values.shape[1]))
+    for part in rows:
+        copy = room[: part.stop - part.start]
+        np.add(values[part], 0.0, out=copy)
+        yield part, copy
