@@ -9,14 +9,15 @@ from skrnn.training._config import TrainingConfig
 
 __all__ = ["draw_batches"]
 
-_NOISE = 0.1  # of a length: what else two sequences of a mini-batch may differ by
+_NOISE = 0.1  # of a length, and
+_STEPS = 2  # besides: what else two sequences of a mini-batch may differ by, so that short ones meet others, too
 
 
 def draw_batches(lengths: Integers, config: TrainingConfig, rng: np.random.Generator) -> list[Integers]:
     """All rows, by chance, in mini-batches of ``batch_size``; one of them is smaller, if the rows do not fill it.
 
     Sequences of different lengths come with others of nearly the same, since a mini-batch computes as many steps for
-    all of its rows as the longest has: rows are sorted by length times a random factor, and the mini-batches shuffled
+    all of its rows as the longest has: rows are sorted by length and some noise, and the mini-batches shuffled
     (`BucketBatchSampler` of AllenNLP, Gardner et al., NLP-OSS 2018). The smaller one lies anywhere among the lengths,
     so that long rows count no more than short ones. Trainings that carry states take rows as they come: there a row
     that has ended costs nothing.
@@ -26,7 +27,8 @@ def draw_batches(lengths: Integers, config: TrainingConfig, rng: np.random.Gener
     starts = np.arange(0, n, size)
     if not config.shuffle or config.chunk_steps is not None or (lengths == lengths[0]).all():
         return np.split(order, starts[1:])
-    order = order[np.argsort(lengths[order] * (1.0 + _NOISE * rng.uniform(-1.0, 1.0, n)), kind="stable")]
+    places = lengths[order] + (_NOISE * lengths[order] + _STEPS) * rng.uniform(-1.0, 1.0, n)
+    order = order[np.argsort(places, kind="stable")]
     smaller = int(rng.integers(len(starts)))  # so many whole ones stand in front of it
     starts[smaller + 1 :] -= len(starts) * size - n
     batches = np.split(order, starts[1:])
