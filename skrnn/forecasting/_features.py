@@ -26,7 +26,9 @@ __all__ = [
 
 _CHUNK_WINDOWS = 1024
 _SPREAD_FLOOR = 0.1  # of a window, in units of the series' scale: what follows a flat window stays within reach
-_DECIMALS = 12  # of targets in standard units: windows of a straight line are then equal, to the bit
+_DECIMALS = (
+    12  # of targets in standard units: windows of a straight line, or in other units, are then equal, to the bit
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def stack(found: Samples, n_targets: int, kinds: tuple[str | None, str | None]) 
         rows = slice(first, first + _CHUNK_WINDOWS)
         X[rows], Y[rows] = found.X[found.kept[rows]], found.Y[found.kept[rows]]
         taken = take_units(X[rows], n_targets, *kinds)
+        np.round(X[rows, :, :n_targets], _DECIMALS, out=X[rows, :, :n_targets])
         units.level[rows], units.spread[rows] = taken.level, taken.spread
     Y -= units.level[:, None]
     Y /= units.spread[:, None]

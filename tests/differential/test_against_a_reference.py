@@ -189,7 +189,7 @@ class Expected:
         self.case, self.weights = case, weights
         fit = model.__getstate__()["_fitted"]
         scaling, self.targets = fit["scalings"]["inputs"], fit["scalings"]["targets"]
-        self.x = [reference.trimmed(np.asarray(x, np.float32).astype(np.float64)) for x in X]
+        self.x = [reference.trimmed(np.asarray(x, np.float64)) for x in X]
         self.y, numbers = y, case["embedding_dim"] is None
         if numbers:
             self.check_statistics(scaling)

@@ -54,7 +54,7 @@ def test_sequences_are_written_backwards(reverser):
 def test_every_architecture_learns(cell, attention, num_layers):
     short = [row[:2] for row in X]
     y = ["".join("abcde"[i] for i in reversed(row)) for row in short]
-    model = small(cell=cell, attention=attention, num_layers=num_layers, hidden_size=24, max_iter=60, embedding_dim=8)
+    model = small(cell=cell, attention=attention, num_layers=num_layers, hidden_size=24, max_iter=90, embedding_dim=8)
     assert model.fit(short, y).score(short, y) > 0.9
 
 

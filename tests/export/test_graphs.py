@@ -204,7 +204,7 @@ def test_levels_keep_their_digits(tmp_path):
         model = RNNRegressor(scaling=scaling, **SMALL).fit(values, values[:, -1])
         skrnn.to_onnx(model, tmp_path / "model.onnx")
         found = run(tmp_path / "model.onnx", values.astype(np.float32))
-        close(found["predict"], model.predict(values), 1.0)
+        close(found["predict"], model.predict(values.astype(np.float32)), 1.0)
 
 
 def test_names_of_columns_and_frames_that_come_out_do_not_matter(tmp_path):
