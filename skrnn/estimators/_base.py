@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -26,11 +27,11 @@ from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._stream import Stream
-from skrnn.estimators._training_data import prepare, refuse_features_without_values
-from skrnn.networks import NetworkSummary, resolve_device, resolve_engine, summarize
+from skrnn.estimators._training_data import FitData, prepare, refuse_features_without_values
+from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.sequences import read_X
 from skrnn.tasks import Unread
-from skrnn.training import train, train_and_refit, train_several
+from skrnn.training import TrainingResult, train, train_and_refit, train_several
 
 __all__ = ["BaseRNN"]
 
@@ -153,9 +154,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         config = parameters.config(device, engine, carries=carries)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
         observer.fitted = lambda result: {"_fitted": fitted([result])}
-        verb = train if data.whole is None else partial(train_and_refit, whole=data.whole)
-        one = partial(verb, spec, data.objective, data.training, validation=data.validation)
-        results = train_several(one, config, rngs, starts, observer)
+        results = train_several(_trained(data, spec), config, rngs, starts, observer)
         advice = advice_on(spec, task, data, parameters, results[0], engine, name)
         if advice:
             warnings.warn(advice, ConvergenceWarning, stacklevel=5)  # of the line that calls fit
@@ -240,3 +239,9 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = self.embedding_dim is not None
         return tags
+
+
+def _trained(data: FitData, spec: NetworkSpec) -> Callable[..., TrainingResult]:
+    """What trains a network on the data: once, or a second time on all of them."""
+    verb = train if data.whole is None else partial(train_and_refit, whole=data.whole)
+    return partial(verb, spec, data.objective, data.training, validation=data.validation)

@@ -33,7 +33,7 @@ class NetworkState(PlainState):
         parameters = set(type(self)._get_param_names())  # type: ignore[attr-defined]
         if form == 1:
             state = upgraded(state, parameters)
-        return {**{name: value for name, value in _LATER.items() if name in parameters}, **state}
+        return state | {name: value for name, value in _LATER.items() if name in parameters and name not in state}
 
     def _not_stored(self) -> Collection[str]:
         return [name for name, _ in of_fit(type(self))]

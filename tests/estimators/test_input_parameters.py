@@ -55,6 +55,7 @@ OWN = {
         "segment": SEGMENTS,
         "n_networks": [0, 1.5, "auto"],
         "validation_gap": [-1, 1.5, "auto", None],
+        "refit": ["yes", None, 2],
     },
     "classifier": {
         "class_weight": ["other", 3],

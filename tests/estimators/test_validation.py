@@ -81,8 +81,8 @@ def test_a_start_is_left_for_more_than_a_standard_error(gains, leaves, scale):
     watch.begin(10.0, start, np.full(4, scale), Still())
     losses = start - gains
     watch.look(float(losses.mean()), Still(), losses)
-    best, loss = watch.choose()
-    assert (best is not watch.start, loss) == (leaves, losses.mean() if leaves else 10.0)
+    best, loss, epoch = watch.choose()
+    assert (best is not watch.start, loss, epoch) == ((True, losses.mean(), 1) if leaves else (False, 10.0, 0))
 
 
 def test_noise_does_not_lead_away_from_the_start():

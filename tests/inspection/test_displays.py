@@ -50,12 +50,6 @@ def forecaster():
     return WindowForecaster(Ridge(), window=12, horizon=6, calibration=0.2).fit(SERIES[:-6])
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 MADE = {
     "loss": lambda model, f, ax: LossCurveDisplay.from_estimator(model, ax=ax),
     "rates": lambda model, f, ax: LearningRateRangeDisplay.from_estimator(model, X, y, random_state=0, ax=ax),

@@ -16,7 +16,8 @@ def other_arrays(value):
     yield "shorter", flat[:-1]
     yield "longer", np.concatenate([flat, flat])
     yield "another axis", value[None]
-    yield "zero stride" if value.size > 1 else "same", np.broadcast_to(flat[:1].reshape(()), value.shape)
+    one = flat[0] if value.size else value.dtype.type(0)
+    yield "zero stride" if value.size > 1 else "same", np.broadcast_to(one, value.shape)
     yield "backwards", value[::-1] if value.ndim else value
     yield "other order", np.asfortranarray(value) if value.ndim > 1 else value
     yield "objects", value.astype(object)
