@@ -38,12 +38,13 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
         return task.offsets(outputs, n_outputs).astype(np.float32)
 
     with pinned_blas():  # the bits of a product depend on the number of threads
-        factor, robust = 1.0, None
+        factor, robust = 1.0, False
         if linear is None:
             fitted, unseen = _fit(task, training, init)
-            robust = _better_by_absolute_errors(data, task, fitted, init)
-            if robust is not None:
-                fitted, unseen = robust
+            if _may_be_robust(data, init):
+                other = _fit(task, training, init, robust=True)
+                robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
+                fitted, unseen = other if robust else (fitted, unseen)
             if data.scalings.targets is None:
                 factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
             fitted, unseen = fitted.times(factor), unseen * factor
@@ -53,10 +54,9 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
         if validation is not None:
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
-            parts = [part for part in (training, data.gap, validation) if part is not None]
             if linear is None:
-                everything = _joined(parts) if whole is None else whole
-                fitted, unseen = _fit(task, everything, init) if robust is None else _fit_robust(task, everything)
+                everything = _joined([training, data.gap, validation]) if whole is None else whole
+                fitted, unseen = _fit(task, everything, init, robust)
                 fitted, unseen = fitted.times(factor), unseen * factor
             elif whole is not None:
                 unseen = linear.outputs(whole.batch, whole.scaling)
@@ -73,39 +73,35 @@ def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
     return TrainingResult(weights, {})
 
 
-def _fit(task: Task, data: TrainingSet, init: Any) -> tuple[Linear | OwnStart, Doubles]:
+def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:
+    """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors."""
     assert isinstance(data.targets, np.ndarray)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
+    if robust:
+        return fit_by_absolute_errors(data.batch, data.scaling, task.linear_targets(data.targets), data.weights)
     reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
     return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights, reads)
 
 
-def _fit_robust(task: Task, data: TrainingSet) -> tuple[Linear, Doubles]:
+def _may_be_robust(data: FitData, init: Any) -> bool:
+    """Whether a linear model by absolute errors may be better: the loss is one of these, and many rows can tell."""
+    asked = isinstance(init, str) and init == "linear" and isinstance(data.objective, AbsoluteError)
+    many = len(data.training.weights) >= _ROWS_FOR_ABSOLUTE_ERRORS
+    return asked and many and data.validation is not None and data.training.gain is None
+
+
+def _error(objective: Objective, data: TrainingSet | None, model: Linear | OwnStart) -> float:
+    """The loss of what a start says of rows that it has not seen."""
+    assert data is not None
+    return _loss(objective, data, model.outputs(data.batch, data.scaling))
+
+
+def _loss(objective: Objective, data: TrainingSet, outputs: Doubles) -> float:
+    """The weighted sum of a loss that reads no inputs."""
     assert isinstance(data.targets, np.ndarray)
-    return fit_by_absolute_errors(data.batch, data.scaling, task.linear_targets(data.targets), data.weights)
-
-
-def _better_by_absolute_errors(
-    data: FitData, task: Task, squares: Linear | OwnStart, init: Any
-) -> tuple[Linear, Doubles] | None:
-    """For a loss of absolute errors, a model by these, if it has the smaller one in the validation part."""
-    validation, many = data.validation, len(data.training.weights) >= _ROWS_FOR_ABSOLUTE_ERRORS
-    asked = init == "linear" if isinstance(init, str) else False
-    if (
-        not (asked and many and isinstance(data.objective, AbsoluteError))
-        or validation is None
-        or validation.gain is not None
-    ):
-        return None
-    assert isinstance(validation.targets, np.ndarray)
-    robust = _fit_robust(task, data.training)
-    truth = MiniBatch(np.empty((0, 0, 0)), validation.batch.lengths, validation.targets)  # such a loss reads no inputs
-    error, before = (
-        data.objective.loss(model.outputs(validation.batch, validation.scaling), truth)[0] @ validation.weights
-        for model in (robust[0], squares)
-    )
-    return robust if error < before else None
+    everything = MiniBatch(np.empty((0, 0, 0)), data.batch.lengths, data.targets)
+    return float(objective.loss(outputs, everything)[0] @ data.weights)
 
 
 def _share(init: Any, watched: bool) -> float:
@@ -121,17 +117,16 @@ def _factor(objective: Objective, data: TrainingSet, unseen: Doubles) -> float:
     It is near 0 where a linear model says nothing. (A temperature: Platt, "Probabilistic outputs for support vector
     machines", 1999, with one parameter.)
     """
-    assert isinstance(data.targets, np.ndarray)
-    everything = MiniBatch(np.empty((0, 0, 0)), data.batch.lengths, data.targets)  # a loss of classes reads no inputs
-
-    def mean_loss(factor: float) -> float:
-        return float(objective.loss(factor * unseen, everything)[0] @ data.weights)
-
-    return float(minimize_scalar(mean_loss, bounds=(0.0, _LARGEST_FACTOR), method="bounded").x)
+    return float(
+        minimize_scalar(
+            lambda factor: _loss(objective, data, factor * unseen), bounds=(0.0, _LARGEST_FACTOR), method="bounded"
+        ).x
+    )
 
 
-def _joined(sets: list[TrainingSet]) -> TrainingSet:
-    """The rows of sets that lie in one table of steps."""
+def _joined(found: list[TrainingSet | None]) -> TrainingSet:
+    """The rows of the sets that there are, which lie in one table of steps."""
+    sets = [part for part in found if part is not None]
     fields = ("starts", "lengths", "leading", "spans")
     starts, lengths, leading, spans = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
     batch = replace(sets[0].batch, starts=starts, lengths=lengths, leading=leading, spans=spans)

@@ -26,9 +26,7 @@ __all__ = [
 
 _CHUNK_WINDOWS = 1024
 _SPREAD_FLOOR = 0.1  # of a window, in units of the series' scale: what follows a flat window stays within reach
-_DECIMALS = (
-    12  # of targets in standard units: windows of a straight line, or in other units, are then equal, to the bit
-)
+_DECIMALS = 12  # of targets in standard units: windows of a line, or in other units, are then equal, to the bit
 
 
 @dataclass(frozen=True)

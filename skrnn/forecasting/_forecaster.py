@@ -37,6 +37,9 @@ from skrnn.forecasting._weights import read_weights
 __all__ = ["WindowForecaster"]
 
 
+_FEW_WINDOWS = 3_000  # below them the newest ones, which validate, are worth a second training
+
+
 class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
@@ -52,7 +55,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         once per step. Losses with a log link or for positive targets ("poisson", "gamma") are given targets that are
         only scaled. None: `RNNRegressor` with 64 units that starts from a linear model and learns
         by absolute errors what that leaves, early stopping, a learning rate of 1e-3, a second training on all windows
-        (``refit``), and segments of a season where the window is longer than that.
+        if there are less than 3,000 (``refit``), and segments of a season where the window is longer than that.
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
@@ -264,8 +267,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
             views = replace(views, setup=setup)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
-        if self.estimator is None and found == 1:
-            model.set_params(early_stopping=False)  # there is none to validate on
+        if self.estimator is None:  # a lone window leaves none to validate on
+            model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
@@ -697,7 +700,6 @@ def _template(estimator: Any) -> Any:
         "learning_rate": 1e-3,
         "early_stopping": True,
         "validation_fraction": 0.15,
-        "refit": True,
     }
     return RNNRegressor(hidden_size=64, random_state=0, **training)
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from skrnn._types import Flags, Integers
 from skrnn.forecasting._features import Samples
 from skrnn.forecasting._outputs import Heads
-from skrnn.forecasting._regressors import keep_validation_apart
+from skrnn.forecasting._regressors import keep_validation_apart, train_once
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, learn_windows, stacked_windows
 from skrnn.forecasting._setup import Setup
 
@@ -26,7 +26,7 @@ def choose_spread(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWin
     """ "std" if a model of windows in these units has the smaller error in the newest windows of all series, else None.
 
     The error is the mean absolute one in units of each series' scale. Windows whose targets overlap with those are not
-    learnt from. A panel of few windows says nothing: None.
+    learnt from. None, too, where there are few windows, or the older ones alone cannot be learnt from.
     """
     found = views.samples(setup.partial)
     series = views.table.series[found.ends]
@@ -37,11 +37,14 @@ def choose_spread(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWin
         return None
     model = clone(model)
     keep_validation_apart(model, (setup.horizon - 1) * len(np.unique(series)))
-    if hasattr(model, "refit"):
-        model.set_params(refit=False)
+    train_once(model)
     parts = found.among(np.flatnonzero(older)), found.among(np.flatnonzero(newest))
-    errors = {kind: _error(clone(model), replace(setup, spread=kind), views, weigh, *parts) for kind in (None, "std")}
-    return min(errors, key=errors.__getitem__)
+    kinds = None, "std"
+    try:
+        errors = [_error(clone(model), replace(setup, spread=kind), views, weigh, *parts) for kind in kinds]
+    except (ValueError, ArithmeticError):  # without the newest rows there is no weight, or no value of a column
+        return None
+    return kinds[int(np.argmin(errors))]
 
 
 def _split(series: Integers, horizon: int) -> tuple[Flags, Flags]:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.callback import FitCallback
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from skrnn import RNNRegressor, WindowForecaster
 from skrnn.sequences import InputScaling, read_X
@@ -213,8 +215,6 @@ def test_the_smaller_error_decides(monkeypatch, better):
 
 
 def test_few_windows_and_regressors_of_rows_say_nothing():
-    from sklearn.linear_model import Ridge
-
     options = {"window": 24, "horizon": 6, "season": 12}
     assert WindowForecaster(Ridge(), **options).fit(panel()).spread_ is None
     few = panel(n_series=2, n=45)
@@ -226,3 +226,25 @@ def test_of_many_series_some_are_looked_at(monkeypatch):
 
     monkeypatch.setattr(_spread, "_MOST_WINDOWS", 150)
     assert WindowForecaster(NET, window=24, horizon=6, season=12).fit(panel(n_series=9)).spread_ == "std"
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, RandomizedSearchCV])
+def test_a_search_in_a_panel_forecaster_keeps_its_own_refit(search):
+    options = {"n_iter": 2} if search is RandomizedSearchCV else {}
+    inner = search(RNNRegressor(max_iter=2, random_state=0, refit=True), {"hidden_size": [2, 3]}, cv=2, **options)
+    model = WindowForecaster(inner, window=24, horizon=6, season=12).fit(panel(n_series=3))
+    assert np.isfinite(model.forecast().to_numpy()).all()
+    assert model.estimator_.best_estimator_.refit
+
+
+@pytest.mark.parametrize("first", [50, 60])
+def test_a_panel_whose_old_rows_say_nothing_is_learnt_from_all_the_same(first):
+    """Neither where they have no weight, nor where a covariate began late."""
+    data = panel()
+    late = data.index.get_level_values(1) >= first
+    net = RNNRegressor(max_iter=2, hidden_size=3, random_state=0, early_stopping=False)
+    model = WindowForecaster(net, window=12, horizon=6, season=12)
+    assert np.isfinite(model.fit(data, sample_weight=late.astype(float)).forecast().to_numpy()).all()
+    data = data.to_frame("y").assign(x=np.where(late, RNG.normal(size=len(data)), np.nan))
+    model.set_params(target="y", past=["x"]).fit(data)
+    assert np.isfinite(model.forecast().to_numpy()).all()
