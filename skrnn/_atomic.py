@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -36,7 +37,10 @@ def all_or_nothing(method: Method[Estimator, Arguments, Result]) -> Method[Estim
 
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
-    """Write the bytes of a file: beside its place, then into it."""
+    """Write the bytes of a file: beside its place, then into it. Errors name the place that was asked for."""
+    asked = os.fspath(path)
+    if not asked or os.path.isdir(asked):
+        raise IsADirectoryError(errno.EISDIR, "The path of a file is wanted, and this is none", asked)
     path = Path(os.path.realpath(path))  # of a link, the file that it points to
     beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
@@ -48,9 +52,11 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
         with suppress(FileNotFoundError):
             os.chmod(beside, stat.S_IMODE(path.stat().st_mode))
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError) and error.filename == str(beside):
+            raise type(error)(error.errno, error.strerror, asked) from error
         raise
     with suppress(OSError):  # some file systems know no fsync of folders
         folder = os.open(path.parent, os.O_RDONLY)

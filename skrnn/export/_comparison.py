@@ -25,8 +25,8 @@ _BATCHES = (1, 5)
 _SHORT, _LONG = 3, 30  # steps
 
 
-def compare(estimator: Any, fitted: Fitted, model: bytes) -> None:
-    """Refuse a graph that does not answer as the estimator does.
+def compare(estimator: Any, fitted: Fitted, model: bytes, numbers: type[np.floating]) -> None:
+    """Refuse a graph, which reads numbers of this type, that does not answer as the estimator does.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def compare(estimator: Any, fitted: Fitted, model: bytes) -> None:
     """
     session, bare = _session(model), _without_frames(estimator, fitted)
     names = [output.name for output in session.get_outputs()]
-    for asked, lengths, padded in _samples(fitted):
+    for asked, lengths, padded in _samples(fitted, numbers):
         found = dict(zip(names, session.run(names, {"X": asked, "lengths": lengths}), strict=True))
         with config_context(transform_output="default"):
             expected = {name: np.asarray(getattr(bare, name)(padded)) for name in names}
@@ -68,7 +68,7 @@ def _session(model: bytes) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _samples(fitted: Fitted) -> Iterator[tuple[Array, Array, Array]]:
+def _samples(fitted: Fitted, numbers: type[np.floating]) -> Iterator[tuple[Array, Array, Array]]:
     """What the graph reads, and the same for the estimator: batches of two sizes and, but for tables, lengths."""
     rng, columns = np.random.default_rng(0), fitted.columns
     sizes = (_SHORT, _longest(fitted))
@@ -81,7 +81,7 @@ def _samples(fitted: Fitted) -> Iterator[tuple[Array, Array, Array]]:
         if columns.categories:
             asked, nothing = _categories(columns, shape, rng), None
         else:
-            asked, nothing = _numbers(fitted, shape, rng), np.nan
+            asked, nothing = _numbers(fitted, shape, rng).astype(numbers), np.nan
         padded = asked.astype(object) if columns.categories else asked.copy()
         padded[np.arange(n_steps) >= lengths[:, None]] = nothing
         form = (n_rows, -1) if columns.form == "flat" else shape
@@ -104,12 +104,12 @@ def _numbers(fitted: Fitted, shape: tuple[int, ...], rng: np.random.Generator) -
     missing[:, min(1, shape[1] - 1), 0] = False
     missing[:-1, 0, 0] = False
     most = float(np.finfo(np.float32).max)
-    return np.where(missing, np.nan, np.clip(values, -most, most)).astype(np.float32)
+    return np.where(missing, np.nan, np.clip(values, -most, most))
 
 
 def _categories(columns: Columns, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Those of the training set, and one that was not in it."""
-    dtype = type_of_X(columns)
+    dtype = type_of_X(columns, np.float32)
     found = np.empty(shape, object)
     for feature, known in enumerate(columns.categories):
         values = known.tolist()

@@ -26,10 +26,10 @@ _OPSETS = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
 
-def model_of(estimator: Any, fitted: Fitted) -> Any:
-    """The model, checked for its form: types, shapes, attributes."""
+def model_of(estimator: Any, fitted: Fitted, numbers: type[np.floating]) -> Any:
+    """The model that reads numbers of this type, checked for its form: types, shapes, attributes."""
     graph = Graph()
-    sequences = read_inputs(graph, fitted.columns)
+    sequences = read_inputs(graph, fitted.columns, numbers)
     scaled = None if fitted.columns.categories else Scaled.of(graph, fitted.scalings.inputs, sequences)
     x = sequences.values if scaled is None else graph.cast(scaled.inputs(np.float64), np.float32)
     if isinstance(estimator, RNNSequenceTransformer):
@@ -38,7 +38,7 @@ def model_of(estimator: Any, fitted: Fitted) -> Any:
         outputs = _outputs(graph, fitted, sequences, scaled, x)
         answers = Answers(graph, fitted.task, fitted.n_outputs, fitted.scalings.targets, sequences, scaled)
         found = answers.of(outputs)
-    return _closed(graph, fitted.columns, found, type(estimator).__name__)
+    return _closed(graph, fitted.columns, type_of_X(fitted.columns, numbers), found, type(estimator).__name__)
 
 
 def _features(graph: Graph, fitted: Fitted, pooling: str | None, sequences: Sequences, x: str) -> Port:
@@ -72,10 +72,10 @@ def _outputs(graph: Graph, fitted: Fitted, sequences: Sequences, scaled: Scaled 
     return outputs
 
 
-def _closed(graph: Graph, columns: Columns, outputs: dict[str, Port], name: str) -> Any:
+def _closed(graph: Graph, columns: Columns, kind: type, outputs: dict[str, Port], name: str) -> Any:
     """The graph with its inputs and outputs."""
     axes: Axes = ("batch", columns.n_features) if columns.form == "flat" else ("batch", "time", columns.n_features)
-    inputs = {"X": Port("X", type_of_X(columns), axes), "lengths": Port("lengths", np.int64, ("batch",))}
+    inputs = {"X": Port("X", kind, axes), "lengths": Port("lengths", np.int64, ("batch",))}
     for method, port in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [port.tensor], [method], name=method))
     nodes, constants = graph.needed_for(outputs)

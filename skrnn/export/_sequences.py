@@ -17,7 +17,7 @@ class Sequences(NamedTuple):
 
     Attributes
     ----------
-    values : float32 tensor of shape (B, T, F), or int64 where they are numbers of categories
+    values : tensor of shape (B, T, F) of the numbers' type, or int64 where they are numbers of categories
         Behind a sequence the last step is repeated.
     lengths : int64 tensor of shape (B,)
     leading : int64 tensor of shape (B,)
@@ -35,8 +35,8 @@ class Sequences(NamedTuple):
     real: str
 
 
-def type_of_X(columns: Columns) -> type:
-    """What a fitted estimator reads: float32, or the type of its categories.
+def type_of_X(columns: Columns, numbers: type[np.floating]) -> type:
+    """What a graph reads: this type of numbers, or the type of the categories.
 
     Raises
     ------
@@ -50,11 +50,11 @@ def type_of_X(columns: Columns) -> type:
             "strings alone, such as X.astype(str)."
         )
     if not columns.categories:
-        return np.float32
+        return numbers
     return str if kinds == {"strings"} else np.int64
 
 
-def read_inputs(graph: Graph, columns: Columns) -> Sequences:
+def read_inputs(graph: Graph, columns: Columns, numbers_type: type[np.floating]) -> Sequences:
     """The inputs "X" and "lengths" of the graph as a prediction reads them."""
     x = "X"
     if columns.form == "flat":
@@ -69,7 +69,7 @@ def read_inputs(graph: Graph, columns: Columns) -> Sequences:
     if columns.categories:
         codes = _numbered(graph, x, columns)
         return Sequences(codes, lengths, graph.op("Sub", lengths, lengths), numbers, given)
-    values = graph.op("Where", graph.insert(given, 2), x, np.float32(np.nan))
+    values = graph.op("Where", graph.insert(given, 2), x, numbers_type(np.nan))
     return _without_padding(graph, values, lengths, n_steps, numbers)
 
 
@@ -94,7 +94,7 @@ def _without_padding(graph: Graph, values: str, lengths: str, n_steps: str, numb
 
 def _numbered(graph: Graph, x: str, columns: Columns) -> str:
     """The number of each category (B, T, F), 0 for what `fit` did not see."""
-    keys, none = ("keys_strings", "") if type_of_X(columns) is str else ("keys_int64s", 0)
+    keys, none = ("keys_strings", "") if type_of_X(columns, np.float32) is str else ("keys_int64s", 0)
     found = []
     for feature, known in enumerate(columns.categories):
         column = graph.op("Gather", x, ints(feature), axis=2)

@@ -130,8 +130,8 @@ def make_parity(cell, **options):
 
 @pytest.mark.parametrize(("cell", "learning_rate"), [("rnn", 0.03), ("gru", 0.01), ("lstm", 0.03)])
 def test_parity(cell, learning_rate):
-    """Exact for all strings of 1 to 6 bits, and close to it for all strings of twice that length; medians of three seeds:
-    single vanilla nets stay at 0.7 to 0.9 of the longer ones.
+    """Exact for all strings of 1 to 6 bits, and close to it for all strings of twice that length; medians of three
+    seeds: single vanilla nets stay at 0.7 to 0.9 of the longer ones.
     """
     nets = [make_parity(cell, learning_rate=learning_rate).set_params(random_state=seed) for seed in range(3)]
     scores = [[net.fit(*bits(range(1, 7))).score(*bits(lengths)) for lengths in (range(1, 7), [12])] for net in nets]

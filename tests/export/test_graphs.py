@@ -202,9 +202,21 @@ def test_levels_keep_their_digits(tmp_path):
     values = 1e6 + np.cumsum(RNG.normal(size=(24, LONG)), axis=1)
     for scaling in ("standard", "last", "window"):
         model = RNNRegressor(scaling=scaling, **SMALL).fit(values, values[:, -1])
-        skrnn.to_onnx(model, tmp_path / "model.onnx")
-        found = run(tmp_path / "model.onnx", values.astype(np.float32))
-        close(found["predict"], model.predict(values.astype(np.float32)), 1.0)
+        with pytest.warns(UserWarning, match="Feature 0 of X lies about 99999. and varies by .*input_dtype='float64'"):
+            skrnn.to_onnx(model, tmp_path / "single.onnx")
+        skrnn.to_onnx(model, tmp_path / "double.onnx", input_dtype="float64")
+        found = run(tmp_path / "single.onnx", values.astype(np.float32))["predict"]
+        close(found, model.predict(values.astype(np.float32)), 1.0)
+        close(run(tmp_path / "double.onnx", values)["predict"], model.predict(values), 1.0)
+        assert np.abs(found - model.predict(values)).max() > 1e-3
+
+
+def test_another_type_of_input_is_refused(tmp_path):
+    model = RNNRegressor(**SMALL).fit(X, Y)
+    for wrong in ("float16", np.float64, None, ["float32"]):
+        with pytest.raises(ValueError, match="input_dtype must be 'float32' or 'float64', got"):
+            skrnn.to_onnx(model, tmp_path / "model.onnx", input_dtype=wrong)
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_of_columns_and_frames_that_come_out_do_not_matter(tmp_path):
