@@ -60,7 +60,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str], *, input_dtype: str = 
     -----
     Inputs of the graph: ``X``, of `input_dtype` (batch, time, n_features), or (batch, columns) where `fit` was on a
     table; int64 or strings where X holds categories; and ``lengths``, int64 (batch,), how many steps of each row
-    are real. Batch and time may have any size from 1 on; nothing else is checked. Outputs have the names of the methods: ``predict`` and,
+    are real. Batch and time may have any size from 1 on; nothing else is checked. Outputs have the names of the
+    methods: ``predict`` and,
     of a classifier, ``predict_proba``; ``transform``. Numbers are float64, features float32. The recurrence computes in
     single precision. An output per step is NaN in the padding, where labels mean nothing.
 

@@ -259,6 +259,22 @@ class Expected:
             total, count = total + weight * one.sum(), count + weight * one.numel()
         return total / count
 
+    def overflows(self, weights):
+        """Whether a mean count is beyond single precision, where the package cuts it off."""
+        largest = max(float(self.outputs(weights, i).detach().abs().max()) for i in range(len(self.x)))
+        return self.case["loss"] == "poisson" and not largest < 75
+
+    def at_a_kink(self, weights):
+        """Whether an output is its target to the bit, almost: the derivatives of these losses on either side differ."""
+        if self.case["loss"] not in ("absolute_error", "quantile"):
+            return False
+        repeats = len(LEVELS) if self.case["loss"] == "quantile" else 1
+        for i in np.flatnonzero(self.weights):
+            found = (self.outputs(weights, i) * self.gain(i)).detach().numpy()
+            if np.abs(found - np.repeat(self.target(i).numpy(), repeats, axis=-1)).min() < 1e-6:
+                return True
+        return False
+
     def answer(self, weights, i):
         """The prediction for a sequence, in the units of y."""
         out = self.outputs(weights, i).detach()
@@ -321,11 +337,15 @@ def check(case):
     still = {engine: fitted(case, engine, NOTHING, X, y, weights) for engine in ("compiled", "torch")}
     expected = Expected(case, still["compiled"], X, y, weights)
     start = in_double(still["compiled"].weights_)
+    if expected.overflows(start):
+        return
     for engine, model in still.items():
         for name, value in model.weights_.items():
             np.testing.assert_array_equal(value, still["compiled"].weights_[name])
         check_answers(case, expected, model, X, engine)
     if case["embedding_dim"] is not None:  # in training, rare categories are read as unknown
+        return
+    if expected.at_a_kink(start):
         return
     expected.mean_loss(start).backward()
     for engine, model in still.items():
