@@ -55,8 +55,8 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
     except BaseException as error:
         with suppress(OSError):
             beside.unlink()
-        if isinstance(error, OSError) and error.filename == str(beside):
-            raise type(error)(error.errno, error.strerror, asked) from error
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):
+            error.filename = asked
         raise
     with suppress(OSError):  # some file systems know no fsync of folders
         folder = os.open(path.parent, os.O_RDONLY)
