@@ -8,6 +8,7 @@ from typing import Any
 __all__ = ["TRUSTED_TYPES", "class_named", "name_of"]
 
 _HOMES = {
+    "PipelineStream": "skrnn",
     "RNNClassifier": "skrnn",
     "RNNLanguageModel": "skrnn",
     "RNNRegressor": "skrnn",

@@ -29,7 +29,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    obj : estimator or Stream
+    obj : estimator, Stream or PipelineStream
         One of this package, fitted or not; or a Pipeline or another estimator of scikit-learn, made of these and of
         scikit-learn's own (needs `skops <https://skops.readthedocs.io>`_: ``pip install 'skrnn[files]'``).
     path : str or path-like
@@ -57,7 +57,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     if isinstance(obj, type) or not (isinstance(obj, BaseEstimator) or name_of(obj) is not None):
-        raise TypeError(f"save takes an estimator or a Stream, got {obj!r:.99}.")
+        raise TypeError(f"save takes an estimator or a stream, got {obj!r:.99}.")
     place, writer = _place("save", path), Writer()
     tree = writer.tree(obj, type(obj).__name__)
     write_whole(place, chunks({"format": _FORMAT, "version": __version__, "object": tree}, writer.tensors))
@@ -78,7 +78,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = 2**31) -> Any:
 
     Returns
     -------
-    obj : estimator or Stream
+    obj : estimator, Stream or PipelineStream
         As it was saved.
 
     Raises

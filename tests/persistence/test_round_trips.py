@@ -39,7 +39,28 @@ WAYS = {
     "file": through_file,
     "file of what was loaded": lambda model, folder: through_file(through_file(model, folder), folder),
 }
+
+
+def followed(pipeline, data, target):
+    """A stream of a Pipeline that has taken some steps, of two series."""
+    stream = skrnn.stream(pipeline.fit(data, target))
+    for row in TABLE.to_numpy()[:6]:
+        stream.step([row, row + 1], keys=["a", ("b", 2)])
+        stream.step(row)
+    return stream
+
+
+ROW = TABLE.to_numpy()[7]
+STEPS = {"step": [ROW]}
 COMPOSED = {
+    "stream of a pipeline": (
+        lambda: followed(make_pipeline(StepwiseTransformer(), RNNRegressor(**SMALL)), X, Y),
+        STEPS,
+    ),
+    "stream of windows": (
+        lambda: followed(make_pipeline(StandardScaler(), SlidingWindow(4), RNNRegressor(**SMALL)), TABLE, TABLE["a"]),
+        STEPS,
+    ),
     "flagship": (
         lambda: make_pipeline(StandardScaler(), SlidingWindow(4), RNNRegressor(**SMALL)).fit(TABLE, TABLE["a"]),
         {"predict": [TABLE]},
@@ -168,7 +189,7 @@ def test_what_is_code_is_not_written(name, tmp_path):
 
 @pytest.mark.parametrize("value", [None, 3, RNNRegressor, {"a": 1}, np.zeros(3), "model"])
 def test_only_estimators_are_written(value, tmp_path):
-    with pytest.raises(TypeError, match="save takes an estimator or a Stream, got"):
+    with pytest.raises(TypeError, match="save takes an estimator or a stream, got"):
         skrnn.save(value, tmp_path / "model.skrnn")
 
 
