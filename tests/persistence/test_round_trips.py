@@ -39,28 +39,7 @@ WAYS = {
     "file": through_file,
     "file of what was loaded": lambda model, folder: through_file(through_file(model, folder), folder),
 }
-
-
-def followed(pipeline, data, target):
-    """A stream of a Pipeline that has taken some steps, of two series."""
-    stream = skrnn.stream(pipeline.fit(data, target))
-    for row in TABLE.to_numpy()[:6]:
-        stream.step([row, row + 1], keys=["a", ("b", 2)])
-        stream.step(row)
-    return stream
-
-
-ROW = TABLE.to_numpy()[7]
-STEPS = {"step": [ROW]}
 COMPOSED = {
-    "stream of a pipeline": (
-        lambda: followed(make_pipeline(StepwiseTransformer(), RNNRegressor(**SMALL)), X, Y),
-        STEPS,
-    ),
-    "stream of windows": (
-        lambda: followed(make_pipeline(StandardScaler(), SlidingWindow(4), RNNRegressor(**SMALL)), TABLE, TABLE["a"]),
-        STEPS,
-    ),
     "flagship": (
         lambda: make_pipeline(StandardScaler(), SlidingWindow(4), RNNRegressor(**SMALL)).fit(TABLE, TABLE["a"]),
         {"predict": [TABLE]},

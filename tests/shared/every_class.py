@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
 
+import skrnn
 from skrnn import (
     RNNClassifier,
     RNNLanguageModel,
@@ -85,10 +87,21 @@ MODELS = {  # how it is made, and the data of its methods
         {"forecast": [3], "score": [PANEL], "ready": []},
     ),
     "stream": (lambda: begun_stream(), {"step": [X[0, 1]]}),
+    "stream of a pipeline": (lambda: begun_pipeline(StepwiseTransformer(), X, Y), {"step": [X[0, 1]]}),
+    "stream of windows": (lambda: begun_pipeline(SlidingWindow(4), TABLE, TABLE["a"]), {"step": [X[0, 1]]}),
 }
 
 
 def begun_stream():
     stream = RNNRegressor(cell="lstm", **SMALL).fit(X, Y).stream()
     stream.step(X[0, 0])
+    return stream
+
+
+def begun_pipeline(first, data, target):
+    """A stream of a Pipeline that follows three series."""
+    stream = skrnn.stream(make_pipeline(first, RNNRegressor(**SMALL)).fit(data, target))
+    for row in TABLE.to_numpy()[:6]:
+        stream.step([row, row + 1], keys=["a", ("b", 2)])
+        stream.step(row)
     return stream
