@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -107,8 +108,8 @@ def _tail(
     None: too few different rows for ``early_stopping="auto"``. (Their number does not depend on weights or repetitions;
     which of them are the tail does, since it depends on their order.)
 
-    A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where all
-    rows are equal, as windows of a straight line are, there is nothing to keep apart.
+    A row that also stands further up, in the training part, is not held out: equal rows stay on one side. Where none
+    would be left, as of the windows of a line or of a season that repeats itself, there is nothing to keep apart.
     """
     weights, fraction, auto = targets.sample_weights, parameters.validation_fraction, parameters.holds_out_if_many
     canonical = canonical_rows(batch, targets.values, weights, groups=True)
@@ -129,8 +130,16 @@ def _tail(
     first = np.full(len(canonical.rows), len(weights))
     used = weights > 0
     np.minimum.at(first, canonical.group[used], np.flatnonzero(used))
-    if len(canonical.rows) > 1:
-        held_out[used] = held_out[first[canonical.group[used]]]
+    apart = held_out[first[canonical.group[used]]]
+    if auto or not (apart.all() or not apart.any()):
+        held_out[used] = apart
+    elif len(canonical.rows) > 1:
+        warnings.warn(
+            f"All rows that {name} validates on, the last {fraction:g} of the weight, are copies of rows that it "
+            "learns from: early_stopping does not see what it has learnt by heart.",
+            UserWarning,
+            stacklevel=7,  # of the line that calls fit
+        )
     part = held_out[used]
     if part.all() or not part.any():
         if auto:

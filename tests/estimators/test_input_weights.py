@@ -152,16 +152,31 @@ def test_weights_that_are_none(kind, case):
             assert state(fitted) == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["regressor", "transformer"])
 def test_early_stopping_keeps_equal_rows_on_one_side(kind):
     """A row that stands in the training part again in the tail is no validation row."""
     X, y = data(kind, {} if kind != "transformer" else {"objective": "forecast"})
+    parameters = {"early_stopping": True, "max_iter": 4, "n_iter_no_change": 3}
+    copied = np.r_[np.arange(20), np.arange(4), np.arange(20, 24)]  # the last quarter: three copies and four rows
+    found = make(kind, validation_fraction=0.25, **parameters).fit(X[copied], None if y is None else y[copied])
+    twice = np.r_[np.full(4, 2.0), np.ones(20)]
+    expected = make(kind, validation_fraction=4 / 28, **parameters).fit(X, y, sample_weight=twice)
+    assert len(found.validation_loss_curve_) == found.n_iter_
+    assert found.validation_loss_curve_ == expected.validation_loss_curve_
+    for name, value in found.weights_.items():
+        np.testing.assert_array_equal(value, expected.weights_[name])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_early_stopping_on_copies_alone_is_said(kind):
+    """Where every row of the tail stands in the training part, too, there is nothing to keep apart."""
+    X, y = data(kind, {} if kind != "transformer" else {"objective": "forecast"})
     parameters = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 4, "n_iter_no_change": 3}
-    expected = make(kind, **parameters).fit(X[:20], None if y is None else y[:20])
     copies = np.r_[np.arange(20), np.arange(20)[::-1]]
-    with pytest.raises(ValueError, match="needs different rows to train and to validate on"):
-        make(kind, **parameters).fit(X[copies], None if y is None else y[copies])
-    assert len(expected.validation_loss_curve_) == expected.n_iter_
+    with pytest.warns(UserWarning, match="All rows that .* are copies of rows that it learns from") as caught:
+        model = make(kind, **parameters).fit(X[copies], None if y is None else y[copies])
+    assert len(model.validation_loss_curve_) == model.n_iter_
+    assert [one.filename for one in caught if "copies" in str(one.message)] == [__file__]
 
 
 @pytest.mark.parametrize("kind", ["regressor", "transformer"])

@@ -1,4 +1,4 @@
-"""A disk without room and processes that are killed: an error that names it or none at all, and nothing is left behind."""
+"""A disk without room, and processes that are killed: an error that names it or none, and nothing is left behind."""
 
 import os
 import pickle
@@ -77,9 +77,10 @@ def test_a_full_disk(tmp_path):
     program.write_text(WITHOUT_ROOM)
     disk = tmp_path / "disk"
     disk.mkdir()
+    script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift && exec "$2" "$3" "$1" "$4"'
+    given = [str(room), str(disk), sys.executable, str(program), str(room)]
     found = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift && exec "$2" "$3" "$1" "$4"']
-        + ["sh", str(room), str(disk), sys.executable, str(program), str(room)],
+        ["unshare", "-rm", "sh", "-c", script, "sh", *given],
         env={**os.environ, "NUMBA_CACHE_DIR": str(disk / "kernels")},
         capture_output=True,
         text=True,

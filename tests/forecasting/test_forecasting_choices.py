@@ -121,6 +121,16 @@ def test_the_default_regressor_reads_a_season_in_a_step():
     assert given.estimator_.segment is None
 
 
+@pytest.mark.parametrize("calibration", [None, 0.3])
+@pytest.mark.parametrize("estimator", [None, RNNRegressor(early_stopping=True, init="linear", random_state=0)])
+def test_a_series_that_repeats_itself_to_the_bit_goes_on(estimator, calibration):
+    """Its newest windows, on which the network would be validated, are copies of earlier ones."""
+    week = [1.0, 5.0, 2.0, 8.0, 3.0, 4.0, 9.0]
+    values = pd.Series(week * 20, index=pd.date_range("2024", periods=140))
+    model = WindowForecaster(estimator, horizon=7, calibration=calibration).fit(values)
+    np.testing.assert_allclose(model.forecast(), week, atol=0.05)
+
+
 def test_what_is_given_is_taken():
     values = pd.Series(np.arange(100.0), index=pd.date_range("2024", periods=100, freq="h"))
     model = fitted(values, window=3, season=5, calendar=["hour"])
