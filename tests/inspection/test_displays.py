@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -219,7 +220,15 @@ def test_the_gradient_flow(model):
     np.testing.assert_allclose(display.line_.get_ydata(), norms / norms.max())
     again = GradientFlowDisplay(flow).plot(display.ax_, name="other")
     assert again.line_.get_color() != display.line_.get_color()
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["1 % of the largest", "mine", "other"]
+    steep = replace(flow, layers=[replace(flow.layers[0], norms=np.geomspace(1, 1e-6, len(norms)))])
+    GradientFlowDisplay(steep).plot(display.ax_, name="steep")
+    assert 1e-8 <= display.ax_.get_ylim()[0] < 1e-6  # there is room for a later line, too
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [
+        "1 % of the largest",
+        "mine",
+        "other",
+        "steep",
+    ]
     both = RNNRegressor(**REGRESSOR, bidirectional=True, segment=2, max_iter=1).fit(X, y)
     display = GradientFlowDisplay.from_estimator(both, X)
     assert display.ax_.get_xlabel() == "lag (segments)"
