@@ -32,13 +32,13 @@ def draw(forecasts, truth, errors, output):
     from matplotlib import pyplot
 
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(9, 6.5), layout="constrained")
-    ForecastDisplay(truth, forecasts["network"]).plot(above, name="network")
+    ForecastDisplay(truth.rename("rentals"), forecasts["network"]).plot(above, name="network")
     words = ", ".join(f"{name} {error:.1f}" for name, error in errors.items())
     above.set_title(f"Bike rentals of an hour, one hour ahead. RMSE: {words}")
     days = slice("2011-08-15", "2011-08-18")
     times = truth[days].index
     below.plot(times, truth[days], color="0.65", linewidth=2.5, label="truth")
-    for name, colour in (("network", "tab:orange"), ("Ridge", "tab:blue"), ("last value", "0.4")):
+    for name, colour in (("network", "#D55E00"), ("Ridge", "#0077BB"), ("last value", "0.4")):
         style = {"linestyle": ":"} if name == "last value" else {}
         below.plot(times, forecasts[name][days], color=colour, linewidth=1.3, label=name, **style)
     below.set(title="Monday to Thursday", ylabel="rentals", ylim=(0, 750))

@@ -83,6 +83,8 @@ def main() -> None:
         image = ax.imshow(weights, cmap="magma", vmin=0, vmax=1)
         ax.set_xticks(range(len(word)), list(word))
         ax.set_yticks(range(len(sounds)), sounds)
+        ax.set_xlabel("letter read")
+    axes[0].set_ylabel("phoneme written")
     figure.colorbar(image, label="attention")
     figure.suptitle(f"Which letter each phoneme looks at; phoneme error rate {errors:.1%}")
     figure.savefig(arguments.output, dpi=130)

@@ -77,7 +77,8 @@ def main() -> None:
     ax.set_xticks(range(len(words)), words, rotation=40, ha="right")
     ax.set_yticks(range(int(shown.sum())), model.classes_[shown])
     for step, tag in enumerate(model.predict([with_ending(words)])[0]):
-        ax.text(step, list(model.classes_[shown]).index(tag), tag, ha="center", va="center", fontsize=6, color="w")
+        ink = "w" if probabilities[step].max() > 0.6 else "k"
+        ax.text(step, list(model.classes_[shown]).index(tag), tag, ha="center", va="center", fontsize=7, color=ink)
     figure.colorbar(image, label="probability")
     ax.set_title(f"Parts of speech: {score:.1%} of unseen text right (most frequent tag {baseline:.1%})")
     figure.savefig(arguments.output, dpi=130)

@@ -57,7 +57,7 @@ def main() -> None:
     axes[1, 1].plot(dependence.grid_values, dependence.average, color="#0077BB", label="network")
     axes[1, 1].plot(dependence.grid_values, np.tanh(2 * dependence.grid_values), ":", color="0.55", label="truth")
     axes[1, 1].set(title="partial dependence", xlabel=f"{NAMES[FEATURE]} at lag {LAG}", ylabel="mean prediction")
-    axes[1, 1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes[1, 1].legend(frameon=False, loc="lower right")  # the curve rises: nothing is there
     axes[1, 1].spines[["top", "right"]].set_visible(False)
     figure.savefig(arguments.output, dpi=130)
 

@@ -39,7 +39,8 @@ MAY_USE = {
         "estimators",
         "windowing",
         "forecasting",
-    },  # to run a fitted network and its loss, on the windows that it is given, and backtests to draw
+        "text",
+    },  # to run a fitted network and its loss, on the windows or tokens that it is given, and backtests to draw
     "streaming": {"sequences", "windowing", "estimators"},
     "persistence": set(),
     "export": {

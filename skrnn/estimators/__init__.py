@@ -3,7 +3,7 @@
 from skrnn.estimators._classifier import RNNClassifier
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._language import RNNLanguageModel
-from skrnn.estimators._opened import Opened, fitted_of, open_fitted, writes_tokens
+from skrnn.estimators._opened import Opened, fitted_of, open_fitted, reads_characters, writes_tokens
 from skrnn.estimators._regressor import RNNRegressor
 from skrnn.estimators._seq2seq import RNNSeq2Seq
 from skrnn.estimators._stream import Stream
@@ -20,5 +20,6 @@ __all__ = [
     "Stream",
     "fitted_of",
     "open_fitted",
+    "reads_characters",
     "writes_tokens",
 ]

@@ -30,7 +30,7 @@ from skrnn.tasks import (
 )
 from skrnn.training import TrainingSet
 
-__all__ = ["Opened", "fitted_of", "open_fitted", "writes_tokens"]
+__all__ = ["Opened", "fitted_of", "open_fitted", "reads_characters", "writes_tokens"]
 
 _ALONE = (
     "Pass the fitted estimator itself; of a Pipeline its last step, and X as the steps before it transform it; of a "
@@ -162,6 +162,11 @@ def writes_tokens(estimator: Any) -> bool:
     """Whether it is a fitted network that writes sequences of tokens, whose score counts exact matches."""
     fitted = isinstance(estimator, BaseRNN) and hasattr(estimator, "_fitted")
     return fitted and isinstance(estimator._fitted.task, (Tokens, Alignments))
+
+
+def reads_characters(estimator: Any) -> bool:
+    """Whether it is a fitted network that reads a text as a sequence of characters."""
+    return isinstance(estimator, BaseRNN) and hasattr(estimator, "_fitted") and estimator._fitted.task.reads_characters
 
 
 def fitted_of(estimator: Any, advice: str = _ALONE) -> Fitted:

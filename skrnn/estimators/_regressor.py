@@ -171,7 +171,8 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     loss_, best_loss_ : float
         Loss of the last epoch; lowest loss (on the validation part, if there is one).
     best_iter_ : int
-        Epoch whose weights were kept, from 1; 0: the start was kept, to which the network adds nothing.
+        Epoch whose weights were kept, from 1; 0: the start was kept, to which the network adds nothing. With ``refit``,
+        the best epoch of the first training: how many the second one took.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     validation_loss_curve_ : list of float or None

@@ -2,10 +2,11 @@
 
 from skrnn.inspection._attributions import Attributions, integrated_gradients
 from skrnn.inspection._backtest_display import BacktestDisplay
+from skrnn.inspection._dependence import Dependence, partial_dependence
 from skrnn.inspection._flow_display import GradientFlowDisplay
 from skrnn.inspection._forecast import ForecastDisplay
 from skrnn.inspection._gradient_flow import GradientFlow, LayerFlow, gradient_flow
-from skrnn.inspection._importance import Dependence, Importances, partial_dependence, permutation_importance
+from skrnn.inspection._importance import Importances, permutation_importance
 from skrnn.inspection._importance_display import AttributionDisplay, ImportanceDisplay
 from skrnn.inspection._jacobian import RecurrentJacobian, recurrent_jacobian
 from skrnn.inspection._loss_curve import LearningRateRangeDisplay, LossCurveDisplay

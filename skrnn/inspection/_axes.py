@@ -1,17 +1,19 @@
 """What the displays share: axes to draw on, and colours that tell lines apart on light and dark grounds.
 
-The colours are those of Okabe & Ito, "Color universal design", 2008, the blue darker, so that all have a contrast of 3
-to white and to black.
+The colours are those of Okabe & Ito, "Color universal design", 2008, that have a contrast of 3 to white and to black,
+the blue darker. Of more there are always two that somebody cannot tell apart: a fifth line has another style.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["COLORS", "NEUTRAL", "legend_beside", "open_axes", "space_dates", "tidy", "whole_steps"]
+__all__ = ["COLORS", "NEUTRAL", "legend_beside", "name_places", "open_axes", "space_dates", "tidy", "whole_steps"]
 
-COLORS = ("#0077BB", "#D55E00", "#009E73", "#CC79A7", "#8C6BB1", "#A6761D")
+COLORS = ("#0077BB", "#D55E00", "#009E73", "#CC79A7")
 NEUTRAL = "0.55"
+_LETTER = 0.6  # of the size of a font, the width of a letter
+_LINE = 1.2  # and the height of a line
 
 
 def open_axes(display: Any, ax: Any, size: tuple[float, float] = (7.0, 4.0), rows: int = 1, columns: int = 1) -> Any:
@@ -39,10 +41,26 @@ def tidy(ax: Any, x: str, y: str) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def legend_beside(ax: Any, title: str | None = None) -> None:
-    """A legend to the right of the axes, where it covers nothing; none for a single line."""
-    if len(ax.get_legend_handles_labels()[0]) > 1:
-        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=title)
+def legend_beside(*axes: Any) -> None:
+    """A legend to the right of each of the axes, where it covers nothing; none for a single line.
+
+    Where the figure does not lay out its axes by itself, they make room, all alike, as they do for a bar of colours.
+    """
+    legends = [
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        for ax in axes
+        if len(ax.get_legend_handles_labels()[0]) > 1
+    ]
+    if not legends or axes[0].figure.get_layout_engine() is not None:
+        return
+    widest = max(legend.get_window_extent().width for legend in legends)
+    for ax in axes:
+        place, grid = ax.get_position(), ax.get_subplotspec()
+        right = 1.0 if grid is None else grid.get_position(ax.figure).x1
+        width = min(place.width, right - widest / ax.figure.bbox.width - place.x0)
+        if width > 0:
+            ax.set_position((place.x0, place.y0, width, place.height))
+            ax.set_in_layout(True)  # which a given position takes away
 
 
 def space_dates(ax: Any) -> None:
@@ -53,6 +71,16 @@ def space_dates(ax: Any) -> None:
     locator = makers.AutoDateLocator(maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(makers.ConciseDateFormatter(locator))
+
+
+def name_places(ax: Any, names: Any) -> None:
+    """Name places 0, 1, … along the axis of steps: upright where the names are long, not at all where they are many."""
+    names = [str(name) for name in names]
+    width = ax.get_window_extent().width * 72 / ax.figure.dpi  # in points, as are fonts
+    room, size = width / max(len(names), 1), ax.xaxis.label.get_size()
+    if room >= size * _LINE:
+        upright = max(map(len, names)) * size * _LETTER > room
+        ax.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
 
 
 def whole_steps(ax: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, space_dates, tidy, whole_steps
+from skrnn.inspection._inside import chosen
 
 __all__ = ["BacktestDisplay"]
 
@@ -87,7 +88,7 @@ class BacktestDisplay:
                 whole_steps(axes)
             axes.set_ylim(bottom=0)
             tidy(axes, label, self.measure)
-            legend_beside(axes)
+        legend_beside(*self.axes_)
         self.line_ = self.lines_[0]
         return self
 
@@ -150,7 +151,7 @@ class BacktestDisplay:
         """
         from skrnn.forecasting import backtest  # needs pandas
 
-        forecaster = getattr(forecaster, "best_estimator_", forecaster)
+        forecaster = chosen(forecaster)
         if "initial" not in options:
             times = data.index.get_level_values(-1).unique().sort_values()
             initial = max(1, 2 * len(times) // 3)

@@ -12,6 +12,8 @@ from skrnn.inspection._gradient_flow import GradientFlow, gradient_flow
 __all__ = ["GradientFlowDisplay"]
 
 _LEAST_SHOWN = 1e-8  # of the largest norm
+_STYLES = {"forward": "-", "backward": "--"}, {"forward": "-.", "backward": ":"}  # of four colours each
+_BOUND = "1 % of the largest"
 
 
 class GradientFlowDisplay:
@@ -69,26 +71,27 @@ class GradientFlowDisplay:
         """
         self.ax_ = open_axes(self, ax)
         self.figure_, self.lines_ = self.ax_.figure, []
-        many, n_before = len(self.flow.layers) > 1, len(self.ax_.get_legend_handles_labels()[0])
-        if n_before == 0:
-            self.ax_.axhline(0.01, color=NEUTRAL, linestyle=":", linewidth=1.0)
-            place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-            self.ax_.annotate("1 %", (1.0, 0.01), color=NEUTRAL, **place)
+        labels = self.ax_.get_legend_handles_labels()[1]
+        many, n_before = len(self.flow.layers) > 1, sum(label != _BOUND for label in labels)
+        if _BOUND not in labels:
+            self.ax_.axhline(0.01, color=NEUTRAL, linestyle=":", label=_BOUND)
+        n_directions = len({layer.direction for layer in self.flow.layers})
         for number, layer in enumerate(self.flow.layers):
-            color = COLORS[(n_before + number) % len(COLORS)]
+            turn, place = divmod(n_before + number // n_directions, len(COLORS))
+            color, styles = COLORS[place], _STYLES[turn % len(_STYLES)]
             own = f"layer {layer.layer}, {layer.direction}"
             label = own if name is None else f"{name}, {own}" if many else name
             relative = layer.norms / max(layer.norms.max(), np.finfo(float).tiny)
-            style = "--" if layer.direction == "backward" else "-"
             shown = np.where(relative > 0, relative, np.nan)  # what has underflowed has no place on the scale
-            (line,) = self.ax_.plot(shown, style, color=color, label=label)
+            (line,) = self.ax_.plot(shown, linestyle=styles[layer.direction], color=color, label=label)
             self.lines_.append(line)
             if 0 < layer.memory_length < len(layer.norms):
                 self.ax_.scatter([layer.memory_length], [relative[layer.memory_length]], color=color, zorder=3)
         self.line_, longest = self.lines_[0], max(len(layer.norms) for layer in self.flow.layers)
         self.ax_.set_xlim(right=max(self.ax_.get_xlim()[1], 1.02 * (longest - 1)))
         self.ax_.set_yscale("log")
-        self.ax_.set_ylim(bottom=max(self.ax_.get_ylim()[0], _LEAST_SHOWN))
+        lowest = min(np.nanmin(line.get_ydata(), initial=1.0) for line in self.lines_)
+        self.ax_.set_ylim(bottom=max(min(self.ax_.get_ylim()[0], lowest / 2), _LEAST_SHOWN))
         tidy(self.ax_, f"lag ({self.flow.unit})", f"gradient of the {self.flow.of}\nby state, relative to the largest")
         whole_steps(self.ax_)
         legend_beside(self.ax_)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skrnn.inspection._axes import COLORS, legend_beside, open_axes, tidy
+from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, space_dates, tidy, whole_steps
+from skrnn.inspection._inside import chosen
 
 __all__ = ["ForecastDisplay"]
 
@@ -75,23 +76,25 @@ class ForecastDisplay:
         times, past = self._times(), None
         if self.history is not None:
             past = _moments(self.history, np.arange(-len(self.history), 0))
-            past = self.ax_.plot(past, np.asarray(self.history), color="0.55", linewidth=1.1, label="history")[0]
+            past = self.ax_.plot(past, np.asarray(self.history), color=NEUTRAL, linewidth=1.1, label="history")[0]
         if self.y_true is not None:
             truth = np.asarray(self.y_true)
-            self.lines_ += self.ax_.plot(times, truth, color="0.55", linewidth=2.5, alpha=0.7, label="truth")
+            self.lines_ += self.ax_.plot(times, truth, color=NEUTRAL, linewidth=2.5, alpha=0.7, label="truth")
         (self.line_,) = self.ax_.plot(times, np.asarray(self.y_pred), color=COLORS[1], linewidth=1.3, label=name)
         self.lines_ += [self.line_] if past is None else [self.line_, past]
         if self.interval is not None:
             low, high = map(np.asarray, self.interval)
             self.band_ = self.ax_.fill_between(
-                times, low, high, color=COLORS[1], alpha=0.25, linewidth=0, label="interval"
+                times, low, high, color=COLORS[1], alpha=0.3, linewidth=0, label="interval"
             )
         value = next((one.name for one in (self.y_true, self.y_pred) if getattr(one, "name", None)), None)
-        tidy(self.ax_, "", str(value or "value"))
-        if self.figure_.get_layout_engine() is not None:
-            legend_beside(self.ax_)
+        if np.asarray(times).dtype.kind == "M":
+            tidy(self.ax_, "", str(value or "value"))
+            space_dates(self.ax_)
         else:
-            self.ax_.legend(frameon=False)
+            tidy(self.ax_, "step", str(value or "value"))
+            whole_steps(self.ax_)
+        legend_beside(self.ax_)
         return self
 
     def _times(self) -> Any:
@@ -172,7 +175,7 @@ class ForecastDisplay:
         ValueError
             If the lengths differ, or there is more than one target or series.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
+        estimator = chosen(estimator)
         if not hasattr(estimator, "forecast"):
             predicted = estimator.predict(X)
             return (

@@ -1,4 +1,4 @@
-"""An X whose values are addressed by feature and lag, whatever its form: 3-D, a flat table, or a list of sequences."""
+"""An X whose values are addressed by feature and lag: 3-D, a flat table, a list of sequences, or texts by character."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ __all__ = ["Cells"]
 class Cells:
     """The values of X by sequence, feature and lag, the number of steps before the last one.
 
-    Lags count from the end of each sequence, of an array from its last step, padding included.
+    Lags count from the end of each sequence, of an array from its last step, padding included. Texts are sequences of
+    ``characters`` where they are read as such.
     """
 
-    def __init__(self, X: Any, features_per_step: int | str = 1):
-        self.X = X
+    def __init__(self, X: Any, features_per_step: int | str = 1, *, characters: bool = False):
+        self.X, self.of_texts = X, False
         if hasattr(X, "columns"):
             self.kind, shape = "frame", X.shape
-        elif isinstance(X, (list, tuple)) or (str(getattr(X, "dtype", "")) == "object" and np.ndim(X) == 1):
+        elif isinstance(X, (list, tuple)) or (np.ndim(X) == 1 and np.asarray(X).dtype.kind in "OUT"):
             self.kind, shape = "list", (len(X),)
+            self.of_texts = any(isinstance(row, str) for row in X)
+            if self.of_texts and not characters:
+                raise TypeError(
+                    "X holds texts, which have no steps. Pass the tokens of each, or fit a Pipeline with a "
+                    "SequenceVectorizer in front of the network."
+                )
         else:
             self.X, self.kind = np.asarray(X), "array"
             shape = self.X.shape
@@ -30,7 +37,7 @@ class Cells:
             raise ValueError(f"X has shape {shape}; it has to be 2-D, 3-D, or a list of sequences.")
         self.n_samples = shape[0]
         if self.kind == "list":
-            self.X = [np.asarray(row) for row in X]
+            self.X = [np.asarray(list(row) if isinstance(row, str) else row) for row in X]
             widths = {1 if row.ndim == 1 else row.shape[1] for row in self.X}
             if len(widths) != 1:
                 raise ValueError(f"The sequences of X have different numbers of features: {sorted(widths)}.")
@@ -71,11 +78,11 @@ class Cells:
         X: Any = [row.copy() for row in self.X] if self.kind == "list" else self.X.copy()
         for (feature, lag), value in values.items():
             if self.kind == "array":
-                X[self._place(feature, lag)] = value
+                X = _put(X, self._place(feature, lag), value)
                 continue
             for i, one in zip(self.rows(lag), np.broadcast_to(value, len(self.rows(lag))), strict=True):
-                X[i].reshape(self.lengths[i], -1)[-1 - lag, feature] = one
-        return X
+                X[i] = _put(X[i], -1 - lag if X[i].ndim == 1 else (-1 - lag, feature), one)
+        return ["".join(row) for row in X] if self.of_texts else X
 
     def _column(self, feature: int, lag: int) -> int:
         return int((self.lengths[0] - 1 - lag) * self.n_features + feature)
@@ -84,3 +91,12 @@ class Cells:
         if self.X.ndim == 3:
             return slice(None), int(self.lengths[0]) - 1 - lag, feature
         return slice(None), self._column(feature, lag)
+
+
+def _put(values: Array, place: Any, value: Any) -> Array:
+    """Values with others at a place, of a type that holds both: whole numbers would cut off decimals, texts letters."""
+    value = np.asarray(value)
+    if values.dtype.kind in "US" or not np.can_cast(value.dtype, values.dtype, "same_kind"):
+        values = values.astype(np.result_type(values.dtype, value.dtype))
+    values[place] = value
+    return values

@@ -1,12 +1,13 @@
-"""What predictions depend on: features, lags, or both, by permutation and by partial dependence.
+"""What a score depends on: features, lags, or both, by permutation.
 
-Breiman, "Random forests", Machine Learning 45, 2001; Friedman, "Greedy function approximation", Annals of Statistics
-29(5), 2001, section 8.2. scikit-learn's functions of these names take tables alone, and know no lags.
+Breiman, "Random forests", Machine Learning 45, 2001. scikit-learn's function of this name takes tables alone, and knows
+no lags.
 """
 
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +17,13 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Array, Integers
+from skrnn.estimators import reads_characters
 from skrnn.inspection._grid import Cells
 from skrnn.inspection._inside import given_windows, innermost
 from skrnn.inspection._token_accuracy import token_accuracy, writes_tokens
 from skrnn.inspection._words import InWords, label_of, listed
-from skrnn.sequences import as_numbers
 
-__all__ = ["Dependence", "Importances", "partial_dependence", "permutation_importance"]
+__all__ = ["Importances", "permutation_importance"]
 
 _OVER = {
     "over": [Options({"features", "lags", "both"})],
@@ -31,8 +32,6 @@ _OVER = {
     "scoring": [str, callable, None],
     "random_state": ["random_state"],
 }
-_GRID = {"feature": [integers(0)], "lag": [integers(0)], "grid_resolution": [integers(2)]}
-_EDGES = (0.05, 0.95)  # quantiles between which a grid lies, as in scikit-learn
 
 
 class Importances(InWords, Bunch):
@@ -57,22 +56,6 @@ class Importances(InWords, Bunch):
         return feature if self.over == "features" else f"{feature} at lag {place[1]}"
 
 
-class Dependence(InWords, Bunch):
-    """What `partial_dependence` finds. Printed, it says between which values the mean prediction moves."""
-
-    def __str__(self) -> str:
-        average = np.asarray(self.average)
-        low, high = np.argmin(average, axis=0), np.argmax(average, axis=0)
-        moves = [
-            f"from {np.min(column):.3g} (at {self.grid_values[i]:.3g}) to {np.max(column):.3g} (at "
-            f"{self.grid_values[j]:.3g})"
-            for column, i, j in zip(average.reshape(len(average), -1).T, np.ravel(low), np.ravel(high), strict=True)
-        ]
-        where = f"{label_of(self.feature, self.feature_names)} at lag {self.lag}"
-        span = f"from {np.min(self.grid_values):.3g} to {np.max(self.grid_values):.3g}"
-        return f"Mean prediction for {where}, {span}: {listed(moves)}."
-
-
 def permutation_importance(
     estimator: Any,
     X: Any,
@@ -92,7 +75,7 @@ def permutation_importance(
     estimator : fitted estimator
         Any with `score`, or with what ``scoring`` needs: also a Pipeline or a search. Its ``features_per_step`` says
         how a flat X folds into steps; without one, a column is a step. Behind a `SlidingWindow`, and in a
-        `WindowForecaster`, what is shuffled are the windows.
+        `WindowForecaster`, what is shuffled are the windows; behind a `SequenceVectorizer`, the tokens.
     X : array-like of shape (n_samples, n_timesteps, n_features) or (n_samples, n_columns), or list of arrays
         Sequences. Lags count from the end of each; shorter ones are left out where they have no step. For a forecaster
         a series, or None: its history.
@@ -107,7 +90,8 @@ def permutation_importance(
     n_repeats : int, default=5
         Shuffles of each; at least 1.
     max_samples : int or float in (0, 1], default=1.0
-        How many sequences to look at, or which share of them, drawn without replacement: the time grows with them.
+        How many sequences to look at, at least 2, or which share of them, drawn without replacement: the time grows
+        with them. Where y are classes, each has its share, and at least one sequence.
     n_jobs : int or None, default=None
         How many shuffles are scored at the same time, through joblib; -1: as many as there are processors.
     random_state : int, RandomState instance or None, default=None
@@ -142,13 +126,12 @@ def permutation_importance(
     asked = estimator
     estimator, X, y, width, names = given_windows(estimator, X, y)
     scorer, measure = _scorer(asked, estimator, scoring)
-    cells = Cells(X, width)
-    most = checked["max_samples"]
-    most = int(most) if most > 1 or isinstance(max_samples, int) else max(1, round(most * cells.n_samples))
-    if most < cells.n_samples:
-        rows = rng.permutation(cells.n_samples)[:most]
+    characters = reads_characters(innermost(estimator))
+    cells = Cells(X, width, characters=characters)
+    rows = _drawn(checked["max_samples"], cells.n_samples, _classes(estimator, y), rng)
+    if len(rows) < cells.n_samples:
         X, y = _safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows)
-        cells = Cells(X, width)
+        cells = Cells(X, width, characters=characters)
     whole = float(scorer(estimator, X, y))
     features, lags = range(cells.n_features), range(cells.n_lags)
     groups: list[list[tuple[int, int]]]
@@ -182,6 +165,35 @@ def permutation_importance(
     )
 
 
+def _classes(estimator: Any, y: Any) -> Array | None:
+    """The number of the class of each sequence; None where y is something else."""
+    if y is None or not hasattr(estimator, "classes_") or any(np.ndim(label) for label in y):
+        return None
+    return np.unique(np.asarray(y), return_inverse=True)[1]
+
+
+def _drawn(max_samples: float, n_samples: int, classes: Array | None, rng: np.random.RandomState) -> Integers:
+    """The sequences to look at; of each class its share, and at least one."""
+    most = int(max_samples) if isinstance(max_samples, Integral) else round(max_samples * n_samples)
+    if most >= n_samples > 1:
+        return np.arange(n_samples)
+    n_classes = 1 if classes is None else int(classes.max()) + 1
+    if min(most, n_samples) < max(2, n_classes):
+        raise ValueError(
+            f"permutation_importance shuffles values among sequences: max_samples={max_samples} leaves "
+            f"{min(most, n_samples)} of {n_samples}, and at least {max(2, n_classes)} are needed"
+            + (", one of each class." if n_classes > 2 else ".")
+        )
+    order = rng.permutation(n_samples)
+    if classes is not None:  # the place of each in its class, from 0 to 1: the first of each class come first
+        place = np.empty(n_samples)
+        for number in range(n_classes):
+            members = order[classes[order] == number]
+            place[members] = np.arange(len(members)) / len(members)
+        order = order[np.argsort(place[order], kind="stable")]
+    return order[:most]
+
+
 def _scorer(asked: Any, estimator: Any, scoring: Any) -> tuple[Any, str]:
     """What scores the estimator inside the one that was asked, and its name."""
     if scoring is None and writes_tokens(innermost(estimator)):
@@ -207,74 +219,3 @@ def _shuffled(cells: Cells, place: tuple[int, int], order: Integers) -> Array:
     number[rows] = np.arange(len(rows))
     taken = number[order]
     return cells.get(*place)[taken[taken >= 0]]
-
-
-def partial_dependence(
-    estimator: Any,
-    X: Any,
-    *,
-    feature: int = 0,
-    lag: int = 0,
-    grid_resolution: int = 50,
-    grid: Any = None,
-) -> Dependence:
-    """The mean prediction over all sequences, were a feature at a lag to have a given value in each.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-        Any with `predict_proba`, which counts if it is there, or `predict`; also a Pipeline or a search. Behind a
-        `SlidingWindow`, and in a `WindowForecaster`, the windows are looked at.
-    X : array-like of shape (n_samples, n_timesteps, n_features) or (n_samples, n_columns), or list of arrays
-        Sequences; those without a step at the lag are left as they are. For a forecaster a series, or None: its
-        history; predictions are then in the units of its regressor, a column for each step of the horizon.
-    feature, lag : int, default=0
-        Which value: the number of a feature, and how many steps before the last one; at least 0.
-    grid_resolution : int, default=50
-        Values between the 5 % and the 95 % quantile; at least 2.
-    grid : array-like of shape (n_values,) or None, default=None
-        The values themselves; None: see ``grid_resolution``.
-
-    Returns
-    -------
-    result : Dependence
-        A Bunch: ``grid_values`` of shape (n_values,); ``average`` of shape (n_values,), or (n_values, n_targets) or
-        (n_values, n_classes); ``feature`` and ``lag``; ``feature_names`` of a forecaster's windows, or None.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not usable.
-
-    Examples
-    --------
-    >>> from skrnn import RNNRegressor
-    >>> from skrnn.datasets import load_sine_wave
-    >>> from skrnn.inspection import partial_dependence
-    >>> X, y = load_sine_wave(return_X_y=True)
-    >>> model = RNNRegressor(max_iter=2, random_state=0).fit(X, y)
-    >>> partial_dependence(model, X, lag=1, grid=[-1.0, 0.0, 1.0]).average.shape
-    (3,)
-    """
-    values = {"feature": feature, "lag": lag, "grid_resolution": grid_resolution}
-    feature, lag, resolution = check_arguments("partial_dependence", _GRID, **values).values()
-    estimator, X, _, width, names = given_windows(estimator, X)
-    cells = Cells(X, width)
-    if feature >= cells.n_features or lag >= cells.n_lags:
-        raise ValueError(
-            f"partial_dependence of feature={feature} at lag={lag}: X has {cells.n_features} feature(s) per step and "
-            f"{cells.n_lags} step(s), both counted from 0."
-        )
-    if grid is None:
-        known = np.asarray(cells.get(feature, lag), float)
-        low, high = np.nanquantile(known, _EDGES)
-        grid = np.linspace(low, high, resolution)
-    predict = getattr(estimator, "predict_proba", estimator.predict)
-    grid = np.asarray(as_numbers(grid, "partial_dependence", "grid"))
-    if grid.ndim != 1:
-        raise ValueError(f"grid of partial_dependence must be one-dimensional, got an array of shape {grid.shape}.")
-    average = []
-    for value in grid:
-        same = np.full(len(cells.rows(lag)), value)
-        average.append(np.mean(np.asarray(predict(cells.changed({(feature, lag): same}))), axis=0))
-    return Dependence(grid_values=grid, average=np.array(average), feature=feature, lag=lag, feature_names=names)

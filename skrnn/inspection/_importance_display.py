@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skrnn.inspection._attributions import Attributions, integrated_gradients
-from skrnn.inspection._axes import COLORS, open_axes, tidy
+from skrnn.inspection._axes import COLORS, name_places, open_axes, tidy, whole_steps
 from skrnn.inspection._heat import count_from, draw_heat, name_rows
 from skrnn.inspection._importance import permutation_importance
 
@@ -33,6 +33,8 @@ class ImportanceDisplay:
         The heat map.
     bars_ : matplotlib container or None
         The bars, with the standard deviation over the repeats.
+    line_ : None
+        Neither is a line.
 
     Examples
     --------
@@ -69,8 +71,8 @@ class ImportanceDisplay:
         """
         mean, spread = self.result.importances_mean, self.result.importances_std
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_, self.im_, self.bars_ = self.ax_.figure, None, None
-        unit, names = f"loss of {self.result.get('measure', 'score')}", self.feature_names
+        self.figure_, self.im_, self.bars_, self.line_ = self.ax_.figure, None, None, None
+        unit, names = f"fall of the {self.result.get('measure', 'score')}", self.feature_names
         names = self.result.get("feature_names") if names is None else names
         if self.result.over == "both":
             names = range(len(mean)) if names is None else names
@@ -79,14 +81,15 @@ class ImportanceDisplay:
             name_rows(self.ax_, names, "feature")
             count_from(self.ax_, "steps")
             return self
-        places = np.arange(len(mean))
-        self.bars_ = self.ax_.bar(places, mean, yerr=spread, color=COLORS[0], ecolor=COLORS[1])
+        ink = self.ax_.xaxis.label.get_color()  # dark on a light ground, light on a dark one
+        self.bars_ = self.ax_.bar(np.arange(len(mean)), mean, yerr=spread, color=COLORS[0], ecolor=ink)
         tidy(self.ax_, "feature", unit)
         if self.result.over == "lags":
             self.ax_.invert_xaxis()
             count_from(self.ax_, "steps")
         else:
-            self.ax_.set_xticks(places, [str(name) for name in (places if names is None else names)])
+            whole_steps(self.ax_)
+            name_places(self.ax_, range(len(mean)) if names is None else names)
         return self
 
     @classmethod
@@ -161,6 +164,8 @@ class AttributionDisplay:
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     im_ : matplotlib image
+    line_ : None
+        A heat map has no line.
 
     Examples
     --------
@@ -200,7 +205,7 @@ class AttributionDisplay:
         values, unit = self.attributions.values, self.attributions.unit
         said = f"adds to the prediction\n(units of {unit})" if sample is not None else f"mean size (units of {unit})"
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_ = self.ax_.figure
+        self.figure_, self.line_ = self.ax_.figure, None
         shown = self.attributions.mean_sizes if sample is None else values[sample]
         extent = (len(shown) - 1.0, 0.0)
         self.im_ = draw_heat(self.ax_, shown.T, said, signed=sample is not None, extent=extent)

@@ -6,12 +6,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators import Opened, open_fitted
+from skrnn.text import SequenceVectorizer
 from skrnn.windowing import SlidingWindow
 
-__all__ = ["Given", "fitted_inside", "given_inside", "given_windows", "innermost", "open_inside", "unfitted_inside"]
+__all__ = [
+    "Given",
+    "chosen",
+    "fitted_inside",
+    "given_inside",
+    "given_windows",
+    "innermost",
+    "open_inside",
+    "unfitted_inside",
+]
 
 
 class Given(NamedTuple):
@@ -51,22 +62,22 @@ def given_inside(estimator: Any, X: Any, y: Any = None) -> Given:
 
 
 def given_windows(estimator: Any, X: Any, y: Any = None) -> Given:
-    """What is asked for predictions: the estimator with X, or behind the step that makes windows, with the windows.
+    """What is asked for predictions: the estimator with X, or behind the step that makes sequences, with these.
 
-    Rows of a series have no lags; their windows have.
+    Rows of a series have no lags, nor have texts; their windows and their tokens have.
     """
     if _is_forecaster(estimator):
         return _windows(estimator, X, y)
-    best = getattr(estimator, "best_estimator_", None)
-    if best is not None:
+    best = chosen(estimator)
+    if best is not estimator:
         found = given_windows(best, X, y)
         return found if found.estimator is not best else found._replace(estimator=estimator)
     for number, step in enumerate(getattr(estimator, "named_steps", {}).values()):
-        if isinstance(step, SlidingWindow):
+        if isinstance(step, (SlidingWindow, SequenceVectorizer)):
             check_is_fitted(estimator)
-            windows = estimator[: number + 1].transform(X)
-            width = np.shape(windows)[1] // step.window if step.flatten else 1
-            return Given(estimator[number + 1 :], windows, y, width)
+            made = estimator[: number + 1].transform(X)
+            flat = isinstance(step, SlidingWindow) and step.flatten
+            return Given(estimator[number + 1 :], made, y, np.shape(made)[1] // step.window if flat else 1)
     return Given(estimator, X, y, _fold(estimator, X))
 
 
@@ -94,6 +105,23 @@ def unfitted_inside(estimator: Any, X: Any, y: Any = None) -> Given:
     return Given(clone(estimator), X, y)
 
 
+def chosen(estimator: Any) -> Any:
+    """What a search has chosen; others are returned as they are.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If a search has compared settings and kept no estimator.
+    """
+    searched = hasattr(estimator, "cv_results_") and hasattr(estimator, "refit")
+    if searched and not hasattr(estimator, "best_estimator_"):
+        raise NotFittedError(
+            f"This {type(estimator).__name__} has kept no fitted estimator, since refit={estimator.refit!r}. Set "
+            "refit=True, or fit clone(search.estimator).set_params(**search.best_params_) and pass that."
+        )
+    return getattr(estimator, "best_estimator_", estimator)
+
+
 def innermost(estimator: Any) -> Any:
     """The last estimator inside, as far as it is known before `fit`."""
     inner = _inner(estimator)
@@ -102,8 +130,9 @@ def innermost(estimator: Any) -> Any:
 
 def _inner(estimator: Any) -> Any:
     """What a search has chosen, the last step of a Pipeline, or the regressor of a forecaster; None for others."""
-    if hasattr(estimator, "best_estimator_"):
-        return estimator.best_estimator_
+    best = chosen(estimator)
+    if best is not estimator:
+        return best
     if hasattr(estimator, "steps"):
         return estimator.steps[-1][1]
     return estimator.estimator_ if _is_forecaster(estimator) else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, tidy
+from skrnn.inspection._axes import COLORS, NEUTRAL, legend_beside, open_axes, tidy, whole_steps
 from skrnn.inspection._inside import fitted_inside
 from skrnn.inspection._rates import LearningRateRange, learning_rate_range
 
@@ -16,8 +16,9 @@ __all__ = ["LearningRateRangeDisplay", "LossCurveDisplay"]
 class LossCurveDisplay:
     """The losses of the training and of the validation part by epoch, and below them the norm of the gradient.
 
-    A dot marks the epoch whose weights were kept. One at epoch 0 is the start: the network adds nothing to it, however
-    far the training loss fell. Use `from_estimator` to make one, or give the curves themselves.
+    A dot marks the epoch whose weights were kept, or, with ``refit``, that was best. One at epoch 0 is the start: the
+    network adds nothing to it, however far the training loss fell. Use `from_estimator` to make one, or give the curves
+    themselves.
 
     Parameters
     ----------
@@ -35,6 +36,9 @@ class LossCurveDisplay:
         Its loss; None: read off the curve that decided.
     start : str or None, default=None
         What the network started from, for the legend.
+    refit : bool, default=False
+        Whether that epoch only told for how many to learn from all rows, as with ``refit`` of `RNNRegressor`: the
+        curves are those of the first training, which chose it.
 
     Attributes
     ----------
@@ -71,6 +75,7 @@ class LossCurveDisplay:
         best_iter: int | None = None,
         best_loss: float | None = None,
         start: str | None = None,
+        refit: bool = False,
     ):
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
@@ -79,6 +84,7 @@ class LossCurveDisplay:
         self.best_iter = best_iter
         self.best_loss = best_loss
         self.start = start
+        self.refit = refit
 
     def plot(self, ax: Any = None) -> LossCurveDisplay:
         """Draw.
@@ -109,15 +115,19 @@ class LossCurveDisplay:
         shown = self.lines_ if self.kept_ is None else [*self.lines_, self.kept_]
         if min(np.min(line.get_ydata()) for line in shown) > 0:
             self.ax_.set_yscale("log")
-        tidy(self.ax_, "epoch", "loss")
-        legend_beside(self.ax_)
+        above = self.norm_ax_ is not None and self.ax_.get_position().y0 >= self.norm_ax_.get_position().y1
+        tidy(self.ax_, "" if above else "epoch", "loss")
         if self.norm_ax_ is not None:
             self.lines_ += self.norm_ax_.plot(epochs, self.gradient_norm_curve, color=COLORS[2], label="mean norm")
             if self.max_grad_norm is not None:
                 self.norm_ax_.axhline(self.max_grad_norm, color=NEUTRAL, linestyle=":", label="max_grad_norm")
             self.norm_ax_.set_yscale("log")
             tidy(self.norm_ax_, "epoch", "gradient norm")
-            legend_beside(self.norm_ax_)
+            self.norm_ax_.set_xlim(self.ax_.get_xlim())
+        both = [ax for ax in (self.ax_, self.norm_ax_) if ax is not None]
+        for one in both:
+            whole_steps(one)
+        legend_beside(*both)
         return self
 
     def _mark_kept(self) -> Any:
@@ -127,6 +137,8 @@ class LossCurveDisplay:
         curve = self.loss_curve if self.validation_loss_curve is None else self.validation_loss_curve
         loss = curve[self.best_iter - 1] if self.best_loss is None else self.best_loss
         label = f"kept: epoch {self.best_iter}"
+        if self.refit:
+            label = f"best: epoch {self.best_iter} (refit=True\nlearns all rows for as many)"
         if self.best_iter == 0:
             label = f"kept: the start{'' if self.start is None else f' ({self.start})'},\nthe network adds nothing"
         color = self.lines_[-1].get_color()
@@ -165,7 +177,8 @@ class LossCurveDisplay:
         kept = {"best_iter": getattr(net, "best_iter_", None), "best_loss": getattr(net, "best_loss_", None)}
         start = None if init is None else f"init={init!r}"
         bound = getattr(net, "max_grad_norm", None)
-        return cls(net.loss_curve_, validation, norms, bound, **kept, start=start).plot(ax)
+        refit = validation is not None and bool(getattr(net, "refit", False))
+        return cls(net.loss_curve_, validation, norms, bound, **kept, start=start, refit=refit).plot(ax)
 
 
 class LearningRateRangeDisplay:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles
-from skrnn.inspection._axes import COLORS, open_axes, tidy, whole_steps
+from skrnn.inspection._axes import COLORS, name_places, open_axes, tidy, whole_steps
 from skrnn.inspection._heat import draw_heat, name_rows
 from skrnn.inspection._inside import given_inside
 from skrnn.inspection._states import HiddenStates, hidden_states
@@ -29,6 +29,8 @@ class HiddenStateDisplay:
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     im_ : matplotlib image
+    line_ : None
+        A heat map has no line.
 
     Examples
     --------
@@ -74,7 +76,7 @@ class HiddenStateDisplay:
         rows = self.states.states if what == "states" else self.states.gates[what]
         values = rows[sample]
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_ = self.ax_.figure
+        self.figure_, self.line_ = self.ax_.figure, None
         unit = "state" if what == "states" else f"{what} gate\n(0: shut, 1: open)"
         self.im_ = draw_heat(self.ax_, values.T, unit, signed=what == "states", extent=(0.0, len(values) - 1.0))
         if what != "states":
@@ -134,7 +136,11 @@ class AttentionDisplay:
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     im_ : matplotlib image or None
+        The heat map.
     bars_ : matplotlib container or None
+        The bars.
+    line_ : None
+        Neither is a line.
 
     Examples
     --------
@@ -168,7 +174,7 @@ class AttentionDisplay:
         """
         weights: Doubles = np.asarray(self.weights, float)
         self.ax_ = open_axes(self, ax, (7.0, 3.5))
-        self.figure_, self.im_, self.bars_ = self.ax_.figure, None, None
+        self.figure_, self.im_, self.bars_, self.line_ = self.ax_.figure, None, None, None
         if weights.ndim == 1:
             self.bars_ = self.ax_.bar(np.arange(len(weights)), weights, color=COLORS[0])
             tidy(self.ax_, "step read", "attention (sums to 1)")
@@ -179,7 +185,7 @@ class AttentionDisplay:
             self.ax_.set_xlabel("step read")
         whole_steps(self.ax_)
         if self.steps is not None:
-            self.ax_.set_xticks(range(weights.shape[-1]), [str(step) for step in self.steps])
+            name_places(self.ax_, self.steps)
         return self
 
     @classmethod

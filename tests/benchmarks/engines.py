@@ -266,9 +266,10 @@ def draw(path: str, table: dict[str, list[float]]) -> None:
 
     figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
     width = 0.26
-    for number, (cell, ratios) in enumerate(table.items()):
+    for number, ((cell, ratios), color) in enumerate(zip(table.items(), ("#0077BB", "#D55E00", "0.55"), strict=True)):
         places = np.arange(len(HIDDEN)) + (number - 1) * width
-        bars = ax.bar(places, ratios, width, label={"rnn": "vanilla", "gru": "GRU", "lstm": "LSTM"}[cell])
+        label = {"rnn": "vanilla", "gru": "GRU", "lstm": "LSTM"}[cell]
+        bars = ax.bar(places, ratios, width, label=label, color=color)
         ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
     ax.axhline(1, color="0.3", linewidth=1)
     ax.set_xlim(-0.95, 2.5)

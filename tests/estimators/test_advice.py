@@ -70,13 +70,18 @@ def test_curves_go_on_with_a_warm_start_and_are_stored():
 
 @pytest.mark.parametrize(("cell", "engine"), [("rnn", "torch"), ("rnn", "compiled"), ("gru", "compiled")])
 def test_gradients_that_vanish(cell, engine):
+    """Every seed has learnt nothing; in most of them, not all, that is because the gradient vanishes."""
     noise = np.random.default_rng(0).normal(size=(600, 100, 1))
-    settings = {**REGRESSOR, "early_stopping": True, "hidden_size": 16, "random_state": 0}
-    (message,) = advice(RNNRegressor(**settings, cell=cell, engine=engine, max_iter=15), noise, noise[:, 0, 0])
-    assert "RNNRegressor has learnt next to nothing" in message
-    assert "gradients vanish: 1 % of them is left after" in message
-    assert "of 100 steps. Try" in message
-    assert ("cell='gru' or 'lstm'" in message) == (cell == "rnn")
+    settings = {**REGRESSOR, "early_stopping": True, "hidden_size": 16, "cell": cell, "engine": engine, "max_iter": 15}
+    messages = []
+    for seed in range(4):
+        messages += advice(RNNRegressor(**settings, random_state=seed), noise, noise[:, 0, 0])
+    assert sum("RNNRegressor has learnt next to nothing" in message for message in messages) == 4
+    vanished = [message for message in messages if "gradients vanish: 1 % of them is left after" in message]
+    assert len(vanished) >= 2
+    for message in vanished:
+        assert "of 100 steps. Try" in message
+        assert ("cell='gru' or 'lstm'" in message) == (cell == "rnn")
 
 
 def test_the_same_net_that_has_learnt_says_nothing():
@@ -113,7 +118,9 @@ def test_a_loss_that_still_falls():
     ids=["regressor", "classifier"],
 )
 def test_a_loss_that_never_fell(model, target):
-    (message,) = advice(model.set_params(random_state=0, cell="lstm"), X[:, -15:], target)
+    """On noise, of which a network as it begins knows nothing, whatever its seed."""
+    noise = np.random.default_rng(0).normal(size=(len(target), 15))
+    (message,) = advice(model.set_params(random_state=0, cell="lstm"), noise, target)
     assert "has learnt next to nothing" in message
     assert "Raise learning_rate (now 1e-09; skrnn.inspection.learning_rate_range looks for one)" in message
 

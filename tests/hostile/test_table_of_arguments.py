@@ -218,7 +218,15 @@ CALLS = {  # what makes a call and its owner, and good arguments: those that are
     ),
     "permutation_importance": (
         of(lambda: fitted("regressor"), inspection.permutation_importance),
-        {"X": STEPS, "y": Y, "over": "features", "scoring": None, "n_repeats": 1, "random_state": 0},
+        {
+            "X": STEPS,
+            "y": Y,
+            "over": "features",
+            "n_repeats": 1,
+            "random_state": 0,
+            "scoring": None,
+            "max_samples": 1.0,
+        },
     ),
     "hidden_states": (function(lambda estimator: inspection.hidden_states(estimator, STEPS)), {"estimator": None}),
 }

@@ -2,6 +2,8 @@
 
 import inspect
 import sys
+from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,6 +63,7 @@ MADE = {
     "predictions": lambda model, f, ax: ForecastDisplay.from_predictions(y, model.predict(X), ax=ax),
     "forecast": lambda model, f, ax: ForecastDisplay.from_estimator(f, SERIES[:-6], SERIES, coverage=0.8, ax=ax),
 }
+WITHOUT_LINES = {"importance": "im_", "attribution": "im_", "states": "im_", "attention": "bars_"}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -78,6 +81,56 @@ def test_a_display_draws_where_it_is_told(name, model, forecaster):
         assert axes.get_ylabel()
         if axes.get_legend() is not None:
             assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_display_has_the_same_attributes(name, model, forecaster):
+    display = MADE[name](model, forecaster, None)
+    assert display.figure_ is display.ax_.figure
+    if name in WITHOUT_LINES:  # what is drawn instead has the name that scikit-learn gives it
+        assert display.line_ is None
+        assert getattr(display, WITHOUT_LINES[name]) is not None
+        assert not display.ax_.lines
+    else:
+        assert display.line_ in display.ax_.lines
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_legend_finds_room_in_a_figure_that_makes_none(name, model, forecaster):
+    figure, (ax, beside) = plt.subplots(1, 2, figsize=(12, 4))
+    display = MADE[name](model, forecaster, ax)
+    figure.draw_without_rendering()
+    if ax.get_legend() is not None:
+        found = ax.get_legend().get_window_extent()
+        assert ax.get_window_extent().x1 <= found.x0
+        assert found.x1 < beside.get_window_extent().x0
+    narrowed = ax.get_position().width
+    display.plot(ax)
+    assert ax.get_position().width == pytest.approx(narrowed, rel=0.2)  # made once
+    assert ax.get_in_layout()
+
+
+def test_two_panels_keep_their_epochs_in_line(model):
+    for figure, axes in (plt.subplots(2, 1), plt.subplots(2, 1, layout="constrained")):
+        display = LossCurveDisplay.from_estimator(model, ax=axes)
+        figure.draw_without_rendering()
+        above, below = (one.get_window_extent() for one in (display.ax_, display.norm_ax_))
+        np.testing.assert_allclose([above.x0, above.x1], [below.x0, below.x1])
+        assert display.ax_.get_xlim() == display.norm_ax_.get_xlim()
+        assert (display.ax_.get_xlabel(), display.norm_ax_.get_xlabel()) == ("", "epoch")
+
+
+@pytest.mark.parametrize(("n_names", "rotation"), [(3, 0), (12, 90), (80, None)])
+def test_names_do_not_run_into_each_other(n_names, rotation):
+    names = [f"a feature {number}" for number in range(n_names)]
+    display = AttentionDisplay(np.full(n_names, 1 / n_names), steps=names).plot()
+    display.figure_.draw_without_rendering()
+    labels = display.ax_.get_xticklabels()
+    assert ([label.get_text() for label in labels] == names) == (rotation is not None)
+    if rotation is not None:
+        assert {label.get_rotation() for label in labels} == {rotation}
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
 
 
 @pytest.mark.parametrize("Display", PUBLIC)
@@ -112,12 +165,43 @@ def luminance(color):
     return float(np.dot(parts, [0.2126, 0.7152, 0.0722]))
 
 
-@pytest.mark.parametrize("color", [*COLORS[:4], NEUTRAL])
+@pytest.mark.parametrize("color", [*COLORS, NEUTRAL])
 def test_colours_can_be_told_from_white_and_from_black(color):
     """Contrast as in WCAG 2.1, section 1.4.11: 3 for graphics."""
     own = luminance(color)
     assert 1.05 / (own + 0.05) >= 2.9
     assert (own + 0.05) / 0.05 >= 2.9
+
+
+# Machado, Oliveira & Fernandes, "A physiologically-based model for simulation of color vision deficiency", IEEE
+# Transactions on Visualization and Computer Graphics 15(6), 2009: without one of the three kinds of cones.
+SEEN = {
+    "by all": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(color, seen):
+    """CIE 1976 L*a*b* of a colour as it is seen."""
+    parts = np.array([part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(color)])
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(to_xyz @ np.clip(SEEN[seen] @ parts, 0, 1) / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def least_difference(colors, seen):
+    found = [lab(color, seen) for color in colors]
+    return min(np.linalg.norm(one - other) for i, one in enumerate(found) for other in found[:i])
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_colours_can_be_told_apart_by_all(seen):
+    """A difference of 2.3 is just noticed."""
+    assert least_difference(COLORS, seen) > 14
+    if seen == "deuteranopia":  # the control
+        assert least_difference(["#D62728", "#2CA02C"], seen) < least_difference(["#D62728", "#2CA02C"], "by all") / 3
 
 
 def test_the_loss_curve(model):
@@ -136,11 +220,27 @@ def test_the_gradient_flow(model):
     np.testing.assert_allclose(display.line_.get_ydata(), norms / norms.max())
     again = GradientFlowDisplay(flow).plot(display.ax_, name="other")
     assert again.line_.get_color() != display.line_.get_color()
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["mine", "other"]
+    steep = replace(flow, layers=[replace(flow.layers[0], norms=np.geomspace(1, 1e-6, len(norms)))])
+    GradientFlowDisplay(steep).plot(display.ax_, name="steep")
+    assert 1e-8 <= display.ax_.get_ylim()[0] < 1e-6  # there is room for a later line, too
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [
+        "1 % of the largest",
+        "mine",
+        "other",
+        "steep",
+    ]
     both = RNNRegressor(**REGRESSOR, bidirectional=True, segment=2, max_iter=1).fit(X, y)
     display = GradientFlowDisplay.from_estimator(both, X)
     assert display.ax_.get_xlabel() == "lag (segments)"
     assert [line.get_label() for line in display.lines_] == ["layer 0, forward", "layer 0, backward"]
+    assert len({line.get_color() for line in display.lines_}) == 1  # a colour for a layer, a style for a direction
+    assert len({line.get_linestyle() for line in display.lines_}) == 2
+
+
+def test_many_lines_differ_by_colour_or_style():
+    deep = RNNRegressor(**REGRESSOR, num_layers=6, bidirectional=True, hidden_size=2, max_iter=1).fit(X, y)
+    lines = GradientFlowDisplay.from_estimator(deep, X, y).lines_
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
 
 
 def test_heat_maps_show_what_was_found(model):
@@ -216,3 +316,15 @@ def test_a_backtest_beside_seasonal_naive(forecaster):
     assert repr(result).startswith("Backtest of 1 series from 3 cutoff(s), 6 step(s) ahead: mean absolute error ")
     with pytest.raises(ValueError, match="measure='MSE' is none of MAE, RMSE"):
         BacktestDisplay.from_predictions(result, measure="MSE")
+
+
+def test_the_curves_of_a_training_that_was_made_twice():
+    settings = {"init": None, "early_stopping": True, "hidden_size": 5, "max_iter": 6, "random_state": 0}
+    once, twice = (RNNRegressor(**settings, refit=refit).fit(X, y) for refit in (False, True))
+    displays = [LossCurveDisplay.from_estimator(one) for one in (once, twice)]
+    for one, other in zip(displays[0].lines_, displays[1].lines_, strict=True):  # those of the first one
+        np.testing.assert_array_equal(one.get_ydata(), other.get_ydata())
+    assert displays[0].kept_.get_label() == f"kept: epoch {once.best_iter_}"
+    assert displays[1].kept_.get_label() == f"best: epoch {once.best_iter_} (refit=True\nlearns all rows for as many)"
+    without = RNNRegressor(**{**settings, "early_stopping": False}, refit=True).fit(X, y)  # once: nothing is held out
+    assert LossCurveDisplay.from_estimator(without).kept_.get_label() == f"kept: epoch {without.best_iter_}"

@@ -4,33 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from network_alone import REGRESSOR
+from planted_values import Planted
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.inspection import permutation_importance as of_tables
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
-from skrnn import RNNClassifier, RNNRegressor
-from skrnn.inspection import integrated_gradients, partial_dependence, permutation_importance
+from skrnn import RNNClassifier, RNNRegressor, RNNSeq2Seq
+from skrnn.inspection import integrated_gradients, permutation_importance
+from skrnn.text import SequenceVectorizer
 
 rng = np.random.default_rng(0)
-
-
-class Planted:
-    """Predicts a function of one feature at one lag, and shows what it is given."""
-
-    def __init__(self, feature, lag, function=lambda x: x):
-        self.feature, self.lag, self.function = feature, lag, function
-
-    def fit(self, X, y):
-        return self
-
-    def predict(self, X):
-        return np.array(
-            [self.function(np.asarray(row).reshape(len(row), -1)[-1 - self.lag, self.feature]) for row in X]
-        )
-
-    def score(self, X, y):
-        return -float(np.mean((self.predict(X) - y) ** 2))
 
 
 def planted(seed, n_samples=300, n_steps=8, n_features=3):
@@ -117,28 +103,6 @@ def test_columns_fold_into_steps():
     assert permutation_importance(pipeline, table, y, random_state=0).importances_mean.argmax() == 4
 
 
-def test_partial_dependence_is_the_function_that_was_planted():
-    X = rng.normal(size=(30, 5, 2))
-    found = partial_dependence(Planted(1, 2, np.square), X, feature=1, lag=2, grid=[-2.0, 0.5, 3.0])
-    np.testing.assert_allclose(found.average, [4.0, 0.25, 9.0])
-    other = partial_dependence(Planted(1, 2, np.square), X, feature=0, lag=2, grid_resolution=4)
-    np.testing.assert_allclose(other.average, np.full(4, (X[:, 2, 1] ** 2).mean()))
-    np.testing.assert_allclose(other.grid_values[[0, -1]], np.quantile(X[:, 2, 0], [0.05, 0.95]))
-    before = X.copy()
-    assert np.array_equal(X, before)
-    with pytest.raises(ValueError, match=r"2 feature\(s\) per step and 5 step\(s\)"):
-        partial_dependence(Planted(1, 2), X, feature=2)
-
-
-def test_dependence_of_probabilities():
-    X = rng.normal(size=(60, 4, 1))
-    model = RNNClassifier(max_iter=5, random_state=0).fit(X, X[:, -1, 0] > 0)
-    found = partial_dependence(model, X, grid=[-2.0, 2.0]).average
-    assert found.shape == (2, 2)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0)
-    assert found[1, 1] > found[0, 1]
-
-
 def test_the_data_stay_as_they_are():
     X, lists = rng.normal(size=(20, 4, 2)), [rng.normal(size=(3, 2)) for _ in range(20)]
     frame = pd.DataFrame(rng.normal(size=(20, 4)))
@@ -157,3 +121,91 @@ def test_what_cannot_be_shuffled():
         permutation_importance(Planted(0, 0), [np.zeros((3, 2)), np.zeros((3, 1))], np.zeros(2))
     with pytest.raises(ValueError, match="'over' parameter"):
         permutation_importance(Planted(0, 0), np.zeros((3, 2, 1)), np.zeros(3), over="steps")
+
+
+def test_letters_are_not_cut_off():
+    """A row of short words has to hold the long ones, too."""
+    words = [["a", "to"], ["remember", "so"], ["of", "is"], ["b", "everything"]]
+    seen = []
+
+    class Reads:
+        def fit(self, X, y):
+            return self
+
+        def score(self, X, y):
+            seen.extend(str(word) for row in X for word in row)
+            return float(len(X))
+
+    with pytest.warns(UserWarning, match="No shuffle changes the score"):
+        permutation_importance(Reads(), words, np.zeros(4), n_repeats=3, random_state=0)
+    assert set(seen) == {word for row in words for word in row}
+
+
+def test_a_text_has_steps_where_it_is_read_by_character():
+    words = ["".join(word) for word in rng.choice(list("abcd"), (40, 5))]
+    model = RNNSeq2Seq(embedding_dim=4, hidden_size=8, max_iter=3, random_state=0).fit(words, words)
+    found = [
+        permutation_importance(model, X, words, over="lags", n_repeats=1, random_state=0)
+        for X in (words, np.array(words), pd.Series(words), [list(word) for word in words])
+    ]
+    assert found[0].importances.shape == (5, 1)
+    for one in found[1:]:
+        np.testing.assert_array_equal(one.importances, found[0].importances)
+
+
+def test_tokens_have_lags_behind_a_vectorizer():
+    places = rng.integers(0, 2, 80)
+    texts = [f"{('bad', 'good')[place]} film it was" for place in places]
+    model = make_pipeline(SequenceVectorizer(), RNNClassifier(embedding_dim=4, max_iter=15, random_state=0))
+    model.fit(texts, places)
+    found = permutation_importance(model, texts, places, scoring="neg_log_loss", random_state=0)
+    assert found.importances_mean.shape == (1, 4)
+    assert found.importances_mean.argmax() == 3
+    with pytest.raises(TypeError, match=r"X holds texts, which have no steps\. .* SequenceVectorizer in front"):
+        permutation_importance(make_pipeline(CountVectorizer(), LinearSVC()).fit(texts, places), texts, places)
+
+
+class Shows:
+    """A classifier that keeps the classes of the sequences that it is shown."""
+
+    classes_ = ("often", "seldom", "once")
+
+    def fit(self, X, y):
+        return self
+
+    def score(self, X, y):
+        self.shown = list(y)
+        return float(np.sum(X))
+
+
+@pytest.mark.parametrize(("max_samples", "expected"), [(100, [90, 9, 1]), (0.02, [18, 2, 1]), (3, [1, 1, 1])])
+def test_classes_keep_their_share_of_the_sequences(max_samples, expected):
+    labels = rng.permutation(np.repeat(["often", "seldom", "once"], [900, 95, 5]))
+    X, model = rng.normal(size=(1000, 2, 1)), Shows()
+    for seed in range(5):
+        permutation_importance(model, X, labels, n_repeats=1, max_samples=max_samples, random_state=seed)
+        counts = [model.shown.count(label) for label in ("often", "seldom", "once")]
+        assert sum(counts) == (max_samples if max_samples > 1 else 20)
+        np.testing.assert_allclose(counts, expected, atol=1)
+        assert min(counts) >= 1
+
+
+def test_what_is_drawn_is_drawn_at_random():
+    X, model, labels = rng.normal(size=(60, 2, 1)), Shows(), np.arange(60) % 3
+    scores = {
+        permutation_importance(model, X, labels, n_repeats=1, max_samples=12, random_state=seed).score
+        for seed in range(5)
+    }
+    assert len(scores) == 5
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "max_samples", "left"), [(60, 1, "1 of 60"), (60, 0.001, "0 of 60"), (1, 1.0, "1 of 1")]
+)
+def test_a_single_sequence_cannot_be_shuffled(n_samples, max_samples, left):
+    X = rng.normal(size=(n_samples, 4, 1))
+    message = f"shuffles values among sequences: max_samples={max_samples} leaves {left}, and at least 2 are needed"
+    with pytest.raises(ValueError, match=message):
+        permutation_importance(Planted(0, 0), X, X[:, 0, 0], max_samples=max_samples)
+    with pytest.raises(ValueError, match=r"leaves 2 of 9, and at least 3 are needed, one of each class\."):
+        permutation_importance(Shows(), X[:9] if n_samples > 8 else np.zeros((9, 2)), list("abcabcabc"), max_samples=2)

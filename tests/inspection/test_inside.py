@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from network_alone import REGRESSOR
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
@@ -170,6 +170,22 @@ def test_what_cannot_be_looked_into_says_what_to_pass():
                 look(one, X)
     with pytest.raises(ValueError, match=r"hold no window to look at: window=12 and horizon=3 need 15 rows"):
         gradient_flow(forecaster(net()).fit(SERIES), SERIES[:14])
+
+
+def test_a_search_that_kept_no_estimator_says_how_to_get_one():
+    search = GridSearchCV(net(), {"hidden_size": [3, 4]}, cv=2, refit=False).fit(X, y)
+    message = r"GridSearchCV has kept no fitted estimator, since refit=False\. Set refit=True, or fit clone"
+    looks = [gradient_flow, hidden_states, integrated_gradients, recurrent_jacobian, partial_dependence]
+    looks += [display.from_estimator for display in (GradientFlowDisplay, AttentionDisplay, ForecastDisplay)]
+    for look in (*looks, lambda one, _: LossCurveDisplay.from_estimator(one), BacktestDisplay.from_estimator):
+        with pytest.raises(NotFittedError, match=message):
+            look(search, X)
+    for look in (permutation_importance, gradient_flow):
+        with pytest.raises(NotFittedError, match=message):
+            look(make_pipeline(StepwiseTransformer(StandardScaler()), search).fit(X, y), X, y)
+    fitted = clone(search.estimator).set_params(**search.best_params_).fit(X, y)  # as the message says
+    assert gradient_flow(fitted, X, y).layers[0].memory_length > 0
+    assert len(learning_rate_range(search, X, y, random_state=0).rates) > 10  # trains anew, whatever was kept
 
 
 def test_columns_fold_as_the_network_inside_says():
