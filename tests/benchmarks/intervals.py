@@ -29,8 +29,9 @@ RIDGE = RidgeCV(np.logspace(-2, 4, 7))
 
 
 def net(**parameters: Any) -> RNNRegressor:
-    """A GRU with three quantiles."""
-    return RNNRegressor(loss="quantile", quantile=LEVELS, random_state=0, **parameters)
+    """The mean of three GRUs with three quantiles; a quarter of the rows says when these stop to widen or to narrow."""
+    training = {"validation_fraction": 0.25, "refit": True, "dropout": 0.2, "n_networks": 3}
+    return RNNRegressor(loss="quantile", quantile=LEVELS, random_state=0, **training, **parameters)
 
 
 def naive_edges(frame: pd.DataFrame, data: pd.DataFrame, season: int, share: float) -> pd.DataFrame:
