@@ -15,11 +15,13 @@ from skrnn._constraints import JOBS, Options, check_arguments, integers, listed,
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
+from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
 from skrnn.forecasting._panel import Panel, extend
 from skrnn.forecasting._results import BacktestResult
 from skrnn.forecasting._setup import season_of
+from skrnn.forecasting._table import Table
 
 __all__ = ["backtest"]
 
@@ -149,7 +151,26 @@ def backtest(
         )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
-    return BacktestResult(pd.concat(frames, ignore_index=True), coverage, season)
+    frame = pd.concat(frames, ignore_index=True)
+    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]))
+    return BacktestResult(frame, coverage, season)
+
+
+def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
+    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may."""
+    after = np.asarray(
+        cutoffs.searchsorted(table.times.take(table.bounds[:-1]))
+    )  # the first cutoff with a row up to it
+    goes_on = (after < len(cutoffs)) & np.asarray(
+        cutoffs.take(np.minimum(after, len(cutoffs) - 1)) < table.times.take(table.ends)
+    )
+    left_out = [f"Series {key!r}" for key, both in zip(table.keys, goes_on, strict=True) if both and key not in there]
+    if left_out:
+        warnings.warn(
+            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one. Choose "
+            "another initial or step, or evaluate what has another calendar by itself.",
+            stacklevel=3,
+        )
 
 
 def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowForecaster:

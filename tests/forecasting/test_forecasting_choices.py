@@ -1,5 +1,7 @@
 """What a forecaster takes from the data where nothing is given: the season, the window."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -189,3 +191,33 @@ def test_a_backtest_refuses_what_is_no_season():
     for model, given in ((WindowForecaster(Ridge(), season=0), None), (WindowForecaster(Ridge()), 1.5)):
         with pytest.raises(ValueError, match=r"'season' parameter of (backtest|WindowForecaster) must be"):
             backtest(model, pd.Series(np.arange(60.0)), initial=40, season=given)
+
+
+def test_a_season_longer_than_the_history_has_no_naive_forecast():
+    weeks = pd.Series(np.random.default_rng(0).normal(size=44), pd.date_range("2023", periods=44, freq="W"))
+    result = backtest(WindowForecaster(Ridge(), window=4), weeks, initial=40)
+    scores = result.scores()
+    assert result.season == 52
+    assert scores.loc["seasonal_naive"].isna().all()
+    assert scores.loc["forecast", "MAE"] == pytest.approx(
+        (result.frame["truth"] - result.frame["forecast"]).abs().mean()
+    )
+    assert "of the seasonal naive forecast nan" in repr(result)
+    assert result.scores("step").shape == (2, 7)
+
+
+def test_a_backtest_names_the_series_that_it_has_no_forecast_of():
+    rng = np.random.default_rng(0)
+    days, months = pd.date_range("2024", periods=120), pd.date_range("2022", periods=30, freq="MS")
+    mixed = pd.concat({"d": pd.DataFrame({"y": rng.normal(size=120)}, days)})
+    mixed = pd.concat([mixed, pd.concat({"m": pd.DataFrame({"y": rng.normal(size=30)}, months)})])
+    model = WindowForecaster(Ridge(), window=6)
+    with pytest.warns(UserWarning, match=r"^Series 'm' left out: no value at any of the cutoffs"):
+        result = backtest(model, mixed, initial=100, step=10)
+    assert set(result.frame["series"]) == {"d"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        every = backtest(model, mixed, initial=100)
+        ended = backtest(model, mixed[mixed.index.get_level_values(1) < "2024-03-01"].sort_index(), initial=70)
+    assert set(every.frame["series"]) == {"d", "m"}
+    assert set(ended.frame["series"]) <= {"d", "m"}
