@@ -134,8 +134,9 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         windows of a series with ``k`` targets each, which overlap, ``k - 1``. A linear start is fitted to them too.
     refit : bool, default=False
         Whether to learn once more, afresh and from all rows, for as many epochs as were best for the validation part
-        (which may hold what is newest): for up to twice the time. What is held out then only decides; categories
-        and scaling stay those of the first time, and so do the curves. A network that keeps its start is left as it is.
+        (which may hold what is newest): for up to twice the time. What is held out then only decides; the scaling
+        stays that of the first time, and so do the curves. Categories that only held-out rows have are unknown to the
+        first training and learnt in the second. A network that keeps its start is left as it is.
     n_iter_no_change : int, default=10
         Epochs without an improvement of at least ``tol`` after which training stops; without a validation part and a
         schedule it first goes back to its best weights, twice, with three tenths of the step. A "cosine" or "one_cycle"

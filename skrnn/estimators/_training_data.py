@@ -25,8 +25,8 @@ _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKN
 @dataclass(frozen=True, eq=False)
 class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
-    the training part holds; the rows of the gap between training and validation part; with ``refit``, all rows; and
-    the model that the network starts from, if there is one.
+    the training part holds, with ``refit`` all rows; the rows of the gap between training and validation part; with
+    ``refit``, all rows; and the model that the network starts from, if there is one.
     """
 
     columns: Columns
@@ -55,9 +55,11 @@ def prepare(
     if held_out is not None:
         gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
         kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
-    embeds = parameters.embedding_dim is not None
-    if embeds and scalings is None:
-        batch, categories = keep_used_categories(batch, columns.categories, kept > 0)
+    embeds, refits = parameters.embedding_dim is not None, parameters.refit and held_out is not None
+    fresh = scalings is None
+    if embeds and fresh:
+        used = targets.sample_weights if refits else kept
+        batch, categories = keep_used_categories(batch, columns.categories, used > 0)
         columns = replace(columns, categories=categories)
     canonical = canonical_rows(batch, targets.values, kept)
     distinct = batch.take(canonical.rows)
@@ -79,9 +81,14 @@ def prepare(
         taken = Targets(_take(targets.values, rest.rows), rest.weights)
         return _make_set(task, batch.take(rest.rows), taken, scalings, unknown)
 
-    everything = np.ones(len(targets.sample_weights), dtype=bool) if parameters.refit and held_out is not None else None
+    validation = part(held_out)
+    whole = part(np.ones(len(targets.sample_weights), dtype=bool) if refits else None)
+    if embeds and whole is not None and validation is not None:
+        rates = zip(unknown, _unknown_rates(whole.batch, columns.categories), strict=True)
+        whole = replace(whole, unknown=tuple(np.where(rate < 1, rate, later) for rate, later in rates))
+        validation = validation.without_unseen() if fresh else validation
     objective = task.objective(columns.vocabulary)
-    return FitData(columns, objective, scalings, training, part(held_out), part(gap), part(everything))
+    return FitData(columns, objective, scalings, training, validation, part(gap), whole)
 
 
 def _make_set(

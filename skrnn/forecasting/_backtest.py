@@ -15,14 +15,17 @@ from skrnn._constraints import JOBS, Options, check_arguments, integers, listed,
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
+from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
 from skrnn.forecasting._panel import Panel, extend
 from skrnn.forecasting._results import BacktestResult
+from skrnn.forecasting._setup import season_of
+from skrnn.forecasting._table import Table
 
 __all__ = ["backtest"]
 
-_CONSTRAINTS = {name: [sizes()] for name in ("initial", "horizon", "step", "season")}
+_CONSTRAINTS = {**{name: [sizes()] for name in ("initial", "horizon", "step")}, "season": [sizes(), None]}
 
 _OPTIONS = {
     "refit": ["boolean", integers(0)],
@@ -55,7 +58,7 @@ def backtest(
     horizon: int | None = None,
     step: int = 1,
     refit: bool | int = False,
-    season: int = 1,
+    season: int | None = None,
     coverage: float | None = None,
     method: str = "conformal",
     quantiles: Any = None,
@@ -80,8 +83,10 @@ def backtest(
     refit : bool or int, default=False
         Whether to fit again at each cutoff; an int n: at every n-th one. Otherwise only the history moves on, behind a
         fit at the first cutoff, or behind none at all of a fitted forecaster.
-    season : int, default=1
-        Steps in a cycle, for the seasonal naive forecast beside it; 1 repeats the last value.
+    season : int, default=None
+        Steps in a cycle, for the seasonal naive forecast beside it and the unit of MASE; 1 repeats the last value.
+        None: the forecaster's, which is ``season_`` of one that is fitted, else its parameter or what the rows up to
+        the first cutoff show.
     coverage : float, default=None
         Share of true values that intervals should contain.
     method : {"conformal", "quantile", "cqr"}, default="conformal"
@@ -129,8 +134,9 @@ def backtest(
         )
     every = int(refit) or len(cutoffs)
     parts = [cutoffs[first : first + every] for first in range(0, len(cutoffs), every)]
-    wanted = Wanted(horizon, season, coverage, method, levels)
     kept = not refit and hasattr(forecaster, "estimator_")
+    season = _season(forecaster, data[times <= cutoffs[0]], kept) if season is None else season
+    wanted = Wanted(horizon, season, coverage, method, levels)
     found = Parallel(n_jobs=n_jobs)(
         delayed(_one_fit)(forecaster, data, panel.table.keys, part, wanted, number == 0, kept)
         for number, part in enumerate(parts)
@@ -145,7 +151,26 @@ def backtest(
         )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
-    return BacktestResult(pd.concat(frames, ignore_index=True), coverage)
+    frame = pd.concat(frames, ignore_index=True)
+    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]))
+    return BacktestResult(frame, coverage, season)
+
+
+def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
+    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may."""
+    after = np.asarray(
+        cutoffs.searchsorted(table.times.take(table.bounds[:-1]))
+    )  # the first cutoff with a row up to it
+    goes_on = (after < len(cutoffs)) & np.asarray(
+        cutoffs.take(np.minimum(after, len(cutoffs) - 1)) < table.times.take(table.ends)
+    )
+    left_out = [f"Series {key!r}" for key, both in zip(table.keys, goes_on, strict=True) if both and key not in there]
+    if left_out:
+        warnings.warn(
+            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one. Choose "
+            "another initial or step, or evaluate what has another calendar by itself.",
+            stacklevel=3,
+        )
 
 
 def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowForecaster:
@@ -153,6 +178,14 @@ def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowFore
     freq = forecaster.freq if freq is None else freq
     own = getattr(data.index, "freq", None) if isinstance(getattr(data, "index", None), pd.DatetimeIndex) else None
     return copy(forecaster).set_params(freq=own if freq is None else freq)
+
+
+def _season(forecaster: WindowForecaster, history: Any, kept: bool) -> int:
+    """That of the forecaster: of a fitted one, else of the first fit, which is given ``history``."""
+    if kept:
+        return forecaster.season_
+    forecaster._validate_params()
+    return season_of(forecaster, read_series(history, forecaster.freq))
 
 
 def _behind(forecaster: WindowForecaster, history: Any, cutoff: Any) -> WindowForecaster:

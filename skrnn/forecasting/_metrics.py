@@ -52,9 +52,12 @@ def scores_of(frame: pd.DataFrame, column: str) -> dict[str, float]:
 
     MAE and RMSE in the units of the target. MASE: mean over series of the absolute error divided by the in-sample
     error of the seasonal naive forecast (Hyndman & Koehler, Int. J. Forecasting 22(4), 2006). sMAPE, in per cent: mean
-    of 200 |y - f| / (|y| + |f|) (Makridakis & Hibon, Int. J. Forecasting 16(4), 2000, appendix A).
+    of 200 |y - f| / (|y| + |f|) (Makridakis & Hibon, Int. J. Forecasting 16(4), 2000, appendix A). NaN where nothing is
+    known of either, as of a season that is longer than the history.
     """
     known = frame.dropna(subset=["truth", column])
+    if known.empty:
+        return dict.fromkeys(("MAE", "RMSE", "MASE", "sMAPE"), float("nan"))
     truth, forecast = known["truth"].to_numpy(), known[column].to_numpy()
     error = np.abs(truth - forecast)
     size = np.abs(truth) + np.abs(forecast)
@@ -73,13 +76,14 @@ def scores_of_spread(frame: pd.DataFrame, coverage: float | None) -> dict[str, f
     """
     levels: dict[Any, float] = {column: column for column in frame.columns if isinstance(column, float)}
     inside = winkler = float("nan")
+    known = frame.dropna(subset=["truth"])
+    if known.empty:
+        return dict.fromkeys(("coverage", "Winkler", "pinball"), float("nan"))
     if coverage is not None and "lower" in frame:
-        known = frame.dropna(subset=["truth"])
         truth, lower, upper = (known[name].to_numpy() for name in ("truth", "lower", "upper"))
         inside = float(np.mean((truth >= lower) & (truth <= upper)))
         winkler = float(np.mean(winkler_score(truth, lower, upper, coverage)))
         levels = levels or {"lower": (1 - coverage) / 2, "upper": (1 + coverage) / 2}
-    known = frame.dropna(subset=["truth"])
     losses = [
         pinball_loss(known["truth"].to_numpy(), known[name].to_numpy(), level).mean() for name, level in levels.items()
     ]

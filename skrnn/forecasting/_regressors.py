@@ -46,14 +46,11 @@ def prepared(estimator: Any) -> Any:
     Raises
     ------
     InvalidParameterError
-        For a classifier, and for a transformer in front of sequences that cannot be applied step by step.
+        For what is no regressor, and for a transformer in front of sequences that cannot be applied step by step.
     """
     inside = _learner(estimator)
-    if is_classifier(estimator) or is_classifier(inside):
-        raise InvalidParameterError(
-            f"WindowForecaster needs a regressor, got {type(inside).__name__}, a classifier: it predicts classes, "
-            "from which no series goes on. For a class of a window use make_windows and the classifier."
-        )
+    for one in (inside, estimator):
+        _refuse_others(get_tags(one), type(inside if is_classifier(one) else one).__name__)
     return _stepwise(clone(estimator), _grid(estimator))
 
 
@@ -145,6 +142,22 @@ def weight_parameter(estimator: Any) -> str | None:
     if isinstance(estimator, hands_on) and _inner(estimator) is not None:
         return weight_parameter(_inner(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def _refuse_others(tags: Any, name: str) -> None:
+    """Refuse what does not learn from targets, or reads no windows; a type that is not known may do both."""
+    words = f"WindowForecaster needs a regressor, got {name}"
+    if tags.estimator_type == "classifier":
+        raise InvalidParameterError(
+            f"{words}, a classifier: it predicts classes, from which no series goes on. For a class of a window use "
+            "make_windows and the classifier."
+        )
+    if tags.estimator_type not in ("regressor", None):
+        kind = str(tags.estimator_type).replace("_", " ")
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise InvalidParameterError(f"{words}, by its tags {article} {kind}, which learns from no targets.")
+    if not (tags.input_tags.two_d_array or tags.input_tags.three_d_array):
+        raise InvalidParameterError(f"{words}, which by its tags reads neither tables nor windows.")
 
 
 def _stepwise(estimator: Any, grid: set[str]) -> Any:

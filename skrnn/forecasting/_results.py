@@ -27,10 +27,13 @@ class BacktestResult:
         cutoffs at which it has a value and goes on; a regressor that takes no missing values needs a full window, too.
     coverage : float or None
         That of the intervals.
+    season : int
+        Steps back to the value that the seasonal naive forecast repeats; 1: the last one.
     """
 
     frame: pd.DataFrame
     coverage: float | None = None
+    season: int = 1
 
     def __repr__(self) -> str:
         frame, mae = self.frame, self.scores()["MAE"]

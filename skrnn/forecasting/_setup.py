@@ -20,7 +20,7 @@ from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["CHANNEL", "Setup", "make_setup", "names_of"]
+__all__ = ["CHANNEL", "Setup", "make_setup", "names_of", "season_of"]
 
 
 CHANNEL = "channel"  # the one target column of series that are columns of others
@@ -121,7 +121,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     check_calendar(calendar)
     roles = _find_roles(forecaster, list(panel.columns), calendar)
     places = [panel.columns.index(column) for column in roles.target]
-    season = int(forecaster.season or find_season(panel, places))
+    season = season_of(forecaster, panel, roles)
     if "seasonal_difference" in transforms and forecaster.season is None and season == 1:
         raise ValueError(
             "target_transform='seasonal_difference' needs season, the number of steps in a cycle: neither the index "
@@ -165,6 +165,14 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         positive=positive,
         quantiles=quantile_levels(estimator),
     )
+
+
+def season_of(forecaster: Any, panel: Panel, roles: Roles | None = None) -> int:
+    """The season of a forecaster of these series: that of its parameter, else the one that they show."""
+    if forecaster.season is not None:
+        return int(forecaster.season)
+    roles = _find_roles(forecaster, list(panel.columns), ()) if roles is None else roles
+    return find_season(panel, [panel.columns.index(column) for column in roles.target])
 
 
 def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) -> Roles:

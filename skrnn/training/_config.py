@@ -98,6 +98,15 @@ class TrainingSet:
         some = replace(self, batch=batch, targets=targets, weights=self.weights[rows])
         return some.mini_batch(np.arange(len(rows)), rng)
 
+    def without_unseen(self) -> TrainingSet:
+        """The same rows, where a category that the training part does not hold is unknown."""
+        steps = self.batch.steps.copy()
+        for f, rate in enumerate(self.unknown):
+            known = ~np.isnan(steps[:, f])
+            numbers = steps[known, f].astype(np.intp)
+            steps[known, f] = np.where(rate[numbers] < 1, numbers, 0)
+        return replace(self, batch=replace(self.batch, steps=steps))
+
     def _targets(self, rows: Integers) -> tuple[Singles | None, Singles | None]:
         """Targets (B, k), or targets (B, L, k) and their weights (B, L)."""
         if not isinstance(self.targets, SequenceBatch):

@@ -31,15 +31,26 @@ def train_and_refit(
 
     The validation part decides on the epoch and on whether the start is left at all; what it holds, often the newest
     rows, is learnt from only then. The curves are those of the first training. A training that its observer stops is
-    not repeated, nor is one that keeps its start.
+    not repeated, nor is one that keeps its start. Categories that only ``whole`` holds are unknown to the first
+    training, and stay so where it is not repeated.
     """
+    fresh = start is None
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
     leader = Leader(observer)
     first = train(spec, objective, data, config, rng, validation=validation, start=start, observer=leader)
     if leader.stopped or first.best_epoch == 0:
-        return first
+        return _with_unknown(first, data) if fresh else first
     again = replace(config, stop_after=first.best_epoch)
     follower = observer if isinstance(observer, Follower) else None  # others count epochs
     second = train(spec, objective, whole, again, rng, start=start, observer=follower)
     return replace(first, weights=second.weights, optimizer_state=second.optimizer_state)
+
+
+def _with_unknown(result: TrainingResult, data: TrainingSet) -> TrainingResult:
+    """Embeddings that nothing was learnt of become that of the unknown."""
+    weights = dict(result.weights)
+    for f, rate in enumerate(data.unknown):
+        name = f"embedding.{f}.weight"
+        weights[name] = np.where(rate[:, None] < 1, weights[name], weights[name][0])
+    return replace(result, weights=weights)

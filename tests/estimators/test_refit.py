@@ -248,3 +248,54 @@ def test_a_panel_whose_old_rows_say_nothing_is_learnt_from_all_the_same(first):
     data = data.to_frame("y").assign(x=np.where(late, RNG.normal(size=len(data)), np.nan))
     model.set_params(target="y", past=["x"]).fit(data)
     assert np.isfinite(model.forecast().to_numpy()).all()
+
+
+WORDS = np.random.default_rng(5).integers(0, 6, size=(200, 4))
+HEIGHTS = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 9.0])[WORDS].sum(axis=1)
+EMBEDS = {"embedding_dim": 4, "hidden_size": 8, "max_iter": 60, "random_state": 0, "early_stopping": True}
+
+
+def words_that_come_late():
+    """Rows of which only the last, held-out ones hold the category 5."""
+    late = (WORDS == 5).any(axis=1)
+    order = np.concatenate([np.flatnonzero(~late), np.flatnonzero(late)])
+    return WORDS[order], HEIGHTS[order], float(late.mean())
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_categories_that_only_held_out_rows_have_are_learnt_in_the_end(engine):
+    rows, heights, share = words_that_come_late()
+    options = {**EMBEDS, "validation_fraction": share, "engine": engine}
+    once = RNNRegressor(**options).fit(rows, heights)
+    twice = RNNRegressor(**options, refit=True).fit(rows, heights)
+    assert [model.categories_[0].tolist() for model in (once, twice)] == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5]]
+    late = rows[:, -1] == 5
+    errors = [np.abs(model.predict(rows) - heights)[late].mean() for model in (once, twice)]
+    assert errors[1] < errors[0] / 2
+    unknown = np.where(rows == 5, 99, rows)
+    np.testing.assert_array_equal(once.predict(unknown), once.predict(rows))
+    assert not np.allclose(twice.predict(unknown)[late], twice.predict(rows)[late])
+
+
+def test_such_categories_are_unknown_to_the_validation_part(monkeypatch):
+    rows, heights, share = words_that_come_late()
+    seen, train = [], _refit.train
+
+    def recording(*given, **named):
+        seen.extend(one.batch.steps for name, one in named.items() if name == "validation")
+        return train(*given, **named)
+
+    monkeypatch.setattr(_refit, "train", recording)
+    another = np.where((rows == 5) & (np.arange(200) % 2 == 1)[:, None], 6, rows)  # two of them instead of one
+    for table in (rows, another):
+        RNNRegressor(**{**EMBEDS, "max_iter": 3}, validation_fraction=share, refit=True).fit(table, heights)
+    np.testing.assert_array_equal(*seen)
+    assert set(np.unique(seen[0])) == {0, 1, 2, 3, 4, 5}  # the unknown, and the five that were learnt from
+
+
+def test_a_training_that_is_stopped_knows_no_category_of_held_out_rows():
+    rows, heights, share = words_that_come_late()
+    options = {**EMBEDS, "validation_fraction": share, "refit": True}
+    model = RNNRegressor(**options).set_callbacks(StopAfter()).fit(rows, heights)
+    unknown = np.where(rows == 5, 99, rows)
+    np.testing.assert_array_equal(model.predict(rows), model.predict(unknown))

@@ -16,11 +16,22 @@ from sklearn.model_selection import GridSearchCV
 from skrnn import RNNRegressor, WindowForecaster
 
 RNG = np.random.default_rng(0)
-pytestmark = pytest.mark.filterwarnings("ignore:.*used all of its max_iter")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*used all of its max_iter"),
+    pytest.mark.usefixtures("_ctrl_c_arrives"),
+]
 X = RNG.normal(size=(120, 20, 3))
 Y = X[:, -1, 0]
 NET = RNNRegressor(hidden_size=16, max_iter=10, early_stopping=False, random_state=0)
 SERIES = pd.Series(RNG.normal(size=200).cumsum(), index=pd.date_range("2020", periods=200))
+
+
+@pytest.fixture
+def _ctrl_c_arrives():
+    """A shell has what it starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def fit(engine, n_jobs=None):

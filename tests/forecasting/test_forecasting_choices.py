@@ -1,12 +1,15 @@
 """What a forecaster takes from the data where nothing is given: the season, the window."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
-from skrnn import RNNRegressor, WindowForecaster
+from skrnn import RNNRegressor, WindowForecaster, backtest
 from skrnn.forecasting._choices import choose_window
 
 FREQUENCIES = {
@@ -163,3 +166,68 @@ def test_differences_are_allowed_for():
 def test_the_default_forecasts_from_a_window_or_two(rows, horizon):
     series = pd.Series(np.arange(float(rows)), pd.date_range("2024-01-01", periods=rows, freq="MS"))
     assert np.isfinite(WindowForecaster(horizon=horizon).fit(series).forecast()).all()
+
+
+@pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize("own", [None, 5])
+def test_a_backtest_takes_the_season_of_its_forecaster(own, refit):
+    months = pd.date_range("2010", periods=90, freq="MS")
+    values = pd.Series(np.random.default_rng(0).normal(size=90) + np.resize([0, 3, 9, 4], 90), months)
+    model = WindowForecaster(Ridge(), window=4, season=own)
+    season = own or 12  # of the calendar
+    fitted = clone(model).fit(values[:70])
+    for result in (
+        backtest(model, values, initial=80, refit=refit),
+        backtest(fitted, values, initial=80, refit=refit),
+        backtest(model.set_params(season=None), values, initial=80, refit=refit, season=season),
+    ):
+        assert result.season == season
+        np.testing.assert_array_equal(result.frame["seasonal_naive"], values[80 - season : 90 - season])
+        assert result.frame["naive_error"][0] == pytest.approx(values[:80].diff(season).abs().mean())
+
+
+def test_a_backtest_reads_the_season_from_rows_up_to_the_first_cutoff():
+    cycle = np.random.default_rng(1).normal(size=120) * 0.1 + np.resize([0, 3, 9, 4, 1, 7, 2], 120)
+    later = np.r_[cycle, np.random.default_rng(2).normal(size=120)]
+    model = WindowForecaster(Ridge(), window=8)
+    assert backtest(model, pd.Series(later), initial=120, step=40, refit=True).season == 7
+    assert backtest(model, pd.Series(np.r_[later[120:], cycle]), initial=120, step=40, refit=True).season == 1
+    panel = pd.concat({"a": pd.DataFrame({"y": later, "x": 1.0 + cycle[0]}), "b": pd.DataFrame({"y": later, "x": 2.0})})
+    found = backtest(model.set_params(target="y", static=["x"]), panel, initial=120, step=60)
+    np.testing.assert_array_equal(found.frame["seasonal_naive"][:2], later[113:114].repeat(2))
+
+
+def test_a_backtest_refuses_what_is_no_season():
+    for model, given in ((WindowForecaster(Ridge(), season=0), None), (WindowForecaster(Ridge()), 1.5)):
+        with pytest.raises(ValueError, match=r"'season' parameter of (backtest|WindowForecaster) must be"):
+            backtest(model, pd.Series(np.arange(60.0)), initial=40, season=given)
+
+
+def test_a_season_longer_than_the_history_has_no_naive_forecast():
+    weeks = pd.Series(np.random.default_rng(0).normal(size=44), pd.date_range("2023", periods=44, freq="W"))
+    result = backtest(WindowForecaster(Ridge(), window=4), weeks, initial=40)
+    scores = result.scores()
+    assert result.season == 52
+    assert scores.loc["seasonal_naive"].isna().all()
+    assert scores.loc["forecast", "MAE"] == pytest.approx(
+        (result.frame["truth"] - result.frame["forecast"]).abs().mean()
+    )
+    assert "of the seasonal naive forecast nan" in repr(result)
+    assert result.scores("step").shape == (2, 7)
+
+
+def test_a_backtest_names_the_series_that_it_has_no_forecast_of():
+    rng = np.random.default_rng(0)
+    days, months = pd.date_range("2024", periods=120), pd.date_range("2022", periods=30, freq="MS")
+    mixed = pd.concat({"d": pd.DataFrame({"y": rng.normal(size=120)}, days)})
+    mixed = pd.concat([mixed, pd.concat({"m": pd.DataFrame({"y": rng.normal(size=30)}, months)})])
+    model = WindowForecaster(Ridge(), window=6)
+    with pytest.warns(UserWarning, match=r"^Series 'm' left out: no value at any of the cutoffs"):
+        result = backtest(model, mixed, initial=100, step=10)
+    assert set(result.frame["series"]) == {"d"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        every = backtest(model, mixed, initial=100)
+        ended = backtest(model, mixed[mixed.index.get_level_values(1) < "2024-03-01"].sort_index(), initial=70)
+    assert set(every.frame["series"]) == {"d", "m"}
+    assert set(ended.frame["series"]) <= {"d", "m"}

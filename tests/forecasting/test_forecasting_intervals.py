@@ -165,7 +165,8 @@ def test_backtest_needs_enough_times():
 )
 def test_backtest_names_the_number_that_is_wrong(bad):
     ((name, value),) = bad.items()
-    message = f"The '{name}' parameter of backtest must be an int in the range [1, inf). Got {value} instead."
+    none = " or None" if name == "season" else ""
+    message = f"The '{name}' parameter of backtest must be an int in the range [1, inf){none}. Got {value} instead."
     with pytest.raises(InvalidParameterError, match=f"^{re.escape(message)}$"):
         backtest(WindowForecaster(Ridge(), window=4), noise(60), **{"initial": 40, **bad})
 

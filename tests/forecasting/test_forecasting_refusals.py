@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -149,6 +151,25 @@ CLASSIFIERS = {
 def test_a_classifier_is_refused_in_a_sentence(name):
     with pytest.raises(ValueError, match=f"WindowForecaster needs a regressor, got {name.split()[0]}, a classifier"):
         WindowForecaster(CLASSIFIERS[name]).fit(EARLY[["y"]])
+
+
+OTHERS = {
+    "a clusterer": KMeans(2),
+    "an outlier detector": make_pipeline(StandardScaler(), IsolationForest()),
+    "a density estimator": GridSearchCV(GaussianMixture(), {}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_learns_from_no_targets_is_refused_in_a_sentence(name):
+    """Its numbers, those of clusters, would pass for forecasts."""
+    with pytest.raises(ValueError, match=rf"got \w+, by its tags {name}, which learns from no targets"):
+        WindowForecaster(OTHERS[name]).fit(EARLY[["y"]])
+
+
+def test_a_forecaster_inside_a_forecaster_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="got WindowForecaster, which by its tags reads neither tables nor windows"):
+        WindowForecaster(WindowForecaster(Ridge())).fit(EARLY[["y"]])
 
 
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])

@@ -118,6 +118,21 @@ def test_other_scores_are_refused_in_words():
         make_forecast_scorer("MAE")(model().fit(series()[:200]), series(seed=1)[:9])
 
 
+def test_scorers_of_scikit_learn_need_targets_beside_the_series():
+    """What scikit-learn does before the forecaster is asked; the guide says so, word for word."""
+    v = series().to_frame()
+    grid = {"window": [3, 24]}
+    search = GridSearchCV(model(calibration=None), grid, cv=TimeSeriesSplit(2), scoring="neg_mean_absolute_error")
+    with pytest.warns(UserWarning, match=r"(?s)Scoring failed.*missing 1 required positional argument: 'y_true'"):
+        search.fit(v)
+    assert np.isnan(search.best_score_)
+    assert search.best_params_ == {"window": 3}
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y_true'"):
+        clone(search).set_params(error_score="raise").fit(v)
+    assert np.isfinite(search.fit(v, v).best_score_)
+    assert search.best_params_ == {"window": 24}
+
+
 def test_scorers_are_pickled_and_named():
     scorer = make_forecast_scorer("MASE", season=24)
     fitted = model().fit(series()[:200])
