@@ -33,7 +33,7 @@ def make_writer() -> RNNSeq2Seq:
 
 def make_viewer() -> RNNClassifier:
     """Eight steps, a row of pixels each, in; a label for each of them out."""
-    return RNNClassifier(features_per_step=8, return_sequences=True, hidden_size=64, max_iter=60, random_state=0)
+    return RNNClassifier(features_per_step=8, return_sequences=True, hidden_size=64, max_iter=100, random_state=0)
 
 
 def main() -> None:

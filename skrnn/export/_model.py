@@ -31,7 +31,7 @@ def model_of(estimator: Any, fitted: Fitted, numbers: type[np.floating]) -> Any:
     graph = Graph()
     sequences = read_inputs(graph, fitted.columns, numbers)
     scaled = None if fitted.columns.categories else Scaled.of(graph, fitted.scalings.inputs, sequences)
-    x = sequences.values if scaled is None else graph.cast(scaled.inputs(np.float64), np.float32)
+    x = sequences.values if scaled is None else scaled.inputs(np.float32)
     if isinstance(estimator, RNNSequenceTransformer):
         found = {"transform": _features(graph, fitted, estimator.pooling, sequences, x)}
     else:

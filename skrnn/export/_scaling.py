@@ -44,20 +44,19 @@ class Scaled(NamedTuple):
         return cls(graph, scaling, sequences, missing, graph.op("Where", none, mean, level), spread)
 
     def inputs(self, dtype: type[np.floating]) -> str:
-        """The network's inputs (B, T, input_size) in this precision, zero in the padding: `InputScaling.gather`."""
+        """The network's inputs (B, T, input_size), zero in the padding: `InputScaling.gather`, rounded as it does."""
         graph, real = self.graph, self.graph.insert(self.sequences.real, 2)
-        values, zero = graph.cast(self.sequences.values, dtype), dtype(0)
+        values, zero = graph.cast(self.sequences.values, np.float64), np.float64(0)
         if self.scaling.kind is None:
-            values = graph.op("Where", self.missing, self.scaling.mean.astype(dtype), values)
+            values = graph.op("Where", self.missing, self.scaling.mean, values)
         else:
-            values = graph.op("Sub", values, graph.cast(self.level, dtype))
-            values = graph.op("Div", values, graph.cast(self.spread, dtype))
+            values = graph.op("Div", graph.op("Sub", values, self.level), self.spread)
             values = graph.op("Where", self.missing, zero, values)
         indicators = np.flatnonzero(self.scaling.indicators)
         if len(indicators):
-            flags = graph.op("Gather", graph.cast(self.missing, dtype), indicators, axis=2)
+            flags = graph.op("Gather", graph.cast(self.missing, np.float64), indicators, axis=2)
             values = graph.op("Concat", values, flags, axis=2)
-        return graph.op("Where", real, values, zero)
+        return graph.cast(graph.op("Where", real, values, zero), dtype)
 
 
 def _last(graph: Graph, sequences: Sequences, known: str, scale: str) -> tuple[str, str]:
