@@ -23,6 +23,7 @@ from skrnn import RNNRegressor, WindowForecaster, backtest
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 20, 2))
 Y = X[:, -1, 0]
+LONG = {"max_iter": 2000, "n_iter_no_change": 2000}
 
 WITHOUT_ROOM = textwrap.dedent("""
     import errno, pathlib, shutil, sys, warnings
@@ -124,9 +125,7 @@ def killed(call):
 @pytest.mark.matrix
 def test_a_search_whose_worker_is_killed():
     net = RNNRegressor(hidden_size=16, max_iter=2, early_stopping=False, init=None, random_state=0)
-    long = GridSearchCV(
-        clone(net).set_params(max_iter=2000, n_iter_no_change=2000), {"hidden_size": [16, 32]}, cv=2, n_jobs=2
-    )
+    long = GridSearchCV(clone(net).set_params(**LONG), {"hidden_size": [16, 32]}, cv=2, n_jobs=2)
     short = GridSearchCV(net, {"hidden_size": [4, 8]}, cv=2, n_jobs=2)
     before = pickle.dumps(clone(short).fit(X, Y).best_estimator_.weights_)
     killed(lambda: long.fit(X, Y))
@@ -137,9 +136,7 @@ def test_a_search_whose_worker_is_killed():
 @pytest.mark.matrix
 def test_a_backtest_whose_worker_is_killed():
     series = pd.Series(RNG.normal(size=4000).cumsum(), index=pd.date_range("2000", periods=4000))
-    slow = RNNRegressor(
-        hidden_size=32, max_iter=2000, n_iter_no_change=2000, early_stopping=False, init=None, random_state=0
-    )
+    slow = RNNRegressor(hidden_size=32, **LONG, early_stopping=False, init=None, random_state=0)
     killed(lambda: backtest(WindowForecaster(slow, window=20, horizon=3), series, initial=3000, n_jobs=2))
     quick = WindowForecaster(Ridge(), window=20, horizon=3)
     parts = [backtest(quick, series, initial=3900, n_jobs=n_jobs).scores() for n_jobs in (1, 2)]
