@@ -1,11 +1,19 @@
-"""What holds several texts: a list, an array or a column of a table; and how several are shown."""
+"""What holds several texts: a list, an array or a column of a table; what became of them, and how several are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-__all__ = ["refuse_no_texts", "shown"]
+__all__ = ["TokenNumbers", "refuse_no_texts", "shown"]
+
+
+class TokenNumbers(list[Any]):
+    """Sequences of the numbers of tokens, which measure nothing: a list that says so, as its slices do."""
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return type(self)(found) if isinstance(place, slice) else found
 
 
 def refuse_no_texts(X: Any, name: str, form: str = "a list of texts") -> None:

@@ -203,7 +203,16 @@ class RNNLanguageModel(BaseRNN):
         self.device = device
         self.engine = engine
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Learn which token follows.
 
         Parameters
@@ -214,6 +223,10 @@ class RNNLanguageModel(BaseRNN):
             For compatibility with scikit-learn.
         sample_weight : array-like of shape (n_texts,) or float, default=None
             Weights of the texts, not negative.
+        X_val, sample_weight_val : default=None
+            Texts to validate on, in the place of the ``validation_fraction``, and their weights.
+        y_val : ignored
+            For compatibility with scikit-learn.
 
         Returns
         -------
@@ -227,7 +240,7 @@ class RNNLanguageModel(BaseRNN):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        return super().fit(X, None, sample_weight)
+        return super().fit(X, None, sample_weight, X_val=X_val, sample_weight_val=sample_weight_val)
 
     def score_samples(self, X: Any) -> Doubles:
         """The log-probability of each text, given its first token.
