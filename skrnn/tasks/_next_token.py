@@ -19,7 +19,7 @@ from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._reading import check_weights
 from skrnn.tasks._self_supervised import NextCategory
 
-__all__ = ["NextToken", "cut_texts", "open_texts", "token_log_probabilities"]
+__all__ = ["NextToken", "close_texts", "cut_texts", "open_texts", "token_log_probabilities"]
 
 _CHUNK_STEPS = 1024  # tokens scored at a time
 _FEWEST_WORDS = 10  # that are taken for the words of one text,
@@ -37,6 +37,8 @@ class NextToken(NextCategory):
         Rows of a mini-batch.
     bptt_steps : int or None
         Steps of a chunk, and the shortest text that is cut off a longer one; None: nothing is cut.
+    end_of_text : str, int or None
+        The token behind each text.
     """
 
     why_no_stream: ClassVar[tuple[str, str]] = (
@@ -48,16 +50,18 @@ class NextToken(NextCategory):
 
     batch_size: int = 32
     bptt_steps: int | None = None
+    end_of_text: str | int | None = None
 
     @property
     def form(self) -> str:
         return "next token"
 
     def doubts(self, X: Any, name: str) -> str:
-        return _doubts_of_texts(X, name)
+        return "" if self.end_of_text is not None else _doubts_of_texts(X, name)
 
     def open(self, X: Any, sample_weight: Any, name: str) -> tuple[Any, Any]:
-        return cut_texts(open_texts(X, name), sample_weight, self.batch_size, self.bptt_steps)
+        texts = close_texts(open_texts(X, name), self.end_of_text)
+        return cut_texts(texts, sample_weight, self.batch_size, self.bptt_steps)
 
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
         if (batch.lengths < 2).all():
@@ -90,6 +94,21 @@ def open_texts(X: Any, name: str) -> list[Any]:
         if len(row) == 0:
             raise ValueError(f"Text {i} has no token; every text needs at least one.")
     return rows
+
+
+def close_texts(texts: list[Any], end: str | int | None) -> list[Any]:
+    """The texts with the token that ends each; None: as they are."""
+    if end is None:
+        return texts
+    found = []
+    for i, text in enumerate(texts):
+        if isinstance(text, str) and not (isinstance(end, str) and len(end) == 1):
+            raise ValueError(f"Text {i} is a string, read by characters, and end_of_text={end!r} is not one character.")
+        tokens = text if isinstance(text, str) else np.ravel(np.asarray(text, dtype=object)).tolist()
+        if end in tokens:
+            raise ValueError(f"Text {i} holds {end!r}, which is end_of_text: choose a token that stands in no text.")
+        found.append(text + str(end) if isinstance(text, str) else [*tokens, end])
+    return found
 
 
 def _doubts_of_texts(X: Any, name: str) -> str:

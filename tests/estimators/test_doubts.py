@@ -180,6 +180,7 @@ def test_words_of_one_text_given_to_a_language_model():
     assert not said(lambda: RNNLanguageModel(**SMALL).fit([words]))
     assert not said(lambda: RNNLanguageModel(**SMALL).fit(TEXTS))
     assert not said(lambda: RNNLanguageModel(**SMALL).fit(words[:6]))
+    assert not said(lambda: RNNLanguageModel(end_of_text=".", **SMALL).fit(words))  # they are texts that end
     names = load_surnames(return_X_y=True)[0]
     for some in (names[:200], names[::7]):
         assert not said(lambda some=some: RNNLanguageModel(**SMALL).fit(some))

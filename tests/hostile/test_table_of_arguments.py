@@ -142,6 +142,7 @@ CALLS = {  # what makes a call and its owner, and good arguments: those that are
     "seq2seq.predict": (method("seq2seq", "predict"), {"X": STEPS, "return_scores": False}),
     "seq2seq.attention_weights": (method("seq2seq", "attention_weights"), {"X": STEPS, "y_": None}),
     "language.sample": (method("language", "sample"), SAMPLE),
+    "language.predict_proba": (method("language", "predict_proba"), {"prompt": ["ab", "ba"]}),
     "language.stream": (method("language", "stream"), {"method": "predict"}),
     "stream.step": (of(stream, lambda made, x: made.step(x)), {"x": STEPS[0, 1]}),
     "stream.state": (of(stream, set_state), {"state": stream}),
