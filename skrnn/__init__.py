@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from skrnn.inspection import ForecastDisplay
     from skrnn.persistence import TRUSTED_TYPES, load, save
     from skrnn.streaming import PipelineStream, stream
-    from skrnn.windowing import PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
+    from skrnn.windowing import LagsToSequence, PanelTimeSeriesSplit, SlidingWindow, StepwiseTransformer, make_windows
 
 __all__ = [
     "TRUSTED_TYPES",
     "DivergenceError",
     "ForecastDisplay",
+    "LagsToSequence",
     "ModelFileError",
     "PanelTimeSeriesSplit",
     "PipelineStream",
@@ -55,6 +56,7 @@ __all__ = [
 _HOME = {
     "DivergenceError": "exceptions",
     "ForecastDisplay": "inspection",
+    "LagsToSequence": "windowing",
     "ModelFileError": "exceptions",
     "PanelTimeSeriesSplit": "windowing",
     "PipelineStream": "streaming",

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from skrnn import (
+    LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
     RNNRegressor,
@@ -36,7 +37,7 @@ def described(Estimator):
     return {name: text.strip() for names, text in pairs for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, WindowForecaster])
+@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, LagsToSequence, WindowForecaster])
 def test_every_parameter_is_described_in_order(Estimator):
     assert list(described(Estimator)) == list(inspect.signature(Estimator).parameters)
 
@@ -60,7 +61,7 @@ def test_shared_parameters_are_described_alike(Other):
         assert defaults[0] == defaults[1]
 
 
-@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, WindowForecaster])
+@pytest.mark.parametrize("Estimator", [*NETS, StepwiseTransformer, SlidingWindow, LagsToSequence, WindowForecaster])
 def test_public_methods_say_what_they_return(Estimator):
     for name, method in inspect.getmembers(Estimator, inspect.isfunction):
         if name.startswith("_") or not (method.__module__ or "").startswith("skrnn"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -26,10 +25,10 @@ from skrnn.estimators._isolation import private_generators
 from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
+from skrnn.estimators._reading import HeldOut, read_data, warn_caller
 from skrnn.estimators._stream import Stream
-from skrnn.estimators._training_data import FitData, prepare, refuse_features_without_values
+from skrnn.estimators._training_data import FitData, prepare
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
-from skrnn.sequences import read_X
 from skrnn.tasks import Unread
 from skrnn.training import TrainingResult, train, train_and_refit, train_several
 
@@ -67,7 +66,16 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
 
     @all_or_nothing
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -84,6 +92,9 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Weights of the sequences, not negative. A weight of 2 is the row twice, a weight of 0 the row left out. With
             ``return_sequences=True`` also of the single time steps, in the form of y.
+        X_val, y_val, sample_weight_val : default=None
+            Sequences to validate on, in the form of X, y and sample_weight, in the place of the
+            ``validation_fraction``. Nothing is learnt from them but when to stop and which epoch is best.
 
         Returns
         -------
@@ -93,47 +104,40 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError, TypeError
-            If X, y, sample_weight or a parameter is not usable; the message says where and what to do.
+            If the data or a parameter are not usable; the message says where and what to do.
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
         self._validate_params()
         before = self._fitted if self.warm_start and self.__sklearn_is_fitted__() else None
-        return self._fit(self._task(), X, y, sample_weight, self._parameters(), before)
+        held_out = HeldOut(X_val, y_val, sample_weight_val)
+        return self._fit(self._task(), X, y, sample_weight, self._parameters(), before, held_out)
 
     def _fit(
-        self, unread: Unread, X: Any, y: Any, sample_weight: Any, parameters: Parameters, before: Fitted | None
+        self,
+        unread: Unread,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        parameters: Parameters,
+        before: Fitted | None,
+        held_out: HeldOut,
     ) -> Self:
         """Train, from an earlier fit on or afresh."""
         name = type(self).__name__
         parameters.check(name)
+        held_out.check(parameters)
         context = self._init_callback_context(max_subtasks=parameters.max_iter)
         observer = EpochObserver(self, context, X, y, sample_weight)
         observer.fit_begins()
         n_epochs = 0 if before is None else len(before.loss_curve)
         rngs = private_generators(self.random_state, n_epochs, parameters.n_networks)
 
-        if before is not None:
-            before.check_form(parameters, name)
-            unread = unread.resuming(before.task)
-        X, sample_weight = unread.open(X, sample_weight, name)
-        batch, columns = read_X(
-            X,
-            name=name,
-            features_per_step=parameters.features_per_step,
-            embeds=parameters.embedding_dim is not None,
-            characters=unread.reads_characters,
-            seen=None if before is None else before.columns,
-        )
-        if before is None:
-            refuse_features_without_values(batch, columns)
-        task, targets = unread.read(y, batch, sample_weight, name)
-        if before is not None:
-            task.check_same(before.task, name)
-            before.check_width(targets, name)
+        task, batch, columns, targets = read_data(unread, X, y, sample_weight, parameters, before, name)
         parameters = start_settled(parameters, task, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
-        data = prepare(task, batch, columns, targets, scalings, parameters, name)
+        apart = held_out.reader(task, parameters, name)
+        data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
         del batch, targets  # with millions of windows, every array counts
         parameters = settled(parameters, task, data, before)
         linear = None if before is None else before.linear
@@ -157,7 +161,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         results = train_several(_trained(data, spec), config, rngs, starts, observer)
         advice = advice_on(spec, task, data, parameters, results[0], engine, name)
         if advice:
-            warnings.warn(advice, ConvergenceWarning, stacklevel=5)  # of the line that calls fit
+            warn_caller(advice, ConvergenceWarning)
         self._fitted = fitted(results)
         observer.fit_ends()
         return self
@@ -174,7 +178,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         unread = self._task().knowing(known)
         before = self._fitted if self.__sklearn_is_fitted__() else None
         parameters = self._parameters().for_partial_fit(None if before is None else before.init)
-        return self._fit(unread, X, y, sample_weight, parameters, before)
+        return self._fit(unread, X, y, sample_weight, parameters, before, HeldOut())
 
     def stream(self, method: str | None = None) -> Stream:
         """Follow a series step by step: what the network would predict for the steps so far, after each of them.

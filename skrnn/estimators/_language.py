@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,17 +11,21 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import Options, check_arguments, integers, plain, reals
+from skrnn._texts import shown
 from skrnn._types import Doubles
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.networks import CELLS, NetworkSpec, open_stream
+from skrnn.estimators._reading import warn_caller
+from skrnn.estimators._writing import drawn_tokens, prompts_in, scores_behind
+from skrnn.networks import CELLS, NetworkSpec
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
-from skrnn.tasks import NextToken, Task, open_texts, token_log_probabilities
+from skrnn.tasks import NextToken, Task, close_texts, open_texts, token_log_probabilities
 
 __all__ = ["RNNLanguageModel"]
 
-_SAMPLING = {"length": [integers(0)], "temperature": [reals(0, None, "neither")], "top_k": [integers(1), None]}
+_SAMPLING = {"length": [integers(0)], "temperature": [reals(0, None, "left")], "top_k": [integers(1), None]}
+_MOST = 2**53  # of tokens that are integers
 _SEED = {"random_state": ["random_state"]}
 _OF_OTHERS = ("bidirectional", "features_per_step", "segment", "segment_stride", "scaling")
 
@@ -47,6 +52,9 @@ class RNNLanguageModel(BaseRNN):
         Probability, in [0, 1), that an output of a layer is set to zero in training.
     embedding_dim : int, default=32
         Trained numbers that stand for a token; at least 1.
+    end_of_text : str, int or None, default=None
+        A token that stands in no text, which `fit` and the scores put behind each: it is learnt where texts end, and
+        `sample` stops there. Of texts that are strings, one character such as "\\n". None: texts do not end.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -146,6 +154,7 @@ class RNNLanguageModel(BaseRNN):
         **{name: SHARED_CONSTRAINTS[name] for name in SHARED_CONSTRAINTS if name not in _OF_OTHERS},
         "cell": [Options(set(CELLS))],
         "embedding_dim": [integers(1)],
+        "end_of_text": [str, integers(-_MOST, _MOST), None],
     }
 
     def __init__(
@@ -157,6 +166,7 @@ class RNNLanguageModel(BaseRNN):
         nonlinearity: str = "tanh",
         dropout: float = 0.0,
         embedding_dim: int = 32,
+        end_of_text: str | int | None = None,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
         learning_rate_schedule: str | None = None,
@@ -183,6 +193,7 @@ class RNNLanguageModel(BaseRNN):
         self.nonlinearity = nonlinearity
         self.dropout = dropout
         self.embedding_dim = embedding_dim
+        self.end_of_text = end_of_text
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
@@ -203,7 +214,16 @@ class RNNLanguageModel(BaseRNN):
         self.device = device
         self.engine = engine
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Learn which token follows.
 
         Parameters
@@ -214,6 +234,10 @@ class RNNLanguageModel(BaseRNN):
             For compatibility with scikit-learn.
         sample_weight : array-like of shape (n_texts,) or float, default=None
             Weights of the texts, not negative.
+        X_val, sample_weight_val : default=None
+            Texts to validate on, in the place of the ``validation_fraction``, and their weights.
+        y_val : ignored
+            For compatibility with scikit-learn.
 
         Returns
         -------
@@ -227,7 +251,7 @@ class RNNLanguageModel(BaseRNN):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        return super().fit(X, None, sample_weight)
+        return super().fit(X, None, sample_weight, X_val=X_val, sample_weight_val=sample_weight_val)
 
     def score_samples(self, X: Any) -> Doubles:
         """The log-probability of each text, given its first token.
@@ -309,16 +333,17 @@ class RNNLanguageModel(BaseRNN):
         *,
         random_state: Any = None,
     ) -> Any:
-        """Draw a continuation of a text.
+        """Draw a continuation of a text, or of each of several.
 
         Parameters
         ----------
-        prompt : str, or list of tokens
-            How the text begins; at least one token.
+        prompt : str, list of tokens, or list of these
+            How the text begins; at least one token. A list of single characters is one prompt.
         length : int, default=100
-            Tokens to draw; at least 0.
+            Tokens to draw at most, until ``end_of_text``; at least 0.
         temperature : float, default=1.0
-            Log-probabilities are divided by it; above 0. Smaller is more predictable.
+            Log-probabilities are divided by it; at least 0. Smaller is more predictable; 0 takes the most probable
+            token each time.
         top_k : int or None, default=None
             Draw from this number of the most probable tokens only; at least 1. None: from all.
         random_state : int, RandomState instance or None, default=None
@@ -326,8 +351,8 @@ class RNNLanguageModel(BaseRNN):
 
         Returns
         -------
-        continuation : str, or list of tokens
-            As the prompt, which is not repeated.
+        continuation : str, list of tokens, or list of these
+            As the prompt, which is not repeated; without ``end_of_text``.
 
         Raises
         ------
@@ -341,49 +366,80 @@ class RNNLanguageModel(BaseRNN):
         checked = check_arguments(caller, _SAMPLING, length=length, temperature=temperature, top_k=top_k)
         length, temperature, top_k = checked.values()
         check_arguments(caller, _SEED, random_state=random_state)
-        batch = self._read([prompt])
-        stream = open_stream(self._fitted.spec, self._fitted.weights)
-        codes = np.nan_to_num(batch.flat_steps()).astype(np.float64)
-        outputs, rng, drawn = stream.read(codes[None])[-1:], check_random_state(random_state), []
-        for _ in range(length):
-            scores = _tempered(outputs[0, 1:], temperature)
-            if top_k is not None and top_k < len(scores):
-                scores = np.where(scores >= np.sort(scores)[-top_k], scores, -np.inf)
-            drawn.append(int(rng.choice(len(scores), p=softmax(scores))))
-            outputs = stream.step(np.full((1, 1, 1), drawn[-1] + 1.0))
-        tokens = self._fitted.columns.categories[0][drawn].tolist() if drawn else []
-        return "".join(tokens) if isinstance(prompt, str) else tokens
+        known = self._fitted.columns.categories[0]
+        prompts, alone = prompts_in(prompt, known)
+        rng, found = check_random_state(random_state), []
+        ends = [] if self.end_of_text is None else np.flatnonzero(known == self.end_of_text).tolist()
+        end = ends[0] if ends else None
+        for given, (stream, scores) in zip(prompts, self._behind(prompts), strict=True):
+            drawn = drawn_tokens(stream, scores, length, temperature, top_k, end, rng)
+            tokens = known[drawn].tolist() if drawn else []
+            found.append("".join(tokens) if isinstance(given, str) else tokens)
+        return found[0] if alone else found
+
+    def predict_proba(self, prompt: Any) -> Doubles:
+        """The probability of each token to come next.
+
+        Parameters
+        ----------
+        prompt : str, list of tokens, or list of these
+            A text, or several, as in `sample`.
+
+        Returns
+        -------
+        probabilities : float64 array of shape (n_tokens,), or (n_prompts, n_tokens) of a list of prompts
+            In the order of ``categories_[0]``; they sum to 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If a prompt is not usable.
+        """
+        check_is_fitted(self)
+        prompts, alone = prompts_in(prompt, self._fitted.columns.categories[0])
+        found = softmax(np.stack([scores for _, scores in self._behind(prompts)]))
+        return np.asarray(found[0] if alone else found)
+
+    def _behind(self, prompts: list[Any]) -> Iterator[tuple[Any, Doubles]]:
+        """For each prompt, the network that has read it, and its scores of the tokens that may follow."""
+        return scores_behind(self._fitted.spec, self._fitted.weights, self._read(prompts))
 
     def _scores(self, X: Any) -> list[Doubles]:
         """The log-probabilities of the tokens of each text but its first."""
         check_is_fitted(self)
-        return token_log_probabilities(self._fitted.spec, self._fitted.weights, self._read(X))
+        texts = close_texts(open_texts(X, type(self).__name__), self.end_of_text)
+        return token_log_probabilities(self._fitted.spec, self._fitted.weights, self._read(texts))
 
     def _read(self, X: Any) -> SequenceBatch:
-        """Texts as sequences of token numbers."""
-        name = type(self).__name__
+        """Texts as sequences of token numbers; those that are not known are said."""
+        name, columns = type(self).__name__, self._fitted.columns
         texts = open_texts(X, name)
-        return read_X(texts, name=name, embeds=True, characters=True, seen=self._fitted.columns)[0]
+        batch, _ = read_X(texts, name=name, embeds=True, characters=True, seen=columns)
+        if (batch.steps == 0).any():
+            known = set(columns.categories[0].tolist())
+            found = (text if isinstance(text, str) else np.ravel(np.asarray(text, object)).tolist() for text in texts)
+            odd = {token for tokens in found for token in tokens if token is not None and token == token} - known
+            warn_caller(
+                f"{int((batch.steps == 0).sum())} of {len(batch.steps)} tokens were not in the texts of fit "
+                f"({shown(sorted(odd, key=str))}): {name} reads them as unknown, and does not score them.",
+                UserWarning,
+            )
+        return batch
 
     def _task(self) -> NextToken:
         if NetworkSpec(1, 1, self.cell, 1).make_cell().kernels is None:
             raise InvalidParameterError(
                 f"cell={self.cell!r} has no compiled kernels, with which {type(self).__name__} reads texts."
             )
-        return NextToken(batch_size=plain(self.batch_size), bptt_steps=plain(self.bptt_steps))
+        return NextToken(None, plain(self.batch_size), plain(self.bptt_steps), plain(self.end_of_text))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = tags.input_tags.three_d_array = False
         return tags
-
-
-def _tempered(scores: Doubles, temperature: float) -> Doubles:
-    """Scores in units of the temperature; a tiny one leaves 0 of the best, and minus infinity of the others."""
-    with np.errstate(over="ignore"):
-        found = scores / temperature
-        return found if np.isfinite(found).all() else (scores - scores.max()) / temperature
 
 
 RNNLanguageModel.__module__ = "skrnn"  # the name that users import and pickles hold

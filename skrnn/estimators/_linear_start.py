@@ -28,8 +28,8 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
-    those on new rows. The model that predictions will use is then fitted to all rows, the validation part included,
-    and with ``refit`` the network learns what that one leaves of them.
+    those on new rows. The model that predictions will use is then fitted to all rows, the validation part included
+    unless that was given apart, and with ``refit`` the network learns what that one leaves of them.
     """
     training, validation, whole = data.training, data.validation, data.whole
     n_outputs = data.objective.n_outputs(training.n_targets)
@@ -54,11 +54,11 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
         if validation is not None:
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
-            if linear is None:
+            if linear is None and not data.apart:
                 everything = _joined([training, data.gap, validation]) if whole is None else whole
                 fitted, unseen = _fit(task, everything, init, robust)
                 fitted, unseen = fitted.times(factor), unseen * factor
-            elif whole is not None:
+            elif linear is not None and whole is not None:
                 unseen = linear.outputs(whole.batch, whole.scaling)
         if whole is not None:
             whole = replace(whole, offset=offset(unseen))

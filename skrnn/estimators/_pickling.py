@@ -13,7 +13,10 @@ from skrnn.tasks import Task
 __all__ = ["NetworkState"]
 
 
-_LATER = {"refit": False}  # parameters that came after format 2, with what models were trained with
+_LATER = {
+    "refit": False,
+    "end_of_text": None,
+}  # parameters that came after format 2, with what models were trained with
 
 
 class NetworkState(PlainState):

@@ -266,7 +266,16 @@ class RNNSeq2Seq(AnsweringRNN):
         self.device = device
         self.engine = engine
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -279,6 +288,9 @@ class RNNSeq2Seq(AnsweringRNN):
             Targets, of any lengths, 0 included. Tokens are strings or integers.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Weights of the sequences, not negative.
+        X_val, y_val, sample_weight_val : default=None
+            Sequences to validate on, in the form of X, y and sample_weight, in the place of the
+            ``validation_fraction``. Nothing is learnt from them but when to stop and which epoch is best.
 
         Returns
         -------
@@ -292,7 +304,7 @@ class RNNSeq2Seq(AnsweringRNN):
         skrnn.DivergenceError
             If the training loss is no longer finite. The estimator is then as it was before the call.
         """
-        return super().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
 
     def predict(self, X: Any, *, return_scores: bool = False) -> Any:
         """Write a sequence of tokens for each sequence.

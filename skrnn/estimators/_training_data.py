@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows
 from skrnn.tasks import Targets, Task
 from skrnn.training import Linear, TrainingSet
 
-__all__ = ["FitData", "prepare", "refuse_features_without_values"]
+__all__ = ["FitData", "Part", "prepare", "refuse_features_without_values"]
 
 _ROWS_BESIDE_SHARES = 20  # different rows: a network soon spoils the start that MiniRocket gives it
 _ROWS_TO_KEEP = 3  # of a class: to give one away, "auto" needs more
@@ -26,7 +28,8 @@ _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKN
 class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
     the training part holds, with ``refit`` all rows; the rows of the gap between training and validation part; with
-    ``refit``, all rows; and the model that the network starts from, if there is one.
+    ``refit``, all rows; and the model that the network starts from, if there is one. ``apart``: the validation part is
+    none of the rows of X, and nothing is learnt from it.
     """
 
     columns: Columns
@@ -37,6 +40,14 @@ class FitData:
     gap: TrainingSet | None = None
     whole: TrainingSet | None = None
     linear: Linear | OwnStart | None = None
+    apart: bool = False
+
+
+class Part(NamedTuple):
+    """Sequences and their targets."""
+
+    batch: SequenceBatch
+    targets: Targets
 
 
 def prepare(
@@ -47,10 +58,14 @@ def prepare(
     scalings: Scalings | None,
     parameters: Parameters,
     name: str,
+    read_apart: Callable[[Columns], Part] | None = None,
 ) -> FitData:
-    """Make the training set; ``scalings`` are kept if given, else learnt from it."""
+    """Make the training set; ``scalings`` are kept if given, else learnt from it.
+
+    ``read_apart``: reads what to validate on, if it was given by itself.
+    """
     held_out, gap, kept = None, None, targets.sample_weights
-    if parameters.early_stopping:
+    if parameters.early_stopping and read_apart is None:
         held_out = _tail(batch, targets, parameters, task, columns, name)
     if held_out is not None:
         gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
@@ -74,21 +89,40 @@ def prepare(
     unknown = _unknown_rates(distinct, columns.categories)
     training = _make_set(task, distinct, learnt, scalings, unknown)
 
-    def part(chosen: Flags | None) -> TrainingSet | None:
+    def part(chosen: Flags | None, rows: Part) -> TrainingSet | None:
         if chosen is None or not chosen.any():
             return None
-        rest = canonical_rows(batch, targets.values, targets.sample_weights * chosen)
-        taken = Targets(_take(targets.values, rest.rows), rest.weights)
-        return _make_set(task, batch.take(rest.rows), taken, scalings, unknown)
+        rest = canonical_rows(rows.batch, rows.targets.values, rows.targets.sample_weights * chosen)
+        taken = Targets(_take(rows.targets.values, rest.rows), rest.weights)
+        return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown)
 
-    validation = part(held_out)
-    whole = part(np.ones(len(targets.sample_weights), dtype=bool) if refits else None)
+    given = Part(batch, targets)
+    validation = part(held_out, given)
+    whole = part(np.ones(len(targets.sample_weights), dtype=bool) if refits else None, given)
     if embeds and whole is not None and validation is not None:
         rates = zip(unknown, _unknown_rates(whole.batch, columns.categories), strict=True)
         whole = replace(whole, unknown=tuple(np.where(rate < 1, rate, later) for rate, later in rates))
         validation = validation.without_unseen() if fresh else validation
     objective = task.objective(columns.vocabulary)
-    return FitData(columns, objective, scalings, training, validation, part(gap), whole)
+    if read_apart is not None:
+        apart = read_apart(columns)
+        _check_width(apart.targets, targets, name)
+        validation = part(np.ones(len(apart.targets.sample_weights), dtype=bool), apart)
+        return FitData(columns, objective, scalings, training, validation, apart=True)
+    return FitData(columns, objective, scalings, training, validation, part(gap, given), whole)
+
+
+def _check_width(apart: Targets, targets: Targets, name: str) -> None:
+    """Refuse a y_val with another number of columns than y."""
+    values, others = targets.values, apart.values
+    if isinstance(values, np.ndarray) and isinstance(others, np.ndarray):
+        found, needed = others.shape[1], values.shape[1]
+    elif isinstance(values, SequenceBatch) and isinstance(others, SequenceBatch):
+        found, needed = others.n_features - 1, values.n_features - 1
+    else:
+        return
+    if found != needed:
+        raise ValueError(f"y_val of {name} has {found} target(s), y has {needed}.")
 
 
 def _make_set(

@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import Options, plain, prefixed_names
 from skrnn._types import Doubles, Integers
-from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
+from skrnn.estimators._reconstructing import ReconstructingRNN
 from skrnn.estimators._stream import Stream
 from skrnn.sequences import SequenceBatch, is_ragged, refuse_frame
 from skrnn.tasks import (
@@ -40,7 +40,7 @@ def _gives_table(estimator: RNNSequenceTransformer) -> bool:
     return estimator.pooling is not None
 
 
-class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AnsweringRNN):
+class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ReconstructingRNN):
     """Features of sequences for any model: the hidden states of a recurrent network.
 
     Parameters

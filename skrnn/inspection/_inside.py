@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators import Opened, open_fitted
 from skrnn.text import SequenceVectorizer
-from skrnn.windowing import SlidingWindow
+from skrnn.windowing import LagsToSequence, SlidingWindow
 
 __all__ = [
     "Given",
@@ -64,7 +64,8 @@ def given_inside(estimator: Any, X: Any, y: Any = None) -> Given:
 def given_windows(estimator: Any, X: Any, y: Any = None) -> Given:
     """What is asked for predictions: the estimator with X, or behind the step that makes sequences, with these.
 
-    Rows of a series have no lags, nor have texts; their windows and their tokens have.
+    Rows of a series have no lags, nor have texts, and those of a table from elsewhere stand in any order; their windows
+    and their tokens have them.
     """
     if _is_forecaster(estimator):
         return _windows(estimator, X, y)
@@ -73,7 +74,7 @@ def given_windows(estimator: Any, X: Any, y: Any = None) -> Given:
         found = given_windows(best, X, y)
         return found if found.estimator is not best else found._replace(estimator=estimator)
     for number, step in enumerate(getattr(estimator, "named_steps", {}).values()):
-        if isinstance(step, (SlidingWindow, SequenceVectorizer)):
+        if isinstance(step, (SlidingWindow, LagsToSequence, SequenceVectorizer)):
             check_is_fitted(estimator)
             made = estimator[: number + 1].transform(X)
             flat = isinstance(step, SlidingWindow) and step.flatten

@@ -9,6 +9,7 @@ __all__ = ["TRUSTED_TYPES", "class_named", "name_of"]
 
 _HOMES = {
     "PipelineStream": "skrnn",
+    "LagsToSequence": "skrnn",
     "RNNClassifier": "skrnn",
     "RNNLanguageModel": "skrnn",
     "RNNRegressor": "skrnn",

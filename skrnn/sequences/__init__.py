@@ -13,6 +13,7 @@ from skrnn.sequences._categories import (
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import detached, is_ragged, open_container
 from skrnn.sequences._door import Columns, read_X, refuse_frame
+from skrnn.sequences._lag_names import Lag, read_lags
 from skrnn.sequences._numbers import as_numbers, refuse_mask
 from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling
 from skrnn.sequences._segments import segment_positions
@@ -22,6 +23,7 @@ __all__ = [
     "CanonicalRows",
     "Columns",
     "InputScaling",
+    "Lag",
     "SequenceBatch",
     "as_numbers",
     "batch_chunks",
@@ -39,6 +41,7 @@ __all__ = [
     "open_container",
     "plain_categories",
     "read_X",
+    "read_lags",
     "refuse_frame",
     "refuse_mask",
     "segment_positions",

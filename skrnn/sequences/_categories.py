@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ __all__ = [
     "number_categories",
     "open_categories",
     "plain_categories",
+    "refuse_texts",
 ]
 
 Categories = list[Array]
@@ -33,19 +35,30 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     With ``characters``, a text is the sequence of its characters.
     """
     refuse_mask(X, name)
-    texts = isinstance(X, str)
-    table = hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
-    if not texts and not table and hasattr(X, "__len__") and len(X):
-        X = [_characters(item) if characters and isinstance(item, str) else item for item in X]
-        texts = any(isinstance(item, (str, bytes)) for item in X)
-    if texts:
-        raise ValueError(
-            f"X holds texts, and {name} reads sequences of categories. Put SequenceVectorizer() in front of it to "
-            "split texts into words or characters, or pass lists of tokens."
-        )
+    if characters and not isinstance(X, str) and _is_listed(X):
+        X = [_characters(item) if isinstance(item, str) else item for item in X]
+    refuse_texts(X, name, "categories")
     if isinstance(X, (list, tuple)):
         X = [_as_array(item) if isinstance(item, (list, tuple)) else item for item in X]
     return open_container(X, name)
+
+
+def refuse_texts(X: Any, name: str, of_what: str, more: str = "", holds: Callable[..., bool] = any) -> None:
+    """Refuse a text, or several, where sequences are expected.
+
+    ``more`` ends what the message says to do; ``holds``: whether any item, or all, have to be texts.
+    """
+    if isinstance(X, str) or (_is_listed(X) and holds(isinstance(item, (str, bytes)) for item in X)):
+        raise ValueError(
+            f"X holds texts, and {name} reads sequences of {of_what}. Put SequenceVectorizer() in front of it to "
+            f"split texts into words or characters, or pass lists of tokens{more}."
+        )
+
+
+def _is_listed(X: Any) -> bool:
+    """Whether X has items along one axis, and no columns."""
+    table = isinstance(X, type) or hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
+    return not table and hasattr(X, "__len__") and len(X) > 0
 
 
 def _characters(text: str) -> Array:

@@ -12,7 +12,7 @@ from skrnn._types import Array, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import row_chunks
 from skrnn.sequences._layout import check_shape, read_array, read_list
-from skrnn.sequences._numbers import as_numbers
+from skrnn.sequences._numbers import ENCODE, as_numbers
 
 __all__ = ["check_sequences"]
 
@@ -28,6 +28,7 @@ def check_sequences(
     name: str,
     feature_names: Any = None,
     dtype: Dtype | None = None,
+    texts: str = ENCODE,
 ) -> SequenceBatch:
     """Validate the values of X.
 
@@ -45,6 +46,8 @@ def check_sequences(
     dtype : float32 or float64, default=None
         The dtype of the steps. None: float32 where it has every value of X (as float32, float16 or 16-bit integers are
         given), else float64.
+    texts : str
+        What a message says to do with texts.
 
     Returns
     -------
@@ -56,13 +59,13 @@ def check_sequences(
         The message says what was given and where, what is expected, and what to do.
     """
     if isinstance(X, list):
-        read = partial(_read_sequence, name=name)
+        read = partial(_read_sequence, name=name, advice=texts)
         parts, starts, spans = read_list(X, read, "shape (n_timesteps, n_features) with the same n_features")
         own = dtype or _precision(part.dtype for part in parts)
         with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
             steps = np.concatenate(parts, dtype=own, casting="unsafe")
     else:
-        table, starts, spans = read_array(as_numbers(X, name), features_per_step, name)
+        table, starts, spans = read_array(as_numbers(X, name, advice=texts), features_per_step, name)
         with np.errstate(over="ignore"):
             steps = np.ascontiguousarray(table, dtype=dtype or _precision([table.dtype]))
     complete, fits = _look_at(steps)
@@ -90,7 +93,7 @@ def _look_at(steps: Floats) -> tuple[bool, bool]:
     return clean, fits
 
 
-def _read_sequence(item: Any, label: str, name: str) -> Array:
+def _read_sequence(item: Any, label: str, name: str, advice: str) -> Array:
     """One item of a list as an array of numbers, (n_timesteps, n_features) or (n_timesteps,)."""
     form = "every sequence needs shape (n_timesteps, n_features) or (n_timesteps,)"
     try:
@@ -100,7 +103,7 @@ def _read_sequence(item: Any, label: str, name: str) -> Array:
     check_shape(shape, label, form)
     if len(shape) == 2 and shape[1] == 0:
         raise ValueError(f"{label} has 0 feature(s) (shape={shape}) while a minimum of 1 is required by {name}.")
-    return as_numbers(item, name, label)
+    return as_numbers(item, name, label, advice)
 
 
 def _refuse_infinity(steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool) -> None:

@@ -14,14 +14,15 @@ from skrnn._constraints import Options, check_arguments, integers
 from skrnn._plain import is_size, require, require_fields
 from skrnn._types import Array
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._categories import check_categories, open_categories
+from skrnn.sequences._categories import check_categories, open_categories, refuse_texts
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
-from skrnn.sequences._numbers import refuse_mask
+from skrnn.sequences._numbers import ENCODE, refuse_mask
 
 __all__ = ["Columns", "read_X", "refuse_frame"]
 
 _WIDTHS = {"features_per_step": [integers(1), Options({"all"})]}
+_EMBED = f"{ENCODE}, set embedding_dim=16 if all of X is words or other categories"
 _AXES = "Axes are (n_samples, n_timesteps, n_features)."
 
 
@@ -78,7 +79,7 @@ def read_X(
     *,
     name: str,
     features_per_step: int | Literal["all"] = 1,
-    embeds: bool = False,
+    embeds: bool | None = None,
     characters: bool = False,
     seen: Columns | None = None,
     dtype: type[np.floating[Any]] | None = None,
@@ -92,7 +93,7 @@ def read_X(
     features_per_step : int or "all"
         How a flat row folds into steps.
     embeds : bool
-        Whether X holds categories.
+        Whether X holds categories. None: the estimator has no ``embedding_dim`` to say so.
     characters : bool
         Whether a text among the categories is the sequence of its characters.
     seen : Columns, optional
@@ -113,15 +114,20 @@ def read_X(
     if embeds and nested and seen is not None and seen.form == "flat":
         refuse_mask(X, name)
         X = np.asarray(X, dtype=object)  # rows of a table
+    if embeds is False and (isinstance(X, (list, tuple)) or hasattr(X, "__array__")):
+        refuse_texts(X, name, "numbers", "; either way with embedding_dim=16", all)
     X = open_categories(X, name, characters=characters) if embeds else open_container(X, name)
     flat = not isinstance(X, list) and len(X.shape) == 2
-    _compare_forms("flat" if flat else "steps", seen, name)
+    _compare_forms(X, flat, seen, name)
     names = _names_of_columns(X, seen, name) if flat else _names_of_steps(X, seen)
     if embeds:
         known = None if seen is None else seen.categories
         batch, categories = check_categories(X, known, features_per_step=features_per_step, name=name)
     else:
-        batch = check_sequences(X, features_per_step=features_per_step, name=name, feature_names=names, dtype=dtype)
+        texts = _EMBED if embeds is False else ENCODE
+        batch = check_sequences(
+            X, features_per_step=features_per_step, name=name, feature_names=names, dtype=dtype, texts=texts
+        )
         categories = []
     if seen is None:
         n_features = int(X.shape[1]) if flat else batch.n_features
@@ -143,14 +149,32 @@ def _holds_lists_of_numbers(X: Any) -> bool:
     return len(X) > 0 and all(isinstance(row, (list, tuple)) and len(row) and np.isscalar(row[0]) for row in X)
 
 
-def _compare_forms(form: str, seen: Columns | None, name: str) -> None:
-    if seen is None or form == seen.form:
+def _compare_forms(X: Any, flat: bool, seen: Columns | None, name: str) -> None:
+    """Refuse a table where sequences were fitted, and the reverse."""
+    if seen is None or flat == (seen.form == "flat"):
         return
     words = {"flat": "a 2D table", "steps": "3D arrays or lists of sequences"}
-    hint = "X[:, :, np.newaxis]" if form == "flat" else "X.reshape(len(X), -1)"
+    if flat:
+        hint = _as_sequences(X.shape, seen.n_step_features)
+    else:
+        hint = f"Convert X first, for example with {'np.stack(X)' if isinstance(X, list) else 'X'}.reshape(len(X), -1)"
     raise ValueError(
-        f"{name} was fitted on {words[seen.form]}, got {words[form]}. {_AXES} Convert X first, for example with {hint}."
+        f"{name} was fitted on {words[seen.form]}, got {words['flat' if flat else 'steps']}. {_AXES} {hint}."
     )
+
+
+def _as_sequences(shape: tuple[int, ...], width: int) -> str:
+    """What makes sequences with ``width`` features per step of a table, in words."""
+    one, several = "pass X[np.newaxis]", "pass X[:, :, np.newaxis]"
+    if width == 1 and shape[1] != 1:
+        return f"If each row is one sequence of one feature, {several}"
+    if width == 1:
+        return f"If X is one sequence of {shape[0]} steps, {one}; if each row is a sequence of one step, {several}"
+    if shape[1] == width:
+        return f"If X is one sequence of {shape[0]} steps, {one}"
+    if shape[1] % width == 0:
+        return f"If each row is a sequence, step by step, pass X.reshape(len(X), -1, {width})"
+    return f"One sequence is X[np.newaxis], with {width} features per step; X has {shape[1]} columns"
 
 
 def _names_of_columns(X: Any, seen: Columns | None, name: str) -> Array | None:

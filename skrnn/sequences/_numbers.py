@@ -10,13 +10,16 @@ from scipy.sparse import issparse
 
 from skrnn._types import Array
 
-__all__ = ["as_numbers", "refuse_mask", "refuse_same_names"]
+__all__ = ["ENCODE", "as_numbers", "refuse_mask", "refuse_same_names"]
 
 
-def as_numbers(X: Any, name: str, label: str = "X") -> Array:
+ENCODE = "encode it before (OrdinalEncoder, OneHotEncoder)"
+
+
+def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Array:
     """The values of X as an array of real numbers; an array of numbers is not copied.
 
-    ``label`` is the name of X in messages. None and ``pd.NA`` become NaN.
+    ``label`` is the name of X in messages, ``advice`` what they say to do with texts. None and ``pd.NA`` become NaN.
     """
     refuse_same_names(X, name, label)
     columns = _columns(X)
@@ -48,7 +51,7 @@ def as_numbers(X: Any, name: str, label: str = "X") -> Array:
         return array
     numbers = np.empty(array.shape)
     for index, value in np.ndenumerate(array):
-        numbers[index] = _number(value, name, label, index, [column for column, _ in columns])
+        numbers[index] = _number(value, name, label, index, [column for column, _ in columns], advice)
     return numbers
 
 
@@ -73,7 +76,9 @@ def refuse_same_names(X: Any, name: str, label: str = "X") -> None:
         )
 
 
-def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: list[Any]) -> float:
+def _number(
+    value: Any, name: str, label: str, index: tuple[int, ...], columns: list[Any], advice: str = ENCODE
+) -> float:
     """One object as a float."""
     if value is None or type(value).__name__ == "NAType":
         return np.nan
@@ -81,8 +86,8 @@ def _number(value: Any, name: str, label: str, index: tuple[int, ...], columns: 
     if isinstance(value, (str, bytes)):
         text = value.item() if isinstance(value, np.generic) else value
         raise ValueError(
-            f"{label} holds text ({text!r} at {place}). {name} needs numbers: encode it before (OrdinalEncoder, "
-            "OneHotEncoder), or convert digits with astype(float)."
+            f"{label} holds text ({text!r} at {place}). {name} needs numbers: {advice}, or convert digits "
+            "with astype(float)."
         )
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)):
         raise ValueError(

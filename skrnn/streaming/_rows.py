@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from skrnn._types import Array
-from skrnn.windowing import SlidingWindow, StepwiseTransformer
+from skrnn.windowing import LagsToSequence, SlidingWindow, StepwiseTransformer
 
 __all__ = ["newest_window", "row_steps", "transformed"]
 
@@ -32,6 +32,11 @@ def row_steps(steps: list[tuple[str, Any]], *, whole_rows: bool) -> list[Any]:
     for name, step in steps:
         if step is None or step == "passthrough":
             continue
+        if isinstance(step, LagsToSequence):
+            raise ValueError(
+                f"The step {name!r}, a LagsToSequence, puts the lags of a row in order, and a stream has one time step "
+                "after the other, which are in order. Stream what stands behind it: skrnn.stream(pipeline[-1])."
+            )
         inner = step.transformer_ if isinstance(step, StepwiseTransformer) else step
         if inner is step and not whole_rows:
             raise ValueError(

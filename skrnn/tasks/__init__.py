@@ -4,7 +4,7 @@ from skrnn.tasks._alignments import Alignments
 from skrnn.tasks._base import Context, Targets, Task, Unread
 from skrnn.tasks._classes import Classes, Labels
 from skrnn.tasks._every_step import EveryStep
-from skrnn.tasks._next_token import NextToken, open_texts, token_log_probabilities
+from skrnn.tasks._next_token import NextToken, close_texts, open_texts, token_log_probabilities
 from skrnn.tasks._numbers import Numbers
 from skrnn.tasks._self_supervised import ByTarget, NextCategory, NextStep, WholeSequence, refuse_categories
 from skrnn.tasks._stored import task_from_plain, task_to_plain
@@ -26,6 +26,7 @@ __all__ = [
     "Tokens",
     "Unread",
     "WholeSequence",
+    "close_texts",
     "open_texts",
     "refuse_categories",
     "task_from_plain",

@@ -60,6 +60,10 @@ class Unread(ABC):
     def resuming(self, fitted: Task) -> Unread:
         """The same with what an earlier fit has found out."""
 
+    def doubts(self, X: Any, name: str) -> str:
+        """What is wrong with an X that can be read, but looks like another; empty if nothing seems to be."""
+        return ""
+
     def open(self, X: Any, sample_weight: Any, name: str) -> tuple[Any, Any]:
         """X and the sample weights as they are trained on."""
         return X, sample_weight
@@ -84,6 +88,8 @@ class Task(Unread):
         Names of the values that a stored state has of the task.
     rows_to_hold_out : int
         From so many different rows on, ``early_stopping="auto"`` holds some out.
+    needs_y : bool
+        Whether nothing can be learnt without a y.
     can_start_linear : bool
         Whether a linear model can give the network its first outputs.
     """
@@ -93,6 +99,7 @@ class Task(Unread):
     by_step: ClassVar[bool] = False
     stored: ClassVar[tuple[str, ...]] = ()
     rows_to_hold_out: ClassVar[int] = 10_000
+    needs_y: ClassVar[bool] = True
     can_start_linear: ClassVar[bool] = False
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -18,9 +19,11 @@ from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._reading import check_weights
 from skrnn.tasks._self_supervised import NextCategory
 
-__all__ = ["NextToken", "cut_texts", "open_texts", "token_log_probabilities"]
+__all__ = ["NextToken", "close_texts", "cut_texts", "open_texts", "token_log_probabilities"]
 
 _CHUNK_STEPS = 1024  # tokens scored at a time
+_FEWEST_WORDS = 10  # that are taken for the words of one text,
+_DIFFERENT = 0.9  # if at most so many of them are different
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,8 @@ class NextToken(NextCategory):
         Rows of a mini-batch.
     bptt_steps : int or None
         Steps of a chunk, and the shortest text that is cut off a longer one; None: nothing is cut.
+    end_of_text : str, int or None
+        The token behind each text.
     """
 
     why_no_stream: ClassVar[tuple[str, str]] = (
@@ -45,17 +50,25 @@ class NextToken(NextCategory):
 
     batch_size: int = 32
     bptt_steps: int | None = None
+    end_of_text: str | int | None = None
 
     @property
     def form(self) -> str:
         return "next token"
 
+    def doubts(self, X: Any, name: str) -> str:
+        return "" if self.end_of_text is not None else _doubts_of_texts(X, name)
+
     def open(self, X: Any, sample_weight: Any, name: str) -> tuple[Any, Any]:
-        return cut_texts(open_texts(X, name), sample_weight, self.batch_size, self.bptt_steps)
+        texts = close_texts(open_texts(X, name), self.end_of_text)
+        return cut_texts(texts, sample_weight, self.batch_size, self.bptt_steps)
 
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
         if (batch.lengths < 2).all():
-            raise ValueError(f"{name} learns which token follows: at least one text needs two tokens.")
+            raise ValueError(
+                f"{name} learns which token follows: at least one text needs two tokens. A single list "
+                "of tokens goes into a list of its own."
+            )
         return super().read(y, batch, sample_weight, name)
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
@@ -81,6 +94,38 @@ def open_texts(X: Any, name: str) -> list[Any]:
         if len(row) == 0:
             raise ValueError(f"Text {i} has no token; every text needs at least one.")
     return rows
+
+
+def close_texts(texts: list[Any], end: str | int | None) -> list[Any]:
+    """The texts with the token that ends each; None: as they are."""
+    if end is None:
+        return texts
+    found = []
+    for i, text in enumerate(texts):
+        if isinstance(text, str) and not (isinstance(end, str) and len(end) == 1):
+            raise ValueError(f"Text {i} is a string, read by characters, and end_of_text={end!r} is not one character.")
+        tokens = text if isinstance(text, str) else np.ravel(np.asarray(text, dtype=object)).tolist()
+        if end in tokens:
+            raise ValueError(f"Text {i} holds {end!r}, which is end_of_text: choose a token that stands in no text.")
+        found.append(text + str(end) if isinstance(text, str) else [*tokens, end])
+    return found
+
+
+def _doubts_of_texts(X: Any, name: str) -> str:
+    """What is wrong with a list of texts that are the words of one; empty if nothing seems to be.
+
+    Texts are lists of letters. Those of a list without a blank, in which some stand again and again, are words.
+    """
+    listed = isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1
+    words = list(X) if listed else []
+    if len(words) < _FEWEST_WORDS or not all(isinstance(word, str) and not re.search(r"\s", word) for word in words):
+        return ""
+    if len(set(words)) > _DIFFERENT * len(words):
+        return ""
+    return (
+        f"X holds {len(words)} texts without a blank, many of them several times, as a list of words does; {name} "
+        "reads the letters of each. The words of one text go into a list of their own: fit([X])."
+    )
 
 
 def cut_texts(texts: list[Any], sample_weight: Any, n_wanted: int, shortest: int | None) -> tuple[list[Any], Doubles]:

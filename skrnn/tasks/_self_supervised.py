@@ -22,6 +22,8 @@ __all__ = ["ByTarget", "NextCategory", "NextStep", "WholeSequence", "refuse_cate
 class _WithoutY(Task):
     """What the tasks of this file share: y is not looked at."""
 
+    needs_y: ClassVar[bool] = False
+
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Task, Targets]:
         return self, Targets(None, self._read_weights(sample_weight, batch))
 

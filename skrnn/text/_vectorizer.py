@@ -17,7 +17,7 @@ from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers, listed, reals
 from skrnn._plain import require
 from skrnn._state import PlainState
-from skrnn._texts import refuse_no_texts
+from skrnn._texts import TokenNumbers, refuse_no_texts
 from skrnn._types import Array, Longs
 
 __all__ = ["SequenceVectorizer"]
@@ -309,7 +309,8 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
 
     def _numbers(self, documents: list[list[Any]]) -> Sequences:
         number = self.vocabulary_.get
-        return [np.array([number(token, 0) for token in document] or [0], dtype=np.int64) for document in documents]
+        numbers = ([number(token, 0) for token in document] or [0] for document in documents)
+        return TokenNumbers(np.array(one, dtype=np.int64) for one in numbers)
 
     def _plain_fit(self, fitted: dict[str, Any]) -> Any:
         tokens = list(fitted["vocabulary_"])

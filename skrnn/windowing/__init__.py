@@ -2,6 +2,7 @@
 
 from skrnn.windowing._frequency import is_rows
 from skrnn.windowing._index import Seen, kind_of_times, read_index, rows_before, run_begins, several_ranges
+from skrnn.windowing._lags import LagsToSequence
 from skrnn.windowing._lost import ADVICE
 from skrnn.windowing._plain_steps import (
     check_rows,
@@ -22,6 +23,7 @@ from skrnn.windowing._windows import make_windows, windows_of
 
 __all__ = [
     "ADVICE",
+    "LagsToSequence",
     "PanelTimeSeriesSplit",
     "Seen",
     "SlidingWindow",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skrnn._plain import is_size, require
+from skrnn._plain import is_packed, is_size, require
 from skrnn._state import OF_COLUMNS, PlainState, columns_of_fit
 from skrnn.sequences import Columns
 from skrnn.windowing._plain_steps import (
@@ -22,7 +22,7 @@ from skrnn.windowing._plain_steps import (
 from skrnn.windowing._plain_times import plain_key
 from skrnn.windowing._step import Step, told_apart
 
-__all__ = ["StepwiseState", "WindowState"]
+__all__ = ["LagState", "StepwiseState", "WindowState"]
 
 _MOST = 2**62
 
@@ -103,3 +103,37 @@ class StepwiseState(PlainState):
         require(form.n_features == columns["n_features_in_"] and not form.categories, "X had other columns")
         fitted = {"transformer_": transformer, "_columns": form.plain(), "_n_features_out": values["n_features_out"]}
         return {**fitted, **columns}
+
+
+class LagState(PlainState):
+    """What X looked like, and of a table which column is which step."""
+
+    _of_fit: ClassVar[tuple[str, ...]] = ("columns_", "_n_static", "_columns", *OF_COLUMNS)
+
+    def _plain_fit(self, fitted: dict[str, Any]) -> Any:
+        return {
+            "form": fitted["_columns"],
+            "of_steps": fitted.get("columns_"),
+            "n_static": fitted["_n_static"],
+            "columns": {name: fitted[name] for name in OF_COLUMNS if name in fitted},
+        }
+
+    def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+        names = {"form", "of_steps", "n_static", "columns"}
+        require(isinstance(values, dict) and set(values) == names, f"fitted lags need {', '.join(sorted(names))}")
+        form, columns = Columns.from_plain(values["form"]), columns_of_fit(values["columns"])
+        require(form.n_features == columns["n_features_in_"] and not form.categories, "X had other columns")
+        grid, n_static = values["of_steps"], values["n_static"]
+        require((grid is None) == (form.form == "steps"), "only the columns of a table are steps")
+        require(is_size(n_static, 0) and (grid is not None or n_static == 0), "there is no number of static columns")
+        fitted = {"_columns": form.plain(), "_n_static": n_static, **columns}
+        if grid is None:
+            return fitted
+        require(is_packed(grid) and grid.dtype == np.int64 and grid.ndim == 2 and grid.size > 0, "columns_ is no grid")
+        require(bool(((grid >= 0) & (grid < form.n_features)).all()), "columns_ lie outside of X")
+        n_lags = grid.shape[1] - n_static
+        static = grid[:, n_lags:]
+        require(n_lags > 0 and bool((static == static[:1]).all()), "static columns are not those of every step")
+        each = np.concatenate([grid[:, :n_lags].ravel(), static[0]])
+        require(len(np.unique(each)) == len(each), "a column of X is two steps")
+        return {**fitted, "columns_": grid}

@@ -113,7 +113,8 @@ FORMS = {"flat": lambda: flat(t=2), "3-D": lambda: steps(t=3, f=2), "list": lamb
 @pytest.mark.parametrize(("first", "second"), [("flat", "3-D"), ("flat", "list"), ("3-D", "flat"), ("list", "flat")])
 def test_flat_and_3d_are_not_mixed_even_if_the_width_agrees(kind, first, second):
     forms = {"flat": "a 2D table", "3-D": "3D arrays or lists of sequences", "list": "3D arrays or lists of sequences"}
-    message = rf"^Est was fitted on {forms[first]}, got {forms[second]}\. Axes are .* Convert X first, for example with"
+    message = rf"^Est was fitted on {forms[first]}, got {forms[second]}\. Axes are .* "
+    message += "Convert X first, for example with" if first == "flat" else r"If X is one sequence of 12 steps, pass X\["
     assert_refused_later(kind, FORMS[first](), FORMS[second](), message)
 
 

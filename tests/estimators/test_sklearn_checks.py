@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 from stepwise_editions import EDITIONS
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer, StepwiseTransformer
+from skrnn import LagsToSequence, RNNClassifier, RNNRegressor, RNNSequenceTransformer, StepwiseTransformer
 
 ESTIMATORS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer]
 ARCHITECTURES = [
@@ -47,6 +47,15 @@ def test_defaults_pass_every_check_on_three_dimensional_data(Edition):
 @pytest.mark.parametrize("transformer", [None, MinMaxScaler(), SimpleImputer(), PCA(n_components=1)], ids=str)
 def test_stepwise_transformer_passes_every_check(transformer):
     check_everything(StepwiseTransformer(transformer))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"order": "newest_first"}, {"layout": "features"}, {"layout": "channels_first"}, {"static": [0]}],
+    ids=str,
+)
+def test_lags_to_sequence_passes_every_check(parameters):
+    check_everything(LagsToSequence(**parameters))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ MAKERS = {
     "rows": lambda: skrnn.RNNRegressor(**SMALL).fit(X, Y),
     "classifier": lambda: skrnn.RNNClassifier(**SMALL).fit(STEPS, Y > 0),
     "transformer": lambda: skrnn.RNNSequenceTransformer(**SMALL).fit(STEPS),
+    "decoder": lambda: skrnn.RNNSequenceTransformer(objective="reconstruct", **SMALL).fit(STEPS),
     "seq2seq": lambda: skrnn.RNNSeq2Seq(**SMALL).fit(STEPS, ["ab", "b"] * (N // 2)),
     "language": lambda: skrnn.RNNLanguageModel(**CODES).fit("abcab" * 9),
     "windows": lambda: skrnn.SlidingWindow(3).fit(TABLE),
@@ -122,8 +123,13 @@ ON_MODEL = {"steps": 2, "until": None, "future": None, "history": None}
 SCORE = {"coverage": 0.8, "method": "conformal", "season": 1}
 BACKTEST = {"initial": 20, "horizon": 2, "step": 3, "refit": False, "season": 1, "coverage": None, "n_jobs": None}
 SAMPLE = {"prompt": "ab", "length": 3, "temperature": 1.0, "top_k": None, "random_state": 0}
+VALIDATION = {"X_val": STEPS, "sample_weight_val": None}
 CALLS = {  # what makes a call and its owner, and good arguments: those that are not data are tried with every value
     "regressor.predict": (method("regressor", "predict"), {"X": STEPS, "return_std": False}),
+    "regressor.fit": (method("regressor", "fit", copied=True), {"X": STEPS, "y": Y, **VALIDATION, "y_val": Y}),
+    "language.fit": (method("language", "fit", copied=True), {"X": "abcab" * 9, **VALIDATION, "X_val": "abcab"}),
+    "decoder.reconstruct": (method("decoder", "reconstruct"), {"X_": STEPS}),
+    "decoder.score_samples": (method("decoder", "score_samples"), {"X": STEPS, "per_step": False}),
     "regressor.stream": (method("regressor", "stream"), {"method": "predict"}),
     "classifier.stream": (method("classifier", "stream"), {"method": "predict_proba"}),
     "classifier.partial_fit": (
@@ -136,6 +142,7 @@ CALLS = {  # what makes a call and its owner, and good arguments: those that are
     "seq2seq.predict": (method("seq2seq", "predict"), {"X": STEPS, "return_scores": False}),
     "seq2seq.attention_weights": (method("seq2seq", "attention_weights"), {"X": STEPS, "y_": None}),
     "language.sample": (method("language", "sample"), SAMPLE),
+    "language.predict_proba": (method("language", "predict_proba"), {"prompt": ["ab", "ba"]}),
     "language.stream": (method("language", "stream"), {"method": "predict"}),
     "stream.step": (of(stream, lambda made, x: made.step(x)), {"x": STEPS[0, 1]}),
     "stream.state": (of(stream, set_state), {"state": stream}),

@@ -13,6 +13,7 @@ import torch
 from hostile import run
 
 from skrnn import (
+    LagsToSequence,
     RNNClassifier,
     RNNRegressor,
     RNNSeq2Seq,
@@ -141,6 +142,7 @@ MODELS = {
     "transformer": (lambda **options: RNNSequenceTransformer(objective="reconstruct", **options), None),
     "seq2seq": (RNNSeq2Seq, ["ab", "b"] * (N // 2)),
     "steps": (lambda random_state, **_: StepwiseTransformer(), None),
+    "turned": (lambda random_state, **_: LagsToSequence(order="newest_first", static=[0]), None),
     "windows": (lambda random_state, **_: SlidingWindow(3), None),
     "lags": (lambda random_state, **_: SlidingWindow(3, flatten=True), None),
 }

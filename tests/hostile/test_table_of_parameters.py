@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from skrnn import (
+    LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
     RNNRegressor,
@@ -33,6 +34,7 @@ MODELS = {
     "seq2seq": (RNNSeq2Seq(**SMALL), (X, ["ab", "b"] * (N // 2)), (X,)),
     "language": (RNNLanguageModel(embedding_dim=2, **SMALL), ("abcab" * 9,), (["abc"],)),
     "windows": (SlidingWindow(3), (SERIES,), (SERIES,)),
+    "lags": (LagsToSequence(), (X,), (X,)),
     "steps": (StepwiseTransformer(), (X,), (X,)),
     "texts": (SequenceVectorizer(), (["a cat sat", "the dog"],), (["the cat"],)),
     "forecaster": (WindowForecaster(Ridge(), window=3), (SERIES,), ()),

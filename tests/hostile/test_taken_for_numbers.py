@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import Ridge
 
 from skrnn import (
+    LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
     RNNRegressor,
@@ -60,6 +61,7 @@ BAD = {  # X, and what the message says
 }
 DOORS = {
     "estimator": lambda data: RNNRegressor(**SMALL).fit(data, Y),
+    "turned": lambda data: LagsToSequence(order="newest_first").fit(data),
     "windows": lambda data: SlidingWindow(3).fit(data),
     "lags": lambda data: SlidingWindow(3, flatten=True).fit_transform(data),
     "context": lambda data: SlidingWindow(3).fit(X).transform(X, context=data),

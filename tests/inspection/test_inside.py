@@ -1,6 +1,7 @@
 """A Pipeline, a search and a forecaster are looked into: what is found is that of the network inside."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from network_alone import REGRESSOR
 from sklearn.base import BaseEstimator, RegressorMixin, clone
@@ -12,7 +13,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSeq2Seq, SlidingWindow, StepwiseTransformer, WindowForecaster
+from skrnn import (
+    LagsToSequence,
+    RNNClassifier,
+    RNNRegressor,
+    RNNSeq2Seq,
+    SlidingWindow,
+    StepwiseTransformer,
+    WindowForecaster,
+)
 from skrnn.datasets import load_airline_passengers
 from skrnn.forecasting import model_windows
 from skrnn.inspection import (
@@ -117,6 +126,28 @@ def test_windows_have_lags_where_rows_have_none(flatten):
     np.testing.assert_allclose(
         partial_dependence(model, ROWS, feature=2, lag=1, grid=[-1, 5]).average, [-1, 5], atol=0.1
     )
+
+
+def test_lags_of_a_table_are_those_of_its_sequences():
+    """The newest value comes first in the table, and is lag 0 of the sequence."""
+    values = np.random.default_rng(0).normal(size=(60, 4))
+    table = pd.DataFrame(values, columns=["lag1", "lag2", "lag3", "lag4"])
+    model = make_pipeline(LagsToSequence(), Oldest()).fit(table, values[:, 2])
+    found = permutation_importance(model, table, values[:, 2], random_state=0)
+    assert [*zip(*np.nonzero(found.importances_mean), strict=True)] == [(0, 2)]  # lag3
+    bare = permutation_importance(Oldest().fit(table), table.to_numpy(), values[:, 1], random_state=0)  # the control
+    assert [*zip(*np.nonzero(bare.importances_mean), strict=True)] == [(0, 2)]  # lag2 of the table, read backwards
+
+
+class Oldest(RegressorMixin, BaseEstimator):
+    """Predicts the second value of a sequence of four."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        return np.reshape(X, (len(X), 4))[:, 1]
 
 
 @pytest.mark.parametrize("estimator", [Ridge(), net(init="linear")], ids=["flat", "sequences"])

@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 
 import skrnn
 from skrnn import (
+    LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
     RNNRegressor,
@@ -23,6 +24,7 @@ X = RNG.normal(size=(12, 4, 2))
 Y = X[:, :, 0].sum(axis=1)
 CODES = RNG.integers(0, 4, size=(12, 5))
 TABLE = pd.DataFrame(RNG.normal(size=(30, 2)), columns=["a", "b"])
+LAGS = TABLE.set_axis(["y_lag1", "y_lag2"], axis=1).assign(month=1.0)
 DAYS = pd.date_range("2020", periods=30, tz="Europe/Berlin")
 LATER = TABLE.set_axis(DAYS + pd.Timedelta(days=30))
 AHEAD = LATER[["b"]][:4]
@@ -71,6 +73,8 @@ MODELS = {  # how it is made, and the data of its methods
         {"transform": [TABLE.set_axis(pd.date_range("2020", periods=30, freq="BYE"))]},
     ),
     "windows of a panel": (lambda: SlidingWindow(3).fit(PANEL), {"transform": [PANEL]}),
+    "lags": (lambda: LagsToSequence().fit(LAGS), {"transform": [LAGS]}),
+    "other axes": (lambda: LagsToSequence(layout="channels_first").fit(X), {"transform": [X]}),
     "steps": (lambda: StepwiseTransformer(features_per_step=2).fit(TABLE), ROWS),
     "texts": (
         lambda: SequenceVectorizer().fit(["a cat sat", "the dog"]),

@@ -9,9 +9,9 @@ from refusals import is_clear
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 EXPECTED = (ConvergenceWarning, DataConversionWarning)  # what clean input is warned of, too
-OF_GAPS = re.compile(
-    "series are left out|windows are|windows cross|Most rows do not follow|R.2 score is not"
-)  # what there is
+OF_GAPS = re.compile(  # what there is
+    "series are left out|windows are|windows cross|Most rows do not follow|R.2 score is not|tokens were not in the"
+)
 REFUSALS = (ValueError, TypeError, IndexError)
 
 

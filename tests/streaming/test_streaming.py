@@ -189,6 +189,8 @@ def test_steps_of_whole_sequences_and_other_last_steps_are_refused():
     model = make_pipeline(StandardScaler(), net()).fit(flat, y)
     with pytest.raises(ValueError, match=r"'standardscaler', a StandardScaler, sees each sequence as a whole"):
         skrnn.stream(model)
+    with pytest.raises(ValueError, match=r"a LagsToSequence, puts the lags of a row in order"):
+        skrnn.stream(make_pipeline(skrnn.LagsToSequence(), net()).fit(flat, y))
     with pytest.raises(ValueError, match="The last step, a Ridge, cannot follow a series"):
         skrnn.stream(make_pipeline(Ridge()).fit(flat, y))
     with pytest.raises(NotFittedError):

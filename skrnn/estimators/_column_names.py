@@ -1,0 +1,98 @@
+"""What the columns of a table say about how it is read: looked at once, before a first training."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from typing import Any, Literal
+
+import numpy as np
+
+from skrnn._texts import shown
+from skrnn._types import Array
+from skrnn.sequences import Columns, Lag, SequenceBatch, read_lags
+
+__all__ = ["doubts_of_columns"]
+
+_ROWS = 512  # whose sizes are compared
+_JUMP = 100.0  # times as large as the column beside it: no series does that at every sequence
+_OF_TIME = {  # words that are steps by themselves
+    word.lower()
+    for part in (calendar.month_name, calendar.month_abbr, calendar.day_name, calendar.day_abbr)
+    for word in part
+} | {"first", "second", "third", "fourth", "fifth", "last", "before", "after", "now", "today", "yesterday", "t"}
+_READER = "Put LagsToSequence() in front, which reads such names."
+
+
+def doubts_of_columns(
+    columns: Columns, batch: SequenceBatch, features_per_step: int | Literal["all"], name: str
+) -> str:
+    """What is wrong with reading a table's columns as they are read; empty if nothing seems to be."""
+    if columns.form != "flat" or columns.names is None or features_per_step == "all":
+        return ""
+    names = [str(one) for one in columns.names]
+    if len(names) <= features_per_step:
+        return ""
+    lags = read_lags(names)
+    if any(lag is not None for lag in lags):
+        return _of_lags(names, lags, features_per_step, name)
+    if features_per_step > 1 or columns.categories:
+        return ""
+    unlike = _are_unlike(names)
+    pair = None if unlike else _jump(batch, len(names))
+    if not unlike and pair is None:
+        return ""
+    why = (
+        f"with the names {shown(names)}" if pair is None else f"{names[pair[0]]!r} and {names[pair[1]]!r} differ by far"
+    )
+    return (
+        f"{name} reads each column of X as a time step of one variable, and the columns, {why}, look like different "
+        "features of one moment. Set features_per_step='all' if each row is one step; a number, where a row is several "
+        "steps of several features."
+    )
+
+
+def _of_lags(names: list[str], lags: list[Lag | None], width: int, name: str) -> str:
+    """What is wrong with columns of which some are lags."""
+    others = [one for one, lag in zip(names, lags, strict=True) if lag is None]
+    if others:
+        known = [one for one, lag in zip(names, lags, strict=True) if lag is not None]
+        return (
+            f"Columns of X are lags ({shown(known)}) and others are not ({shown(others)}): {name} reads each of them "
+            f"as a value of the next time step. {_READER}"
+        )
+    ages = np.array([lag.age for lag in lags if lag is not None])
+    ages = ages[: len(ages) // width * width].reshape(-1, width)
+    if len(ages) < 2 or ((ages == ages[:, :1]).all() and (np.diff(ages[:, 0]) < 0).all()):
+        return ""
+    newest_first = (ages == ages[:, :1]).all() and (np.diff(ages[:, 0]) > 0).all()
+    how = "newest first" if newest_first else "in no order of time steps"
+    return f"The columns of X are lags, {how} ({shown(names)}); {name} reads the oldest time step first. {_READER}"
+
+
+def _are_unlike(names: list[str]) -> bool:
+    """Whether every name is a word of its own, and not one of time."""
+    words = [re.sub(r"[\W\d_]+", " ", one).strip().lower() for one in names]
+    numbered = any(re.search(r"\d", one) for one in names)
+    speak = not numbered and all(len(word) > 1 for word in words)
+    return speak and len(set(words)) == len(words) and not any(set(word.split()) & _OF_TIME for word in words)
+
+
+def _jump(batch: SequenceBatch, n_columns: int) -> tuple[int, int] | None:
+    """Two columns side by side of which one is far larger, in its size and in how it varies around its mean."""
+    first = (np.asarray(batch.starts) - batch.leading)[:: max(1, batch.n_samples // _ROWS)]
+    table = batch.steps[first[:, None] + np.arange(n_columns), 0].astype(float)
+    least, most = (_sizes(table, how) for how in ("least", "most"))
+    with np.errstate(invalid="ignore"):
+        far = (least[1:] > _JUMP * most[:-1]) | (least[:-1] > _JUMP * most[1:])
+    return (int(np.argmax(far)), int(np.argmax(far)) + 1) if far.any() else None
+
+
+def _sizes(table: Array, how: str) -> Any:
+    """The size of each column, NaN where it has none: of the smaller, or the larger, half of its values."""
+    sizes = np.where(table == 0, np.nan, np.abs(table))
+    found = np.full(table.shape[1], np.nan)
+    some = np.flatnonzero((~np.isnan(sizes)).sum(axis=0) > 1)
+    if len(some):
+        found[some] = np.nanquantile(sizes[:, some], 0.25 if how == "least" else 0.75, axis=0)
+    return found

@@ -1,0 +1,150 @@
+"""What a transformer that has learnt to write sequences down again says of others: the sequences, and its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._constraints import check_arguments
+from skrnn._types import Array, Doubles, Integers
+from skrnn.estimators._answering import AnsweringRNN
+from skrnn.sequences import SequenceBatch, is_ragged
+from skrnn.tasks import WholeSequence
+
+__all__ = ["ReconstructingRNN"]
+
+
+def _reconstructs(estimator: Any) -> bool:
+    return bool(estimator.objective == "reconstruct")
+
+
+class ReconstructingRNN(AnsweringRNN):
+    """An estimator whose network may have a decoder of whole sequences."""
+
+    objective: str
+
+    @available_if(_reconstructs)
+    def reconstruct(self, X: Any) -> Any:
+        """The sequences as the decoder writes them from the last state alone, with ``objective="reconstruct"``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in a form that `fit` takes, with the same features.
+
+        Returns
+        -------
+        sequences : array or list of arrays
+            In the shape and the units of X; float32 if X is a float32 array, else float64. NaN where X has padding;
+            missing values are filled in.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or the objective of the fit was another.
+        """
+        batch, runs = self._decoded(X)
+        level, spread = self._fitted.scalings.inputs.level_and_spread(batch)
+        found = []
+        for rows, values in runs:
+            lengths = np.asarray(batch.lengths[rows])
+            raw = values * spread[rows][:, None] + level[rows][:, None]
+            found += [row[:n] for row, n in zip(raw, lengths, strict=True)]
+        table = _at_their_places(np.concatenate(found), batch)
+        if is_ragged(X):
+            parts = _by_sequence(table, batch)
+            return [part[:, 0] if np.ndim(item) == 1 else part for part, item in zip(parts, X, strict=True)]
+        cube = table.reshape(batch.n_samples, -1, batch.n_features)
+        cube = cube.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else cube
+        return cube.reshape(len(cube), -1) if self._fitted.columns.form == "flat" else cube
+
+    @available_if(_reconstructs)
+    def score_samples(self, X: Any, *, per_step: bool = False) -> Any:
+        """How well the decoder writes each sequence: minus its mean squared error; the lower, the more unusual.
+
+        Parameters
+        ----------
+        X : array-like, data frame or list of arrays
+            Sequences, in a form that `fit` takes, with the same features.
+        per_step : bool, default=False
+            Whether to score each time step by itself.
+
+        Returns
+        -------
+        scores : float64 array of shape (n_samples,)
+            At most 0, in units of the variance of each feature in `fit` (with ``scaling=None``, of X squared); missing
+            values do not count, and a sequence without any value is NaN. With ``per_step``, (n_samples, n_timesteps),
+            or a list of (n_timesteps_i,) arrays if X is a list: NaN where X has padding, or no value.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not usable, or the objective of the fit was another.
+        """
+        name = f"{type(self).__name__}.score_samples"
+        by_step = check_arguments(name, {"per_step": ["boolean"]}, per_step=per_step)["per_step"]
+        batch, runs = self._decoded(X)
+        scaling, missing = self._fitted.scalings.inputs, not batch.complete
+        squares, counts = [], []
+        for rows, values in runs:
+            part = batch.take(rows)
+            truth, lengths = scaling.gather(part, np.float64)
+            real = np.arange(truth.shape[1]) < np.asarray(lengths)[:, None]
+            scored = np.broadcast_to(real[:, :, None], values.shape)
+            scored = scored & ~part.missing() if missing else scored
+            error = np.where(scored, values - truth[:, :, : batch.n_features], 0.0) ** 2
+            for square, known, length in zip(error.sum(axis=2), scored.sum(axis=2), lengths, strict=True):
+                squares.append(square[:length])
+                counts.append(known[:length])
+        if not by_step:
+            return -_ratio(np.array([part.sum() for part in squares]), np.array([part.sum() for part in counts]))
+        scores = _at_their_places(-_ratio(np.concatenate(squares), np.concatenate(counts))[:, None], batch)
+        if is_ragged(X):
+            return [part[:, 0] for part in _by_sequence(scores, batch)]
+        return scores.reshape(batch.n_samples, -1)
+
+    def _decoded(self, X: Any) -> tuple[SequenceBatch, Iterator[tuple[Integers, Doubles]]]:
+        """X as sequences, and of each chunk its rows and what is written (B, T, F), oldest step first, scaled."""
+        check_is_fitted(self)
+        if not isinstance(self._fitted.task, WholeSequence):
+            raise ValueError(
+                f"This {type(self).__name__} has learnt to {self._fitted.task.form}, and has no decoder of whole "
+                "sequences. Fit with objective='reconstruct'."
+            )
+        fitted, batch = self._read(X)
+
+        def runs() -> Iterator[tuple[Integers, Doubles]]:
+            begin = 0
+            for values, _ in self._run(fitted, batch):
+                rows = np.arange(begin, begin + len(values))
+                lengths = np.asarray(batch.lengths[rows])
+                newest_first = np.maximum(lengths[:, None] - 1 - np.arange(values.shape[1]), 0)
+                yield rows, np.take_along_axis(values, newest_first[:, :, None], axis=1)
+                begin += len(values)
+
+        return batch, runs()
+
+
+def _ratio(sums: Doubles, counts: Integers) -> Doubles:
+    """Means; NaN of nothing."""
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _at_their_places(steps: Array, batch: SequenceBatch) -> Array:
+    """Values of all real steps as those of all steps of X, NaN in the padding."""
+    out = np.full((int(np.asarray(batch.spans).sum()), steps.shape[1]), np.nan)
+    out[batch.places()] = steps
+    return out
+
+
+def _by_sequence(table: Array, batch: SequenceBatch) -> list[Array]:
+    """The table of all steps of X, sequence by sequence."""
+    return np.split(table, np.cumsum(batch.spans)[:-1])

@@ -1,0 +1,72 @@
+"""Continuations of texts: which prompts there are, and which token comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from skrnn._types import Array, Doubles, NetworkWeights
+from skrnn.networks import NetworkSpec, open_stream
+from skrnn.objectives import softmax
+from skrnn.sequences import SequenceBatch
+
+__all__ = ["drawn_tokens", "prompts_in", "scores_behind"]
+
+
+def prompts_in(prompt: Any, known: Array) -> tuple[list[Any], bool]:
+    """The prompts, and whether there is one alone: a text, or a list of tokens.
+
+    A list holds prompts if an item is a list of tokens; or if the known tokens are characters, and an item is a text of
+    more than one.
+    """
+    if not isinstance(prompt, (list, tuple)) and getattr(prompt, "ndim", 0) != 1:
+        return [prompt], True
+    items = list(prompt)
+    lists = any(isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0 for item in items)
+    letters = known.dtype.kind == "U" and bool((np.char.str_len(known) == 1).all())
+    texts = letters and all(isinstance(item, str) for item in items) and any(len(item) != 1 for item in items)
+    return (items, False) if lists or texts else ([prompt], True)
+
+
+def scores_behind(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBatch) -> Iterator[tuple[Any, Doubles]]:
+    """For each text, the network that has read it, and its scores (n_tokens,) of the known tokens that may follow."""
+    stream = open_stream(spec, weights)
+    for start, length in zip(batch.starts, batch.lengths, strict=True):
+        stream.clear()
+        codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
+        yield stream, stream.read(codes[None])[-1, 1:]
+
+
+def drawn_tokens(
+    stream: Any,
+    scores: Doubles,
+    length: int,
+    temperature: float,
+    top_k: int | None,
+    end: int | None,
+    rng: np.random.RandomState,
+) -> list[int]:
+    """Numbers of the tokens that are drawn, from 0 on, until ``end`` comes, which is left out."""
+    drawn: list[int] = []
+    for _ in range(length):
+        if temperature == 0:
+            token = int(np.argmax(scores))
+        else:
+            tempered = _tempered(scores, temperature)
+            if top_k is not None and top_k < len(tempered):
+                tempered = np.where(tempered >= np.sort(tempered)[-top_k], tempered, -np.inf)
+            token = int(rng.choice(len(tempered), p=softmax(tempered)))
+        if token == end:
+            break
+        drawn.append(token)
+        scores = stream.step(np.full((1, 1, 1), token + 1.0))[0, 1:]
+    return drawn
+
+
+def _tempered(scores: Doubles, temperature: float) -> Doubles:
+    """Scores in units of the temperature; a tiny one leaves 0 of the best, and minus infinity of the others."""
+    with np.errstate(over="ignore"):
+        found = scores / temperature
+        return found if np.isfinite(found).all() else (scores - scores.max()) / temperature
