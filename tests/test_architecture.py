@@ -19,6 +19,7 @@ SHARED = {
     "_state",
     "_texts",
     "_types",
+    "_warnings",
     "exceptions",
     "version",
 }  # below all floors

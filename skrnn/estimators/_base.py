@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._types import Array
+from skrnn._warnings import warn_caller
 from skrnn.estimators._advice import advice_on
 from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._auto import settled, start_settled
@@ -25,7 +26,7 @@ from skrnn.estimators._isolation import private_generators
 from skrnn.estimators._linear_start import silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
-from skrnn.estimators._reading import HeldOut, read_data, warn_caller
+from skrnn.estimators._reading import HeldOut, read_data
 from skrnn.estimators._stream import Stream
 from skrnn.estimators._training_data import FitData, prepare
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize

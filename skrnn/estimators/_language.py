@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._constraints import Options, check_arguments, integers, plain, reals
 from skrnn._texts import shown
 from skrnn._types import Doubles
+from skrnn._warnings import warn_caller
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.estimators._reading import warn_caller
 from skrnn.estimators._writing import drawn_tokens, prompts_in, scores_behind
 from skrnn.networks import CELLS, NetworkSpec
 from skrnn.objectives import softmax

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skrnn._texts import TokenNumbers
+from skrnn._warnings import warn_caller
 from skrnn.estimators._column_names import doubts_of_columns
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
@@ -18,9 +17,8 @@ from skrnn.estimators._training_data import Part, refuse_features_without_values
 from skrnn.sequences import Columns, SequenceBatch, read_X
 from skrnn.tasks import Targets, Task, Unread
 
-__all__ = ["HeldOut", "ReadData", "read_data", "warn_caller"]
+__all__ = ["HeldOut", "ReadData", "read_data"]
 
-_BETWEEN = ("skrnn.", "sklearn.", "joblib.")
 _READ_AS = {  # of forms of y with several columns: what they are, and what to do with classes
     "numeric": ("numbers, each by itself", "take RNNClassifier with"),
     "multilabel": ("labels, of which a sequence may have any number", "pass"),
@@ -119,14 +117,6 @@ class HeldOut(NamedTuple):
         except (TypeError, ValueError) as error:
             raise type(error)(f"What was given to validate on: {error}") from error
         return Part(batch, targets)
-
-
-def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn of the line that calls, whatever of this package and scikit-learn stands between."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
 
 
 def _of_token_numbers(X: Any, parameters: Parameters, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
+from skrnn._warnings import warn_caller
 from skrnn.estimators._own_start import OwnStart
 from skrnn.estimators._parameters import Parameters
 from skrnn.objectives import Objective, Scalings
@@ -175,11 +175,10 @@ def _tail(
     if auto or not (apart.all() or not apart.any()):
         held_out[used] = apart
     elif len(canonical.rows) > 1:
-        warnings.warn(
+        warn_caller(
             f"All rows that {name} validates on, the last {fraction:g} of the weight, are copies of rows that it "
             "learns from: early_stopping does not see what it has learnt by heart.",
             UserWarning,
-            stacklevel=7,  # of the line that calls fit
         )
     part = held_out[used]
     if part.all() or not part.any():

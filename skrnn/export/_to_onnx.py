@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from skrnn._atomic import write_whole
+from skrnn._warnings import warn_caller
 from skrnn.estimators import Fitted, fitted_of
 
 __all__ = ["to_onnx"]
@@ -111,9 +111,8 @@ def _warn_of_rounding(fitted: Fitted) -> None:
     rounded = np.abs(scaling.mean) * np.finfo(np.float32).eps / 2
     worst = int(np.argmax(rounded / scaling.scale))
     if rounded[worst] > _ROUNDED * scaling.scale[worst]:
-        warnings.warn(
+        warn_caller(
             f"Feature {worst} of X lies about {scaling.mean[worst]:.6g} and varies by {scaling.scale[worst]:.3g}: "
             "float32 rounds off what the network looks at. Write the graph with input_dtype='float64'.",
             UserWarning,
-            stacklevel=3,
         )

@@ -21,10 +21,12 @@ def run_network(
     engine: str = "torch",
     n_threads: int = 1,
 ) -> tuple[Doubles, Integers]:
-    """Compute in double precision, so that a row's result does not depend on the rows beside it.
+    """Compute so that a row's result does not depend on the rows beside it.
 
-    (A product of float32 matrices rounds differently for 1 row and for 20; in float64 what is left of that lies
-    far below the float32 of the weights. Devices without float64 compute in float32.)
+    The compiled engine runs the recurrences in single precision, each row with its operations in a fixed order, and
+    what reads their states in double. Torch, whose products of float32 matrices round differently for 1 row and for
+    20, computes in double; what is left of that lies far below the float32 of the weights. (Devices without float64
+    compute in float32.)
 
     Returns
     -------
@@ -37,7 +39,7 @@ def run_network(
     if engine == "compiled":
         from skrnn.networks.compiled import CompiledRun
 
-        run = CompiledRun.of(spec, weights, inputs, lengths)
+        run = CompiledRun.of(spec, weights, inputs, lengths, want_states=want == "states")
         return getattr(run, want), run.lengths
     import torch
 

@@ -132,6 +132,11 @@ class NetworkSpec:
         return () if self.segment is None else tuple(name for name in self.pooling if name in ("mean", "max"))
 
     @property
+    def reads_all_states(self) -> bool:
+        """Whether the head reads more of a sequence than its last states."""
+        return self.readout == "steps" or self.pooling != ("last",)
+
+    @property
     def step_size(self) -> int:
         """Numbers per time step after the embedding."""
         return len(self.vocabulary) * self.embedding_dim if self.vocabulary else self.input_size

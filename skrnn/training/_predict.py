@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from skrnn.networks import Search
 
 __all__ = ["predict_attention", "predict_outputs", "predict_tokens"]
+
+_FEWEST_ROWS = 64  # for a thread
 
 
 def predict_outputs(
@@ -28,11 +31,33 @@ def predict_outputs(
     engine: str = "torch",
     n_threads: int = 1,
 ) -> Iterator[tuple[Doubles, Integers]]:
-    """Yield what `run_network` returns, chunk by chunk, in the order of the rows."""
-    width = spec.input_size + 8 * spec.state_size  # numbers per step that a forward pass holds, about
-    for rows in batch_chunks(batch, width):
-        inputs, lengths = scaling.gather(batch.take(rows), np.float64)
-        yield run_network(spec, weights, inputs, lengths, want=want, device=device, engine=engine, n_threads=n_threads)
+    """Yield what `run_network` returns, chunk by chunk, in the order of the rows.
+
+    On the compiled engine, threads share the rows of a chunk: what is computed for a row does not depend on the others.
+    """
+    compiled = engine == "compiled"
+    options: dict[str, Any] = {"want": want, "device": device, "engine": engine, "n_threads": n_threads}
+
+    def run(rows: Integers) -> tuple[Doubles, Integers]:
+        inputs, lengths = scaling.gather(batch.take(rows), np.float32 if compiled else np.float64)
+        return run_network(spec, weights, inputs, lengths, **options)
+
+    chunks = batch_chunks(batch, _numbers_per_step(spec, batch.max_length, want, compiled))
+    if n_threads < 2 or not compiled:
+        yield from map(run, chunks)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        for rows in chunks:
+            yield from pool.map(run, np.array_split(rows, min(n_threads, -(-len(rows) // _FEWEST_ROWS))))
+
+
+def _numbers_per_step(spec: NetworkSpec, n_steps: int, want: str, compiled: bool) -> int:
+    """How many numbers a forward pass holds for each time step, about."""
+    whole = spec.input_size + 8 * spec.state_size
+    one_pass = compiled and spec.num_layers == 1 and spec.segment is None and spec.readout == "last"
+    if not one_pass or spec.reads_all_states or want not in ("outputs", "last"):
+        return whole
+    return min(whole, spec.input_size + spec.step_size + 3 + 8 * spec.state_size // n_steps)
 
 
 def predict_tokens(

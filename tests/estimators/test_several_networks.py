@@ -137,7 +137,8 @@ def test_a_stream_follows_their_mean(case, engine, monkeypatch):
     if method == "predict" and model.__sklearn_tags__().estimator_type == "classifier":
         np.testing.assert_array_equal(found, expected)
         return
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    tolerance = 1e-9 if engine == "compiled" else 2e-6  # predictions in single precision beside a stream in double
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
     model._fitted = replace(model._fitted, others=())
     assert np.abs(found - so_far(model, method, rows)).max() > 1e-4, "the control: one says something else"
 

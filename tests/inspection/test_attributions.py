@@ -40,7 +40,7 @@ def test_attributions_sum_to_the_difference_of_predictions(name):
     model = fitted(data, y, **parameters)
     found = integrated_gradients(model, data)
     assert found.unit == "y"
-    np.testing.assert_allclose(found.predictions, model.predict(data), rtol=1e-6)
+    np.testing.assert_allclose(found.predictions, model.predict(data), rtol=1e-6, atol=1e-6)
     differences = found.predictions - found.baselines
     sums = np.array([value.sum() for value in found.values])
     assert np.abs(sums - differences).max() < 0.01 * np.abs(differences).max()
@@ -82,10 +82,10 @@ def test_classes_and_links_are_explained_by_their_outputs():
     model = fitted(X, labels, RNNClassifier)
     scores = model.decision_function(X)
     found = integrated_gradients(model, X)
-    np.testing.assert_allclose(found.predictions, scores.max(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found.predictions, scores.max(axis=1), rtol=1e-6, atol=1e-6)
     assert found.unit == "output"
     assert found.largest_gap < 0.01
-    np.testing.assert_allclose(integrated_gradients(model, X, output=1).predictions, scores[:, 1], rtol=1e-6)
+    np.testing.assert_allclose(integrated_gradients(model, X, output=1).predictions, scores[:, 1], rtol=1e-6, atol=1e-6)
     counts = fitted(X, np.floor(np.exp(y)), loss="poisson")
     found = integrated_gradients(counts, X)
     np.testing.assert_allclose(
@@ -111,7 +111,7 @@ def test_embeddings():
 def test_outputs_of_steps_are_those_of_the_last():
     model = fitted(RAGGED, [row[:, 0] for row in RAGGED], return_sequences=True)
     found = integrated_gradients(model, RAGGED)
-    np.testing.assert_allclose(found.predictions, [row[-1] for row in model.predict(RAGGED)], rtol=1e-6)
+    np.testing.assert_allclose(found.predictions, [row[-1] for row in model.predict(RAGGED)], rtol=1e-6, atol=1e-6)
     assert found.largest_gap < 0.01
 
 

@@ -119,7 +119,7 @@ def test_they_are_complete_with_every_start(name, ragged):
     assert found.largest_gap < 0.01
     assert [one.shape for one in found.values] == [row.shape for row in X]
     said = model.predict(X) if Estimator is RNNRegressor else model.decision_function(X).max(axis=1)
-    np.testing.assert_allclose(found.predictions, said, rtol=1e-6)
+    np.testing.assert_allclose(found.predictions, said, rtol=1e-6, atol=1e-6)
     assert found.start == ("estimator" if not isinstance(init, str) else init)
     assert "comes from the start" in str(found)
     AttributionDisplay(found).plot(sample=0)

@@ -119,7 +119,7 @@ def test_fitted_weights_load_into_torch(cell, bidirectional, x):
     with torch.no_grad():
         states = module.double()(torch.tensor(x, dtype=torch.float64))[1]
     hidden = states[0] if isinstance(states, tuple) else states
-    np.testing.assert_allclose(model.transform(x), np.concatenate(hidden.numpy(), axis=1), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(model.transform(x), np.concatenate(hidden.numpy(), axis=1), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(

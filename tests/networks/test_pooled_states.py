@@ -49,7 +49,8 @@ def test_ragged_bidirectional_layers_in_numpy(kind, pooling, engine):
     weights = random_weights(spec)
     outputs, _ = run_network(spec, weights, x, LENGTHS, engine=engine)
     expected = np.array([expected_of(spec, weights, row[:n]) for row, n in zip(x, LENGTHS, strict=True)])
-    np.testing.assert_allclose(outputs, expected, rtol=1e-10, atol=1e-12)
+    precise = {"rtol": 1e-10, "atol": 1e-12} if engine == "torch" else {"rtol": 1e-6, "atol": 2e-6}  # double, single
+    np.testing.assert_allclose(outputs, expected, **precise)
     with_padding = np.array([expected_of(spec, weights, row) for row in x])  # the control
     assert np.abs(with_padding - expected)[LENGTHS < 9].max() > 0.01
 

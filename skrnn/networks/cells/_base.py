@@ -23,7 +23,7 @@ class Kernels:
     """The compiled code of a cell, for one layer in one direction, and the buffers that this code works in.
 
     In what follows there are T steps, B rows, F features, H hidden units and G gates; ``weights`` is a tuple in the
-    order of `Cell.shapes`. In training arrays are float32 and time comes first, in predictions they are float64.
+    order of `Cell.shapes`. All arrays are float32; in training time comes first.
 
     Attributes
     ----------
@@ -37,9 +37,12 @@ class Kernels:
         Neural Computation 2(4), 1990): no gradient crosses from the step t to the one before it where T - t is a
         multiple of it; 0: never cut.
     run : callable
-        ``run(x, lengths, reverse, weights, states, out, *options)`` predicts from x (B, T, F), with transposed weights.
-        It changes the states (``n_states``, B, H), of which h is the first, to those after the last step, and writes h
-        into out (B, T, H), which stays untouched in the padding.
+        ``run(x, lengths, order, reverse, weights, states, out, *options)`` predicts from x (B, T, F), with packed
+        weights, for the rows in ``order``, some of them side by side: as they are whatever rows are beside them. It
+        changes the states (``n_states``, B, H), of which h is the first, to those after the last step, and writes h
+        into out (B, T, H), which stays untouched in the padding; if it has no step, only the last states are wanted.
+    pack : callable
+        ``pack(weights)``: the weights as ``run`` takes them.
     carried : callable
         ``carried(weights, tape, d_out, d_gates)`` after a backward pass that was not truncated: a list of the gradients
         (T, B, H) with respect to each state that a step hands to the next. In NumPy, for a look inside.
@@ -56,6 +59,7 @@ class Kernels:
     forward: Callable[..., None]
     backward: Callable[..., None]
     run: Callable[..., None]
+    pack: Callable[..., tuple[Singles, ...]]
     carried: Callable[..., list[Singles]]
     n_gates: int
     n_gate_gradients: int

@@ -5,7 +5,6 @@ r, z = s(W x + b + U h + c), n = tanh(W_n x + b_n + r (U_n h + c_n)), h_t = (1 -
 
 from __future__ import annotations
 
-from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +14,27 @@ from skrnn._types import Array, Doubles, Singles
 from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
-    SIDE_BY_SIDE,
     Arrays,
+    block_size,
     column_sums,
+    fused,
     gate_gradients,
     gate_panels,
     input_products,
-    input_sums,
     kernel,
-    logistic,
+    lane_kernel,
+    lane_logistic,
+    lane_panel,
+    lane_product,
+    lane_sums,
+    lane_tanh,
+    packed,
     panel_product,
-    place,
+    put_states,
     recurrent_gradients,
-    row_kernel,
     sigmoid,
     state_gradient,
-    state_sums,
+    take_inputs,
     tanh,
 )
 
@@ -127,33 +131,48 @@ def backward(
     db_hh[: 2 * hidden] = db_ih[: 2 * hidden]
 
 
-@row_kernel
-def step(sums: Array, inner: Array, h: Array) -> None:
-    """The next state h (H,) of a row, from the sums of its inputs and of its state."""
-    hidden = h.size
-    for j in range(hidden):
-        reset = logistic(sums[j] + inner[j])
-        update = logistic(sums[hidden + j] + inner[hidden + j])
-        fresh = tanh_double(sums[2 * hidden + j] + reset * inner[2 * hidden + j])
-        h[j] = (1.0 - update) * fresh + update * h[j]
+@lane_kernel
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+    """Rows that go through the layer side by side."""
+    hidden, (w_gates, w_inner, w_fresh) = states.shape[2], weights
+    panel = lane_panel(states[0], rows, x.shape[2])
+    s_gates, s_inner, s_fresh = lane_sums(w_gates, panel), lane_sums(w_inner, panel), lane_sums(w_fresh, panel)
+    n = hidden * panel.shape[1]
+    reset, update = s_gates[:hidden].reshape(n), s_gates[hidden : 2 * hidden].reshape(n)
+    h, inner, fresh = panel[:hidden].reshape(n), s_inner[:hidden].reshape(n), s_fresh[:hidden].reshape(n)
+    for t in range(lengths[rows].max()):
+        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
+        lane_product(w_gates, panel, s_gates)
+        lane_product(w_inner, panel[: hidden + 1], s_inner)
+        lane_product(w_fresh, panel[hidden:], s_fresh)
+        for i in range(n):
+            inner[i] = lane_logistic(reset[i]) * inner[i]
+        for i in range(n):
+            fresh[i] = lane_tanh(fresh[i] + inner[i])
+        for i in range(n):
+            h[i] = fused(lane_logistic(update[i]), h[i] - fresh[i], fresh[i])
+        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
 
 
-@row_kernel
-def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+@lane_kernel
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
     """Predictions: the states h."""
+    begin = 0
+    while begin < order.size:
+        rows = order[begin : begin + block_size(order.size - begin)]
+        run_block(x, lengths, rows, reverse, weights, states, out)
+        begin += rows.size
+
+
+def pack(weights: Arrays) -> Arrays:
+    """The weights of r and z, of what the state adds inside n, and of what the inputs add there."""
     w_ih, w_hh, b_ih, b_hh = weights
-    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
-        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
-        n = rows.stop - begin
-        x_t, sums, inner = np.empty((n, x.shape[2])), np.empty((n, b_ih.size)), np.empty((n, b_hh.size))
-        for t in range(lengths[rows].max()):
-            input_sums(x[rows], t, lengths[rows], reverse, w_ih, b_ih, x_t, sums)
-            state_sums(states[0, rows], w_hh, b_hh, inner)
-            for i in range(n):
-                b = begin + i
-                if t < lengths[b]:
-                    step(sums[i], inner[i], states[0, b])
-                    out[b, place(t, lengths[b], reverse)] = states[0, b]
+    two = 2 * w_hh.shape[1]
+    return (
+        packed(w_hh[:two], (b_ih + b_hh)[:two, None], w_ih[:two]),
+        packed(w_hh[two:], b_hh[two:, None]),
+        packed(b_ih[two:, None], w_ih[two:]),
+    )
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -165,7 +184,9 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_h]
 
 
-_KERNELS = Kernels(forward, backward, run, carried, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps)
+_KERNELS = Kernels(
+    forward, backward, run, pack, carried, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps
+)
 
 
 class GRUCell(GatedCell):

@@ -5,7 +5,6 @@ i, f, o = s(W x + b + U h + c), g = tanh(W_g x + b_g + U_g h + c_g), c_t = f c +
 
 from __future__ import annotations
 
-from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,21 +14,26 @@ from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
-    SIDE_BY_SIDE,
     Arrays,
+    block_size,
+    fused,
     gate_gradients,
     gate_panels,
     input_products,
-    input_sums,
     kernel,
-    logistic,
+    lane_kernel,
+    lane_logistic,
+    lane_panel,
+    lane_product,
+    lane_sums,
+    lane_tanh,
+    packed,
     panel_product,
-    place,
+    put_states,
     recurrent_gradients,
-    row_kernel,
     sigmoid,
     state_gradient,
-    state_sums,
+    take_inputs,
     tanh,
 )
 
@@ -127,35 +131,44 @@ def backward(
     db_hh[:] = db_ih
 
 
-@row_kernel
-def step(sums: Array, inner: Array, h: Array, c: Array) -> None:
-    """The next state h and memory c (H,) of a row, from the sums of its inputs and of its state."""
-    hidden = h.size
-    for j in range(hidden):
-        into = logistic(sums[j] + inner[j])
-        keep = logistic(sums[hidden + j] + inner[hidden + j])
-        value = tanh_double(sums[2 * hidden + j] + inner[2 * hidden + j])
-        show = logistic(sums[3 * hidden + j] + inner[3 * hidden + j])
-        c[j] = keep * c[j] + into * value
-        h[j] = show * tanh_double(c[j])
+@lane_kernel
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+    """Rows that go through the layer side by side."""
+    hidden, (w,) = states.shape[2], weights
+    panel, memory = lane_panel(states[0], rows, x.shape[2]), lane_panel(states[1], rows, 0)
+    whole, n = lane_sums(w, panel), hidden * panel.shape[1]
+    h, c = panel[:hidden].reshape(n), memory[:hidden].reshape(n)
+    into, keep = whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
+    value, show = whole[2 * hidden : 3 * hidden].reshape(n), whole[3 * hidden : 4 * hidden].reshape(n)
+    for t in range(lengths[rows].max()):
+        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
+        lane_product(w, panel, whole)
+        for i in range(n):
+            into[i] = lane_logistic(into[i])
+        for i in range(n):
+            value[i] = lane_tanh(value[i]) * into[i]
+        for i in range(n):
+            c[i] = fused(lane_logistic(keep[i]), c[i], value[i])
+        for i in range(n):
+            h[i] = lane_logistic(show[i]) * lane_tanh(c[i])
+        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
+        put_states(memory[:hidden], rows, lengths, t, reverse, states[1], out[:, :0])
 
 
-@row_kernel
-def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+@lane_kernel
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
     """Predictions: the states h and the memory c."""
+    begin = 0
+    while begin < order.size:
+        rows = order[begin : begin + block_size(order.size - begin)]
+        run_block(x, lengths, rows, reverse, weights, states, out)
+        begin += rows.size
+
+
+def pack(weights: Arrays) -> Arrays:
+    """The weights of a panel: of the states, of ones, of the inputs."""
     w_ih, w_hh, b_ih, b_hh = weights
-    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
-        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
-        n = rows.stop - begin
-        x_t, sums, inner = np.empty((n, x.shape[2])), np.empty((n, b_ih.size)), np.empty((n, b_hh.size))
-        for t in range(lengths[rows].max()):
-            input_sums(x[rows], t, lengths[rows], reverse, w_ih, b_ih, x_t, sums)
-            state_sums(states[0, rows], w_hh, b_hh, inner)
-            for i in range(n):
-                b = begin + i
-                if t < lengths[b]:
-                    step(sums[i], inner[i], states[0, b], states[1, b])
-                    out[b, place(t, lengths[b], reverse)] = states[0, b]
+    return (packed(w_hh, (b_ih + b_hh)[:, None], w_ih),)
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -171,7 +184,15 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
 
 
 _KERNELS = Kernels(
-    forward, backward, run, carried, n_gates=4, n_gate_gradients=4, n_extra=lambda n_steps: 2 * n_steps + 1, n_states=2
+    forward,
+    backward,
+    run,
+    pack,
+    carried,
+    n_gates=4,
+    n_gate_gradients=4,
+    n_extra=lambda n_steps: 2 * n_steps + 1,
+    n_states=2,
 )
 
 

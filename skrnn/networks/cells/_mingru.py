@@ -13,16 +13,21 @@ from scipy.special import expit
 from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Cell, Kernels, glorot
 from skrnn.networks.kernels import (
-    SIDE_BY_SIDE,
     Arrays,
+    block_size,
+    fused,
     gate_gradients,
     input_products,
-    input_sums,
     kernel,
-    logistic,
-    place,
-    row_kernel,
+    lane_kernel,
+    lane_logistic,
+    lane_panel,
+    lane_product,
+    lane_sums,
+    packed,
+    put_states,
     sigmoid,
+    take_inputs,
 )
 
 if TYPE_CHECKING:
@@ -73,23 +78,35 @@ def backward(
     gate_gradients(x, weights[0], d_gates, dw_ih, db.reshape(2, d_out.shape[2]), dx)
 
 
-@row_kernel
-def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+@lane_kernel
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+    """Rows that go through the layer side by side."""
+    hidden, (w,) = states.shape[2], weights
+    panel = lane_panel(states[0], rows, x.shape[2])
+    whole, n = lane_sums(w, panel), hidden * panel.shape[1]
+    h, update, fresh = panel[:hidden].reshape(n), whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
+    for t in range(lengths[rows].max()):
+        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
+        lane_product(w, panel[hidden:], whole)
+        for i in range(n):
+            h[i] = fused(lane_logistic(update[i]), fresh[i] - h[i], h[i])
+        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
+
+
+@lane_kernel
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
     """Predictions: the states h."""
+    begin = 0
+    while begin < order.size:
+        rows = order[begin : begin + block_size(order.size - begin)]
+        run_block(x, lengths, rows, reverse, weights, states, out)
+        begin += rows.size
+
+
+def pack(weights: Arrays) -> Arrays:
+    """The weights of a panel: of ones, of the inputs."""
     w_ih, bias = weights
-    hidden = states.shape[2]
-    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
-        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
-        x_t, sums = np.empty((rows.stop - begin, x.shape[2])), np.empty((rows.stop - begin, bias.size))
-        for t in range(lengths[rows].max()):
-            input_sums(x[rows], t, lengths[rows], reverse, w_ih, bias, x_t, sums)
-            for i in range(rows.stop - begin):
-                h, length = states[0, begin + i], lengths[begin + i]
-                if t < length:
-                    for j in range(hidden):
-                        update = logistic(sums[i, j])
-                        h[j] = (1.0 - update) * h[j] + update * sums[i, hidden + j]
-                    out[begin + i, place(t, length, reverse)] = h
+    return (packed(bias[:, None], w_ih),)
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -100,7 +117,7 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_h]
 
 
-_KERNELS = Kernels(forward, backward, run, carried, n_gates=2, n_gate_gradients=2)
+_KERNELS = Kernels(forward, backward, run, pack, carried, n_gates=2, n_gate_gradients=2)
 
 
 class MinGRUCell(Cell):

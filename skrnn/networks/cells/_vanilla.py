@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import tanh as tanh_double
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +10,23 @@ from skrnn._types import Array, Singles
 from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
-    SIDE_BY_SIDE,
     Arrays,
+    block_size,
     gate_gradients,
     gate_panels,
     input_products,
-    input_sums,
     kernel,
+    lane_kernel,
+    lane_panel,
+    lane_product,
+    lane_sums,
+    lane_tanh,
+    packed,
     panel_product,
-    place,
+    put_states,
     recurrent_gradients,
-    row_kernel,
     state_gradient,
-    state_sums,
+    take_inputs,
     tanh,
 )
 
@@ -90,33 +93,51 @@ def backward(
     db_hh[:] = db_ih
 
 
-@row_kernel
-def step(sums: Array, inner: Array, h: Array, relu: bool) -> None:
-    """The next state h (H,) of a row, from the sums of its inputs and of its state."""
-    if relu:
-        for j in range(h.size):
-            h[j] = max(sums[j] + inner[j], 0.0)
-    else:
-        for j in range(h.size):
-            h[j] = tanh_double(sums[j] + inner[j])
+@lane_kernel
+def run_block(
+    x: Array,
+    lengths: Array,
+    rows: Array,
+    reverse: bool,
+    weights: Arrays,
+    states: Array,
+    out: Array,
+    relu: bool,
+) -> None:
+    """Rows that go through the layer side by side."""
+    hidden, (w,) = states.shape[2], weights
+    panel = lane_panel(states[0], rows, x.shape[2])
+    whole = lane_sums(w, panel)
+    h = panel[:hidden].reshape(hidden * panel.shape[1])
+    sums = whole[:hidden].reshape(h.size)
+    for t in range(lengths[rows].max()):
+        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
+        lane_product(w, panel, whole)
+        if relu:
+            for i in range(h.size):
+                h[i] = max(sums[i], np.float32(0.0))
+        else:
+            for i in range(h.size):
+                h[i] = lane_tanh(sums[i])
+        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
 
 
-@row_kernel
-def run(x: Array, lengths: Array, reverse: bool, weights: Arrays, states: Array, out: Array, relu: bool) -> None:
+@lane_kernel
+def run(
+    x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array, relu: bool
+) -> None:
     """Predictions: the states h."""
+    begin = 0
+    while begin < order.size:
+        rows = order[begin : begin + block_size(order.size - begin)]
+        run_block(x, lengths, rows, reverse, weights, states, out, relu)
+        begin += rows.size
+
+
+def pack(weights: Arrays) -> Arrays:
+    """The weights of a panel: of the states, of ones, of the inputs."""
     w_ih, w_hh, b_ih, b_hh = weights
-    for begin in range(0, x.shape[0], SIDE_BY_SIDE):
-        rows = slice(begin, min(begin + SIDE_BY_SIDE, x.shape[0]))
-        n = rows.stop - begin
-        x_t, sums, inner = np.empty((n, x.shape[2])), np.empty((n, b_ih.size)), np.empty((n, b_hh.size))
-        for t in range(lengths[rows].max()):
-            input_sums(x[rows], t, lengths[rows], reverse, w_ih, b_ih, x_t, sums)
-            state_sums(states[0, rows], w_hh, b_hh, inner)
-            for i in range(n):
-                b = begin + i
-                if t < lengths[b]:
-                    step(sums[i], inner[i], states[0, b], relu)
-                    out[b, place(t, lengths[b], reverse)] = states[0, b]
+    return (packed(w_hh, (b_ih + b_hh)[:, None], w_ih),)
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -124,8 +145,8 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_out + through_gates(d_gates, weights[1])]
 
 
-_TANH = Kernels(forward, backward, run, carried, n_gates=1, n_gate_gradients=1, options=(False,))
-_RELU = Kernels(forward, backward, run, carried, n_gates=1, n_gate_gradients=1, options=(True,))
+_TANH = Kernels(forward, backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(False,))
+_RELU = Kernels(forward, backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(True,))
 
 
 class VanillaCell(GatedCell):

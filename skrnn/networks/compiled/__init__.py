@@ -1,4 +1,4 @@
-"""Networks on the kernels: training without autograd, predictions in double precision, streams.
+"""Networks on the kernels: training without autograd, predictions, streams.
 
 Unlike the kernels themselves, all of it needs Numba.
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skrnn._types import Array, Doubles, Integers, NetworkWeights
+from skrnn._types import Array, Doubles, Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import check_shape, embedding_shapes
@@ -31,38 +31,57 @@ class CompiledRun:
     attention: Doubles | None
 
     @classmethod
-    def of(cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers) -> CompiledRun:
-        """Run on inputs (B, T, F)."""
-        inputs = embed(spec, weights, inputs)
-        x, n_timesteps = np.ascontiguousarray(inputs, np.float64), inputs.shape[1]
+    def of(
+        cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers, want_states: bool = True
+    ) -> CompiledRun:
+        """Run on inputs (B, T, F). The states of all steps are there if they are wanted, or the head reads them."""
+        x, n_timesteps = embed(spec, weights, inputs), inputs.shape[1]
         segments = None
         if spec.segment is not None:
-            x, lengths = _project_segments(spec, weights, x, lengths)
+            x, lengths = _project_segments(spec, weights, np.asarray(x, np.float64), lengths)
             segments = x
-        lengths = np.ascontiguousarray(lengths)
+        lengths, order = np.ascontiguousarray(lengths), alike(lengths)
         cell, last = spec.make_cell(), np.empty((len(x), 0))
-        for layer in spec.layers():
-            found = [run_direction(cell, weights, recurrence, x, lengths) for recurrence in layer]
+        want_states = want_states or spec.reads_all_states
+        for number, layer in enumerate(spec.layers(), start=1):
+            whole = want_states or number < spec.num_layers
+            found = [run_direction(cell, weights, recurrence, x, lengths, order, whole) for recurrence in layer]
             outs, states = zip(*found, strict=True)
             x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
             last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
+        x = x.astype(np.float64)
         attention = attention_of(weights, x, lengths) if "attention" in spec.pooling else None
         read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, segments, lengths, attention))
         for recurrence in spec.decoder_layers():
             code = np.repeat(last[:, None], n_timesteps, axis=1)
-            read, _ = run_direction(cell, weights, recurrence, code, np.full(len(x), n_timesteps))
+            n_steps = np.full(len(x), n_timesteps)
+            read = run_direction(cell, weights, recurrence, code, n_steps, order, True)[0].astype(np.float64)
         return cls(x, last, lengths, linear(weights, "head", read), attention)
 
 
+def alike(lengths: Integers) -> Integers:
+    """Row numbers in an order that puts rows of like lengths side by side."""
+    if lengths.strides == (0,) or (lengths == lengths[0]).all():
+        return np.arange(len(lengths))
+    return np.argsort(lengths, kind="stable")
+
+
 def run_direction(
-    cell: Cell, weights: NetworkWeights, recurrence: Recurrence, x: Doubles, lengths: Integers
-) -> tuple[Doubles, Doubles]:
-    """Outputs (B, T, H) and last states (B, H) of one layer in one direction."""
+    cell: Cell,
+    weights: NetworkWeights,
+    recurrence: Recurrence,
+    x: Array,
+    lengths: Integers,
+    order: Integers,
+    want_states: bool,
+) -> tuple[Singles, Doubles]:
+    """Outputs (B, T, H) and last states (B, H) of one layer in one direction; T is 0 if outputs are not wanted."""
     kernels, own = kernels_of(cell), layer_weights(cell, weights, recurrence)
     check_width(x, recurrence.size)
-    out = np.zeros((*x.shape[:2], cell.hidden_size))
+    x = np.ascontiguousarray(x, np.float32)
+    out = np.zeros((len(x), x.shape[1] if want_states else 0, cell.hidden_size), np.float32)
     states = np.zeros((kernels.n_states, len(x), cell.hidden_size))
-    kernels.run(x, lengths, recurrence.reverse, own, states, out, *kernels.options)
+    kernels.run(x, lengths, order, recurrence.reverse, own, states, out, *kernels.options)
     return out, states[0]
 
 
@@ -74,16 +93,16 @@ def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
     return np.concatenate(found, axis=2)
 
 
-def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Doubles, ...]:
-    """Weights of a layer and direction as the kernels take them: checked, transposed and in double precision."""
+def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Singles, ...]:
+    """Weights of a layer and direction as the kernels take them: checked and packed."""
     prefix, suffix, size = recurrence
     own = []
     for name, shape in cell.shapes(size).items():
         full_name = cell.full_name(prefix, name, suffix)
         value = weights[full_name]
         check_shape(full_name, value.shape, shape)
-        own.append(np.ascontiguousarray(value.T, np.float64))
-    return tuple(own)
+        own.append(np.asarray(value, np.float32))
+    return kernels_of(cell).pack(tuple(own))
 
 
 def check_width(x: Array, size: int) -> None:

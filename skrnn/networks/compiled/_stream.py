@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrnn._types import Doubles, Integers, NetworkWeights
+from skrnn._types import Doubles, Integers, NetworkWeights, Singles
 from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import check_shapes, embedding_shapes
@@ -14,7 +14,7 @@ from skrnn.networks.kernels import add_product
 
 __all__ = ["NetworkStream"]
 
-_ONE = np.ones(1, np.intp)
+_ONE, _FIRST = np.ones(1, np.intp), np.zeros(1, np.intp)
 
 
 class NetworkStream:
@@ -35,7 +35,7 @@ class NetworkStream:
         self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
         self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
         self.width = spec.step_size
-        self._out = np.zeros((1, 1, spec.hidden_size))
+        self._out = np.zeros((1, 1, spec.hidden_size), np.float32)
         self.running = RunningPooling(spec)
 
     def clear(self) -> None:
@@ -51,10 +51,10 @@ class NetworkStream:
 
     def read(self, x: Doubles) -> Doubles:
         """Outputs (T, K) after each of more steps, x (1, T, F), of a network that does not pool."""
-        out = np.zeros((1, x.shape[1], self.spec.hidden_size))
+        out = np.zeros((1, x.shape[1], self.spec.hidden_size), np.float32)
         self._advance(x, np.full(1, x.shape[1]), out)
         outputs = np.repeat(self.bias[None], x.shape[1], axis=0)
-        add_product(out[0], self.head, outputs)
+        add_product(out[0].astype(np.float64), self.head, outputs)
         return outputs
 
     def outputs(self) -> Doubles:
@@ -63,11 +63,11 @@ class NetworkStream:
         add_product(self.running.read(self.states[-1, :1]), self.head, outputs)
         return outputs
 
-    def _advance(self, x: Doubles, lengths: Integers, out: Doubles) -> None:
+    def _advance(self, x: Doubles, lengths: Integers, out: Singles) -> None:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
         kernels = kernels_of(self.cell)
-        x = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float64)
-        check_width(x, self.width)
+        read = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float32)
+        check_width(read, self.width)
         for weights, state in zip(self.layers, self.states, strict=True):
-            kernels.run(x, lengths, False, weights, state[: kernels.n_states, None], out, *kernels.options)
-            x = out  # kernels read a step before they write it
+            kernels.run(read, lengths, _FIRST, False, weights, state[: kernels.n_states, None], out, *kernels.options)
+            read = out  # kernels read a step before they write it

@@ -1,5 +1,17 @@
 """What the compiled code of every cell is made of. It can be imported without Numba; calls need it."""
 
+from skrnn.networks.kernels._lanes import (
+    block_size,
+    lane_kernel,
+    lane_logistic,
+    lane_panel,
+    lane_product,
+    lane_sums,
+    lane_tanh,
+    packed,
+    put_states,
+    take_inputs,
+)
 from skrnn.networks.kernels._moves import (
     fill,
     head,
@@ -25,32 +37,32 @@ from skrnn.networks.kernels._products import (
     recurrent_gradients,
     state_gradient,
 )
-from skrnn.networks.kernels._rows import (
-    SIDE_BY_SIDE,
-    add_product,
-    input_sums,
-    logistic,
-    row_kernel,
-    state_sums,
-)
+from skrnn.networks.kernels._rows import add_product
+from skrnn.networks.kernels._vectors import fused
 
 __all__ = [
-    "SIDE_BY_SIDE",
     "Arrays",
     "add_or_set",
     "add_product",
+    "block_size",
     "column_sums",
     "fill",
+    "fused",
     "gate_gradients",
     "gate_panels",
     "head",
     "head_backward",
     "input_products",
-    "input_sums",
     "kernel",
-    "logistic",
+    "lane_kernel",
+    "lane_logistic",
+    "lane_panel",
+    "lane_product",
+    "lane_sums",
+    "lane_tanh",
     "look_up",
     "look_up_backward",
+    "packed",
     "panel_product",
     "parted",
     "place",
@@ -58,11 +70,11 @@ __all__ = [
     "put_last",
     "put_max",
     "put_mean",
+    "put_states",
     "recurrent_gradients",
-    "row_kernel",
     "sigmoid",
     "state_gradient",
-    "state_sums",
+    "take_inputs",
     "take_last",
     "take_max",
     "take_mean",

@@ -14,7 +14,7 @@ import numpy as np
 
 from skrnn._types import Array
 
-__all__ = ["Arrays", "add_or_set", "column_sums", "kernel", "place", "sigmoid", "tanh", "transpose"]
+__all__ = ["RATIONAL_TANH", "Arrays", "add_or_set", "column_sums", "kernel", "place", "sigmoid", "tanh", "transpose"]
 
 Arrays: TypeAlias = tuple[Array, ...]
 
@@ -70,11 +70,13 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
 # tanh(x) / x on [-9, 9] as a ratio of polynomials in x**2, of degrees 6 and 3: a relative minimax fit by Lawson's
 # iteration (reweighted least squares), with a largest relative error of 6.7e-9. In float32, 3.5e-7.
-_BOUND = np.float32(9.0)
-_P0, _P1, _P2, _P3 = map(np.float32, (0.9999999933846, 0.130840101813, 0.003103956328353, 1.115431004541e-05))
-_P4, _P5, _P6 = map(np.float32, (-2.022523610134e-08, 5.277954845511e-11, -8.488729965883e-14))
-_Q1, _Q2, _Q3 = map(np.float32, (0.4641733728213, 0.02449517878647, 0.0002546145421936))
-_ONE, _HALF = np.float32(1.0), np.float32(0.5)
+_FIRST = (0.9999999933846, 0.130840101813, 0.003103956328353, 1.115431004541e-05)
+_LAST = (-2.022523610134e-08, 5.277954845511e-11, -8.488729965883e-14)
+_BELOW = (0.4641733728213, 0.02449517878647, 0.0002546145421936)  # after a 1
+RATIONAL_TANH = tuple(map(np.float32, _FIRST + _LAST)), tuple(map(np.float32, _BELOW))
+_P0, _P1, _P2, _P3, _P4, _P5, _P6 = RATIONAL_TANH[0]
+_Q1, _Q2, _Q3 = RATIONAL_TANH[1]
+_BOUND, _ONE, _HALF = np.float32(9.0), np.float32(1.0), np.float32(0.5)
 
 
 @kernel(inline="always")

@@ -1,31 +1,27 @@
-"""Compiled predictions, in double precision: every output row is computed by itself, in a fixed order of operations.
+"""Compiled products of predictions in double precision: each row by itself, in a fixed order of operations.
 
-Four rows go through a layer side by side, so that a weight is loaded once for them; the operations of each are those of
-a row alone, and nothing is fused or reordered. So a row's result has the same bits whatever rows are beside it.
+Four rows are multiplied side by side, so that a weight is loaded once for them; the operations of each are those of a
+row alone, and nothing is fused or reordered. So a row's result has the same bits whatever rows are beside it.
 """
 
 from __future__ import annotations
 
-from math import exp
-
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import kernel, place
+from skrnn.networks.kernels._primitives import kernel
 
-__all__ = ["SIDE_BY_SIDE", "add_product", "input_sums", "logistic", "row_kernel", "state_sums"]
+__all__ = ["add_product"]
 
-SIDE_BY_SIDE = 4
-
-row_kernel = kernel(fastmath=False)
+_SIDE_BY_SIDE = 4
 
 
-@row_kernel
+@kernel(fastmath=False)
 def add_product(a: Array, w: Array, out: Array) -> None:
     """out (M, N) += a (M, K) w (K, N)."""
     n_rows, n_inputs = a.shape
     whole = n_inputs - n_inputs % 4
     row = 0
     while row < n_rows:
-        if n_rows - row >= SIDE_BY_SIDE:
+        if n_rows - row >= _SIDE_BY_SIDE:
             a0, a1, a2, a3 = a[row], a[row + 1], a[row + 2], a[row + 3]
             o0, o1, o2, o3 = out[row], out[row + 1], out[row + 2], out[row + 3]
             for k in range(0, whole, 4):
@@ -35,7 +31,7 @@ def add_product(a: Array, w: Array, out: Array) -> None:
                     o1[j] += a1[k] * p[j] + a1[k + 1] * q[j] + (a1[k + 2] * r[j] + a1[k + 3] * s[j])
                     o2[j] += a2[k] * p[j] + a2[k + 1] * q[j] + (a2[k + 2] * r[j] + a2[k + 3] * s[j])
                     o3[j] += a3[k] * p[j] + a3[k + 1] * q[j] + (a3[k + 2] * r[j] + a3[k + 3] * s[j])
-            last = row + SIDE_BY_SIDE
+            last = row + _SIDE_BY_SIDE
         else:
             a0, o0 = a[row], out[row]
             for k in range(0, whole, 4):
@@ -50,27 +46,3 @@ def add_product(a: Array, w: Array, out: Array) -> None:
                 for j in range(p.size):
                     o[j] += rest[k] * p[j]
         row = last
-
-
-@row_kernel
-def logistic(x: float) -> float:
-    """1 / (1 + exp(-x))"""
-    return 1.0 / (1.0 + exp(-x))
-
-
-@row_kernel
-def input_sums(
-    x: Array, t: int, lengths: Array, reverse: bool, w_ih: Array, bias: Array, x_t: Array, sums: Array
-) -> None:
-    """sums (B, G * H) = x_t W + b, with the t-th step of each row of x (B, T, F) in a direction as x_t (B, F)."""
-    for i in range(x.shape[0]):
-        x_t[i] = x[i, place(t, lengths[i], reverse)]
-        sums[i] = bias
-    add_product(x_t, w_ih, sums)
-
-
-@row_kernel
-def state_sums(h: Array, w_hh: Array, bias: Array, sums: Array) -> None:
-    """sums (B, G * H) = h W + b for the states h (B, H)."""
-    sums[:] = bias
-    add_product(h, w_hh, sums)

@@ -42,7 +42,7 @@ def search_tokens(
 ) -> tuple[list[Integers], Doubles]:
     """The best tokens found for each of the sequences (B, T, F), and their log-probabilities (B,).
 
-    In double precision, as every prediction. Of equally good hypotheses the one with the smaller tokens is taken.
+    In double precision. Of equally good hypotheses the one with the smaller tokens is taken.
     """
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
