@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from typing import Any, Literal
 
@@ -16,11 +15,15 @@ __all__ = ["doubts_of_columns"]
 
 _ROWS = 512  # whose sizes are compared
 _JUMP = 100.0  # times as large as the column beside it: no series does that at every sequence
-_OF_TIME = {  # words that are steps by themselves
-    word.lower()
-    for part in (calendar.month_name, calendar.month_abbr, calendar.day_name, calendar.day_abbr)
-    for word in part
-} | {"first", "second", "third", "fourth", "fifth", "last", "before", "after", "now", "today", "yesterday", "t"}
+_WORDS = (  # that are steps by themselves
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
+    "sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri "
+    "sat sun spring summer autumn fall winter dawn morning noon day afternoon dusk evening night midnight am pm first "
+    "second third fourth fifth sixth seventh eighth ninth tenth last one two three four five six seven eight nine ten "
+    "before after pre post baseline followup follow start begin middle mid end previous current next old older oldest "
+    "new newer newest now today yesterday tomorrow ago year quarter month week hour minute visit step lag t"
+)
+_OF_TIME = frozenset(_WORDS.split())
 _READER = "Put LagsToSequence() in front, which reads such names."
 
 
@@ -38,6 +41,8 @@ def doubts_of_columns(
         return _of_lags(names, lags, features_per_step, name)
     if features_per_step > 1 or columns.categories:
         return ""
+    if all(re.fullmatch(r"[hdwmyst]\d+", one) or set(_words(one)) & _OF_TIME for one in names):
+        return ""  # steps by name, however far they jump
     unlike = _are_unlike(names)
     pair = None if unlike else _jump(batch, len(names))
     if not unlike and pair is None:
@@ -70,9 +75,13 @@ def _of_lags(names: list[str], lags: list[Lag | None], width: int, name: str) ->
     return f"The columns of X are lags, {how} ({shown(names)}); {name} reads the oldest time step first. {_READER}"
 
 
+def _words(name: str) -> list[str]:
+    return re.sub(r"[\W\d_]+", " ", name).lower().split()
+
+
 def _are_unlike(names: list[str]) -> bool:
     """Whether every name is a word of its own, and not one of time."""
-    words = [re.sub(r"[\W\d_]+", " ", one).strip().lower() for one in names]
+    words = [" ".join(_words(one)) for one in names]
     numbered = any(re.search(r"\d", one) for one in names)
     speak = not numbered and all(len(word) > 1 for word in words)
     return speak and len(set(words)) == len(words) and not any(set(word.split()) & _OF_TIME for word in words)

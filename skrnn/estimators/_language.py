@@ -369,8 +369,7 @@ class RNNLanguageModel(BaseRNN):
         known = self._fitted.columns.categories[0]
         prompts, alone = prompts_in(prompt, known)
         rng, found = check_random_state(random_state), []
-        ends = [] if self.end_of_text is None else np.flatnonzero(known == self.end_of_text).tolist()
-        end = ends[0] if ends else None
+        end = self._end()
         for given, (stream, scores) in zip(prompts, self._behind(prompts), strict=True):
             drawn = drawn_tokens(stream, scores, length, temperature, top_k, end, rng)
             tokens = known[drawn].tolist() if drawn else []
@@ -402,6 +401,16 @@ class RNNLanguageModel(BaseRNN):
         found = softmax(np.stack([scores for _, scores in self._behind(prompts)]))
         return np.asarray(found[0] if alone else found)
 
+    def _end(self) -> int | None:
+        """The number of the token at which texts end."""
+        if self.end_of_text is None:
+            return None
+        self._validate_params()
+        found = np.flatnonzero(self._fitted.columns.categories[0] == self.end_of_text).tolist()
+        if not found:
+            raise ValueError(f"end_of_text={self.end_of_text!r} ended no text in fit. Fit again with it.")
+        return int(found[0])
+
     def _behind(self, prompts: list[Any]) -> Iterator[tuple[Any, Doubles]]:
         """For each prompt, the network that has read it, and its scores of the tokens that may follow."""
         return scores_behind(self._fitted.spec, self._fitted.weights, self._read(prompts))
@@ -409,6 +418,7 @@ class RNNLanguageModel(BaseRNN):
     def _scores(self, X: Any) -> list[Doubles]:
         """The log-probabilities of the tokens of each text but its first."""
         check_is_fitted(self)
+        self._end()
         texts = close_texts(open_texts(X, type(self).__name__), self.end_of_text)
         return token_log_probabilities(self._fitted.spec, self._fitted.weights, self._read(texts))
 

@@ -18,10 +18,10 @@ __all__ = ["drawn_tokens", "prompts_in", "scores_behind"]
 def prompts_in(prompt: Any, known: Array) -> tuple[list[Any], bool]:
     """The prompts, and whether there is one alone: a text, or a list of tokens.
 
-    A list holds prompts if an item is a list of tokens; or if the known tokens are characters, and an item is a text of
-    more than one.
+    A list holds prompts if an item is a list of tokens, as the rows of an array are; or if the known tokens are
+    characters, and an item is a text of more than one.
     """
-    if not isinstance(prompt, (list, tuple)) and getattr(prompt, "ndim", 0) != 1:
+    if not isinstance(prompt, (list, tuple)) and getattr(prompt, "ndim", 0) not in (1, 2):
         return [prompt], True
     items = list(prompt)
     lists = any(isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0 for item in items)

@@ -100,7 +100,8 @@ class InputScaling:
         if not complete:
             instead = 0.0 if self.kind is not None else np.broadcast_to(self.mean, values.shape)[missing]
             values[missing] = instead
-        inputs[:, :, :n_features] = values
+        with np.errstate(over="ignore"):  # beyond single precision: infinity, which the kernels take for 1e18
+            inputs[:, :, :n_features] = values
         inputs[:, :, n_features:] = 0.0 if complete else missing[:, :, self.indicators]
         if padding is not None:
             inputs[padding] = 0.0

@@ -100,6 +100,8 @@ def close_texts(texts: list[Any], end: str | int | None) -> list[Any]:
     """The texts with the token that ends each; None: as they are."""
     if end is None:
         return texts
+    if isinstance(end, str) and end.endswith("\0"):
+        raise ValueError(f"end_of_text={end!r} ends with a NUL, which arrays of texts drop. Choose another token.")
     found = []
     for i, text in enumerate(texts):
         if isinstance(text, str) and not (isinstance(end, str) and len(end) == 1):

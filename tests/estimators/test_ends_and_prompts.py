@@ -70,6 +70,7 @@ def test_the_end_is_scored_as_a_token(ending):
         ("<end>", ["abc"], "end_of_text='<end>' is not one character"),
         (3, ["abc"], "end_of_text=3 is not one character"),
         ("", ["abc"], "end_of_text='' is not one character"),
+        ("\0", ["abc"], r"end_of_text='\\x00' ends with a NUL"),
     ],
 )
 def test_ends_that_are_none(end, texts, message):
@@ -83,6 +84,22 @@ def test_ends_of_another_kind():
     for odd in (2.5, True, ["."]):
         with pytest.raises(InvalidParameterError, match="'end_of_text' parameter of RNNLanguageModel"):
             small(end_of_text=odd).fit(["abc"])
+
+
+def test_an_end_that_is_set_after_fit(reader):
+    model = small(end_of_text=".").fit(NAMES).set_params(end_of_text="#")
+    for call in (lambda: model.sample("ab", 3), lambda: model.score(NAMES)):
+        with pytest.raises(ValueError, match="end_of_text='#' ended no text in fit"):
+            call()
+    with pytest.raises(InvalidParameterError, match="'end_of_text' parameter of RNNLanguageModel"):
+        model.set_params(end_of_text=3.5).score(NAMES)
+
+
+def test_rows_of_an_array_are_prompts():
+    model = small().fit(np.array([[1, 2, 3], [2, 3, 1]] * 8))
+    prompts = np.array([[1, 2], [2, 3]])
+    assert model.predict_proba(prompts).shape == (2, 3)
+    assert model.sample(prompts, 3, temperature=0) == [model.sample(row, 3, temperature=0) for row in prompts.tolist()]
 
 
 def test_prompts_in_a_list(reader):

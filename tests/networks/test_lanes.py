@@ -124,3 +124,22 @@ def test_threads_share_the_rows_and_change_no_bit(cell):
     one = steps.predict_proba(ragged)
     for found, expected in zip(steps.set_params(n_jobs=2).predict_proba(ragged), one, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru"])
+def test_values_that_are_large_beyond_measure_stay_numbers(cell):
+    """Two inputs that overflow single precision, in standard units, would make NaN of a sum."""
+    X = RNG.normal(size=(40, 6, 2)) * 1e-3
+    model = RNNRegressor(**REGRESSOR, cell=cell, hidden_size=6, max_iter=3, random_state=0).fit(X, X[:, -1, 0])
+    odd = X[:5].copy()
+    odd[:, 2] = 3e38
+    odd[3, 2, 1] = -3e38
+    expected = model.set_params(engine="torch").predict(odd)
+    model.set_params(engine="compiled")
+    if cell == "mingru":  # its candidate has no bound: 1e18 is not 3e41
+        assert np.isfinite(model.predict(odd)).all()
+    else:
+        np.testing.assert_allclose(model.predict(odd), expected, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(odd)[:1], model.predict(odd[:1]))
+    stream = model.stream()
+    assert [stream.step(step) for step in odd[0]][-1] == model.predict(odd[:1])[0]

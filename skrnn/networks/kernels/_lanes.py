@@ -31,6 +31,7 @@ __all__ = [
     "take_inputs",
 ]
 
+_MOST = np.float32(1e18)  # of an input: gates are shut or open long before, and sums stay finite
 _FEW = 3  # rows that are done faster one after the other
 
 lane_kernel = kernel(fastmath=False)
@@ -106,13 +107,16 @@ def lane_product(weights: Array, panel: Array, sums: Array) -> None:
 
 @lane_kernel
 def take_inputs(x: Array, rows: Array, lengths: Array, t: int, reverse: bool, inputs: Array) -> None:
-    """inputs (F, R) = the t-th step of some rows of x (B, T, F) in a direction, but for rows that have ended."""
+    """inputs (F, R) = the t-th step of some rows of x (B, T, F) in a direction, but for rows that have ended.
+
+    A value beyond 1e18 counts as 1e18: two that overflow would make NaN of a sum.
+    """
     for r in range(rows.size):
         b = rows[r]
         if t < lengths[b]:
             step = x[b, place(t, lengths[b], reverse)]
             for f in range(step.size):
-                inputs[f, r] = step[f]
+                inputs[f, r] = min(max(step[f], -_MOST), _MOST)
 
 
 @lane_kernel
