@@ -1,7 +1,8 @@
 """Forecast errors on public data, beside simple peers run in the same process.
 
 Every network stands beside Ridge regression in the same forecaster, on the same windows, and beside repeating the last
-season or value. Run ``python tests/benchmarks/forecasting.py FOLDER [task …] [--models ridge]``. FOLDER holds
+season or value. Run ``python tests/benchmarks/forecasting.py FOLDER [task …] [--models ridge]``; the model ``default``
+is the network of a forecaster that is given its horizon and nothing else. FOLDER holds
 ``ETTh1.csv.gz`` (Zhou et al. 2021), ``electricity_hourly.csv.gz`` (mean of 321 clients, Monash archive) and
 ``tourism_quarterly.npz`` (427 series, h = 8, Athanasopoulos et al. 2011), which are not part of this package; airline,
 sunspots and bikes are.
@@ -29,7 +30,7 @@ STEPS = [1, 6, 12, 24]
 SEEDS = range(5)
 RIDGE = RidgeCV(np.logspace(-2, 4, 7))
 ALONE = {"init": None, "early_stopping": False}  # a network by itself
-MODELS = {"ridge", "gru"}  # those to run
+MODELS = {"ridge", "gru", "default"}  # those to run
 
 
 def show(task: str, model: str, figures: dict[str, float], start: float) -> None:
@@ -41,6 +42,13 @@ def show(task: str, model: str, figures: dict[str, float], start: float) -> None
 def wanted(models: dict[str, Any]) -> dict[str, Any]:
     """The models whose name begins with one of those to run."""
     return {name: model for name, model in models.items() if name.split()[0] in MODELS}
+
+
+def with_the_default(model: WindowForecaster, data: Any) -> list[WindowForecaster]:
+    """The forecaster, with the network that it chooses for these data if it has no regressor, by five seeds."""
+    if model.estimator is None:
+        model = clone(model).set_params(estimator=clone(clone(model).fit(data).estimator_))
+    return seeds_of(model)
 
 
 def seeds_of(model: WindowForecaster) -> list[WindowForecaster]:
@@ -59,13 +67,17 @@ def daily_net(**parameters: Any) -> RNNRegressor:
 
 def hourly(task: str, data: Any, models: dict[str, WindowForecaster], coverage: float | None) -> None:
     """Mean MAE of four horizons over all cutoffs of the last 20 %."""
+    initial = int(0.8 * len(data))
     for name, model in wanted(models).items():
         start = time.perf_counter()
-        result = backtest(model, data, initial=int(0.8 * len(data)), season=24, coverage=coverage)
-        scores = result.scores("step").loc[STEPS]
-        mean = scores.groupby(level="model").mean()
-        figures = {"MAE": mean["MAE"]["forecast"], "lag 24": mean["MAE"]["seasonal_naive"]}
-        show(task, name, {**figures, "coverage": mean["coverage"]["forecast"]}, start)
+        means = []
+        for seeded in with_the_default(model, data[:initial]) if model.estimator is None else [model]:
+            level = coverage if model.calibration else None
+            result = backtest(seeded, data, initial=initial, season=24, coverage=level)
+            means.append(result.scores("step").loc[STEPS].groupby(level="model").mean())
+        errors = [mean["MAE"]["forecast"] for mean in means]
+        figures = {"MAE": median(errors), "worst seed": max(errors), "lag 24": means[0]["MAE"]["seasonal_naive"]}
+        show(task, name, {**figures, "coverage": means[0]["coverage"]["forecast"]}, start)
 
 
 def electricity(folder: Path) -> None:
@@ -78,6 +90,7 @@ def electricity(folder: Path) -> None:
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=24, calibration=0.2),
         "gru": WindowForecaster(net, **settings),
+        "default": WindowForecaster(horizon=24),
     }
     hourly("electricity", data, models, 0.9)
 
@@ -99,6 +112,7 @@ def bikes(folder: Path) -> None:
             f"ridge{words}": WindowForecaster(RIDGE, **settings, **given),
             f"ridge nothing set{words}": WindowForecaster(RIDGE, horizon=24, **given),
             f"gru{words}": WindowForecaster(daily_net(), **settings, **given),
+            f"default{words}": WindowForecaster(horizon=24, **given),
         }
         hourly("bikes", data, models, None)
 
@@ -111,13 +125,14 @@ def airline(folder: Path) -> None:
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=12),
         "gru": WindowForecaster(default_net(), **settings),
+        "default": WindowForecaster(horizon=12),
     }
     for held_out in (24, 36):
         train, test = passengers[:-held_out], passengers[-held_out:]
         naive = np.abs(np.resize(train[-12:], held_out) - test).mean()
         for name, model in wanted(models).items():
             start = time.perf_counter()
-            fits = [seeded.fit(train) for seeded in seeds_of(model)]
+            fits = [seeded.fit(train) for seeded in with_the_default(model, train)]
             errors = [float((fit.forecast(held_out) - test).abs().mean()) for fit in fits]
             figures = {"MAE": median(errors), "worst seed": max(errors), "seasonal naive": naive}
             show(f"airline {held_out}", name, figures, start)
@@ -138,11 +153,13 @@ def sunspots(folder: Path) -> None:
         "ridge": WindowForecaster(RIDGE, window=60, target_transform="sqrt"),
         "ridge nothing set": WindowForecaster(RIDGE),
         "gru": WindowForecaster(net, window=60, target_transform="sqrt"),
+        "default": WindowForecaster(),
     }
     persistence = root_mean_squared_error(months[len(train) :], months.shift()[len(train) :])
     for name, model in wanted(models).items():
         start = time.perf_counter()
-        frames = [backtest(seeded, months, initial=len(train)).frame for seeded in seeds_of(model)]
+        forecasters = with_the_default(model, train)
+        frames = [backtest(seeded, months, initial=len(train)).frame for seeded in forecasters]
         errors = [root_mean_squared_error(frame["truth"], frame["forecast"]) for frame in frames]
         figures = {"RMSE": median(errors), "worst seed": max(errors), "persistence": persistence}
         show("sunspots", name, figures, start)
@@ -167,10 +184,11 @@ def tourism(folder: Path) -> None:
         "ridge": WindowForecaster(RIDGE, **settings),
         "ridge nothing set": WindowForecaster(RIDGE, horizon=8),
         "gru": WindowForecaster(RNNRegressor(init=None, **parameters), **settings),
+        "default": WindowForecaster(horizon=8),
     }
     for name, model in wanted(models).items():
         start = time.perf_counter()
-        fits = [seeded.fit(panel) for seeded in seeds_of(model)]
+        fits = [seeded.fit(panel) for seeded in with_the_default(model, panel)]
         errors = [mase(fit.forecast(8)["y"].to_numpy().reshape(-1, 8)) for fit in fits]
         figures = {"MASE": median(errors), "worst seed": max(errors), "seasonal naive": mase(naive)}
         show("tourism", name, figures, start)
@@ -195,20 +213,32 @@ def etth1(folder: Path) -> None:
             "ridge": WindowForecaster(RIDGE, window=336, **parameters),
             "ridge nothing set": WindowForecaster(RIDGE, **parameters),
             "gru": WindowForecaster(net, window=336, **parameters),
+            "default": WindowForecaster(horizon=horizon),
+            "default channels": WindowForecaster(**parameters),
         }
         for name, model in wanted(models).items():
             start = time.perf_counter()
-            model.fit(seen)
-            model.update(table[n_train : n_train + n_rest])
-            forecasts = []
-            for row in range(n_rest - horizon + 1):
-                forecasts.append(model.forecast().to_numpy())
-                model.update(test[row : row + 1])
-            figures = {}
-            for words, forecast in (("", np.array(forecasts)), ("last value ", last), ("yesterday ", day)):
+            squares, sizes = [], []
+            for seeded in with_the_default(model, seen) if model.estimator is None else [model]:
+                error = rolled(seeded, table, (n_train, n_train + n_rest, n_train + 2 * n_rest)) - truth
+                squares.append(np.mean(error**2))
+                sizes.append(np.mean(np.abs(error)))
+            figures = {"MSE": median(squares), "worst seed": max(squares), "MAE": median(sizes)}
+            for words, forecast in (("last value ", last), ("yesterday ", day)):
                 error = forecast - truth
                 figures |= {f"{words}MSE": np.mean(error**2), f"{words}MAE": np.mean(np.abs(error))}
             show(f"etth1 {horizon}", name, figures, start)
+
+
+def rolled(model: WindowForecaster, table: pd.DataFrame, cuts: tuple[int, int, int]) -> Any:
+    """Forecasts from every row of the third part, learnt from the first: (n_cutoffs, horizon, n_columns)."""
+    seen, begin, end = cuts
+    model.fit(table[:seen]).update(table[seen:begin])
+    forecasts = [model.forecast().to_numpy()]
+    for row in range(begin, end - model.horizon):
+        model.update(table[row : row + 1])
+        forecasts.append(model.forecast().to_numpy())
+    return np.array(forecasts)
 
 
 TASKS = {task.__name__: task for task in (airline, sunspots, tourism, etth1, electricity, bikes)}
