@@ -27,9 +27,10 @@ from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import keep_validation_apart, prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
+from skrnn.forecasting._roots import choose_roots
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
-from skrnn.forecasting._setup import make_setup, names_of
+from skrnn.forecasting._setup import chooses_transform, make_setup, names_of
 from skrnn.forecasting._spread import choose_spread
 from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._weights import read_weights
@@ -72,10 +73,12 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
         "week", "month", "quarter"; or "holiday:US", "holiday:DE-BY", "holiday:NYSE", …, one on the holidays of a
         country, a part of it or a market, from the package ``holidays``. None: none of them.
-    target_transform : str, transformer or list of these, default=None
-        Transformations of the targets, in order, inverted in the forecast: "log", "log1p", "sqrt", "difference",
-        "seasonal_difference", or a scikit-learn transformer with an inverse, of which a clone is fitted on the targets
-        of all series. A season before stands in for a missing row that a difference has to be undone from.
+    target_transform : str, transformer or list of these, default="auto"
+        Transformations of the targets, in order, inverted in the forecast: "log", "log1p", "sqrt", "signed_sqrt" (of
+        the absolute value, with the sign), "difference", "seasonal_difference", or a scikit-learn transformer with an
+        inverse, of which a clone is fitted on the targets of all series. A season before stands in for a missing row
+        that a difference has to be undone from. "auto": for a regressor of sequences and targets that are never
+        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none. None: none.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
@@ -115,6 +118,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         The columns in their roles.
     season_, window_ : int
         The season and the window, given or chosen.
+    target_transform_ : tuple
+        The transformations of the targets, given (and fitted) or chosen.
     level_, spread_ : str or None
         What is subtracted, and what is divided by, given or chosen.
     calendar_ : tuple of str
@@ -175,7 +180,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         future: Sequence[Any] | None = None,
         static: Sequence[Any] | None = None,
         calendar: Sequence[str] | None = None,
-        target_transform: Any = None,
+        target_transform: Any = "auto",
         season: int | None = None,
         level: str | None = "auto",
         spread: str | None = "auto",
@@ -259,6 +264,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
+        if chooses_transform(self) and setup.sequences and not setup.positive:
+            setup = replace(setup, transforms=choose_roots(setup, inner))
         views = series_views(setup, inner, inner.histories)
         given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
         refuse_negative(views)
@@ -574,6 +581,12 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         """The attributes of the index that the model sees."""
         check_is_fitted(self, "estimator_")
         return self._setup.roles.calendar
+
+    @property
+    def target_transform_(self) -> tuple[Any, ...]:
+        """The transformations of the targets, given (and fitted) or chosen."""
+        check_is_fitted(self, "estimator_")
+        return self._setup.transforms
 
     @property
     def level_(self) -> str | None:

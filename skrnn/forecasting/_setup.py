@@ -20,7 +20,7 @@ from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["CHANNEL", "Setup", "make_setup", "names_of", "season_of"]
+__all__ = ["CHANNEL", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
 
 
 CHANNEL = "channel"  # the one target column of series that are columns of others
@@ -116,7 +116,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     """Check the parameters of a forecaster against each other and the data, give every column a role, and choose the
     season and the window if they are not given.
     """
-    transforms = read_transforms(forecaster.target_transform)
+    transforms = () if chooses_transform(forecaster) else read_transforms(forecaster.target_transform)
     calendar = names_of("calendar", forecaster.calendar)
     check_calendar(calendar)
     roles = _find_roles(forecaster, list(panel.columns), calendar)
@@ -165,6 +165,11 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         positive=positive,
         quantiles=quantile_levels(estimator),
     )
+
+
+def chooses_transform(forecaster: Any) -> bool:
+    """Whether the transformation of the targets is left to the data."""
+    return isinstance(forecaster.target_transform, str) and forecaster.target_transform == "auto"
 
 
 def season_of(forecaster: Any, panel: Panel, roles: Roles | None = None) -> int:

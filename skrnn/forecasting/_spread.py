@@ -15,11 +15,11 @@ from skrnn.forecasting._regressors import keep_validation_apart, train_once
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, learn_windows, stacked_windows
 from skrnn.forecasting._setup import Setup
 
-__all__ = ["choose_spread"]
+__all__ = ["FEWEST", "choose_spread", "newest_and_older"]
 
 _SHARE = 0.15  # of the windows of each series, its newest
 _MOST_WINDOWS = 6_000  # that are looked at; of more, those of every so many-th series
-_FEWEST = 20  # windows to learn from, and to measure on
+FEWEST = 20  # windows to learn from, and to measure on
 
 
 def choose_spread(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
@@ -32,8 +32,8 @@ def choose_spread(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWin
     series = views.table.series[found.ends]
     some = np.flatnonzero(series % max(1, -(-len(series) // _MOST_WINDOWS)) == 0)
     found, series = found.among(some), series[some]
-    newest, older = _split(series, setup.horizon)
-    if min(newest.sum(), older.sum()) < _FEWEST:
+    newest, older = newest_and_older(series, setup.horizon)
+    if min(newest.sum(), older.sum()) < FEWEST:
         return None
     model = clone(model)
     keep_validation_apart(model, (setup.horizon - 1) * len(np.unique(series)))
@@ -47,7 +47,7 @@ def choose_spread(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWin
     return kinds[int(np.argmin(errors))]
 
 
-def _split(series: Integers, horizon: int) -> tuple[Flags, Flags]:
+def newest_and_older(series: Integers, horizon: int) -> tuple[Flags, Flags]:
     """Which windows, given by the number of their series in time, are the newest of it, and which are learnt from."""
     count = np.bincount(series)[series]
     place = np.arange(len(series)) - np.searchsorted(series, series)

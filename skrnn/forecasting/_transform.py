@@ -28,9 +28,14 @@ __all__ = [
 ]
 
 
-TRANSFORMS = ("log", "log1p", "sqrt", "difference", "seasonal_difference")
+TRANSFORMS = ("log", "log1p", "sqrt", "signed_sqrt", "difference", "seasonal_difference")
 _DIFFERENCES = ("difference", "seasonal_difference")
-_POINTWISE = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1), "sqrt": (np.sqrt, np.square)}
+_POINTWISE: dict[str, tuple[Callable[[Doubles], Doubles], Callable[[Doubles], Doubles]]] = {
+    "log": (np.log, np.exp),
+    "log1p": (np.log1p, np.expm1),
+    "sqrt": (np.sqrt, np.square),
+    "signed_sqrt": (lambda values: np.sign(values) * np.sqrt(np.abs(values)), lambda roots: roots * np.abs(roots)),
+}
 _BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
 _METHODS = ("fit", "transform", "inverse_transform")
 
@@ -103,6 +108,8 @@ def apply(
 
 
 def _check_bound(values: Doubles, name: str, label: str | Callable[[int], str]) -> None:
+    if name not in _BOUNDS:
+        return
     bound, reached = _BOUNDS[name]
     lowest = np.fmin.reduce(values, axis=None, initial=np.inf)
     if lowest < bound or (lowest == bound and not reached):
