@@ -4,10 +4,12 @@ Both engines. A case that fails is made smaller by hypothesis, and is kept here 
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import reference_estimators as reference
+import single_precision
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -277,18 +279,16 @@ class Expected:
 
     def answer(self, weights, i):
         """The prediction for a sequence, in the units of y."""
-        out = self.outputs(weights, i).detach()
+        out = self.outputs(weights, i)
         if self.case["loss"] == "cross_entropy":
-            return out.softmax(dim=-1).numpy()
+            return out.softmax(dim=-1)
         if self.case["loss"] == "labels":
-            return out.sigmoid().numpy()
+            return out.sigmoid()
         if self.case["loss"] == "poisson":
             out = out.exp()
-        k, factor = self.case["n_targets"], np.asarray(self.gain(i))
-        values = (out.numpy() * factor).reshape(*out.shape[:-1], k, -1)
-        values = np.sort(values, axis=-1)
-        scale, mean = self.targets["scale"][:, None], self.targets["mean"][:, None]
-        return np.reshape(self.level(i), (-1, 1)) + mean + scale * values
+        values = (out * self.gain(i)).reshape(*out.shape[:-1], self.case["n_targets"], -1).sort(dim=-1).values
+        scale, mean = (torch.from_numpy(self.targets[name])[:, None] for name in ("scale", "mean"))
+        return torch.from_numpy(np.reshape(self.level(i), (-1, 1))) + mean + scale * values
 
 
 def in_steps(weights):
@@ -302,13 +302,22 @@ def in_double(weights):
 
 
 def check_answers(case, expected, model, X, engine):
-    """Predictions, which are computed in double precision from inputs in single precision."""
+    """Predictions: of torch in double precision from inputs in single, of the kernels with states in single, too.
+
+    What a single state, gate or sum is off by depends on the network: with states in the hundreds, which cancel in the
+    head, it is more than a millionth of the answer. So where an answer of the kernels is off by more, the reference
+    says how far the errors of single operations can put it: their sum to first order, which nothing in single
+    precision exceeds but by the square of a unit.
+    """
     weights = in_double(model.weights_)
     answers = model.predict_proba(X) if isinstance(model, RNNClassifier) else model.predict(X)
     for i in range(len(X)):
-        found, right = np.ravel(answers[i]), np.ravel(expected.answer(weights, i))
-        largest = max(1.0, np.abs(right).max())
-        np.testing.assert_allclose(found, right, rtol=1e-6, atol=1e-6 * largest, err_msg=f"{engine} {i}")
+        found, right = np.ravel(answers[i]), np.ravel(expected.answer(weights, i).detach())
+        off = np.abs(found - right)
+        allowed = 1e-6 * (np.abs(right) + max(1.0, np.abs(right).max()))
+        if engine == "compiled" and not (off <= allowed).all():
+            allowed = np.maximum(allowed, single_precision.bound_of(reference, partial(expected.answer, weights, i)))
+        assert (off <= allowed).all(), f"{engine}, sequence {i}: {found}, not {right}, off by {off} of {allowed}"
 
 
 def usable(case):
