@@ -15,6 +15,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from skrnn import RNNClassifier, RNNRegressor
+from skrnn.networks.compiled import _run
 
 POOLINGS = ["last", "mean", "max", "attention", ("max", "last"), ("last", "mean", "max"), ("attention", "mean")]
 LOSSES = ["squared_error", "absolute_error", "huber", "poisson", "quantile", "cross_entropy", "labels"]
@@ -76,6 +77,19 @@ OF_TINY_WEIGHTS = {  # the smallest case that failed: all that varies is in a ro
     "n_features": 2,
     "ragged": True,
     "weights": "far apart",
+}
+OF_LARGE_WEIGHTS = {  # one step leaves weights of hundreds, and single precision is 8e-6 of an answer
+    **KEPT,
+    "seed": 987,
+    "cell": "rnn",
+    "hidden_size": 6,
+    "num_layers": 2,
+    "bidirectional": True,
+    "scaling": "window",
+    "n_samples": 4,
+    "n_timesteps": 8,
+    "n_features": 3,
+    "large": True,
 }
 ARCHITECTURE = ["cell", "nonlinearity", "hidden_size", "num_layers", "bidirectional", "embedding_dim"]
 RATE = 0.5
@@ -304,10 +318,10 @@ def in_double(weights):
 def check_answers(case, expected, model, X, engine):
     """Predictions: of torch in double precision from inputs in single, of the kernels with states in single, too.
 
-    What a single state, gate or sum is off by depends on the network: with states in the hundreds, which cancel in the
-    head, it is more than a millionth of the answer. So where an answer of the kernels is off by more, the reference
-    says how far the errors of single operations can put it: their sum to first order, which nothing in single
-    precision exceeds but by the square of a unit.
+    How far the rounding of a state puts an answer depends on the network: with weights of hundreds, by more than a
+    millionth. So where an answer of the kernels is off by more, the reference says how far the errors of single
+    operations can put it: their sum to first order, which nothing in single precision exceeds but by the square of a
+    unit.
     """
     weights = in_double(model.weights_)
     answers = model.predict_proba(X) if isinstance(model, RNNClassifier) else model.predict(X)
@@ -374,6 +388,7 @@ def examples(number):
 
 @example(case=KEPT)
 @example(case=OF_TINY_WEIGHTS)
+@example(case=OF_LARGE_WEIGHTS)
 @given(case=CASES)
 @examples(25)
 def test_a_sample_of_networks(case):
@@ -413,4 +428,19 @@ def test_the_comparison_sees_a_broken_reference(what, monkeypatch):
     check(case)
     monkeypatch.setattr(reference, name, lambda *arguments: BROKEN[what](whole(*arguments)))
     with pytest.raises(AssertionError):
+        check(case)
+
+
+@pytest.mark.parametrize("case", [KEPT, {**KEPT, "cell": "mingru", "scaling": "window", "large": True}])
+def test_the_comparison_sees_broken_kernels(case, monkeypatch):
+    """The control of what single precision is allowed: states that are off in the fifth digit are wrong."""
+    whole = _run.run_direction
+
+    def broken(*arguments):
+        outputs, last = whole(*arguments)
+        return outputs * np.float32(1.00003), last * 1.00003
+
+    check(case)
+    monkeypatch.setattr(_run, "run_direction", broken)
+    with pytest.raises(AssertionError, match="compiled, sequence"):
         check(case)
