@@ -36,10 +36,13 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
         embedding_dim=0 if parameters.embedding_dim is None else int(parameters.embedding_dim),
     )
     n_weights = 0 if callable(spec.cell) else sum(prod(shape) for shape in parameter_shapes(spec).values())
-    if n_weights > _MAX_WEIGHTS:
+    n_networks = int(parameters.n_networks)
+    if n_weights * n_networks > _MAX_WEIGHTS:
+        several = f", {n_networks:,} times," if n_networks > 1 else ""
         raise InvalidParameterError(
             f"A network of hidden_size={spec.hidden_size} and num_layers={spec.num_layers} on {spec.input_size} inputs "
-            f"has {n_weights:,} weights; {name} takes up to {_MAX_WEIGHTS:,}. Lower hidden_size."
+            f"has{several} {n_weights:,} weights; {name} takes up to {_MAX_WEIGHTS:,}. Lower hidden_size"
+            f"{' or n_networks' if several else ''}."
         )
     longest = data.training.batch.max_length
     if max(spec.widths, default=0) > longest:

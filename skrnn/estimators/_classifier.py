@@ -16,6 +16,7 @@ from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import (
     INIT,
+    NETWORKS,
     POOLING,
     SEGMENT,
     SHARED_CONSTRAINTS,
@@ -100,7 +101,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
-        and better, for as many times the time. ``n_jobs`` trains them side by side.
+        and better, for as many times the time. ``n_jobs`` trains them side by side. Up to 1,024.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -219,7 +220,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         "beam_width": _BEAMS,
         "class_weight": [dict, Options({"balanced"}), None],
         "init": INIT,
-        "n_networks": [integers(1)],
+        "n_networks": NETWORKS,
     }
 
     def __init__(

@@ -17,6 +17,7 @@ from skrnn.training import OPTIMIZERS, TrainingConfig
 
 __all__ = [
     "INIT",
+    "NETWORKS",
     "POOLING",
     "SEGMENT",
     "SHARED_CONSTRAINTS",
@@ -64,6 +65,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 
 # Of the estimators that learn numbers or classes.
 INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
+NETWORKS = [integers(1, 1024)]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 
 _MOST_THREADS = 1024

@@ -132,7 +132,7 @@ def _of_token_numbers(X: Any, parameters: Parameters, name: str) -> str:
 def _of_targets(task: Task, targets: Targets, name: str) -> str:
     """What is wrong with a y in which every row is one 1."""
     read = next((words for form, words in _READ_AS.items() if task.form.startswith(form)), None)
-    if read is None or targets.values is None:
+    if read is None or targets.values is None or task.counts:
         return ""
     values = targets.values
     rows = values.steps[:, :-1] if isinstance(values, SequenceBatch) else values

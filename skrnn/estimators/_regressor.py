@@ -14,6 +14,7 @@ from skrnn._constraints import Options, check_arguments, integers
 from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._parameters import (
     INIT,
+    NETWORKS,
     POOLING,
     SEGMENT,
     SHARED_CONSTRAINTS,
@@ -97,7 +98,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
-        and better, for as many times the time. ``n_jobs`` trains them side by side.
+        and better, for as many times the time. ``n_jobs`` trains them side by side. Up to 1,024.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -217,7 +218,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         "loss": [Options({*LOSSES, "quantile"}), Objective],
         "quantile": [Real, "array-like"],
         "init": INIT,
-        "n_networks": [integers(1)],
+        "n_networks": NETWORKS,
         "validation_gap": [integers(0)],
         "refit": ["boolean"],
     }

@@ -10,7 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, plain, prefixed_names
+from skrnn._constraints import Options, check_arguments, plain, prefixed_names
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
@@ -32,6 +32,7 @@ from skrnn.tasks import (
 
 __all__ = ["RNNSequenceTransformer"]
 
+_POOLING = [Options({"last", "mean", "max"}), None]
 _ADVICE = "Set pooling='last', 'mean' or 'max'"
 
 
@@ -192,7 +193,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
-        "pooling": [Options({"last", "mean", "max"}), None],
+        "pooling": _POOLING,
     }
 
     def __init__(
@@ -290,16 +291,17 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if not _gives_table(self):
             self._refuse_frame()
         fitted, batch = self._read(X)
-        chunks = self._run(fitted, batch, "last" if self.pooling == "last" else "states")
+        pooling = self._checked_pooling()
+        chunks = self._run(fitted, batch, "last" if pooling == "last" else "states")
         dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
-        if self.pooling is None:
+        if pooling is None:
             rows = [row[:length] for values, lengths in chunks for row, length in zip(values, lengths, strict=True)]
             if is_ragged(X):
                 return [row.astype(dtype) for row in rows]
             return self._stack(rows, batch).astype(dtype)
         out, begin = np.empty((batch.n_samples, self._n_features_out), dtype), 0
         for values, lengths in chunks:  # copied at once: the last states are a view of those of every step
-            pooled = values if self.pooling == "last" else _pool(values, lengths, self.pooling)
+            pooled = values if pooling == "last" else _pool(values, lengths, pooling)
             out[begin : begin + len(pooled)] = pooled
             begin += len(pooled)
         return out
@@ -328,9 +330,14 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         name = type(self).__name__
-        if self.pooling != "last":
+        if self._checked_pooling() != "last":
             raise ValueError(f"{name} cannot stream: pooling reads the states of all steps. Fit with pooling='last'.")
         return Stream(self._fitted, method, ("transform",), name)
+
+    def _checked_pooling(self) -> str | None:
+        """It is done in `transform`, and so may be set after `fit`."""
+        found: str | None = check_arguments(type(self).__name__, {"pooling": _POOLING}, pooling=self.pooling)["pooling"]
+        return found
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
         """States (n_samples, n_timesteps, H), each at its place in X."""

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._constraints import JOBS, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles, Flags
+from skrnn._warnings import warn_caller
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
 from skrnn.forecasting._endings import name_some
@@ -144,10 +145,10 @@ def backtest(
     frames = [frame for frame, _ in found if len(frame)]
     skipped = [cutoff for _, missing in found for cutoff in missing]
     if skipped and frames:
-        warnings.warn(
+        warn_caller(
             f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them and are left out, first "
             f"{skipped[0]}. Fill the rows that are absent, or use a regressor that takes missing values.",
-            stacklevel=2,
+            UserWarning,
         )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
@@ -166,10 +167,10 @@ def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
     )
     left_out = [f"Series {key!r}" for key, both in zip(table.keys, goes_on, strict=True) if both and key not in there]
     if left_out:
-        warnings.warn(
+        warn_caller(
             f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one. Choose "
             "another initial or step, or evaluate what has another calendar by itself.",
-            stacklevel=3,
+            UserWarning,
         )
 
 
@@ -194,10 +195,10 @@ def _behind(forecaster: WindowForecaster, history: Any, cutoff: Any) -> WindowFo
     known = {learnt.wide(key) for key in learnt.statistics}
     late = [end for key, end in forecaster._learnt_until.items() if key in known and end > cutoff]
     if late:
-        warnings.warn(
+        warn_caller(
             f"The forecaster has learnt from rows up to {max(late)}, after the first cutoff {cutoff}: its errors are "
             "those of what it knows already. Pass a clone, or begin later.",
-            stacklevel=3,
+            UserWarning,
         )
     return forecaster._following(learnt)
 

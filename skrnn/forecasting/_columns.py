@@ -21,6 +21,7 @@ def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel
     _refuse_time_in_front(getattr(data, "index", None))
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if isinstance(frame, pd.DataFrame):
+        _refuse_same_names(frame.columns, "The data have")
         for place, (column, dtype) in enumerate(frame.dtypes.items()):
             label = f"Column {column!r}"
             _refuse_complex(label, dtype)
@@ -81,7 +82,9 @@ def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFram
     if future.index.has_duplicates:
         twice = future.index[future.index.duplicated()]
         raise ValueError(f"future has {len(twice)} duplicated rows, first {twice[0]}. Drop or aggregate them.")
-    table = future[columns]
+    table = future.loc[:, future.columns.isin(columns)]
+    _refuse_same_names(table.columns, "future has")
+    table = table[columns]
     for place, (column, dtype) in enumerate(table.dtypes.items()):
         label = f"Column {column!r} of future"
         _refuse_complex(label, dtype)
@@ -120,6 +123,12 @@ def refuse_polars(words: str, data: Any) -> None:
             f"{words} a polars {type(data).__name__}, which has no index of times. Convert it: "
             ".to_pandas().set_index(...), with the column of the times, or of the series and the times."
         )
+
+
+def _refuse_same_names(columns: Any, words: str) -> None:
+    """Refuse two columns with one name: nothing says which is which."""
+    if columns.has_duplicates:
+        raise ValueError(f"{words} several columns named {columns[columns.duplicated()][0]!r}. Rename or drop them.")
 
 
 def _refuse_time_in_front(index: Any) -> None:

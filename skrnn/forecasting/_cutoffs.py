@@ -93,7 +93,7 @@ def forecasts_from(
         some &= ready & pairs.live
         if some.any():
             pasts = replace(panel, histories=pairs.among(some).pasts(width))
-            until_known(pasts, learnt.targets, setup.window, stacklevel=6)  # says which targets are not known
+            until_known(pasts, learnt.targets, setup.window)  # says which targets are not known
             known = _known(learnt, pasts, data, horizon, n_channels)
             here = _some(views, every.among(np.repeat(some, n_channels)), width)
             levels, _ = levels_ahead(Heads(learnt.regressor, setup.quantiles), here, horizon, known)

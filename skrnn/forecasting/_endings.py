@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Flags, Integers
+from skrnn._warnings import warn_caller
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._table import History, Table
 
@@ -23,7 +23,7 @@ _NAMED = 5  # series in a message
 _MOST_STEPS = 1_000_000  # of a forecast up to a date
 
 
-def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: int) -> Panel:
+def until_known(panel: Panel, targets: Sequence[Any], window: int) -> Panel:
     """Each series up to its newest known target, if none of its newest ``window`` steps has one.
 
     One warning names these series and times, and targets that are unknown in the window of a series that goes on.
@@ -46,7 +46,7 @@ def until_known(panel: Panel, targets: Sequence[Any], window: int, stacklevel: i
             counts[number] = int(rows[-1]) + 1
     if not words:
         return panel
-    warnings.warn(f"{name_some(words, '; ')}.", stacklevel=stacklevel)
+    warn_caller(f"{name_some(words, '; ')}.", UserWarning)
     return replace(panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], counts))
 
 

@@ -65,7 +65,7 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     learnt = replace(learnt, panel=learnt.panel.keep(table.keys))
     numbered = any(step.unit == "row" and step.dates is None for step, _ in table.by_step())
     steps, until = (int(table.counts.max()), None) if numbered else (None, table.times.max())
-    ahead = learnt.ahead("predict", steps, until, future, stacklevel=4, hold=True)
+    ahead = learnt.ahead("predict", steps, until, future, hold=True)
     values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
     if not numbered:
         return _table(as_frame(ahead.panel, values, learnt.targets), learnt)

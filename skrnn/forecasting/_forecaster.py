@@ -361,7 +361,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             until are both given, or no time comes before until.
         """
         learnt = self._learnt(history)
-        ahead = learnt.ahead("forecast", steps, until, future, stacklevel=3)
+        ahead = learnt.ahead("forecast", steps, until, future)
         values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
         found = as_frame(ahead.panel, values, learnt.targets)
         return found.rename(history.name) if isinstance(history, pd.Series) and found.ndim == 1 else found
@@ -407,8 +407,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         """
         check_arguments("WindowForecaster.forecast_interval", {"method": [Options(set(METHODS))]}, method=method)
         learnt = self._learnt(history)
-        ahead = learnt.ahead("forecast_interval", steps, until, future, stacklevel=3)
-        edges = edges_ahead(learnt, self._calibrated(max(ahead.counts), method), ahead, method, coverage, stacklevel=3)
+        ahead = learnt.ahead("forecast_interval", steps, until, future)
+        edges = edges_ahead(learnt, self._calibrated(max(ahead.counts), method), ahead, method, coverage)
         return _below(learnt.targets, ["forecast", "lower", "upper"], ahead.panel, learnt.columns(ahead, edges))
 
     def forecast_quantiles(
@@ -441,7 +441,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         """
         learnt = self._learnt(history)
         wanted = known_levels(learnt, levels)
-        ahead = learnt.ahead("forecast_quantiles", steps, until, future, stacklevel=3)
+        ahead = learnt.ahead("forecast_quantiles", steps, until, future)
         refuse_beyond(learnt, max(ahead.counts))
         values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead, wanted)[0][:, 1:]))
         return _below(learnt.targets, wanted, ahead.panel, values)
@@ -519,7 +519,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
             Before `fit`.
         """
         learnt = self._learnt()
-        panel = learnt.endings(stacklevel=3)
+        panel = learnt.endings()
         return times_ahead(panel, learnt.n_needed(max(learnt.counts("future_times", panel, steps, None))))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -549,7 +549,7 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         new = read_series(self._joined(X, y), self.freq, self._panel)
-        warn_of_split(self._panel, new, stacklevel=4)
+        warn_of_split(self._panel, new)
         return r2_of(self._learnt(), new)
 
     @property
@@ -668,9 +668,9 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         learnt, found = self._learnt(), None
         if interval is not None:
             coverage, method = interval
-            found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon, stacklevel=2)
+            found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon)
         new = read_series(self._joined(X, y), self.freq, self._panel)
-        warn_of_split(self._panel, new, stacklevel=5)
+        warn_of_split(self._panel, new)
         return frame_of_rows(learnt, new, season, found, quantiles)
 
     def _joined(self, X: Any, y: Any) -> Any:

@@ -13,6 +13,7 @@ from skrnn.forecasting._columns import read_future_columns, refuse_polars
 from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._panel import Panel, with_keys
 from skrnn.forecasting._table import History
+from skrnn.windowing import kind_of_times
 
 __all__ = ["future_values"]
 
@@ -85,6 +86,9 @@ def _check_levels(panel: Panel, index: pd.Index) -> None:
     if index.nlevels > 1 and names != wanted and None not in (*names, *wanted):
         advice = f": use future.reorder_levels({wanted})" if sorted(map(str, names)) == sorted(map(str, wanted)) else ""
         raise ValueError(f"The index of future has the levels {names}; that of the data has {wanted}{advice}.")
+    kinds = [kind_of_times(times) for times in (index.get_level_values(-1), panel.table.times)]
+    if kinds[0] != kinds[1] and not all(kind.startswith("datetimes in ") for kind in kinds):  # zones are compared
+        raise TypeError(f"The rows of future have {kinds[0]} in their index; those of fit had {kinds[1]}. Convert one.")
 
 
 def _values_after(panel: Panel, table: pd.DataFrame, n_steps: int) -> Doubles:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, listed, reals
 from skrnn._types import Doubles
+from skrnn._warnings import warn_caller
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
 from skrnn.forecasting._series import to_forecasts
@@ -44,9 +44,7 @@ class Correction(NamedTuple):
         return np.stack([middle, low - moved, high + moved], axis=1)
 
 
-def correction(
-    learnt: Learnt, calibration: Calibration | None, method: str, coverage: float, steps: int, stacklevel: int
-) -> Correction:
+def correction(learnt: Learnt, calibration: Calibration | None, method: str, coverage: float, steps: int) -> Correction:
     """What makes intervals of forecasts and quantiles.
 
     Raises
@@ -73,16 +71,14 @@ def correction(
     width = np.concatenate([_smallest(errors, coverage) for errors, _ in scores])[:steps]
     share = np.concatenate([_smallest(errors / distance, coverage) for errors, distance in scores])[:steps]
     if np.isinf(width).any():
-        _warn_of_infinite(coverage, min(len(block) for block in blocks), stacklevel + 1)
+        _warn_of_infinite(coverage, min(len(block) for block in blocks))
     narrow = 0.0 if _are_edges(quantiles, coverage) else 1.0
     return Correction(quantiles, ratio, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
 
 
-def edges_ahead(
-    learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float, stacklevel: int
-) -> Doubles:
+def edges_ahead(learnt: Learnt, calibration: Calibration | None, ahead: Ahead, method: str, coverage: float) -> Doubles:
     """The forecasts and the edges of their intervals (n_views, 3, steps, k), in the user's units."""
-    found = correction(learnt, calibration, method, coverage, max(ahead.counts), stacklevel + 1)
+    found = correction(learnt, calibration, method, coverage, max(ahead.counts))
     return to_forecasts(learnt.setup, found.edges(*learnt.levels(ahead, found.quantiles)))
 
 
@@ -138,12 +134,12 @@ def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...
     return low, high
 
 
-def _warn_of_infinite(coverage: float, there: int, stacklevel: int) -> None:
+def _warn_of_infinite(coverage: float, there: int) -> None:
     needed = int(np.ceil(coverage / (1 - coverage) - _SAME))
-    warnings.warn(
+    warn_caller(
         f"coverage={coverage} needs at least {needed} measured errors, and there are {there}: intervals are infinite. "
         "Raise calibration, or lower coverage.",
-        stacklevel=stacklevel + 1,
+        UserWarning,
     )
 
 

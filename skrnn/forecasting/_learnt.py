@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Doubles
+from skrnn._warnings import warn_caller
 from skrnn.forecasting._ahead import Newest, levels_ahead
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
 from skrnn.forecasting._future import future_values
@@ -19,7 +19,7 @@ from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, series_views
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import Table
-from skrnn.windowing import moments_of
+from skrnn.windowing import ranks_of
 
 __all__ = ["Ahead", "Learnt"]
 
@@ -78,17 +78,17 @@ class Learnt:
         ready = self.setup.enough(Newest.of(self.views(panel)).ready())
         return [key for key, found in zip(panel.table.keys, ready, strict=True) if found]
 
-    def endings(self, stacklevel: int) -> Panel:
+    def endings(self) -> Panel:
         """The series that can be forecast, each up to where its forecast starts."""
-        panel = until_known(self.panel, self.targets, self.setup.window, stacklevel=stacklevel + 1)
+        panel = until_known(self.panel, self.targets, self.setup.window)
         able = self.able(panel)
         found = set(able)
         short = [repr(key) for key in panel.table.keys if key not in found]
         if short and able:
-            warnings.warn(
+            warn_caller(
                 f"{len(short)} series are left out, as they have missing values, a gap or too few rows in the window "
                 f"of {self.setup.window} rows at their end: {name_some(short)}.",
-                stacklevel=stacklevel,
+                UserWarning,
             )
         if not able and not self.setup.complete:
             raise ValueError(
@@ -106,11 +106,9 @@ class Learnt:
         check_arguments(f"WindowForecaster.{caller}", {"steps": [sizes()]}, steps=steps)
         return [int(steps)] * len(panel.histories)
 
-    def ahead(
-        self, caller: str, steps: int | None, until: Any, future: Any, stacklevel: int, hold: bool = False
-    ) -> Ahead:
+    def ahead(self, caller: str, steps: int | None, until: Any, future: Any, hold: bool = False) -> Ahead:
         """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there."""
-        panel = self.endings(stacklevel + 1)
+        panel = self.endings()
         counts = self.counts(caller, panel, steps, until)
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
@@ -156,9 +154,9 @@ def _differing(old: Table, new: Table) -> set[Any]:
     """The series that have another value in the new table at a time that both tables have."""
     place = {key: number for number, key in enumerate(old.keys)}
     numbers = np.array([place.get(key, -1) for key in new.keys])[new.series]
-    moments, ranks = np.unique(np.concatenate([moments_of(old.times), moments_of(new.times)]), return_inverse=True)
-    codes = old.series * len(moments) + ranks[: len(old.times)]
-    wanted = numbers * len(moments) + ranks[len(old.times) :]
+    known, given = ranks_of(old.times, new.times)
+    n_times = len(known) + len(given)
+    codes, wanted = old.series * n_times + known, numbers * n_times + given
     rows = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
     values, others = old.values[rows], new.values
     same = ((values == others) | (np.isnan(values) & np.isnan(others))).all(axis=1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
+
+from skrnn._warnings import warn_caller
 
 __all__ = ["renamed"]
 
@@ -23,7 +24,7 @@ def renamed(**names: str) -> Callable[[Method], Method]:
                     continue
                 if new in given:
                     raise TypeError(f"{old} is the old name of {new}; both are given.")
-                warnings.warn(f"The parameter {old} is now called {new}.", FutureWarning, stacklevel=2)
+                warn_caller(f"The parameter {old} is now called {new}.", FutureWarning)
                 given[new] = given.pop(old)
             return method(self, *args, **given)
 

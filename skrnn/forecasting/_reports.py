@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from skrnn._warnings import warn_caller
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
@@ -59,16 +58,14 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
-    warnings.warn(
-        f"{possible - found} of {possible} windows are lost. {'. '.join(reasons)}.{advice}{takes}", stacklevel=3
-    )
+    warn_caller(f"{possible - found} of {possible} windows are lost. {'. '.join(reasons)}.{advice}{takes}", UserWarning)
 
 
-def warn_of_split(fitted: Panel, new: Panel, stacklevel: int) -> None:
+def warn_of_split(fitted: Panel, new: Panel) -> None:
     """Warn where rows to score look like a fold of a split by rows of stacked series."""
     old, table = fitted.table, new.table
     ends = dict(zip(old.keys, moments_of(old.times.take(old.ends)).tolist(), strict=True))
-    warn_of_other_series(table.keys, moments_of(table.times.take(table.bounds[:-1])), ends, stacklevel)
+    warn_of_other_series(table.keys, moments_of(table.times.take(table.bounds[:-1])), ends)
 
 
 def _needed(setup: Setup) -> int:

@@ -28,7 +28,7 @@ from skrnn.windowing import (
     key_from_plain,
     keys_from_plain,
     kind_of_times,
-    moments_of,
+    numbers_of,
     plain_freq,
     plain_index,
     plain_key,
@@ -347,7 +347,7 @@ def _panel(values: Any) -> Panel:
     bounds = np.concatenate([[0], np.cumsum(sizes)])
     inside = np.ones(len(times) - 1, dtype=bool)
     inside[bounds[1:-1] - 1] = False
-    ascends = (np.diff(positions)[inside] > 0).all() and (np.diff(moments_of(times))[inside] > 0).all()
+    ascends = (np.diff(positions)[inside] > 0).all() and (np.diff(numbers_of(times))[inside] > 0).all()
     require(bool(ascends), "the rows do not ascend")
     steps = steps_from_plain(values["steps"], len(keys), kind)
     step = steps_from_plain(values["step"], 1, kind)[0]

@@ -5,7 +5,6 @@ Sundararajan, Taly & Yan, "Axiomatic attribution for deep networks", ICML 2017, 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array, Doubles, Floats, Integers
+from skrnn._warnings import warn_caller
 from skrnn.estimators import Opened
 from skrnn.inspection._gradient_flow import check_output
 from skrnn.inspection._inside import open_inside
@@ -167,10 +167,10 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
     predictions, baselines, of_start = map(np.concatenate, ends)
     attributions = Attributions(values, predictions, baselines, unit, opened.fitted.init, of_start, names)
     if attributions.largest_gap > _COMPLETE:
-        warnings.warn(
+        warn_caller(
             f"The attributions miss the difference of the predictions by up to {attributions.largest_gap:.1%}. Raise "
             f"n_steps (now {n_steps}).",
-            stacklevel=2,
+            UserWarning,
         )
     return attributions
 

@@ -6,7 +6,6 @@ this name takes tables alone, and knows no lags.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from numbers import Number
@@ -17,6 +16,7 @@ from sklearn.utils import Bunch
 
 from skrnn._constraints import check_arguments, integers
 from skrnn._types import Array, Doubles
+from skrnn._warnings import warn_caller
 from skrnn.estimators import reads_characters, writes_tokens
 from skrnn.inspection._grid import Cells
 from skrnn.inspection._inside import given_windows, innermost
@@ -161,10 +161,10 @@ def _check_varies(known: list[Any], place: str, *, newest: bool) -> None:
         raise ValueError(f"No value of {place} is known in X. Look at another lag or feature.")
     if len(different) == 1:
         reason = " A forecaster takes the level off each window, with level='last' the newest value." if newest else ""
-        warnings.warn(
+        warn_caller(
             f"The value of {place} is {different.pop()} in every sequence of X, so that its dependence says nothing."
             f"{reason} Look at another lag or feature.",
-            stacklevel=3,
+            UserWarning,
         )
 
 

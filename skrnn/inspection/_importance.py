@@ -6,7 +6,6 @@ no lags.
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._constraints import Options, check_arguments, integers, reals
 from skrnn._types import Array, Integers
+from skrnn._warnings import warn_caller
 from skrnn.estimators import reads_characters
 from skrnn.inspection._grid import Cells
 from skrnn.inspection._inside import given_windows, innermost
@@ -147,10 +147,10 @@ def permutation_importance(
     )
     found = whole - np.reshape(scores, (len(orders), len(groups))).T
     if not found.any():
-        warnings.warn(
+        warn_caller(
             f"No shuffle changes the {measure}, {whole:.3g}: either the estimator does not look at X, or the score "
             "is too coarse to tell. Give a scoring that grades, such as 'neg_log_loss' for classes.",
-            stacklevel=2,
+            UserWarning,
         )
     shape = (cells.n_features, cells.n_lags) if over == "both" else (len(groups),)
     found = found.reshape(*shape, -1)

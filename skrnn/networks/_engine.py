@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 
 import numpy as np
 
+from skrnn._warnings import warn_caller
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import initial_weights
 
@@ -77,8 +77,8 @@ def _trouble(cell: str) -> str | None:
 
 @lru_cache
 def _warn_once(trouble: str) -> None:
-    warnings.warn(
+    warn_caller(
         f"The compiled engine is not available ({trouble}); networks train on torch, several times slower. Install "
         "numba, or set engine='torch' to silence this.",
-        stacklevel=2,
+        UserWarning,
     )

@@ -56,7 +56,6 @@ class TargetScaling:
             return blank
         level, _ = blank._level_and_gain(inputs, batch)
         mean, scale = weighted_mean_and_scale(y - level, weights)
-        mean = np.nan_to_num(mean)  # of a target without a value in this part of the rows
         if kind == "mean":
             return replace(blank, scale=np.where(mean > 0, mean, 1.0))
         if kind == "window":  # the sequence's own mean is the centre

@@ -108,6 +108,11 @@ class Task(Unread):
         """What y is, in a word for messages."""
 
     @property
+    def counts(self) -> bool:
+        """Whether y counts events, of which there may be one in every row."""
+        return False
+
+    @property
     def known(self) -> Array | None:
         """The sorted classes or tokens; None: there are none."""
         return None

@@ -24,6 +24,9 @@ from skrnn.tasks._steps import read_labels_of_steps
 __all__ = ["Classes", "Labels"]
 
 
+_LARGEST = float(np.finfo(np.float32).max)
+
+
 @dataclass(frozen=True, eq=False)
 class _Labelled(RowTask):
     """What classes and labels share: the reading of y decides which of the two it is.
@@ -200,7 +203,7 @@ def _balanced(codes: Array, weights: Doubles) -> Doubles:
 
 def _check_factors(class_weight: Mapping[Any, float]) -> None:
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not 0 <= weight < np.finfo(np.float32).max:
+        if not isinstance(weight, Real) or not 0 <= weight < _LARGEST:
             raise ValueError(
-                f"class_weight[{label!r}] is {weight!r}; weights of classes are finite numbers, not negative."
+                f"class_weight[{label!r}] is {weight!r}; weights of classes are numbers from 0 to 1e38. Give it one."
             )

@@ -52,6 +52,10 @@ class EveryStep(Task):
         return f"{self.base.form} steps"
 
     @property
+    def counts(self) -> bool:
+        return self.base.counts
+
+    @property
     def known(self) -> Array | None:
         return self.base.known
 

@@ -116,13 +116,16 @@ def close_texts(texts: list[Any], end: str | int | None) -> list[Any]:
 def _doubts_of_texts(X: Any, name: str) -> str:
     """What is wrong with a list of texts that are the words of one; empty if nothing seems to be.
 
-    Texts are lists of letters. Those of a list without a blank, in which some stand again and again, are words.
+    Texts are lists of letters. Those of a list without a blank, in which some stand again and again, are words; but
+    codes have digits, or all the same length.
     """
     listed = isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1
     words = list(X) if listed else []
     if len(words) < _FEWEST_WORDS or not all(isinstance(word, str) and not re.search(r"\s", word) for word in words):
         return ""
-    if len(set(words)) > _DIFFERENT * len(words):
+    if len(set(words)) > _DIFFERENT * len(words) or len({len(word) for word in words}) == 1:
+        return ""
+    if sum(any(map(str.isdigit, word)) for word in words) > len(words) / 2:
         return ""
     return (
         f"X holds {len(words)} texts without a blank, many of them several times, as a list of words does; {name} "

@@ -76,6 +76,10 @@ class Numbers(RowTask):
         return "numeric"
 
     @property
+    def counts(self) -> bool:
+        return self.loss.link == "log"
+
+    @property
     def levels(self) -> tuple[float, ...]:
         """Of the quantiles that are predicted; none for other losses."""
         return self.loss.levels if isinstance(self.loss, QuantileLoss) else ()
@@ -143,6 +147,12 @@ class Numbers(RowTask):
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
         assert isinstance(targets.values, np.ndarray)
+        blank = np.isnan(targets.values).all(axis=0)
+        if blank.any():
+            raise ValueError(
+                f"Input y contains NaN: target {int(blank.argmax())} has no value in any row to train on "
+                "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
+            )
         kind = "mean" if self.loss.link == "log" and self.scaling is not None else self.scaling
         in_turn = kind in ("last", "window")
         features = self._features_in_turn(batch.n_features, targets.values.shape[1], name) if in_turn else None

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
 from skrnn._types import Array, Doubles
+from skrnn._warnings import warn_caller
 from skrnn.sequences import as_numbers, detached
 
 __all__ = ["check_labels", "check_numbers", "check_size", "check_weights", "is_continuous", "require_y"]
@@ -35,16 +37,27 @@ def check_numbers(y: Any, n_samples: int, name: str) -> tuple[Doubles, bool]:
     y = check_array(
         y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", estimator=name, ensure_all_finite=finite
     )
-    if several and np.isnan(y).all(axis=0).any():
-        column = int(np.isnan(y).all(axis=0).argmax())
-        raise ValueError(f"Input y contains NaN: target {column} has no value in any row. Drop it.")
+    if several and np.isnan(y).all():
+        raise ValueError("Input y contains NaN: no row has a target. Give it some values.")
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}; one target, or one row of targets, per sequence is expected.")
     check_size(y)
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = _flattened(y)
     _same_length(n_samples, y)
     return (y[:, None], True) if y.ndim == 1 else (y, False)
+
+
+def _flattened(y: Any) -> Array:
+    """A column as one axis, with scikit-learn's warning, at the line of the user's."""
+    flat = column_or_1d(y)
+    if np.ndim(y) == 2:
+        warn_caller(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
+            "for example using ravel().",
+            DataConversionWarning,
+        )
+    return np.asarray(flat)
 
 
 def check_size(y: Doubles) -> None:
@@ -79,7 +92,7 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         y = check_array(y, accept_sparse=False, input_name="y", estimator=name)
         _same_length(n_samples, y)
         return y, True
-    y = column_or_1d(y, warn=True)
+    y = _flattened(y)
     check_classification_targets(y)
     _same_length(n_samples, y)
     return y, False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
 from skrnn._types import Array, Doubles, Flags
+from skrnn._warnings import warn_caller
 from skrnn.sequences import SequenceBatch, as_numbers, detached, is_ragged, plain_categories
 from skrnn.tasks._reading import check_size, check_weights, require_y
 
@@ -152,7 +152,7 @@ def _flat(rows: list[Array] | Array, batch: SequenceBatch, name: str, label: str
         values = _joined(rows, batch)
     if shape == (1,):
         words = f"A single target per time step was passed as an axis of length 1; {label} of shape (n_samples, "
-        warnings.warn(f"{words}n_timesteps) was expected, and predictions will have it.", DataConversionWarning, 2)
+        warn_caller(f"{words}n_timesteps) was expected, and predictions will have it.", DataConversionWarning)
     return (values[:, None] if shape == () else values), shape in ((), (1,))
 
 

@@ -17,7 +17,7 @@ from skrnn.windowing._plain_times import index_from_plain, key_from_plain, plain
 from skrnn.windowing._rows import first_large
 from skrnn.windowing._sliding import SlidingWindow
 from skrnn.windowing._split import PanelTimeSeriesSplit, warn_of_other_series
-from skrnn.windowing._step import Step, first_positions, moments_of
+from skrnn.windowing._step import Step, first_positions, moments_of, numbers_of, ranks_of
 from skrnn.windowing._stepwise import StepwiseTransformer
 from skrnn.windowing._windows import make_windows, windows_of
 
@@ -41,10 +41,12 @@ __all__ = [
     "kind_of_times",
     "make_windows",
     "moments_of",
+    "numbers_of",
     "plain_freq",
     "plain_index",
     "plain_key",
     "plain_steps",
+    "ranks_of",
     "read_index",
     "rows_before",
     "run_begins",

@@ -16,7 +16,7 @@ import numpy as np
 from skrnn._types import Flags, Integers, Longs
 from skrnn.windowing._frequency import GIVEN, is_rows, step_of
 from skrnn.windowing._infer import find_step, odd_step, seem_odd
-from skrnn.windowing._step import Step, on_clock
+from skrnn.windowing._step import Step, numbers_of, on_clock
 
 __all__ = [
     "Seen",
@@ -297,7 +297,7 @@ def kind_of_times(times: Any) -> str:
 
 def _check_order(times: Any, bounds: Integers, keys: list[Any]) -> None:
     """An error for times, those of one series after the other, that do not ascend or are too far apart."""
-    numbers = times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64)
+    numbers = numbers_of(times)
     if len(numbers) and int(numbers.max()) - int(numbers.min()) > _FARTHEST:
         raise ValueError(
             f"The index reaches from {times.min()} to {times.max()}, too far for distances in 64 bits. Drop what is "

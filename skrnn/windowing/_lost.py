@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from skrnn._warnings import warn_caller
 from skrnn.windowing._index import TimeRows
 
 __all__ = ["ADVICE", "warn_of_lost"]
@@ -18,17 +17,17 @@ ADVICE = (
 _NOTICED = 0.01  # share of the windows that may go without a word
 
 
-def warn_of_lost(rows: TimeRows, lost: int, possible: int, what: str, stacklevel: int) -> None:
+def warn_of_lost(rows: TimeRows, lost: int, possible: int, what: str) -> None:
     """Warn if more than a hundredth of the possible windows is lost, with the step and the first row that broke it."""
     if lost <= _NOTICED * possible:
         return
     broken = first_break(rows)
     if broken is None:
         return
-    warnings.warn(
+    warn_caller(
         f"{lost} of {possible} windows {what}: the step of the rows is {broken[1]}, and {broken[0]} does not follow "
         f"the row before it. {ADVICE}, or insert the rows that are absent.",
-        stacklevel=stacklevel,
+        UserWarning,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import integers, names_in
 from skrnn._types import Array, Integers
+from skrnn._warnings import warn_caller
 from skrnn.windowing._index import Seen, TimeRows, read_index, rows_before, several_ranges
 from skrnn.windowing._lost import warn_of_lost
 from skrnn.windowing._rows import read_rows
@@ -158,7 +158,7 @@ class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEst
         if rows.times is not None:
             firsts = moments_of(rows.times[rows.bounds[:-1]])
             ends_of_fit = dict(zip(self._tails["keys"], self._tails["moments"].tolist(), strict=True))
-            warn_of_other_series(rows.keys, firsts, ends_of_fit, stacklevel=3)
+            warn_of_other_series(rows.keys, firsts, ends_of_fit)
         table, ends, reach = self._with_context(values, rows, context)
         windows = self._view_or_gather(table, ends, reach)
         return windows.reshape(len(windows), -1) if self.flatten else windows
@@ -205,7 +205,8 @@ class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEst
         place = np.array([known.get(key, -1) for key in rows.keys])
         if rows.times is None or not (place >= 0).any():
             return tails["rows"][:0], np.zeros(len(place), np.intp)
-        position, later = tails["positions"][place], moments_of(rows.times[firsts]) > tails["moments"][place]
+        position, moments, last = tails["positions"][place], moments_of(rows.times[firsts]), tails["moments"][place]
+        later = (moments > last) | ((moments == last) & (rows.positions[firsts] > position))  # steps of nanoseconds
         first = first_positions(rows.steps, rows.positions[firsts], position, later)
         goes_on = (place >= 0) & (first - position == np.array([step.size for step in rows.steps]))
         counts = np.where(goes_on, tails["lengths"][place], 0)
@@ -216,13 +217,13 @@ class SlidingWindow(WindowState, TransformerMixin, CallbackSupportMixin, BaseEst
         """Say that rows were shuffled, or how many windows the gaps cost."""
         alone = reaches <= min(self._reach, 1)
         if len(reaches) > 2 * self._reach + 2 and alone[self._reach :].mean() > 0.5:
-            warnings.warn(
+            warn_caller(
                 "Most rows do not follow the row before them, so that their windows are nearly empty. Were the rows "
                 f"shuffled? Use TimeSeriesSplit instead of a shuffled KFold. The step of the rows is {rows.common}.",
-                stacklevel=4,
+                UserWarning,
             )
             return
-        warn_of_lost(rows, lost, possible, "are cut off at a gap", stacklevel=5)
+        warn_of_lost(rows, lost, possible, "are cut off at a gap")
 
     def _view_or_gather(self, table: Array, ends: Integers, reach: Integers) -> Array:
         """(n_rows, window, n_features): a view if the rows are one unbroken run at the end of the table."""

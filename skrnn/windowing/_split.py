@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Integers, Longs
+from skrnn._warnings import warn_caller
 from skrnn.windowing._index import has_index
 
 __all__ = ["PanelTimeSeriesSplit", "warn_of_other_series"]
@@ -84,7 +84,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
             yield np.flatnonzero(np.isin(places, train)), np.flatnonzero(np.isin(places, test))
 
 
-def warn_of_other_series(keys: Sequence[Any], firsts: Longs, ends: Mapping[Any, int], stacklevel: int) -> None:
+def warn_of_other_series(keys: Sequence[Any], firsts: Longs, ends: Mapping[Any, int]) -> None:
     """Warn where rows look like the test fold of a split that cut stacked series by rows.
 
     ``keys`` and ``firsts`` are the series of the rows and the moments at which they begin, ``ends`` those at which the
@@ -96,11 +96,11 @@ def warn_of_other_series(keys: Sequence[Any], firsts: Longs, ends: Mapping[Any, 
     newest = max(ends.values())
     others = [key for key, first in zip(keys, firsts, strict=True) if key not in ends and first <= newest]
     if others and any(first > ends[key] for key, first in zip(keys, firsts, strict=True) if key in ends):
-        warnings.warn(
+        warn_caller(
             f"Series {others[0]!r}, one of {len(others)} that were not in fit, begins before its newest row, beside "
             "rows that go on from it. A split of stacked series by rows, such as TimeSeriesSplit, tests on others at "
             "times that it has learnt from: split by date with PanelTimeSeriesSplit.",
-            stacklevel=stacklevel,
+            UserWarning,
         )
 
 

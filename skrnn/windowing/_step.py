@@ -24,7 +24,9 @@ __all__ = [
     "days_of_months",
     "first_positions",
     "moments_of",
+    "numbers_of",
     "on_clock",
+    "ranks_of",
     "told_apart",
 ]
 
@@ -258,9 +260,26 @@ def moments_of(times: Any) -> Longs:
     """Times as whole numbers in their order; of dates the microseconds, so that zones and resolutions do not matter."""
     import pandas as pd
 
-    if isinstance(times, pd.DatetimeIndex):
-        return np.asarray(times.as_unit("us").asi8)
-    return np.asarray(times.asi8 if isinstance(times, pd.PeriodIndex) else times.to_numpy().astype(np.int64))
+    return np.asarray(times.as_unit("us").asi8) if isinstance(times, pd.DatetimeIndex) else numbers_of(times)
+
+
+def numbers_of(times: Any) -> Longs:
+    """Times of one index as whole numbers in their order, in units of their own."""
+    return np.asarray(times.asi8 if hasattr(times, "asi8") else times.to_numpy().astype(np.int64))
+
+
+def ranks_of(*several: Any) -> list[Longs]:
+    """Numbers of the times of several indexes in the order of all of them, equal ones the same."""
+    ranks = np.unique(np.concatenate([moments_of(times) for times in several]), return_inverse=True)[1]
+    within = np.concatenate([_nanoseconds(times) for times in several])
+    if within.any():
+        ranks = np.unique(1000 * ranks + within, return_inverse=True)[1]
+    return np.split(ranks, np.cumsum([len(times) for times in several])[:-1])
+
+
+def _nanoseconds(times: Any) -> Longs:
+    """What `moments_of` leaves out."""
+    return np.asarray(times.asi8) % 1000 if getattr(times, "unit", None) == "ns" else np.zeros(len(times), np.int64)
 
 
 def on_clock(times: Any, clock: str) -> Any:

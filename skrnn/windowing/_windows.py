@@ -144,7 +144,7 @@ def _starts(rows: TimeRows | None, n_rows: int, needed: int, stride: int) -> ran
     possible = int(((lengths - needed) // stride + 1)[lengths >= needed].sum())
     if not len(starts):
         return range(0)
-    warn_of_lost(rows, possible - len(starts), possible, "cross a gap", stacklevel=4)
+    warn_of_lost(rows, possible - len(starts), possible, "cross a gap")
     return range(starts[0], starts[-1] + 1, stride) if (np.diff(starts) == stride).all() else starts
 
 

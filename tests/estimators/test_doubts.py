@@ -174,6 +174,7 @@ def test_one_hot_targets(steps):
     several[0, ..., :2] = 1  # one row with two labels
     assert not said(lambda: RNNClassifier(**options).fit(VALUES, several))
     assert not said(lambda: RNNRegressor(**options).fit(VALUES, y + 0.5))
+    assert not said(lambda: RNNRegressor(loss="poisson", **options).fit(VALUES, y))  # events, one in each row
 
 
 def test_words_of_one_text_given_to_a_language_model():
@@ -184,6 +185,8 @@ def test_words_of_one_text_given_to_a_language_model():
     assert not said(lambda: RNNLanguageModel(**SMALL).fit(TEXTS))
     assert not said(lambda: RNNLanguageModel(**SMALL).fit(words[:6]))
     assert not said(lambda: RNNLanguageModel(end_of_text=".", **SMALL).fit(words))  # they are texts that end
+    for codes in (["A12", "B7", "A12", "C3x"], ["acg", "gat", "acg"], ["+-", "--", "++"]):
+        assert not said(lambda codes=codes: RNNLanguageModel(**SMALL).fit(codes * 15))
     names = load_surnames(return_X_y=True)[0]
     for some in (names[:200], names[::7]):
         assert not said(lambda some=some: RNNLanguageModel(**SMALL).fit(some))

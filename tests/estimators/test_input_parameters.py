@@ -53,7 +53,7 @@ OWN = {
         "pooling": POOLINGS,
         "init": ["ridge", 1, True],
         "segment": SEGMENTS,
-        "n_networks": [0, 1.5, "auto"],
+        "n_networks": [0, 1.5, "auto", 2**31],
         "validation_gap": [-1, 1.5, "auto", None],
         "refit": ["yes", None, 2],
     },
@@ -170,6 +170,24 @@ def test_absurd_numbers_of_layers_are_refused_before_anything_is_allocated(kind)
     """More layers than a saved estimator may have; the second number would take for ever if layers were counted."""
     assert peak_of_refused_fit(kind, "num_layers", num_layers=2000) < 5e6
     assert peak_of_refused_fit(kind, "num_layers", num_layers=10**9) < 5e6
+
+
+@pytest.mark.parametrize("kind", ["regressor", "classifier"])
+def test_absurd_numbers_of_networks_are_refused_before_anything_is_allocated(kind):
+    assert peak_of_refused_fit(kind, "n_networks", n_networks=2**31 - 1) < 5e6
+    assert peak_of_refused_fit(kind, "has, 1,024 times, .* or n_networks", n_networks=1024, hidden_size=2000) < 5e6
+
+
+@pytest.mark.parametrize("pooling", ["sum", 3, ("last", "mean"), "attention", np.array([1, 2])], ids=str)
+def test_a_pooling_that_is_set_after_fit_is_checked(pooling):
+    """It is done in `transform`; another network's would be taken for the mean."""
+    fitted = make("transformer", objective="reconstruct").fit(steps())
+    states = fitted.transform(steps())
+    for call in (lambda: fitted.transform(steps()), fitted.stream):
+        fitted.set_params(pooling=pooling)
+        with pytest.raises(InvalidParameterError, match="'pooling' parameter of RNNSequenceTransformer must be"):
+            call()
+    np.testing.assert_array_equal(fitted.set_params(pooling="last").transform(steps()), states)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -222,7 +222,17 @@ def test_class_weights_are_weights_of_rows():
 
 @pytest.mark.parametrize(
     "class_weight",
-    [{7: 1.0}, {0: -1.0, 1: 1.0, 2: 1.0}, {0: np.nan}, {0: np.inf}, {0: 0, 1: 0, 2: 0}, {0: "a"}, "other", [1, 2, 3]],
+    [
+        {7: 1.0},
+        {0: -1.0, 1: 1.0, 2: 1.0},
+        {0: np.nan},
+        {0: np.inf},
+        {0: 1e300},
+        {0: 0, 1: 0, 2: 0},
+        {0: "a"},
+        "other",
+        [1, 2],
+    ],
     ids=str,
 )
 @pytest.mark.filterwarnings("error")

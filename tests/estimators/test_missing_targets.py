@@ -123,9 +123,44 @@ class Own(Objective):
         return outputs
 
 
+NOWHERE = np.column_stack([Y[:, 0], np.full(90, np.nan)])
+
+
+def test_a_target_that_is_known_from_an_earlier_fit_may_be_missing_later():
+    both = Y[:, :2]
+    fitted = net().fit(X, both)
+    assert fitted.score(X, NOWHERE) == pytest.approx(r2_score(both[:, 0], fitted.predict(X)[:, 0]))
+    watched = net().fit(X, both, X_val=X, y_val=NOWHERE)
+    assert np.isfinite(watched.best_loss_)
+    again = net(warm_start=True).fit(X, both).fit(X, NOWHERE)
+    assert np.isfinite(again.predict(X)).all()
+    before = fitted.predict(X)
+    fitted.partial_fit(X, NOWHERE)
+    assert (fitted.predict(X)[:, 0] != before[:, 0]).any()
+    for refused in (
+        lambda: fitted.score(X, NOWHERE * np.nan),
+        lambda: fitted.partial_fit(X, NOWHERE * np.nan),
+        lambda: net().fit(X, both, X_val=X, y_val=NOWHERE * np.nan),
+    ):
+        with pytest.raises(ValueError, match=r"Input y contains NaN: no row has a target. Give it some values"):
+            refused()
+
+
+@pytest.mark.parametrize("known", [0, 89])
+def test_a_target_needs_a_value_where_it_is_learnt_from(known):
+    """A weight of 0 and the part that validates hide what is there."""
+    once = np.where(np.arange(90) == known, Y[:, 1], np.nan)
+    weights = np.where(np.arange(90) == known, 0.0, 1.0)
+    with pytest.raises(ValueError, match="target 1 has no value in any row to train on"):
+        net(early_stopping=False).fit(X, np.column_stack([Y[:, 0], once]), sample_weight=weights)
+    if known == 89:
+        with pytest.raises(ValueError, match="held out for early stopping"):
+            net(early_stopping=True).fit(X, np.column_stack([Y[:, 0], once]))
+
+
 def test_what_cannot_be_is_named():
-    with pytest.raises(ValueError, match="target 1 has no value in any row"):
-        net().fit(X, np.column_stack([Y[:, 0], np.full(90, np.nan)]))
+    with pytest.raises(ValueError, match=r"target 1 has no value in any row to train on .*Drop it, or give it some"):
+        net().fit(X, NOWHERE)
     with pytest.raises(ValueError, match=r"Input y contains NaN"):
         net().fit(X, HOLES[:, 0])
     with pytest.raises(ValueError, match="a loss of your own does not take"):

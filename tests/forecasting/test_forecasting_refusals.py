@@ -53,6 +53,12 @@ def test_one_future_for_rows_without_dates():
     pd.testing.assert_frame_equal(model.forecast(future=shared), model.forecast(future=whole))
 
 
+def with_times(frame, change):
+    """The rows of one series with other times, for all of them."""
+    own = frame.loc["a"]
+    return own.set_axis(pd.Index(change(own.index)))
+
+
 FUTURES = {
     "duplicated rows": (lambda f: pd.concat([f, f[:3]]), ValueError, "future has 3 duplicated rows, first"),
     "levels in another order": (
@@ -72,6 +78,19 @@ FUTURES = {
     ),
     "without a value": (lambda f: f.assign(x=np.nan), ValueError, "Column 'x' of future has no value"),
     "text": (lambda f: f.assign(x="warm"), ValueError, "Column 'x' of future has dtype"),
+    "two columns of one name": (
+        lambda f: pd.concat([f, f], axis=1),
+        ValueError,
+        "future has several columns named 'x'. Rename or drop them",
+    ),
+    "times in a zone": (
+        lambda f: f.tz_localize("UTC", level="time"),
+        TypeError,
+        "The rows of future have datetimes in UTC in their index; those of fit had datetimes without a time zone",
+    ),
+    "periods": (lambda f: with_times(f, lambda times: times.to_period("D")), TypeError, "future have periods of D in"),
+    "numbers": (lambda f: with_times(f, lambda times: range(len(times))), TypeError, "future have whole numbers in"),
+    "dates": (lambda f: with_times(f, lambda times: times.date), TypeError, "The index has dtype object"),
     "another column": (lambda f: f.rename(columns={"x": "z"}), ValueError, r"future lacks the columns \['x'\]"),
 }
 
@@ -108,6 +127,11 @@ DATA = {
     "covariate without a value": (lambda: without("x"), ValueError, "Column 'x' has no value"),
     "static without a value": (lambda: without("size"), ValueError, "Column 'size' has no value"),
     "text": (lambda: EARLY.assign(x="warm"), ValueError, "Column 'x' has dtype"),
+    "two columns of one name": (
+        lambda: pd.concat([EARLY, EARLY[["x"]]], axis=1),
+        ValueError,
+        "The data have several columns named 'x'. Rename or drop them",
+    ),
     "static that varies": (
         lambda: EARLY.assign(size=np.r_[np.ones(70), 5.0, np.ones(29)]),
         ValueError,

@@ -10,6 +10,7 @@ import skrnn
 OURS = Path(skrnn.__file__).parent
 CHECKS = (
     "validation.py",
+    "class_weight.py",
     "_param_validation.py",
     "multiclass.py",
     "metaestimators.py",

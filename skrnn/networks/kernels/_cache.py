@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+
+from skrnn._warnings import warn_caller
 
 __all__ = ["kept_njit"]
 
@@ -114,8 +115,8 @@ def _in_words(error: Exception) -> str:
 def _warn_once(trouble: str) -> None:
     if not _said:
         _said.append(trouble)
-        warnings.warn(
+        warn_caller(
             f"The compiled kernels cannot be kept on disk ({trouble}); every new process compiles them again, in about "
             "twenty seconds. Make the folder of the package writable, or set NUMBA_CACHE_DIR to one that is.",
-            stacklevel=2,
+            UserWarning,
         )
