@@ -8,7 +8,7 @@ from skrnn._types import Floats
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch, whole_loss
+from skrnn.objectives import EveryStep, Likelihood, MiniBatch, Objective, whole_loss
 from skrnn.tasks import Alignments, Task
 from skrnn.training import Asked, TrainingResult, TrainingSet, layer_flows
 
@@ -40,7 +40,8 @@ def advice_on(
             f"{name} used all of its max_iter={parameters.max_iter} epochs, and its loss was still falling. Raise "
             "max_iter or learning_rate."
         )
-    if _clips(data.training, parameters, result):
+    density = _is_density(data.objective)
+    if not density and _clips(data.training, parameters, result):
         part, norm = float(np.mean(result.clipped_curve)), float(np.median(result.norm_curve))
         found.append(
             f"max_grad_norm={parameters.max_grad_norm:g} has cut the gradient of {part:.0%} of the mini-batches of "
@@ -48,7 +49,7 @@ def advice_on(
             "Set scaling='standard' where it is off, lower learning_rate, or use cell='gru' or 'lstm'."
         )
     elif not result.still_falling:
-        left = _part_of_blank_loss(spec, data, result)
+        left = 0.0 if density else _part_of_blank_loss(spec, data, result)
         said = f"{name} has learnt next to nothing: its loss, {_best(result):.3g} at best, is {left:.0%} of that of "
         said += "predictions all alike."
         vanished = _vanished(spec, task, data, parameters, result, engine) if left > _LITTLE else ""
@@ -60,6 +61,11 @@ def advice_on(
                 "looks for one) or max_iter, scale X, or look whether X says anything about y."
             )
     return " ".join(found)
+
+
+def _is_density(objective: Objective) -> bool:
+    """Whether the loss has no least value, of which it could be a part, and gradients that grow as it becomes sure."""
+    return isinstance(objective.base if isinstance(objective, EveryStep) else objective, Likelihood)
 
 
 def _clips(data: TrainingSet, parameters: Parameters, result: TrainingResult) -> bool:

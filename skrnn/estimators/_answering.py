@@ -78,7 +78,7 @@ class AnsweringRNN(BaseRNN):
     def _outputs(self, X: Any, beam_width: int = 1) -> tuple[Fitted, Doubles, Context]:
         """The mean of the networks' outputs."""
         fitted, found, context = self._outputs_of_each(X, beam_width)
-        return fitted, found[0] if len(found) == 1 else np.mean(found, axis=0), context
+        return fitted, found[0] if len(found) == 1 else fitted.task.average(found), context
 
     def _answer(self, method: str, X: Any, beam_width: int = 1) -> Any:
         """What a method says of X, in the form of X."""
@@ -91,7 +91,7 @@ class AnsweringRNN(BaseRNN):
         if len(found) < 2:
             raise ValueError(
                 f"return_std=True needs networks that can disagree, and this {type(self).__name__} was fitted with "
-                "n_networks=1. Fit with n_networks=5."
+                "n_networks=1. Fit with n_networks=5, or with a loss that learns a distribution, such as 'gaussian'."
             )
         mean = fitted.task.answer(method, np.mean(found, axis=0), context)
         spread = np.std([fitted.task.answer(method, outputs, context) for outputs in found], axis=0)

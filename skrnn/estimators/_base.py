@@ -23,7 +23,7 @@ from skrnn.estimators._auto import settled, start_settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._isolation import private_generators
-from skrnn.estimators._linear_start import silent_start, with_offsets
+from skrnn.estimators._linear_start import first_bias, silent_start, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._reading import HeldOut, read_data
@@ -155,7 +155,8 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         engine = resolve_engine(parameters.engine, spec, device, carries=carries)
         starts = [None] * len(rngs) if before is None else before.trainings(parameters.optimizer)
         if before is None and data.linear is not None:
-            starts = [silent_start(spec, rng) for rng in rngs]
+            bias = first_bias(data)
+            starts = [silent_start(spec, bias, rng) for rng in rngs]
         config = parameters.config(device, engine, carries=carries)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
         observer.fitted = lambda result: {"_fitted": fitted([result])}

@@ -6,19 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from skrnn._types import Array, Doubles, Singles
 from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
-from skrnn.objectives import AbsoluteError, MiniBatch, Objective
+from skrnn.objectives import AbsoluteError, Likelihood, MiniBatch, Objective
 from skrnn.tasks import Task
 from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_by_absolute_errors, fit_linear
 
-__all__ = ["silent_start", "with_offsets"]
+__all__ = ["first_bias", "silent_start", "with_offsets"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
+_ROWS_FOR_SPREAD = 2_000  # of a training part, that say how large its errors are
+_FARTHEST_SPREAD = 10.0  # outputs before softplus, which then is 5e-5 to 10
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
 _SHARE = 0.6  # of a linear model's log-odds that a network starts from: it should learn for itself, too
 _SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
@@ -65,12 +67,37 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     return replace(data, training=training, validation=validation, whole=whole, linear=fitted)
 
 
-def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
-    """Fresh weights whose head is zero: the network's first outputs are the offsets."""
+def silent_start(spec: NetworkSpec, bias: Singles | float, rng: np.random.Generator) -> TrainingResult:
+    """Fresh weights whose head says one thing of all rows: the network's first outputs are the offsets and a bias."""
     weights = initial_weights(spec, rng)
     for name in ("head.weight", "head.bias"):
         weights[name] = np.zeros_like(weights[name])
+    weights["head.bias"] += bias
     return TrainingResult(weights, {})
+
+
+def first_bias(data: FitData) -> Singles | float:
+    """What the head adds to the offsets at first: nothing, and of a distribution the spread that is likeliest for what
+    the simple model leaves of rows that it has not seen, the same for all rows.
+    """
+    objective, training = data.objective, data.training
+    if not isinstance(objective, Likelihood) or training.offset is None:
+        return 0.0
+    rows = np.linspace(0, len(training.weights) - 1, min(len(training.weights), _ROWS_FOR_SPREAD)).astype(np.intp)
+    part, weights = training.mini_batch(rows), training.weights[rows] / training.weights[rows].sum()
+    assert part.offset is not None
+    offset, free = part.offset.astype(np.float64), np.arange(part.offset.shape[1]) % objective.n_parameters > 0
+
+    def loss(values: Doubles) -> tuple[float, Doubles]:
+        outputs = offset.copy()
+        outputs[:, free] += values
+        losses, slopes = objective.loss(outputs, part)
+        return float(np.einsum("n,n->", weights, losses)), np.einsum("n,nk->k", weights, slopes[:, free])
+
+    bias = np.zeros(offset.shape[1], np.float32)
+    bounds = [(-_FARTHEST_SPREAD, _FARTHEST_SPREAD)] * int(free.sum())
+    bias[free] = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return bias
 
 
 def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:

@@ -14,7 +14,7 @@ from skrnn._types import Doubles, Floats, Integers
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import Fitted
 from skrnn.networks import resolve_engine
-from skrnn.objectives import MiniBatch, Objective, whole_loss
+from skrnn.objectives import Likelihood, MiniBatch, Objective, whole_loss
 from skrnn.sequences import SequenceBatch, read_X
 from skrnn.tasks import (
     Alignments,
@@ -122,11 +122,18 @@ class Opened:
         found[:, :, np.flatnonzero(scaling.indicators)] += values[:, :, n_features:]
         return found
 
+    @property
+    def stride(self) -> int:
+        """Outputs from that of one target's prediction to that of the next: the parameters of a distribution."""
+        base = self.task.base if isinstance(self.task, EveryStep) else self.task
+        loss = base.loss if isinstance(base, Numbers) else None
+        return loss.n_parameters if isinstance(loss, Likelihood) else 1
+
     @cached_property
     def predicts_in_proportion(self) -> bool:
         """Whether a prediction is a multiple of an output, plus a constant."""
         base = self.task.base if isinstance(self.task, EveryStep) else self.task
-        if not isinstance(base, Numbers) or self.fitted.n_outputs != self.fitted.spec.output_size:
+        if not isinstance(base, Numbers) or self.fitted.n_outputs * self.stride != self.fitted.spec.output_size:
             return False
         first = self._answers(np.zeros(1, np.intp), np.arange(3.0)[:, None, None])
         return bool(np.allclose(first[2] - first[1], first[1] - first[0]))
@@ -146,7 +153,8 @@ class Opened:
         shape = len(rows), self.fitted.spec.output_size
         context = Context(self.fitted.scalings, None if self.task.by_step else self.batch.take(rows))
         answers = [self.task.answer("predict", np.broadcast_to(one, shape), context) for one in outputs]
-        return np.array([np.reshape(answer, shape) for answer in answers])
+        of_targets = len(rows), self.fitted.n_outputs
+        return np.array([np.repeat(np.reshape(answer, of_targets), self.stride, axis=1) for answer in answers])
 
     def tokens(self, part: MiniBatch) -> Integers | None:
         """What a decoder of tokens reads (B, L): 0, and then each target but the last; None: there is none."""

@@ -11,7 +11,6 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, check_arguments, integers
-from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._parameters import (
     INIT,
     NETWORKS,
@@ -22,6 +21,7 @@ from skrnn.estimators._parameters import (
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
 )
+from skrnn.estimators._uncertain import UncertainRNN
 from skrnn.objectives import LOSSES, Objective, QuantileLoss
 from skrnn.tasks import EveryStep, Numbers, Task, Unread
 
@@ -30,7 +30,7 @@ __all__ = ["RNNRegressor"]
 _FLAG = {"return_std": ["boolean"]}
 
 
-class RNNRegressor(RegressorMixin, PooledRNN):
+class RNNRegressor(RegressorMixin, UncertainRNN):
     """Regression on sequences: one target, or one vector of targets, per sequence or per time step.
 
     Parameters
@@ -82,10 +82,14 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     target_feature : int, list of int or None, default=None
         With ``scaling="last"`` or ``"window"``: the feature whose future each target is. A list is taken in turn: with
         [0, 2] the targets are features 0 and 2 one step ahead, features 0 and 2 two steps ahead, …. None: the only one.
-    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"} or Objective, default="squared_error"
-        What is minimised, as a mean over the targets, in units of the scaled target. "huber" turns linear at 1.35
-        standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0. An instance of a
-        subclass of `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
+    loss : str or Objective, default="squared_error"
+        What is minimised, as a mean over the targets, in units of the scaled target: "squared_error", "absolute_error",
+        "huber", "poisson", "quantile", "gaussian", "student_t" or "negative_binomial". "huber" turns linear at 1.35
+        standard deviations; "poisson" is half the Poisson deviance with a log link, for y >= 0. "gaussian", "student_t"
+        (errors with heavy tails) and "negative_binomial" (counts, y >= 0, with a log link) learn a distribution whose
+        spread follows X, by minus its log-likelihood (Salinas et al., "DeepAR", Int. J. Forecasting 36(3), 2020):
+        `predict` gives its mean; see ``return_std``, `predict_quantiles` and `sample_y`. An instance of a subclass of
+        `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
     init : {"auto", "linear", "minirocket"}, regressor or None, default="auto"
@@ -314,8 +318,10 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         X : array-like, data frame or list of arrays
             Sequences, in a form that `fit` takes, with the same features.
         return_std : bool, default=False
-            Whether to return the standard deviation of the networks' predictions, too: how far they disagree, which
-            grows away from the training data; the noise of y is not in it. Needs ``n_networks`` of at least 2.
+            Whether to return a standard deviation, too. With a loss that learns a distribution it is that of y; of
+            several networks that of the mixture of what they say, in which their disagreement is. With other losses it
+            is that of the networks' predictions alone: how far they disagree, which grows away from the training data;
+            the noise of y is not in it, and ``n_networks`` must be at least 2.
 
         Returns
         -------
@@ -330,7 +336,8 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError, TypeError
-            If X is not usable, or there is one network alone; the message says where and what to do.
+            If X is not usable, or there is one network alone that has learnt no distribution; the message says where
+            and what to do.
         """
         if not check_arguments(f"{type(self).__name__}.predict", _FLAG, return_std=return_std)["return_std"]:
             return self._answer("predict", X)
@@ -423,6 +430,8 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.target_tags.positive_only = getattr(loss, "least_target", -np.inf) >= 0
         return tags
 
 

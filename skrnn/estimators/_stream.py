@@ -64,7 +64,7 @@ class Stream:
             raise ValueError(f"method={method!r} does not stream; choose from {', '.join(choices)}.")
         self._fitted, self._name = fitted, name
         self._context = Context(fitted.scalings, None)
-        self._networks = SteppedNetworks(fitted.spec, fitted.networks)
+        self._networks = SteppedNetworks(fitted.spec, fitted.networks, fitted.task.average)
         scaling = fitted.scalings.inputs
         self._indicators = np.flatnonzero(scaling.indicators)
         raw = scaling.kind is None

@@ -10,21 +10,35 @@ from skrnn._types import Array
 from skrnn.export._graph import Axes, Graph, Port, ints
 from skrnn.export._scaling import Scaled
 from skrnn.export._sequences import Sequences
-from skrnn.objectives import Objective, PoissonDeviance, QuantileLoss, TargetScaling
+from skrnn.objectives import Likelihood, Objective, QuantileLoss, TargetScaling
 from skrnn.tasks import Classes, EveryStep, Labels, Numbers, Task
 
-__all__ = ["Answers", "offsets", "placed"]
+__all__ = ["Answers", "average", "offsets", "placed"]
 
 
 def offsets(graph: Graph, task: Task, linear: str, n_targets: int, n_outputs: int) -> str:
     """What predictions (B, n_targets) of a linear model are as outputs (B, n_outputs): `Task.offsets`."""
     if not isinstance(task, Numbers):
         return linear
-    columns = np.repeat(np.arange(n_targets), n_outputs // n_targets)
-    found = graph.op("Gather", linear, columns, axis=1)
+    each = n_outputs // n_targets
+    found = graph.op("Gather", linear, np.repeat(np.arange(n_targets), each), axis=1)
     if task.loss.link == "log":
         found = graph.op("Log", graph.op("Max", found, np.float64(task.least_mean)))
+    if isinstance(task.loss, Likelihood):  # a start says nothing of spreads
+        found = graph.op("Mul", found, np.where(np.arange(n_outputs) % each == 0, 1.0, 0.0))
     return found
+
+
+def average(graph: Graph, task: Task, outputs: list[str]) -> str:
+    """The outputs of several networks together: `Task.average`, as far as means come of it."""
+    rows = task.base if isinstance(task, EveryStep) else task
+    logs = isinstance(rows, Numbers) and isinstance(rows.loss, Likelihood) and rows.loss.link == "log"
+    total = graph.op("Exp", outputs[0]) if logs else outputs[0]
+    for one in outputs[1:]:
+        total = graph.op("Add", total, graph.op("Exp", one) if logs else one)
+    if len(outputs) > 1:
+        total = graph.op("Div", total, np.float64(len(outputs)))
+    return graph.op("Log", total) if logs else total
 
 
 def placed(graph: Graph, values: str, sequences: Sequences) -> tuple[str, str]:
@@ -113,8 +127,12 @@ class Answers:
 
 def _decoded(graph: Graph, loss: Objective, outputs: str, n_targets: int, n_leading: int) -> str:
     """Predictions in the units of the loss, with a last axis of levels where there are some: `Objective.decode`."""
-    if isinstance(loss, PoissonDeviance):
-        low, high = np.log(loss.decode(np.array([-np.inf, np.inf])))
+    if isinstance(loss, Likelihood):
+        outputs = graph.op("Gather", outputs, np.arange(n_targets) * loss.n_parameters, axis=-1)
+    if loss.link == "log":
+        ends = np.zeros((2, loss.n_outputs(1)))
+        ends[:, 0] = -np.inf, np.inf
+        low, high = np.log(loss.decode(ends)[:, 0])
         outputs = graph.op("Where", graph.op("Less", outputs, low), low, outputs)
         return graph.op("Exp", graph.op("Where", graph.op("Less", high, outputs), high, outputs))
     if not isinstance(loss, QuantileLoss):

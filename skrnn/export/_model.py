@@ -9,7 +9,7 @@ import onnx
 from onnx import helper
 
 from skrnn.estimators import Fitted, RNNSequenceTransformer
-from skrnn.export._answers import Answers, offsets, placed
+from skrnn.export._answers import Answers, average, offsets, placed
 from skrnn.export._graph import Axes, Graph, Port
 from skrnn.export._network import head, over_time, run
 from skrnn.export._scaling import Scaled
@@ -60,11 +60,7 @@ def _outputs(graph: Graph, fitted: Fitted, sequences: Sequences, scaled: Scaled 
     spec, parts = fitted.spec, []
     for weights in fitted.networks:
         parts.append(head(graph, spec, weights, run(graph, spec, weights, sequences, x)))
-    outputs = parts[0]
-    for one in parts[1:]:
-        outputs = graph.op("Add", outputs, one)
-    if len(parts) > 1:
-        outputs = graph.op("Div", outputs, np.float64(len(parts)))
+    outputs = average(graph, fitted.task, parts) if len(parts) > 1 else parts[0]
     if isinstance(fitted.linear, Linear) and scaled is not None:
         linear = linear_outputs(fitted.linear, scaled)
         n_targets = len(fitted.linear.intercept)

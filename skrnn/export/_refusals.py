@@ -7,13 +7,32 @@ from typing import Any
 
 from skrnn.estimators import Fitted, RNNSequenceTransformer
 from skrnn.export._cells import OPERATORS
-from skrnn.objectives import AbsoluteError, HuberLoss, Objective, PoissonDeviance, QuantileLoss, SquaredError
+from skrnn.objectives import (
+    AbsoluteError,
+    GaussianLikelihood,
+    HuberLoss,
+    NegativeBinomialLikelihood,
+    Objective,
+    PoissonDeviance,
+    QuantileLoss,
+    SquaredError,
+    StudentTLikelihood,
+)
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, NextToken, Numbers, Tokens
 from skrnn.training import Linear
 
 __all__ = ["refuse_unknown_parts"]
 
-_LOSSES: tuple[type[Objective], ...] = (SquaredError, AbsoluteError, HuberLoss, PoissonDeviance, QuantileLoss)
+_LOSSES: tuple[type[Objective], ...] = (
+    SquaredError,
+    AbsoluteError,
+    HuberLoss,
+    PoissonDeviance,
+    QuantileLoss,
+    GaussianLikelihood,
+    StudentTLikelihood,
+    NegativeBinomialLikelihood,
+)
 _MOST_BYTES = 2**31 - 2**20  # of a file of ONNX
 
 

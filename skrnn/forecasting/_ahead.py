@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._series import SeriesViews, to_forecasts
 from skrnn.forecasting._transform import apply, carried, invert, leading_pointwise
 
-__all__ = ["Newest", "levels_ahead"]
+__all__ = ["Newest", "levels_ahead", "paths_ahead"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,3 +156,27 @@ def levels_ahead(heads: Heads, views: SeriesViews, steps: int, known: Doubles | 
         rows = slice(newest.width + first, newest.width + first + horizon)
         newest.values[:, rows, views.places] = to_forecasts(views.setup, levels[:, 0])
     return np.concatenate(blocks, axis=2)[:, :, :steps], scales
+
+
+def paths_ahead(
+    heads: Heads, views: SeriesViews, steps: int, known: Doubles | None, n_paths: int, rng: np.random.RandomState
+) -> Doubles:
+    """Draws of the next ``steps`` levels of every series, (n_series, n_paths, steps, k); a horizon at a time, each path
+    going on from what was drawn for it.
+    """
+    setup, k = views.setup, views.setup.n_targets
+    newest = Newest.of(views, -(-steps // setup.horizon) * setup.horizon, known)
+    paths = [replace(newest, values=newest.values.copy()) for _ in range(n_paths)]
+    blocks = []
+    for first in range(0, steps, setup.horizon):
+        apart = paths if first else paths[:1]  # up to now all have seen the same
+        X = np.concatenate([path.windows(first) for path in apart])
+        units = take_units(X, k, setup.level, setup.spread)
+        drawn = heads.draws(setup, X, 1 if first else n_paths, rng)
+        outputs = np.stack([units.undo(one) for one in drawn]).reshape(n_paths, len(views), setup.horizon, k)
+        levels = np.stack([path.levels(one, first) for path, one in zip(paths, outputs, strict=True)], axis=1)
+        rows = slice(newest.width + first, newest.width + first + setup.horizon)
+        for number, path in enumerate(paths):
+            path.values[:, rows, views.places] = to_forecasts(setup, levels[:, number])
+        blocks.append(levels)
+    return np.concatenate(blocks, axis=2)[:, :, :steps]

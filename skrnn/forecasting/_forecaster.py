@@ -20,11 +20,11 @@ from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
 from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
-from skrnn.forecasting._intervals import METHODS, correction, edges_ahead, known_levels, refuse_beyond
+from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import for_outputs
-from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._regressors import keep_validation_apart, prepared, takes_missing_targets
+from skrnn.forecasting._panel import as_frame, extend
+from skrnn.forecasting._regressors import gives_distributions, keep_validation_apart, prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
@@ -33,6 +33,7 @@ from skrnn.forecasting._series import learn, series_views, to_forecasts
 from skrnn.forecasting._setup import chooses_transform, make_setup, names_of
 from skrnn.forecasting._spread import choose_spread
 from skrnn.forecasting._state import ForecasterState
+from skrnn.forecasting._uncertain import UncertainForecasts
 from skrnn.forecasting._weights import read_weights
 
 __all__ = ["WindowForecaster"]
@@ -41,7 +42,7 @@ __all__ = ["WindowForecaster"]
 _FEW_WINDOWS = 3_000  # below them the newest ones, which validate, are worth a second training
 
 
-class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
+class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, BaseEstimator):
     """Forecast series from windows of their past, with any scikit-learn regressor.
 
     One model learns from the windows of all series together. It sees the targets' recent past with their level
@@ -54,9 +55,10 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags; asked in Pipelines and searches,
         too, where transformers of tables in front of it see step by step. A regressor with a single output is fitted
         once per step. Losses with a log link or for positive targets ("poisson", "gamma") are given targets that are
-        only scaled. None: `RNNRegressor` with 64 units that starts from a linear model and learns
-        by absolute errors what that leaves, early stopping, a learning rate of 1e-3, a second training on all windows
-        if there are less than 3,000 (``refit``), and segments of a season where the window is longer than that.
+        only scaled, those of "negative_binomial" as they are. None: `RNNRegressor` with 64 units that starts from a
+        linear model and learns by absolute errors what that leaves, early stopping, a learning rate of 1e-3, a second
+        training on all windows if there are less than 3,000 (``refit``), and segments of a season where the window is
+        longer than that.
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
@@ -78,7 +80,8 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         the absolute value, with the sign), "difference", "seasonal_difference", or a scikit-learn transformer with an
         inverse, of which a clone is fitted on the targets of all series. A season before stands in for a missing row
         that a difference has to be undone from. "auto": for a regressor of sequences and targets that are never
-        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none. None: none.
+        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none, as for a loss
+        with a log link or a distribution. None: none.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
@@ -264,13 +267,13 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
-        if chooses_transform(self) and setup.sequences and not setup.positive:
+        if chooses_transform(self) and setup.sequences and not (setup.positive or gives_distributions(model)):
             setup = replace(setup, transforms=choose_roots(setup, inner))
         views = series_views(setup, inner, inner.histories)
         given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
         refuse_negative(views)
         refuse_short(given, views, found)
-        if self.spread == "auto" and setup.sequences and len(views) > 1:
+        if self.spread == "auto" and setup.sequences and len(views) > 1 and setup.positive != "counts":
             setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
             views = replace(views, setup=setup)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
@@ -365,86 +368,6 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
         found = as_frame(ahead.panel, values, learnt.targets)
         return found.rename(history.name) if isinstance(history, pd.Series) and found.ndim == 1 else found
-
-    def forecast_interval(
-        self,
-        steps: int | None = None,
-        *,
-        until: Any = None,
-        coverage: float = 0.9,
-        future: Any = None,
-        method: str = "conformal",
-        history: Any = None,
-    ) -> pd.DataFrame:
-        """Forecast with an interval around it, for each step by itself.
-
-        Parameters
-        ----------
-        steps, until, future, history : default=None
-            As in `forecast`.
-        coverage : float, default=0.9
-            Share of true values that each step's interval should contain, in (0, 1).
-        method : {"conformal", "quantile", "cqr"}, default="conformal"
-            "conformal": the quantile of the absolute errors of the calibration (Lei, G'Sell, Rinaldo, Tibshirani &
-            Wasserman, JASA 113, 2018, algorithm 2), one for each step, as in Stankeviciute, Alaa & van der Schaar,
-            NeurIPS 2021, without their correction for all steps at once: as wide at all times of a series. "quantile":
-            the quantiles (1 - coverage) / 2 and (1 + coverage) / 2, which the regressor learnt, up to ``horizon``.
-            "cqr": the learnt quantiles nearest to these, widened by what the calibration measures (Romano, Patterson &
-            Candès, "Conformalized quantile regression", NeurIPS 2019), and brought to the size of those that it
-            measured where they are much narrower. Those of another coverage are narrowed, too, in proportion to their
-            distance (Sesia & Candès, Stat 9(1), 2020, CQR-r). The first call for steps beyond
-            ``horizon`` measures the errors there.
-
-        Returns
-        -------
-        intervals : DataFrame
-            Columns "forecast", "lower" and "upper"; with several targets, each below the name of its target.
-
-        Raises
-        ------
-        ValueError
-            Without ``calibration`` where the method needs it, without the quantiles that it needs, or as in `forecast`.
-        """
-        check_arguments("WindowForecaster.forecast_interval", {"method": [Options(set(METHODS))]}, method=method)
-        learnt = self._learnt(history)
-        ahead = learnt.ahead("forecast_interval", steps, until, future)
-        edges = edges_ahead(learnt, self._calibrated(max(ahead.counts), method), ahead, method, coverage)
-        return _below(learnt.targets, ["forecast", "lower", "upper"], ahead.panel, learnt.columns(ahead, edges))
-
-    def forecast_quantiles(
-        self,
-        steps: int | None = None,
-        levels: Sequence[float] | None = None,
-        *,
-        until: Any = None,
-        future: Any = None,
-        history: Any = None,
-    ) -> pd.DataFrame:
-        """Forecast the quantiles that the regressor learnt, such as those of ``RNNRegressor(loss="quantile")``.
-
-        Parameters
-        ----------
-        steps, until, future, history : default=None
-            As in `forecast`, at most ``horizon`` steps.
-        levels : list of float, default=None
-            Levels in (0, 1), which the regressor learnt; None: all of them.
-
-        Returns
-        -------
-        quantiles : DataFrame
-            A column for each level; with several targets, each below the name of its target.
-
-        Raises
-        ------
-        ValueError
-            If the regressor did not learn these quantiles, for more steps than ``horizon``, or as in `forecast`.
-        """
-        learnt = self._learnt(history)
-        wanted = known_levels(learnt, levels)
-        ahead = learnt.ahead("forecast_quantiles", steps, until, future)
-        refuse_beyond(learnt, max(ahead.counts))
-        values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead, wanted)[0][:, 1:]))
-        return _below(learnt.targets, wanted, ahead.panel, values)
 
     def fitted_values(self, step: int = 1) -> Any:
         """Each row of the history as the model forecasts it from what was known ``step`` rows before.
@@ -693,12 +616,6 @@ class WindowForecaster(ForecasterState, RegressorMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.target_tags.required = False
         return tags
-
-
-def _below(targets: Sequence[Any], names: Sequence[Any], panel: Panel, parts: list[Doubles]) -> pd.DataFrame:
-    """A frame with these columns; of several targets, below the name of each."""
-    columns = list(names) if len(targets) == 1 else pd.MultiIndex.from_product([targets, names])
-    return as_frame(replace(panel, layout="frame") if panel.layout == "series" else panel, parts, columns)
 
 
 def _template(estimator: Any) -> Any:

@@ -13,12 +13,14 @@ from skrnn._types import Doubles
 from skrnn._warnings import warn_caller
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
+from skrnn.forecasting._regressors import gives_distributions
 from skrnn.forecasting._series import to_forecasts
 
 __all__ = ["METHODS", "correction", "edges_ahead", "known_levels", "refuse_beyond"]
 
 
 METHODS = ("conformal", "quantile", "cqr")
+_OF_DISTRIBUTIONS = (0.05, 0.5, 0.95)  # quantiles of a distribution, where none are named
 _SAME = 1e-9  # between two numbers that mean one level
 
 
@@ -83,14 +85,16 @@ def edges_ahead(learnt: Learnt, calibration: Calibration | None, ahead: Ahead, m
 
 
 def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float, ...]:
-    """The learnt levels that are asked for, all of them for None.
+    """The learnt levels that are asked for, all of them for None; of a distribution any, and those of 90 % and the
+    median for None.
 
     Raises
     ------
     ValueError
         If the regressor learnt no quantiles, or not these.
     """
-    learnt_levels = _learnt_levels(learnt)
+    any_level = gives_distributions(learnt.regressor)
+    learnt_levels = _OF_DISTRIBUTIONS if any_level else _learnt_levels(learnt)
     if levels is None:
         return learnt_levels
     several = hasattr(levels, "__iter__") and getattr(levels, "ndim", 1) > 0
@@ -100,7 +104,7 @@ def known_levels(learnt: Learnt, levels: Sequence[float] | None) -> tuple[float,
     found = []
     for one in wanted:
         level = check_arguments("forecast_quantiles", {"levels": [reals(0, 1, "neither")]}, levels=one)["levels"]
-        near = [known for known in learnt_levels if abs(known - level) < _SAME]
+        near = [float(level)] if any_level else [known for known in learnt_levels if abs(known - level) < _SAME]
         if not near:
             raise ValueError(f"The regressor did not learn the quantile {level:g}, but {list(learnt_levels)}.")
         found.append(near[0])
@@ -120,6 +124,13 @@ def _quantiles(learnt: Learnt, method: str, coverage: float) -> tuple[float, ...
     """The learnt levels that an interval starts from: those of the coverage, for "cqr" the nearest."""
     if method == "conformal":
         return ()
+    if gives_distributions(learnt.regressor):
+        if method == "cqr":
+            raise ValueError(
+                "method='cqr' corrects quantiles that were learnt one by one, and the regressor learnt a distribution. "
+                "Use method='quantile', which needs no measured errors, or 'conformal'."
+            )
+        return _edges(coverage)
     levels, wanted = _learnt_levels(learnt), _edges(coverage)
     if method == "quantile":
         if not _are_edges(levels, coverage):
@@ -153,13 +164,19 @@ def _learnt_levels(learnt: Learnt) -> tuple[float, ...]:
     if not learnt.setup.quantiles:
         raise ValueError(
             "The regressor predicts no quantiles: use one that predicts several, such as RNNRegressor(loss='quantile', "
-            "quantile=[0.05, 0.5, 0.95])."
+            "quantile=[0.05, 0.5, 0.95]), or a distribution, such as RNNRegressor(loss='gaussian')."
         )
     return learnt.setup.quantiles
 
 
 def refuse_beyond(learnt: Learnt, steps: int) -> None:
     """Refuse the quantiles of steps that the model forecasts from its own forecasts."""
+    if steps > learnt.setup.horizon and gives_distributions(learnt.regressor):
+        raise ValueError(
+            f"Quantiles of the distribution reach {learnt.setup.horizon} step(s), the horizon of the model; got "
+            f"steps={steps}. Beyond it use sample, whose paths go on from what was drawn for them, or "
+            "method='conformal'."
+        )
     if steps > learnt.setup.horizon:
         raise ValueError(
             f"Quantiles reach {learnt.setup.horizon} step(s), the horizon of the model; got steps={steps}. Beyond it "

@@ -11,7 +11,7 @@ import numpy as np
 from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Doubles
 from skrnn._warnings import warn_caller
-from skrnn.forecasting._ahead import Newest, levels_ahead
+from skrnn.forecasting._ahead import Newest, levels_ahead, paths_ahead
 from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
 from skrnn.forecasting._future import future_values
 from skrnn.forecasting._outputs import Heads
@@ -122,6 +122,11 @@ class Learnt:
         """The levels of the forecasts and of their quantiles, and the units of their errors, as `levels_ahead`."""
         heads = Heads(self.regressor, self.setup.quantiles, quantiles)
         return levels_ahead(heads, ahead.views, max(ahead.counts), ahead.known)
+
+    def paths(self, ahead: Ahead, n_paths: int, rng: np.random.RandomState) -> Doubles:
+        """Draws of the levels (n_views, n_paths, steps, k), as `paths_ahead`."""
+        heads = Heads(self.regressor, self.setup.quantiles)
+        return paths_ahead(heads, ahead.views, max(ahead.counts), ahead.known, n_paths, rng)
 
     def columns(self, ahead: Ahead, values: Doubles) -> list[Doubles]:
         """Values (n_views, n_values, steps, k) as those (steps, k * n_values) of each series, as far as each goes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,18 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from skrnn._types import Doubles, Integers, Longs
 from skrnn.forecasting._table import Table
 
-__all__ = ["naive_errors", "pinball_loss", "scores_of", "scores_of_spread", "values_at", "winkler_score"]
+__all__ = [
+    "FEWEST_LEVELS",
+    "crps_weights",
+    "naive_errors",
+    "pinball_loss",
+    "scores_of",
+    "scores_of_spread",
+    "values_at",
+    "winkler_score",
+]
+
+FEWEST_LEVELS = 5  # that an integral over all levels can be made of
 
 
 def values_at(positions: Longs, values: Doubles, wanted: Longs) -> Doubles:
@@ -72,13 +84,13 @@ def scores_of(frame: pd.DataFrame, column: str) -> dict[str, float]:
 
 def scores_of_spread(frame: pd.DataFrame, coverage: float | None) -> dict[str, float]:
     """Coverage and Winkler score of the columns "lower" and "upper" beside "truth", and the pinball loss of the columns
-    that are named by levels, or of the edges where there are none; NaN without them.
+    that are named by levels, or of the edges where there are none, and their CRPS; NaN without them.
     """
     levels: dict[Any, float] = {column: column for column in frame.columns if isinstance(column, float)}
     inside = winkler = float("nan")
     known = frame.dropna(subset=["truth"])
     if known.empty:
-        return dict.fromkeys(("coverage", "Winkler", "pinball"), float("nan"))
+        return dict.fromkeys(("coverage", "Winkler", "pinball", "CRPS"), float("nan"))
     if coverage is not None and "lower" in frame:
         truth, lower, upper = (known[name].to_numpy() for name in ("truth", "lower", "upper"))
         inside = float(np.mean((truth >= lower) & (truth <= upper)))
@@ -87,7 +99,25 @@ def scores_of_spread(frame: pd.DataFrame, coverage: float | None) -> dict[str, f
     losses = [
         pinball_loss(known["truth"].to_numpy(), known[name].to_numpy(), level).mean() for name, level in levels.items()
     ]
-    return {"coverage": inside, "Winkler": winkler, "pinball": float(np.mean(losses)) if losses else float("nan")}
+    pinball = float(np.mean(losses)) if losses else float("nan")
+    found = list(levels.values())
+    crps = float(crps_weights(found) @ losses) if len(set(found)) >= FEWEST_LEVELS else float("nan")
+    return {"coverage": inside, "Winkler": winkler, "pinball": pinball, "CRPS": crps}
+
+
+def crps_weights(levels: Sequence[float]) -> Doubles:
+    """What the pinball losses of different quantiles count in the continuous ranked probability score.
+
+    This is twice the integral of the pinball loss over all levels (Laio & Tamea, Hydrol. Earth Syst. Sci. 11, 2007;
+    equation 14 of Gneiting & Ranjan, J. Business & Economic Statistics 29(3), 2011; the score: Gneiting & Raftery, JASA
+    102(477), 2007, section 4.2). Each level stands for those that are nearer to it than to others, up to 0 and 1.
+    """
+    order = np.argsort(levels)
+    ascending = np.asarray(levels, np.float64)[order]
+    edges = np.concatenate([[0.0], (ascending[1:] + ascending[:-1]) / 2, [1.0]])
+    weights = np.empty(len(order))
+    weights[order] = 2 * np.diff(edges)
+    return weights
 
 
 def winkler_score(truth: Doubles, lower: Doubles, upper: Doubles, coverage: float) -> Doubles:

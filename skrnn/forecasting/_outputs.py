@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 
 from skrnn._types import Doubles
-from skrnn.forecasting._regressors import gives_several_outputs
+from skrnn.forecasting._regressors import distribution_inside, gives_distributions, gives_several_outputs
 from skrnn.forecasting._setup import Setup
 
 __all__ = ["Heads", "for_outputs"]
@@ -44,7 +44,7 @@ class Heads:
     """A fitted regressor, and what is wanted of each of its predictions: the forecast, and behind it some quantiles.
 
     ``levels`` are those of the quantiles that it predicts. The forecast is their median, or what lies between the
-    levels around it. Without levels it is the prediction, and there are no quantiles.
+    levels around it. Without levels it is the prediction, and there are no quantiles unless it learnt a distribution.
     """
 
     regressor: Any
@@ -52,7 +52,7 @@ class Heads:
     quantiles: Sequence[float] = ()
 
     def __len__(self) -> int:
-        return 1 + len(self.quantiles) if self.levels else 1
+        return 1 + len(self.quantiles) if self.levels or gives_distributions(self.regressor) else 1
 
     def outputs(self, setup: Setup, X: Doubles) -> Doubles:
         """Outputs (n_heads, n, horizon, k) for windows (n, window, n_features); the regressor is asked once."""
@@ -64,10 +64,23 @@ class Heads:
                 f"{setup.horizon} steps of {setup.n_targets} targets are needed for each."
             )
         if not self.levels:
-            return found.reshape(1, *shape)
+            forecasts = found.reshape(1, *shape)
+            return np.concatenate([forecasts, self._quantiles(setup, X)]) if len(self) > 1 else forecasts
         levels, order = np.unique(self.levels, return_index=True)
         found = found[..., order].reshape(*shape, len(levels))
         return np.stack([_between(levels, found, wanted) for wanted in (0.5, *self.quantiles)])
+
+    def draws(self, setup: Setup, X: Doubles, n_draws: int, rng: np.random.RandomState) -> Doubles:
+        """Draws of the outputs (n_draws, n, horizon, k) from the distribution that the regressor learnt."""
+        regressor, windows = distribution_inside(self.regressor, setup.arrange(X))
+        found = np.asarray(regressor.sample_y(windows, n_draws, random_state=rng))
+        return np.moveaxis(found.reshape(len(X), setup.horizon, setup.n_targets, n_draws), -1, 0)
+
+    def _quantiles(self, setup: Setup, X: Doubles) -> Doubles:
+        """Those that are wanted (n_quantiles, n, horizon, k) of the distribution that the regressor learnt."""
+        regressor, windows = distribution_inside(self.regressor, setup.arrange(X))
+        found = np.asarray(regressor.predict_quantiles(windows, list(self.quantiles)))
+        return np.moveaxis(found.reshape(len(X), setup.horizon, setup.n_targets, len(self.quantiles)), -1, 0)
 
 
 def _between(levels: Doubles, outputs: Doubles, wanted: float) -> Doubles:

@@ -17,8 +17,11 @@ from sklearn.utils.validation import has_fit_parameter
 from skrnn.windowing import StepwiseTransformer
 
 __all__ = [
+    "distribution_inside",
+    "gives_distributions",
     "gives_several_outputs",
     "keep_validation_apart",
+    "needs_counts",
     "needs_positive",
     "prepared",
     "quantile_levels",
@@ -121,6 +124,31 @@ def needs_positive(estimator: Any) -> bool:
         isinstance(parameters.get(name), str) and parameters[name].lower() in values
         for name, values in _POSITIVE.items()
     )
+
+
+def needs_counts(estimator: Any) -> bool:
+    """Whether the targets are counts, which a likelihood needs as they are."""
+    loss = _parameters(_learner(estimator)).get("loss")
+    return loss == "negative_binomial" or getattr(loss, "scales_targets", True) is False
+
+
+def gives_distributions(estimator: Any) -> bool:
+    """Whether a regressor learns a distribution of its targets, in Pipelines and searches, too."""
+    if hasattr(estimator, "steps"):
+        return gives_distributions(estimator.steps[-1][1])
+    if isinstance(estimator, BaseSearchCV):
+        return gives_distributions(getattr(estimator, "best_estimator_", estimator.estimator))
+    return all(hasattr(estimator, name) for name in ("sample_y", "predict_quantiles"))
+
+
+def distribution_inside(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """The fitted regressor itself, which can say more than a Pipeline or a search hands on, and what it reads of X."""
+    if hasattr(estimator, "steps"):
+        before = estimator[:-1]
+        return distribution_inside(estimator.steps[-1][1], before.transform(X) if len(before) else X)
+    if isinstance(estimator, BaseSearchCV):
+        return distribution_inside(estimator.best_estimator_, X)
+    return estimator, X
 
 
 def quantile_levels(estimator: Any) -> tuple[float, ...]:

@@ -46,7 +46,7 @@ class BacktestResult:
         )
 
     def scores(self, by: str | list[str] | None = None) -> pd.DataFrame:
-        """MAE, RMSE, MASE, sMAPE of the forecast, and of the seasonal naive one; coverage, Winkler score, pinball loss.
+        """MAE, RMSE, MASE, sMAPE of the forecast, and of the seasonal naive one; coverage, Winkler, pinball, CRPS.
 
         Parameters
         ----------
@@ -58,8 +58,10 @@ class BacktestResult:
         -------
         scores : DataFrame
             "coverage" is the share of true values inside the interval, "Winkler" its mean score (Winkler, JASA 67(337),
-            1972), "pinball" the mean loss of the quantiles, or of the edges of the interval where there are none; NaN
-            without them.
+            1972), "pinball" the mean loss of the quantiles, or of the edges of the interval where there are none;
+            "CRPS", with five quantiles or more, the continuous ranked probability score in the units of the target, as
+            twice the integral of the pinball loss over all levels (Gneiting & Ranjan, J. Business & Economic Statistics
+            29(3), 2011), of which the more can be seen the more quantiles there are. NaN without them.
 
         Raises
         ------

@@ -7,13 +7,15 @@ from typing import Any
 from skrnn._constraints import Options, check_arguments, reals, sizes
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
-from skrnn.forecasting._metrics import scores_of, scores_of_spread
+from skrnn.forecasting._metrics import FEWEST_LEVELS, scores_of, scores_of_spread
+from skrnn.forecasting._regressors import gives_distributions
 
 __all__ = ["make_forecast_scorer"]
 
 
 _POINT = ("MAE", "RMSE", "MASE", "sMAPE")
-_SPREAD = ("pinball", "coverage", "Winkler")
+_SPREAD = ("pinball", "coverage", "Winkler", "CRPS")
+_OF_DISTRIBUTIONS = tuple(round(0.05 + 0.1 * i, 2) for i in range(10))  # quantiles that its scores are made of
 _CONSTRAINTS = {"coverage": [reals(0, 1, "neither")], "method": [Options(set(METHODS))], "season": [sizes()]}
 
 
@@ -32,7 +34,12 @@ class ForecastScorer:
             raise TypeError(f"A forecast scorer scores a WindowForecaster, got a {type(estimator).__name__}.")
         if self.metric == "R2":
             return estimator.score(X, y)
-        levels = estimator._setup.quantiles if self.metric == "pinball" else ()
+        levels = _levels(estimator) if self.metric in ("pinball", "CRPS") else ()
+        if self.metric == "CRPS" and len(set(levels)) < FEWEST_LEVELS:
+            raise ValueError(
+                f"metric='CRPS' needs a regressor that learns a distribution, or {FEWEST_LEVELS} quantiles or more; "
+                f"this one learnt {list(levels)}."
+            )
         interval = self.metric in _SPREAD and not levels
         season = estimator.season_ if self.season is None else self.season
         coverage = self.coverage if interval else None
@@ -46,6 +53,12 @@ class ForecastScorer:
         return f"make_forecast_scorer({self.metric!r})"
 
 
+def _levels(estimator: WindowForecaster) -> tuple[float, ...]:
+    """The quantiles that its regressor learnt, or some of its distribution."""
+    distribution = gives_distributions(estimator.estimator_)
+    return _OF_DISTRIBUTIONS if distribution else estimator._setup.quantiles
+
+
 def make_forecast_scorer(
     metric: str, *, coverage: float = 0.9, method: str = "conformal", season: int | None = None
 ) -> ForecastScorer:
@@ -56,11 +69,12 @@ def make_forecast_scorer(
 
     Parameters
     ----------
-    metric : {"MAE", "RMSE", "MASE", "sMAPE", "R2", "pinball", "coverage", "Winkler"}
+    metric : {"MAE", "RMSE", "MASE", "sMAPE", "R2", "pinball", "coverage", "Winkler", "CRPS"}
         MAE, RMSE and sMAPE over all forecasts, as in `BacktestResult.scores`; MASE, a mean over the series, each in
         units of the seasonal naive error in its history, is the one for series of different size. "pinball": the mean
         loss of the quantiles that the regressor learnt, or of the edges of the interval; "coverage": how far the share
-        of true values in the interval is from the one that is wanted; "Winkler": the interval's score.
+        of true values in the interval is from the one that is wanted; "Winkler": the interval's score; "CRPS": of these
+        quantiles. Those of a distribution are 0.05, 0.15, …, 0.95.
     coverage : float, default=0.9
         Of the intervals, in (0, 1).
     method : {"conformal", "quantile", "cqr"}, default="conformal"

@@ -151,8 +151,9 @@ def series_views(
 ) -> SeriesViews:
     """Views with known statistics, by key; else with those of the first ``n_rows`` rows (None: of all).
 
-    Targets that may not be negative are divided by their mean, and not centred. Logarithms put series into
-    relative units: then all have one scale, the mean of those of the known series, or of all if none is known.
+    Targets that may not be negative are divided by their mean, and not centred; counts are left alone. Logarithms put
+    series into relative units: then all have one scale, the mean of those of the known series, or of all if none is
+    known.
     """
     table = Table.of(histories)
     statistics = np.empty((len(table), 2, setup.n_targets))
@@ -165,7 +166,10 @@ def series_views(
             new = new.part(np.arange(len(new)), new.bounds[:-1], np.minimum(new.counts, n_rows + setup.lag))
         plain = np.broadcast_to(np.array([[0.0], [1.0]]), (len(new), 2, setup.n_targets))
         measure = _only_scale if setup.positive else _centre_and_scale
-        statistics[~there] = _statistics(SeriesViews(setup, panel, new, plain).transformed(), new.bounds, measure)
+        if setup.positive == "counts":
+            statistics[~there] = plain
+        else:
+            statistics[~there] = _statistics(SeriesViews(setup, panel, new, plain).transformed(), new.bounds, measure)
     if len(table) and any(name in ("log", "log1p") for name in setup.transforms):
         scales = [one[1] for one in known.values()] or list(statistics[:, 1])
         statistics[:, 1] = np.mean(scales, axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
-from skrnn.forecasting._regressors import needs_positive, quantile_levels, takes_missing, takes_sequences
+from skrnn.forecasting._regressors import needs_counts, needs_positive, quantile_levels, takes_missing, takes_sequences
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
 __all__ = ["CHANNEL", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
@@ -34,8 +34,8 @@ class Setup:
     ``sequences`` says whether the model takes 3-D windows, ``complete`` whether these must have no missing values.
     ``channels`` are the target columns, if each is a series of its own; ``roles`` are then those of these series.
     ``bounds`` are the least and the largest forecast. ``partial``: the model learns from windows of whose targets some
-    are missing. ``positive``: its targets may not be negative, and so are only scaled. ``quantiles`` are the levels
-    that it predicts, if these are several.
+    are missing. ``positive``: its targets may not be negative, and so are only scaled; "counts": not even that.
+    ``quantiles`` are the levels that it predicts, if these are several.
     """
 
     roles: Roles
@@ -51,7 +51,7 @@ class Setup:
     bounds: tuple[float | None, float | None]
     reach: int = 1
     partial: bool = False
-    positive: bool = False
+    positive: bool | Literal["counts"] = False
     quantiles: tuple[float, ...] = ()
 
     @property
@@ -129,7 +129,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         )
     horizon = 1 if forecaster.strategy == "recursive" else int(forecaster.horizon)
     channels = roles.target if forecaster.channel_independent else ()
-    complete, positive = not takes_missing(estimator), needs_positive(estimator)
+    complete, positive = not takes_missing(estimator), _positive(forecaster, estimator, transforms)
     if positive and total_lag(transforms, season):
         raise InvalidParameterError(
             f"target_transform={list(transforms)} leaves negative targets, which the loss of the regressor does not "
@@ -215,7 +215,19 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     return low, high
 
 
-def _level(level: str | None, positive: bool) -> str | None:
+def _positive(forecaster: Any, estimator: Any, transforms: tuple[Any, ...]) -> bool | Literal["counts"]:
+    """Whether the regressor's targets may not be negative, or have to stay counts."""
+    if not needs_counts(estimator):
+        return needs_positive(estimator)
+    if transforms or forecaster.spread not in ("auto", None):
+        raise InvalidParameterError(
+            "The loss of the regressor is a likelihood of counts, which are no counts any more once they are "
+            "transformed or divided. Leave out target_transform and spread, or use another loss."
+        )
+    return "counts"
+
+
+def _level(level: str | None, positive: bool | str) -> str | None:
     """What is taken off the targets of a window; "auto" settled."""
     if positive and level not in ("auto", None):
         raise InvalidParameterError(

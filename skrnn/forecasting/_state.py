@@ -254,7 +254,7 @@ _SETUP: dict[str, Callable[[Any], bool]] = {
     "bounds": _is_bounds,
     "reach": is_size,
     "partial": lambda value: type(value) is bool,
-    "positive": lambda value: type(value) is bool,
+    "positive": lambda value: type(value) is bool or (type(value) is str and value == "counts"),
     "quantiles": _are_levels,
 }
 

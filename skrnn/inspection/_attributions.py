@@ -116,8 +116,8 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
         Sequences, as in `predict` of the estimator; for a forecaster a series, whose windows are looked at, in the
         units of the regressor (None: its history).
     output : int or None, default=None
-        Which target or class, by its number. None: of classes the one with the highest score in each sequence, or else
-        the first.
+        Which target (of a distribution its mean) or class, by its number. None: of classes the one with the highest
+        score in each sequence, or else the first.
     n_steps : int, default=64
         Points of the quadrature; at least 1. More come closer to completeness (``gaps``).
 
@@ -154,7 +154,7 @@ def integrated_gradients(estimator: Any, X: Any, *, output: int | None = None, n
             "attention_weights or permutation_importance."
         )
     if output is not None:
-        check_output("integrated_gradients", output, spec)
+        check_output("integrated_gradients", output, spec, opened.stride)
     n_rows = max(1, _CHUNK_VALUES // (8 * opened.batch.max_length * spec.state_size))
     values: list[Doubles] = []
     ends: list[list[Doubles]] = [[], [], []]
@@ -193,7 +193,7 @@ def _of_part(
     if output is None:
         chosen = outputs.argmax(axis=1) if opened.task.known is not None else np.zeros(len(x), np.intp)
     else:
-        chosen = np.full(len(x), output)
+        chosen = np.full(len(x), output * opened.stride)
     pick = np.arange(len(x)), chosen
     points, shares = np.polynomial.legendre.leggauss(n_steps)
     found = np.zeros((*x.shape[:2], spec.input_size))

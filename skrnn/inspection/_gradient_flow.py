@@ -136,11 +136,12 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, output: int = 0) -> 
     return GradientFlow(layers, "steps" if fitted.spec.segment is None else "segments", of)
 
 
-def check_output(caller: str, output: Any, spec: NetworkSpec) -> int:
-    """The number of an output of the network, or an error."""
+def check_output(caller: str, output: Any, spec: NetworkSpec, stride: int = 1) -> int:
+    """The number of an output of the network, or of a target with so many outputs, or an error."""
     number: int = check_arguments(caller, {"output": [integers(0)]}, output=output)["output"]
-    if number >= spec.output_size:
-        raise ValueError(f"output={number} of {caller}: the network has {spec.output_size} output(s), counted from 0.")
+    if number >= spec.output_size // stride:
+        size = spec.output_size // stride
+        raise ValueError(f"output={number} of {caller}: the network has {size} output(s), counted from 0.")
     return number
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -46,13 +46,19 @@ def open_stream(spec: NetworkSpec, weights: NetworkWeights) -> SteppedNetwork:
 
 
 class SteppedNetworks:
-    """Networks of the same form side by side, whose outputs are averaged.
+    """Networks of the same form side by side, whose outputs are averaged: by ``average``, where that is no plain mean.
 
     ``states`` (n_networks, num_layers, 2 or more, H), and what the networks pool by name, (n_networks, H), are written
     by them at every step, and may be written to.
     """
 
-    def __init__(self, spec: NetworkSpec, networks: Iterable[NetworkWeights]):
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        networks: Iterable[NetworkWeights],
+        average: Callable[[list[Doubles]], Doubles] | None = None,
+    ):
+        self.average = average
         self.networks = [open_stream(spec, weights) for weights in networks]
         self.states = np.stack([one.states for one in self.networks])
         self.pooled = {
@@ -80,12 +86,13 @@ class SteppedNetworks:
 
     def step(self, x: Doubles) -> Doubles:
         """The mean of the outputs (1, K) after one more step, x (1, 1, F)."""
-        return _mean([one.step(x) for one in self.networks])
+        return self._together([one.step(x) for one in self.networks])
 
     def outputs(self) -> Doubles:
         """The mean of what the heads make of the present states, (1, K)."""
-        return _mean([one.outputs() for one in self.networks])
+        return self._together([one.outputs() for one in self.networks])
 
-
-def _mean(outputs: list[Doubles]) -> Doubles:
-    return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
+    def _together(self, outputs: list[Doubles]) -> Doubles:
+        if len(outputs) == 1:
+            return outputs[0]
+        return np.asarray(np.mean(outputs, axis=0)) if self.average is None else self.average(outputs)

@@ -2,6 +2,13 @@
 
 from skrnn.objectives._base import MiniBatch, Objective, Readout, whole_loss
 from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, log_softmax, softmax
+from skrnn.objectives._distributions import Distribution, Gaussian, Mixture, NegativeBinomial, StudentT
+from skrnn.objectives._likelihood import (
+    GaussianLikelihood,
+    Likelihood,
+    NegativeBinomialLikelihood,
+    StudentTLikelihood,
+)
 from skrnn.objectives._named import (
     LOSSES,
     OwnLoss,
@@ -21,12 +28,19 @@ __all__ = [
     "LOSSES",
     "AbsoluteError",
     "CrossEntropy",
+    "Distribution",
     "EveryStep",
     "EveryToken",
     "Forecast",
+    "Gaussian",
+    "GaussianLikelihood",
     "HuberLoss",
+    "Likelihood",
     "MiniBatch",
+    "Mixture",
     "MultilabelCrossEntropy",
+    "NegativeBinomial",
+    "NegativeBinomialLikelihood",
     "Objective",
     "OwnLoss",
     "PoissonDeviance",
@@ -35,6 +49,8 @@ __all__ = [
     "Reconstruction",
     "Scalings",
     "SquaredError",
+    "StudentT",
+    "StudentTLikelihood",
     "TargetScaling",
     "check_own_loss",
     "log_softmax",

@@ -57,11 +57,17 @@ class Objective(ABC):
         What the outputs are to the mean of the targets. Targets behind a logarithm are scaled, but not centred.
     least_target : float
         No target may be smaller.
+    least_loss : float
+        No loss is smaller; a training that comes near it may end.
+    scales_targets : bool
+        Whether targets are in scaled units. Else they are in the user's, and the scale is the gain.
     """
 
     readout: ClassVar[Readout] = "last"
     link: ClassVar[Literal["identity", "log"]] = "identity"
     least_target: ClassVar[float] = -np.inf
+    least_loss: ClassVar[float] = 0.0
+    scales_targets: ClassVar[bool] = True
 
     @abstractmethod
     def n_outputs(self, n_targets: int) -> int:

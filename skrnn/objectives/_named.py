@@ -10,6 +10,7 @@ import numpy as np
 from skrnn._plain import require
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.objectives._base import MiniBatch, Objective
+from skrnn.objectives._likelihood import GaussianLikelihood, NegativeBinomialLikelihood, StudentTLikelihood
 from skrnn.objectives._quantile import QuantileLoss
 from skrnn.objectives._regression import AbsoluteError, HuberLoss, PoissonDeviance, SquaredError
 
@@ -20,6 +21,9 @@ LOSSES: dict[str, type[Objective]] = {
     "absolute_error": AbsoluteError,
     "huber": HuberLoss,
     "poisson": PoissonDeviance,
+    "gaussian": GaussianLikelihood,
+    "student_t": StudentTLikelihood,
+    "negative_binomial": NegativeBinomialLikelihood,
 }
 
 

@@ -24,6 +24,10 @@ class EveryStep(Objective):
     readout: ClassVar[Readout] = "steps"
     base: Objective
 
+    @property
+    def least_loss(self) -> float:  # type: ignore[override]
+        return self.base.least_loss
+
     def n_outputs(self, n_targets: int) -> int:
         return self.base.n_outputs(n_targets)
 
@@ -32,10 +36,12 @@ class EveryStep(Objective):
         assert batch.step_weights is not None
         scored = batch.step_weights > 0  # (B, T)
         weights = batch.step_weights[scored].astype(outputs.dtype)
-        value, slope = self.base.loss(outputs[scored], replace(batch, targets=batch.targets[scored]))
+        rows, gain = np.nonzero(scored)[0], batch.gain
+        steps = replace(batch, targets=batch.targets[scored], gain=None if gain is None else gain[rows])
+        value, slope = self.base.loss(outputs[scored], steps)
         gradient = np.zeros_like(outputs)
         gradient[scored] = slope * weights[:, None]
-        losses = np.bincount(np.nonzero(scored)[0], weights=value * weights, minlength=len(outputs))
+        losses = np.bincount(rows, weights=value * weights, minlength=len(outputs))
         return losses.astype(outputs.dtype), gradient
 
     def decode(self, outputs: Floats) -> Floats:

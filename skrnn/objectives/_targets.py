@@ -84,6 +84,17 @@ class TargetScaling:
             targets = scaled.astype(np.float32)
         return targets, None if gain is None else gain.astype(np.float32)
 
+    def encode_unscaled(self, y: Doubles, n_samples: int) -> tuple[Singles, Singles]:
+        """Targets (n, k) as they are, and a gain (n_samples, k) that is the scale: outputs count in units of it."""
+        with np.errstate(over="ignore"):
+            targets = y.astype(np.float32)
+        return targets, np.tile(self.scale.astype(np.float32), (n_samples, 1))
+
+    def shift_and_factor(self, inputs: InputScaling | None, batch: SequenceBatch | None) -> tuple[Doubles, Doubles]:
+        """What is added to predictions and what they are multiplied by before, (n_samples or 1, n_targets)."""
+        level, gain = self._level_and_gain(inputs, batch)
+        return level + self.mean, np.atleast_2d(self.scale if gain is None else self.scale * gain)
+
     def decode(self, predictions: Doubles, inputs: InputScaling | None, batch: SequenceBatch | None) -> Doubles:
         """Predictions (n_samples, n_targets, …) in the user's units; the batch is only read for "last" and "window"."""
         level, gain = self._level_and_gain(inputs, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Singles
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import MiniBatch, Objective, Scalings, TargetScaling
+from skrnn.objectives import Distribution, MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
-from skrnn.tasks._encoding import Encoded, encode_rows
+from skrnn.tasks._encoding import Encoded, mean_one
 from skrnn.tasks._reading import check_weights
 
 __all__ = ["Context", "RowTask", "Targets", "Task", "Unread"]
@@ -155,6 +155,19 @@ class Task(Unread):
     def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
         """What is trained on."""
 
+    def average(self, outputs: Sequence[Doubles]) -> Doubles:
+        """What several networks say (n, K) together; what they start from may be added before or after."""
+        return np.asarray(np.mean(outputs, axis=0))
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether outputs say a whole distribution of the targets."""
+        return False
+
+    def distribution(self, outputs: Doubles, context: Context) -> Distribution:
+        """What outputs (n, K), or (N, K) of all real steps, say of all targets, in the user's units."""
+        raise ValueError(f"There is no distribution for {self.form} targets.")
+
     def answer(self, method: str, outputs: Doubles, context: Context) -> Any:
         """What a method says of outputs (n, K), or (N, K) of all real steps where there is an output per step."""
         raise ValueError(f"{method} is not for {self.form} targets.")
@@ -199,6 +212,14 @@ class RowTask(Task):
     def score_answers(self, truth: Array, answers: Array, sample_weight: Doubles | None) -> float:
         """How good the answers to rows are."""
 
+    def scaled(
+        self, values: Doubles, scalings: Scalings, batch: SequenceBatch, *, by_step: bool = False
+    ) -> tuple[Singles, Singles | None]:
+        """Targets (n, k) as they are trained on, of rows or of steps (N, k), and the gain of the rows."""
+        if scalings.targets is None:
+            return values.astype(np.float32), None
+        return scalings.targets.encode(values, *((None, None) if by_step else (scalings.inputs, batch)))
+
     def factors(self, values: Doubles, weights: Doubles) -> Doubles | None:
         """Factors on the weights of rows of targets (n, k); None: 1."""
         return None
@@ -207,4 +228,4 @@ class RowTask(Task):
         assert isinstance(targets.values, np.ndarray)
         factors = self.factors(targets.values, targets.sample_weights)
         weights = targets.sample_weights if factors is None else targets.sample_weights * factors
-        return encode_rows(targets.values, weights, scalings, batch)
+        return Encoded(*self.scaled(targets.values, scalings, batch), mean_one(weights))

@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skrnn._types import Array, Doubles, Singles
-from skrnn.objectives import Scalings
 from skrnn.sequences import SequenceBatch
 
-__all__ = ["Encoded", "encode_rows", "encode_steps"]
+__all__ = ["Encoded", "encode_steps", "mean_one"]
 
 
 class Encoded(NamedTuple):
@@ -21,25 +20,15 @@ class Encoded(NamedTuple):
     sample_weights: Doubles
 
 
-def encode_rows(
-    values: Doubles | None,
-    sample_weights: Doubles,
-    scalings: Scalings,
-    batch: SequenceBatch,
-) -> Encoded:
-    """One row of targets (n_samples, k) per sequence; class weights are part of the sample weights."""
+def mean_one(sample_weights: Doubles) -> Doubles:
+    """Weights of rows, of which class weights are a part, with the mean 1."""
     if not sample_weights.any():
         raise ValueError(
             "class_weight leaves no sequence of the training or of the validation part with a weight above 0. Give "
             "more classes a positive weight."
         )
     scale = len(sample_weights) / sample_weights.sum()
-    weights = sample_weights if scale == 1 else sample_weights * scale
-    if values is None:
-        return Encoded(None, None, weights)
-    if scalings.targets is None:
-        return Encoded(values.astype(np.float32), None, weights)
-    return Encoded(*scalings.targets.encode(values, scalings.inputs, batch), weights)
+    return sample_weights if scale == 1 else sample_weights * scale
 
 
 def encode_steps(targets: SequenceBatch, values: Array, by_step: Array, sample_weights: Doubles) -> SequenceBatch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skrnn._plain import require
 from skrnn._types import Array, Doubles, Flags
 from skrnn.networks import NetworkSpec
+from skrnn.objectives import Distribution, MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.objectives import EveryStep as EveryStepLoss
-from skrnn.objectives import MiniBatch, Objective, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._base import Context, RowTask, Targets, Task
 from skrnn.tasks._encoding import Encoded, encode_steps
@@ -99,10 +99,20 @@ class EveryStep(Task):
         if factors is not None:
             by_step = by_step.copy()
             by_step[counted] *= factors
-        scaled = values if scalings.targets is None else scalings.targets.encode(values, None, None)[0]
+        scaled, gain = self.base.scaled(values, scalings, batch, by_step=True)
         assert isinstance(targets.values, SequenceBatch)
         steps = encode_steps(targets.values, scaled, by_step, targets.sample_weights)
-        return Encoded(steps, None, targets.sample_weights)
+        return Encoded(steps, gain, targets.sample_weights)
+
+    def average(self, outputs: Sequence[Doubles]) -> Doubles:
+        return self.base.average(outputs)
+
+    @property
+    def has_distribution(self) -> bool:
+        return self.base.has_distribution
+
+    def distribution(self, outputs: Doubles, context: Context) -> Distribution:
+        return self.base.distribution(outputs, context)
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Any:
         return self.base.answer(method, outputs, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,10 +14,13 @@ from skrnn._plain import require
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import (
+    Distribution,
+    Likelihood,
     MiniBatch,
     Objective,
     OwnLoss,
     QuantileLoss,
+    Scalings,
     SquaredError,
     TargetScaling,
     check_own_loss,
@@ -141,9 +144,24 @@ class Numbers(RowTask):
         return targets.astype(np.float64)
 
     def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
-        """The same for each quantile level; its logarithm behind a log link."""
-        outputs = np.repeat(linear, n_outputs // linear.shape[1], axis=1)
-        return np.log(np.maximum(outputs, self.least_mean)) if self.loss.link == "log" else outputs
+        """The same for each quantile level, and for the mean of a distribution; its logarithm behind a log link."""
+        each = n_outputs // linear.shape[1]
+        outputs = np.repeat(linear, each, axis=1)
+        outputs = np.log(np.maximum(outputs, self.least_mean)) if self.loss.link == "log" else outputs
+        if isinstance(self.loss, Likelihood):
+            outputs[:, np.arange(n_outputs) % each > 0] = 0.0
+        return outputs
+
+    def average(self, outputs: Sequence[Doubles]) -> Doubles:
+        return self.loss.average(outputs) if isinstance(self.loss, Likelihood) else super().average(outputs)
+
+    def scaled(
+        self, values: Doubles, scalings: Scalings, batch: SequenceBatch, *, by_step: bool = False
+    ) -> tuple[Singles, Singles | None]:
+        if self.loss.scales_targets:
+            return super().scaled(values, scalings, batch, by_step=by_step)
+        assert scalings.targets is not None
+        return scalings.targets.encode_unscaled(values, batch.n_samples)
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> TargetScaling:
         assert isinstance(targets.values, np.ndarray)
@@ -178,6 +196,16 @@ class Numbers(RowTask):
                 f"the {n_targets} targets."
             )
         return features.astype(np.intp)
+
+    @property
+    def has_distribution(self) -> bool:
+        return isinstance(self.loss, Likelihood)
+
+    def distribution(self, outputs: Doubles, context: Context) -> Distribution:
+        scaling = context.scalings.targets
+        assert scaling is not None
+        assert isinstance(self.loss, Likelihood)
+        return self.loss.distribution(outputs, *scaling.shift_and_factor(context.scalings.inputs, context.batch))
 
     def answer(self, method: str, outputs: Doubles, context: Context) -> Doubles:
         scaling = context.scalings.targets

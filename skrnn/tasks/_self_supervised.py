@@ -13,7 +13,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, EveryStep, Forecast, Objective, Reconstruction, Scalings, TargetScaling
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.tasks._base import Targets, Task, Unread
-from skrnn.tasks._encoding import Encoded, encode_rows, encode_steps
+from skrnn.tasks._encoding import Encoded, encode_steps, mean_one
 from skrnn.tasks._reading import is_continuous
 
 __all__ = ["ByTarget", "NextCategory", "NextStep", "WholeSequence", "refuse_categories"]
@@ -36,7 +36,7 @@ class _OfNumbers(_WithoutY):
     """The sequences are numbers."""
 
     def encode(self, targets: Targets, scalings: Scalings, batch: SequenceBatch) -> Encoded:
-        return encode_rows(None, targets.sample_weights, scalings, batch)
+        return Encoded(None, None, mean_one(targets.sample_weights))
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         objective = self.objective(())

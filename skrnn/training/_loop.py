@@ -74,7 +74,7 @@ def train(
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
         curve, norms, clipped = list(start.loss_curve), list(start.norm_curve), list(start.clipped_curve)
         validation_curve = None if validation is None else list(start.validation_loss_curve or [])
-        watch = Watch(config, validates=validation is not None)
+        watch = Watch(config, validates=validation is not None, least_loss=objective.least_loss)
         if validation is not None and validation.offset is not None and not curve:
             watch.begin(*_validate(learner, validation, config), validation.weights, learner)
         for epoch in range(config.max_iter):

@@ -28,8 +28,8 @@ class Watch:
     its first epoch, which happens to sequences of a thousand steps.
     """
 
-    def __init__(self, config: TrainingConfig, *, validates: bool):
-        self.config = config
+    def __init__(self, config: TrainingConfig, *, validates: bool, least_loss: float = 0.0):
+        self.config, self.least_loss = config, least_loss
         schedule = config.learning_rate_schedule
         self.retreats = 0 if validates or schedule is not None else _RETREATS
         self.has_plan = schedule in ("cosine", "one_cycle") and not validates
@@ -65,7 +65,7 @@ class Watch:
         if self.config.learning_rate_schedule == "plateau" and self.without_improvement == max(1, patience // 2):
             self.rate /= 2
         if self.has_plan:
-            return "stop" if self.best_loss < self.config.tol else "go on"
+            return "stop" if self.best_loss < self.least_loss + self.config.tol else "go on"
         if self.without_improvement < patience:
             return "go on"
         if self.retreats == 0 or self.best is None:

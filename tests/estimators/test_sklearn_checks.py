@@ -3,10 +3,11 @@
 from itertools import product
 
 import pytest
+from sklearn.datasets import make_regression
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils import get_tags
+from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import check_estimator
 from stepwise_editions import EDITIONS
 
@@ -62,6 +63,8 @@ def test_lags_to_sequence_passes_every_check(parameters):
     ("Estimator", "parameters"),
     [
         (RNNRegressor, {"loss": "huber", "bidirectional": True}),
+        (RNNRegressor, {"loss": "gaussian"}),
+        (RNNRegressor, {"loss": "student_t"}),
         (RNNRegressor, {"features_per_step": "all", "optimizer": "rmsprop", "learning_rate": 3e-3}),
         (RNNClassifier, {"class_weight": "balanced", "dropout": 0.1}),
         (RNNClassifier, {"features_per_step": "all", "cell": "rnn"}),
@@ -71,6 +74,18 @@ def test_lags_to_sequence_passes_every_check(parameters):
 )
 def test_other_parameters_pass_every_check(Estimator, parameters):
     check_everything(Estimator(**parameters))
+
+
+@pytest.mark.parametrize("loss", ["poisson", "negative_binomial"])
+def test_losses_of_counts_pass_every_check(loss, monkeypatch):
+    """All checks but that of several targets look at the tag ``positive_only``; that one is given such targets."""
+
+    def positive(*args, **options):
+        X, y = make_regression(*args, **options)
+        return X, y - y.min()
+
+    monkeypatch.setattr(estimator_checks, "make_regression", positive)
+    check_everything(RNNRegressor(loss=loss))
 
 
 @pytest.mark.matrix

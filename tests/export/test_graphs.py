@@ -107,6 +107,10 @@ OF_NUMBERS = [
     {"loss": "quantile", "quantile": 0.3},
     {"loss": "quantile", "quantile": [0.9, 0.1, 0.5]},
     {"loss": "huber", "scaling": "window", "target_feature": [0, 1]},
+    {"loss": "gaussian", "scaling": "window", "target_feature": 0},
+    {"loss": "student_t", "n_networks": 2},
+    {"loss": "negative_binomial", "n_networks": 2},
+    {"loss": "negative_binomial", "init": None, "scaling": None},
 ]
 
 

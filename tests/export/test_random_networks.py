@@ -47,8 +47,11 @@ def network(draw):
     }
 
 
+COUNTED = ("poisson", "negative_binomial")  # losses for targets that are not negative
+
+
 def losses(draw):
-    loss = draw.one("squared_error", "quantile", "poisson", "huber")
+    loss = draw.one("squared_error", "quantile", "poisson", "huber", "gaussian", "negative_binomial")
     return {"loss": loss, **({"quantile": draw.one(0.3, [0.9, 0.1, 0.5])} if loss == "quantile" else {})}
 
 
@@ -59,7 +62,7 @@ def segments(draw):
 
 def regressor(draw, X, y):
     options = losses(draw)
-    scaling = "standard" if options["loss"] == "poisson" else draw.one("standard", "window", "last")
+    scaling = "standard" if options["loss"] in COUNTED else draw.one("standard", "window", "last")
     targets = draw.one(y, np.column_stack([y, 2 * y - 3]))
     model = RNNRegressor(
         **network(draw),
@@ -71,7 +74,7 @@ def regressor(draw, X, y):
         init=draw.one("auto", "minirocket", "linear", None),
         pooling=draw.one(*POOLINGS),
     )
-    return model, np.abs(targets) if options["loss"] == "poisson" else targets
+    return model, np.abs(targets) if options["loss"] in COUNTED else targets
 
 
 def classifier(draw, X, y):
@@ -95,7 +98,7 @@ def regressor_of_steps(draw, X, y):
     options, sums = losses(draw), np.nancumsum(X[:, :, 0], axis=1)
     targets = draw.one(sums, np.stack([sums, -sums], axis=2))
     model = RNNRegressor(return_sequences=True, **network(draw), **options)
-    return model, np.abs(targets) if options["loss"] == "poisson" else targets
+    return model, np.abs(targets) if options["loss"] in COUNTED else targets
 
 
 def classifier_of_steps(draw, X, y):

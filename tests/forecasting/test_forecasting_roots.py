@@ -86,8 +86,9 @@ def test_missing_values_and_covariates():
 def test_few_rows_and_other_regressors_stay_as_they_are():
     assert forecaster().fit(series("roots")[:100]).target_transform_ == ()
     assert WindowForecaster(Ridge(), window=12, horizon=4).fit(series("roots")).target_transform_ == ()
-    counts = RNNRegressor(loss="poisson", hidden_size=4, max_iter=2, random_state=0)
-    assert WindowForecaster(counts, window=12).fit(series("roots").round()).target_transform_ == ()
+    for loss in ("poisson", "gaussian", "negative_binomial"):
+        network = RNNRegressor(loss=loss, hidden_size=4, max_iter=2, random_state=0)
+        assert WindowForecaster(network, window=12).fit(series("roots").round()).target_transform_ == ()
 
 
 def test_series_of_a_panel_share_the_choice():

@@ -56,6 +56,10 @@ MAKERS = {
     "quantiles": lambda: skrnn.WindowForecaster(
         skrnn.RNNRegressor(loss="quantile", quantile=[0.2, 0.8], **SMALL), window=3, horizon=2
     ).fit(TABLE[["a"]]),
+    "distribution": lambda: skrnn.RNNRegressor(loss="gaussian", **SMALL).fit(STEPS, Y),
+    "sampler": lambda: skrnn.WindowForecaster(skrnn.RNNRegressor(loss="gaussian", **SMALL), window=3, horizon=2).fit(
+        TABLE[["a"]]
+    ),
     "texts": lambda: text.SequenceVectorizer().fit(["a cat sat", "the dog"]),
     "pipeline": lambda: make_pipeline(skrnn.StepwiseTransformer(), skrnn.RNNRegressor(**SMALL)).fit(STEPS, Y),
     "windowed": lambda: make_pipeline(StandardScaler(), skrnn.SlidingWindow(3), skrnn.RNNRegressor(**SMALL)).fit(X, Y),
@@ -175,6 +179,12 @@ CALLS = {  # what makes a call and its owner, and good arguments: those that are
     ),
     "forecaster.forecast_quantiles": (method("forecaster", "forecast_quantiles"), {**ON_MODEL, "levels": [0.2]}),
     "quantiles.forecast_quantiles": (method("quantiles", "forecast_quantiles"), {"steps": 2, "levels": [0.2]}),
+    "distribution.sample_y": (
+        method("distribution", "sample_y"),
+        {"X": STEPS, "n_samples": 2, "random_state": 0},
+    ),
+    "distribution.predict_quantiles": (method("distribution", "predict_quantiles"), {"X": STEPS, "levels": [0.2]}),
+    "sampler.sample": (method("sampler", "sample"), {**ON_MODEL, "n_paths": 2, "random_state": 0}),
     "forecaster.future_times": (method("forecaster", "future_times"), {"steps": 2}),
     "forecaster.fitted_values": (method("forecaster", "fitted_values"), {"step": 1}),
     "forecaster.update": (method("forecaster", "update", copied=True), {"X_": LATER, "y_": None}),

@@ -31,6 +31,7 @@ CASES = {
     "last": (RAGGED, {"scaling": "last", "target_feature": 2}),
     "no scaling": (X, {"scaling": None}),
     "median": (X, {"loss": "quantile", "quantile": 0.5}),
+    "distribution": (X, {"loss": "student_t", "scaling": "window", "target_feature": 0}),
 }
 
 
@@ -94,6 +95,21 @@ def test_classes_and_links_are_explained_by_their_outputs():
     assert found.largest_gap < 0.01
     with pytest.raises(ValueError, match=r"output=3 of integrated_gradients: the network has 3 output"):
         integrated_gradients(model, X, output=3)
+
+
+def test_of_distributions_the_means_are_explained():
+    model = fitted(X, np.stack([y, -y], axis=1), loss="gaussian")
+    found = integrated_gradients(model, X, output=1)
+    assert found.unit == "y"
+    np.testing.assert_allclose(found.predictions, model.predict(X)[:, 1], rtol=1e-6, atol=1e-6)
+    assert found.largest_gap < 0.01
+    with pytest.raises(ValueError, match=r"output=2 of integrated_gradients: the network has 2 output"):
+        integrated_gradients(model, X, output=2)
+    counts = fitted(X, np.floor(np.exp(y)), loss="negative_binomial")
+    found = integrated_gradients(counts, X)
+    assert found.unit == "output"
+    ratios = np.exp(found.predictions - found.predictions[0])
+    np.testing.assert_allclose(ratios, counts.predict(X) / counts.predict(X)[0])
 
 
 def test_embeddings():
