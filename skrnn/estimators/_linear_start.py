@@ -11,12 +11,12 @@ from scipy.optimize import minimize_scalar
 from skrnn._types import Array, Doubles, Singles
 from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
-from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
+from skrnn.networks import pinned_blas
 from skrnn.objectives import AbsoluteError, MiniBatch, Objective
 from skrnn.tasks import Task
-from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_by_absolute_errors, fit_linear
+from skrnn.training import Linear, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
 
-__all__ = ["silent_start", "with_offsets"]
+__all__ = ["silenced", "with_offsets"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
@@ -65,12 +65,9 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     return replace(data, training=training, validation=validation, whole=whole, linear=fitted)
 
 
-def silent_start(spec: NetworkSpec, rng: np.random.Generator) -> TrainingResult:
-    """Fresh weights whose head is zero: the network's first outputs are the offsets."""
-    weights = initial_weights(spec, rng)
-    for name in ("head.weight", "head.bias"):
-        weights[name] = np.zeros_like(weights[name])
-    return TrainingResult(weights, {})
+def silenced(weights: dict[str, Singles]) -> dict[str, Singles]:
+    """The weights with a head of zeros: the network's first outputs are the offsets."""
+    return {**weights, **{name: np.zeros_like(weights[name]) for name in ("head.weight", "head.bias")}}
 
 
 def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:

@@ -101,9 +101,9 @@ class ReconstructingRNN(AnsweringRNN):
             lengths.append(part.lengths)
         errors, known = np.concatenate(squares), np.concatenate(counts)
         if not by_step:
-            sizes = np.concatenate(lengths)
-            firsts = np.cumsum(sizes) - sizes
-            return -_ratio(np.add.reduceat(errors, firsts), np.add.reduceat(known, firsts))
+            ends = np.cumsum(np.concatenate(lengths))[:-1]
+            sums = [np.array([part.sum() for part in np.split(values, ends)]) for values in (errors, known)]
+            return -_ratio(*sums)
         scores = at_their_places(-_ratio(errors, known)[:, None], batch)
         if is_ragged(X):
             return [part[:, 0] for part in by_sequence(scores, batch)]
