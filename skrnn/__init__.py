@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skrnn.estimators import (
         RNNClassifier,
         RNNLanguageModel,
+        RNNOutlierDetector,
         RNNRegressor,
         RNNSeq2Seq,
         RNNSequenceTransformer,
@@ -36,6 +37,7 @@ __all__ = [
     "PipelineStream",
     "RNNClassifier",
     "RNNLanguageModel",
+    "RNNOutlierDetector",
     "RNNRegressor",
     "RNNSeq2Seq",
     "RNNSequenceTransformer",
@@ -62,6 +64,7 @@ _HOME = {
     "PipelineStream": "streaming",
     "RNNClassifier": "estimators",
     "RNNLanguageModel": "estimators",
+    "RNNOutlierDetector": "estimators",
     "RNNRegressor": "estimators",
     "RNNSeq2Seq": "estimators",
     "RNNSequenceTransformer": "estimators",

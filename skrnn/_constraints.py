@@ -20,6 +20,7 @@ __all__ = [
     "HasMethods",
     "Options",
     "Several",
+    "Texts",
     "check_arguments",
     "integers",
     "listed",
@@ -149,6 +150,20 @@ class Several(Options):  # type: ignore[misc]  # scikit-learn has no types
 
     def __str__(self) -> str:
         return f"a tuple or list of different ones, each {super().__str__()}"
+
+
+class Texts(Options):  # type: ignore[misc]  # scikit-learn has no types
+    """A constraint: a tuple or list of different strings, at least one."""
+
+    def __init__(self) -> None:
+        super().__init__({"any"})  # scikit-learn knows no constraint of strings without a choice
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        listed = isinstance(value, (tuple, list)) and all(isinstance(one, str) for one in value)
+        return listed and len(value) == len(set(value)) > 0
+
+    def __str__(self) -> str:
+        return "a tuple or list of different strings"
 
 
 class _Reals(_Interval):  # type: ignore[misc]  # scikit-learn has no types

@@ -9,6 +9,7 @@ from skrnn import (
     LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
+    RNNOutlierDetector,
     RNNRegressor,
     RNNSeq2Seq,
     RNNSequenceTransformer,
@@ -17,7 +18,7 @@ from skrnn import (
     WindowForecaster,
 )
 
-NETS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer, RNNSeq2Seq, RNNLanguageModel]
+NETS = [RNNRegressor, RNNClassifier, RNNSequenceTransformer, RNNOutlierDetector, RNNSeq2Seq, RNNLanguageModel]
 # Parameters whose description says what is done to the target, or in whose units.
 DIFFERENT = {"scaling", "early_stopping", "loss", "tol"}
 # Parameters that mean something else to an estimator.
@@ -25,6 +26,7 @@ OWN = {
     "RNNSeq2Seq": {"segment", "segment_stride", "cell", "num_layers", "bidirectional", "beam_width", "engine"},
     "RNNLanguageModel": {"cell", "embedding_dim", "bptt_steps", "batch_size"},
     "RNNSequenceTransformer": {"pooling", "segment", "segment_stride"},
+    "RNNOutlierDetector": {"pooling"},
     "RNNClassifier": {"segment", "pooling", "init", "learning_rate_schedule", "batch_size"},
 }
 

@@ -4,6 +4,7 @@ from skrnn.estimators._classifier import RNNClassifier
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._language import RNNLanguageModel
 from skrnn.estimators._opened import Opened, fitted_of, open_fitted, reads_characters, writes_tokens
+from skrnn.estimators._outliers import RNNOutlierDetector
 from skrnn.estimators._regressor import RNNRegressor
 from skrnn.estimators._seq2seq import RNNSeq2Seq
 from skrnn.estimators._stream import Stream
@@ -14,6 +15,7 @@ __all__ = [
     "Opened",
     "RNNClassifier",
     "RNNLanguageModel",
+    "RNNOutlierDetector",
     "RNNRegressor",
     "RNNSeq2Seq",
     "RNNSequenceTransformer",

@@ -48,11 +48,12 @@ class AnsweringRNN(BaseRNN):
         batch: SequenceBatch,
         want: Literal["outputs", "last", "states", "attention"] = "outputs",
         number: int = 0,
+        n_threads: int | None = None,
     ) -> Iterator[tuple[Doubles, Integers]]:
-        """What one of the networks makes of the sequences, chunk by chunk."""
+        """What one of the networks makes of the sequences, chunk by chunk; ``n_threads``: not those of ``n_jobs``."""
         spec, weights, scaling = fitted.spec, fitted.networks[number], fitted.scalings.inputs
         device = resolve_device(self.device, spec)
-        engine, threads = resolve_engine(self.engine, spec, device), count_threads(self.n_jobs)
+        engine, threads = resolve_engine(self.engine, spec, device), n_threads or count_threads(self.n_jobs)
         return predict_outputs(
             spec, weights, scaling, batch, want=want, device=device, engine=engine, n_threads=threads
         )

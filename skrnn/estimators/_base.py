@@ -22,8 +22,9 @@ from skrnn.estimators._architecture import make_spec
 from skrnn.estimators._auto import settled, start_settled
 from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
+from skrnn.estimators._given_weights import fresh_start, held_weights
 from skrnn.estimators._isolation import private_generators
-from skrnn.estimators._linear_start import first_bias, silent_start, with_offsets
+from skrnn.estimators._linear_start import first_bias, with_offsets
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._reading import HeldOut, read_data
@@ -153,11 +154,14 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         device = resolve_device(parameters.device, spec)
         carries = task.carries_state and parameters.bptt_steps is not None
         engine = resolve_engine(parameters.engine, spec, device, carries=carries)
-        starts = [None] * len(rngs) if before is None else before.trainings(parameters.optimizer)
-        if before is None and data.linear is not None:
-            bias = first_bias(data)
-            starts = [silent_start(spec, bias, rng) for rng in rngs]
-        config = parameters.config(device, engine, carries=carries)
+        silent = before is None and data.linear is not None
+        if before is None:
+            bias = first_bias(data) if silent else None
+            starts = [fresh_start(spec, parameters, rng, name, bias) for rng in rngs]
+        else:
+            starts = [*before.trainings(parameters.optimizer)]
+        held = held_weights(spec, parameters.freeze, name, silent=silent)
+        config = parameters.config(device, engine, carries=carries, held=held)
         fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
         observer.fitted = lambda result: {"_fitted": fitted([result])}
         results = train_several(_trained(data, spec), config, rngs, starts, observer)

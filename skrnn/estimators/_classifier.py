@@ -15,7 +15,9 @@ from skrnn._types import Doubles
 from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import (
+    FREEZE,
     INIT,
+    INITIAL_WEIGHTS,
     NETWORKS,
     POOLING,
     SEGMENT,
@@ -99,6 +101,14 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         A classifier with ``predict_proba``: a clone, fitted to the scaled newest steps. "auto": "minirocket" for less
         than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` or
         ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+    initial_weights : dict of str to ndarray, default=None
+        Weights to start from, those of another network: ``other.weights_``, also of one from `skrnn.load` or of an
+        `RNNSequenceTransformer`. The recurrence has to agree; heads and attentions are taken where their shapes do, and
+        are new where not; tables of categories are always new. X is scaled anew. With ``init``, the head starts at
+        zero.
+    freeze : list of str, default=None
+        Parts of the network that stay as they are: names of weights, or what stands in front of their dots, such as
+        ``["rnn"]``, ``["embedding"]``.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side. Up to 1,024.
@@ -220,6 +230,8 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         "beam_width": _BEAMS,
         "class_weight": [dict, Options({"balanced"}), None],
         "init": INIT,
+        "initial_weights": INITIAL_WEIGHTS,
+        "freeze": FREEZE,
         "n_networks": NETWORKS,
     }
 
@@ -243,6 +255,8 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         beam_width: int = 1,
         class_weight: Any = None,
         init: str | None = "auto",
+        initial_weights: dict[str, Any] | None = None,
+        freeze: Any = None,
         n_networks: int = 1,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
@@ -281,6 +295,8 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         self.beam_width = beam_width
         self.class_weight = class_weight
         self.init = init
+        self.initial_weights = initial_weights
+        self.freeze = freeze
         self.n_networks = n_networks
         self.optimizer = optimizer
         self.learning_rate = learning_rate

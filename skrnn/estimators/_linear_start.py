@@ -11,12 +11,12 @@ from scipy.optimize import minimize, minimize_scalar
 from skrnn._types import Array, Doubles, Singles
 from skrnn.estimators._own_start import OwnStart, fit_own_start
 from skrnn.estimators._training_data import FitData
-from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
+from skrnn.networks import pinned_blas
 from skrnn.objectives import AbsoluteError, Likelihood, MiniBatch, Objective
 from skrnn.tasks import Task
-from skrnn.training import Linear, Shares, TrainingResult, TrainingSet, fit_by_absolute_errors, fit_linear
+from skrnn.training import Linear, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
 
-__all__ = ["first_bias", "silent_start", "with_offsets"]
+__all__ = ["first_bias", "silenced", "with_offsets"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
 _ROWS_FOR_SPREAD = 2_000  # of a training part, that say how large its errors are
@@ -67,13 +67,11 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     return replace(data, training=training, validation=validation, whole=whole, linear=fitted)
 
 
-def silent_start(spec: NetworkSpec, bias: Singles | float, rng: np.random.Generator) -> TrainingResult:
-    """Fresh weights whose head says one thing of all rows: the network's first outputs are the offsets and a bias."""
-    weights = initial_weights(spec, rng)
-    for name in ("head.weight", "head.bias"):
-        weights[name] = np.zeros_like(weights[name])
-    weights["head.bias"] += bias
-    return TrainingResult(weights, {})
+def silenced(weights: dict[str, Singles], bias: Singles | float) -> dict[str, Singles]:
+    """The weights with a head that says one thing of all rows: the first outputs are the offsets and a bias."""
+    zeros = {name: np.zeros_like(weights[name]) for name in ("head.weight", "head.bias")}
+    zeros["head.bias"] += bias
+    return {**weights, **zeros}
 
 
 def first_bias(data: FitData) -> Singles | float:

@@ -11,12 +11,14 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import HasMethods, Options, Several, integers, plain, reals, several_integers
+from skrnn._constraints import HasMethods, Options, Several, Texts, integers, plain, reals, several_integers
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
 __all__ = [
+    "FREEZE",
     "INIT",
+    "INITIAL_WEIGHTS",
     "NETWORKS",
     "POOLING",
     "SEGMENT",
@@ -64,6 +66,8 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 
 
 # Of the estimators that learn numbers or classes.
+INITIAL_WEIGHTS = [dict, None]
+FREEZE = [Texts(), None]
 INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
 NETWORKS = [integers(1, 1024)]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
@@ -115,6 +119,8 @@ class Parameters:
     n_networks: int = 1
     validation_gap: int = 0
     refit: bool = False
+    initial_weights: Any = None  # a dict of arrays
+    freeze: Any = None  # several texts
     pooling: str | Sequence[str] = "last"
 
     @classmethod
@@ -166,10 +172,11 @@ class Parameters:
             )
         count_threads(self.n_jobs)
 
-    def config(self, device: str, engine: str, *, carries: bool) -> TrainingConfig:
+    def config(self, device: str, engine: str, *, carries: bool, held: tuple[str, ...] = ()) -> TrainingConfig:
         """How to train.
 
-        ``carries``: the state is carried over the boundaries that ``bptt_steps`` makes, with an update at each.
+        ``carries``: the state is carried over the boundaries that ``bptt_steps`` makes, with an update at each;
+        ``held``: names of the weights that stay as they are.
         """
         steps = None if self.bptt_steps is None else min(self.bptt_steps, _MOST_STEPS)
         return TrainingConfig(
@@ -189,6 +196,7 @@ class Parameters:
             device=device,
             engine=engine,
             n_threads=count_threads(self.n_jobs),
+            held=held,
         )
 
 

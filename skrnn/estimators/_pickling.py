@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from skrnn._state import PlainState
 from skrnn.estimators._fitted import Fitted, of_fit
 from skrnn.estimators._format_1 import upgraded
+from skrnn.estimators._kept_weights import KeptWeights
 from skrnn.tasks import Task
 
 __all__ = ["NetworkState"]
@@ -16,6 +17,8 @@ __all__ = ["NetworkState"]
 _LATER = {
     "refit": False,
     "end_of_text": None,
+    "initial_weights": None,
+    "freeze": None,
 }  # parameters that came after format 2, with what models were trained with
 
 
@@ -25,6 +28,11 @@ class NetworkState(PlainState):
     _state_format: ClassVar[int] = 2
     _of_fit: ClassVar[tuple[str, ...]] = ("_fitted",)
     _task_types: ClassVar[tuple[type[Task], ...]]  # what y may be, of a row or of a time step
+
+    def _plain_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        given = parameters.get("initial_weights")
+        plain = {"initial_weights": dict(given)} if isinstance(given, KeptWeights) else {}  # of another network
+        return {**super()._plain_parameters(parameters), **plain}
 
     def _plain_fit(self, fitted: dict[str, Any]) -> Any:
         return fitted["_fitted"].plain()

@@ -10,8 +10,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import check_arguments
-from skrnn._types import Array, Doubles, Integers
+from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
+from skrnn.estimators._errors import at_their_places, by_sequence, oldest_first, step_errors
 from skrnn.sequences import SequenceBatch, is_ragged
 from skrnn.tasks import WholeSequence
 
@@ -51,14 +52,15 @@ class ReconstructingRNN(AnsweringRNN):
         """
         batch, runs = self._decoded(X)
         level, spread = self._fitted.scalings.inputs.level_and_spread(batch)
-        found = []
-        for rows, values in runs:
+        found: list[Doubles] = []
+        for values, _ in runs:
+            rows = slice(len(found), len(found) + len(values))
             lengths = np.asarray(batch.lengths[rows])
-            raw = values * spread[rows][:, None] + level[rows][:, None]
+            raw = oldest_first(values, lengths) * spread[rows][:, None] + level[rows][:, None]
             found += [row[:n] for row, n in zip(raw, lengths, strict=True)]
-        table = _at_their_places(np.concatenate(found), batch)
+        table = at_their_places(np.concatenate(found), batch)
         if is_ragged(X):
-            parts = _by_sequence(table, batch)
+            parts = by_sequence(table, batch)
             return [part[:, 0] if np.ndim(item) == 1 else part for part, item in zip(parts, X, strict=True)]
         cube = table.reshape(batch.n_samples, -1, batch.n_features)
         cube = cube.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else cube
@@ -92,27 +94,23 @@ class ReconstructingRNN(AnsweringRNN):
         name = f"{type(self).__name__}.score_samples"
         by_step = check_arguments(name, {"per_step": ["boolean"]}, per_step=per_step)["per_step"]
         batch, runs = self._decoded(X)
-        scaling, missing = self._fitted.scalings.inputs, not batch.complete
-        squares, counts = [], []
-        for rows, values in runs:
-            part = batch.take(rows)
-            truth, lengths = scaling.gather(part, np.float64)
-            real = np.arange(truth.shape[1]) < np.asarray(lengths)[:, None]
-            scored = np.broadcast_to(real[:, :, None], values.shape)
-            scored = scored & ~part.missing() if missing else scored
-            error = np.where(scored, values - truth[:, :, : batch.n_features], 0.0) ** 2
-            for square, known, length in zip(error.sum(axis=2), scored.sum(axis=2), lengths, strict=True):
-                squares.append(square[:length])
-                counts.append(known[:length])
+        squares, counts, lengths = [], [], []
+        for part in step_errors(self._fitted, batch, runs):
+            squares.append((part.values**2).sum(axis=1))
+            counts.append(part.scored.sum(axis=1))
+            lengths.append(part.lengths)
+        errors, known = np.concatenate(squares), np.concatenate(counts)
         if not by_step:
-            return -_ratio(np.array([part.sum() for part in squares]), np.array([part.sum() for part in counts]))
-        scores = _at_their_places(-_ratio(np.concatenate(squares), np.concatenate(counts))[:, None], batch)
+            ends = np.cumsum(np.concatenate(lengths))[:-1]
+            sums = [np.array([part.sum() for part in np.split(values, ends)]) for values in (errors, known)]
+            return -_ratio(*sums)
+        scores = at_their_places(-_ratio(errors, known)[:, None], batch)
         if is_ragged(X):
-            return [part[:, 0] for part in _by_sequence(scores, batch)]
+            return [part[:, 0] for part in by_sequence(scores, batch)]
         return scores.reshape(batch.n_samples, -1)
 
-    def _decoded(self, X: Any) -> tuple[SequenceBatch, Iterator[tuple[Integers, Doubles]]]:
-        """X as sequences, and of each chunk its rows and what is written (B, T, F), oldest step first, scaled."""
+    def _decoded(self, X: Any) -> tuple[SequenceBatch, Iterator[tuple[Doubles, Integers]]]:
+        """X as sequences, and of each chunk what is written (B, T, F), newest step first, scaled, and the lengths."""
         check_is_fitted(self)
         if not isinstance(self._fitted.task, WholeSequence):
             raise ValueError(
@@ -120,31 +118,9 @@ class ReconstructingRNN(AnsweringRNN):
                 "sequences. Fit with objective='reconstruct'."
             )
         fitted, batch = self._read(X)
-
-        def runs() -> Iterator[tuple[Integers, Doubles]]:
-            begin = 0
-            for values, _ in self._run(fitted, batch):
-                rows = np.arange(begin, begin + len(values))
-                lengths = np.asarray(batch.lengths[rows])
-                newest_first = np.maximum(lengths[:, None] - 1 - np.arange(values.shape[1]), 0)
-                yield rows, np.take_along_axis(values, newest_first[:, :, None], axis=1)
-                begin += len(values)
-
-        return batch, runs()
+        return batch, self._run(fitted, batch)
 
 
 def _ratio(sums: Doubles, counts: Integers) -> Doubles:
     """Means; NaN of nothing."""
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-
-
-def _at_their_places(steps: Array, batch: SequenceBatch) -> Array:
-    """Values of all real steps as those of all steps of X, NaN in the padding."""
-    out = np.full((int(np.asarray(batch.spans).sum()), steps.shape[1]), np.nan)
-    out[batch.places()] = steps
-    return out
-
-
-def _by_sequence(table: Array, batch: SequenceBatch) -> list[Array]:
-    """The table of all steps of X, sequence by sequence."""
-    return np.split(table, np.cumsum(batch.spans)[:-1])

@@ -12,7 +12,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, check_arguments, integers
 from skrnn.estimators._parameters import (
+    FREEZE,
     INIT,
+    INITIAL_WEIGHTS,
     NETWORKS,
     POOLING,
     SEGMENT,
@@ -100,6 +102,14 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         which dilated kernels pass thresholds (Dempster, Schmidt & Webb, KDD 2021). A regressor: a clone, fitted to the
         scaled newest steps, for each target. "auto": "linear" for numbers of whole sequences, None with
         ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+    initial_weights : dict of str to ndarray, default=None
+        Weights to start from, those of another network: ``other.weights_``, also of one from `skrnn.load` or of an
+        `RNNSequenceTransformer`. The recurrence has to agree; heads and attentions are taken where their shapes do, and
+        are new where not; tables of categories are always new. X is scaled anew. With ``init``, the head starts at
+        zero.
+    freeze : list of str, default=None
+        Parts of the network that stay as they are: names of weights, or what stands in front of their dots, such as
+        ``["rnn"]``, ``["embedding"]``.
     n_networks : int, default=1
         Networks from different initial weights, whose outputs are averaged (Lakshminarayanan et al., 2017): steadier
         and better, for as many times the time. ``n_jobs`` trains them side by side. Up to 1,024.
@@ -222,6 +232,8 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         "loss": [Options({*LOSSES, "quantile"}), Objective],
         "quantile": [Real, "array-like"],
         "init": INIT,
+        "initial_weights": INITIAL_WEIGHTS,
+        "freeze": FREEZE,
         "n_networks": NETWORKS,
         "validation_gap": [integers(0)],
         "refit": ["boolean"],
@@ -247,6 +259,8 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         loss: Any = "squared_error",
         quantile: Any = 0.5,
         init: str | None = "auto",
+        initial_weights: dict[str, Any] | None = None,
+        freeze: Any = None,
         n_networks: int = 1,
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
@@ -287,6 +301,8 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         self.loss = loss
         self.quantile = quantile
         self.init = init
+        self.initial_weights = initial_weights
+        self.freeze = freeze
         self.n_networks = n_networks
         self.optimizer = optimizer
         self.learning_rate = learning_rate

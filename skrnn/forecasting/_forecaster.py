@@ -80,8 +80,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         the absolute value, with the sign), "difference", "seasonal_difference", or a scikit-learn transformer with an
         inverse, of which a clone is fitted on the targets of all series. A season before stands in for a missing row
         that a difference has to be undone from. "auto": for a regressor of sequences and targets that are never
-        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none, as for a loss
-        with a log link or a distribution. None: none.
+        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none, as for
+        losses with a log link or a distribution. None: none.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up

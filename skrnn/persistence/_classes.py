@@ -12,6 +12,7 @@ _HOMES = {
     "LagsToSequence": "skrnn",
     "RNNClassifier": "skrnn",
     "RNNLanguageModel": "skrnn",
+    "RNNOutlierDetector": "skrnn",
     "RNNRegressor": "skrnn",
     "RNNSeq2Seq": "skrnn",
     "RNNSequenceTransformer": "skrnn",

@@ -29,6 +29,7 @@ class CompiledLearner(BaseLearner):
         self.state = tuple(np.array(found.get(name, zeros), np.float32) for name in self.names)
         self._check_averages(found, zeros.size)
         self.n_steps = int(found.get("step", 0))
+        self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
 
     def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
@@ -36,9 +37,12 @@ class CompiledLearner(BaseLearner):
         outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
-        norm = self.update(
-            self.network.flat, self.network.gradient, self.state, self.n_steps + 1.0, (rate, *self.settings)
-        )
+        flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
+        for part in self.held:
+            self.network.gradient[part] = 0.0
+        norm = self.update(flat, self.network.gradient, self.state, self.n_steps + 1.0, (rate, *self.settings))
+        for part, value in zip(self.held, before, strict=True):  # weight decay and momentum have moved them
+            flat[part] = value
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         self.n_steps += isfinite(norm)
         return loss, norm

@@ -23,6 +23,7 @@ class TrainingConfig:
     """How to train; the parameters of the estimators under the same names, checked there.
 
     ``chunk_steps``: an update for each chunk of this number of time steps; the state is carried from one to the next.
+    ``held``: names of the weights that stay as they are.
     ``stop_after``: epochs after which training ends, and before which no loss ends it; schedules plan for ``max_iter``.
     """
 
@@ -43,6 +44,7 @@ class TrainingConfig:
     device: str = "cpu"
     engine: str = "torch"
     n_threads: int = 1
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,6 +62,11 @@ class BaseLearner(ABC):
         self.largest_norm = 0.0  # of a gradient so far
         self._start(start)
 
+    def _held(self, sizes: Mapping[str, int]) -> list[slice]:
+        """Where the weights that stay as they are lie in a flat vector of weights of these sizes."""
+        ends = dict(zip(sizes, np.cumsum(list(sizes.values())).tolist(), strict=True))
+        return [slice(ends[name] - sizes[name], ends[name]) for name in self.config.held if name in sizes]
+
     @abstractmethod
     def _start(self, start: TrainingResult) -> None:
         """Take over the weights and the optimizer's state."""

@@ -34,7 +34,7 @@ def train_and_refit(
     not repeated, nor is one that keeps its start. Categories that only ``whole`` holds are unknown to the first
     training, and stay so where it is not repeated.
     """
-    fresh = start is None
+    fresh = start is None or not start.loss_curve
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
     leader = Leader(observer)

@@ -33,6 +33,7 @@ class TorchLearner(BaseLearner):
         device = torch.device(config.device)
         frozen = frozen_names(spec)
         values = [np.ravel(value) for name, value in weights.items() if name not in frozen]
+        self.held = self._held({name: value.size for name, value in weights.items() if name not in frozen})
         self.flat = torch.from_numpy(np.concatenate(values, dtype=np.float32)).to(device)
         self.flat.grad = torch.zeros_like(self.flat)
         self.parameters: dict[str, Tensor] = {}
@@ -75,6 +76,8 @@ class TorchLearner(BaseLearner):
         outputs = self._outputs(batch, True, going_on, sampling)
         loss, gradient = self._score(outputs.detach().cpu().numpy(), batch, share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
+        for part in self.held:
+            self.flat.grad[part] = 0.0
         norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         if np.isfinite(loss) and np.isfinite(norm):
@@ -86,10 +89,13 @@ class TorchLearner(BaseLearner):
         bound = self.config.max_grad_norm
         if bound is not None and norm > bound:
             self.flat.grad.mul_(bound / norm)
+        self.optimizer.param_groups[0]["lr"] = rate
+        before = [self.flat[part].clone() for part in self.held]
         if self.config.weight_decay:
             self.flat.mul_(1 - rate * self.config.weight_decay)
-        self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
+        for part, value in zip(self.held, before, strict=True):  # weight decay and momentum have moved them
+            self.flat[part] = value
 
     def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""

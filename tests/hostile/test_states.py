@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from tampering import other_arrays
 
-from skrnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNSequenceTransformer
+from skrnn import (
+    RNNClassifier,
+    RNNLanguageModel,
+    RNNOutlierDetector,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNSequenceTransformer,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 5, 2))
@@ -26,6 +33,7 @@ MODELS = {
     "several": lambda: RNNRegressor(n_networks=2, **SMALL).fit(X, Y),
     "categories": lambda: RNNClassifier(embedding_dim=2, **SMALL).fit(CODES, Y > 0),
     "reconstruct": lambda: RNNSequenceTransformer(objective="reconstruct", cell="mingru", **SMALL).fit(X),
+    "detector": lambda: RNNOutlierDetector(**SMALL).fit(X),
     "language": lambda: RNNLanguageModel(embedding_dim=2, **SMALL).fit("abcabc" * 9),
     "tokens": lambda: RNNSeq2Seq(embedding_dim=None, **SMALL).fit(X, ["ab", "b"] * 12),
 }

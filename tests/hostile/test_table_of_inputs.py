@@ -15,6 +15,7 @@ from hostile import run
 from skrnn import (
     LagsToSequence,
     RNNClassifier,
+    RNNOutlierDetector,
     RNNRegressor,
     RNNSeq2Seq,
     RNNSequenceTransformer,
@@ -140,6 +141,7 @@ MODELS = {
     "torch": (lambda **options: RNNRegressor(engine="torch", **options), Y),
     "classifier": (RNNClassifier, Y > 0),
     "transformer": (lambda **options: RNNSequenceTransformer(objective="reconstruct", **options), None),
+    "detector": (RNNOutlierDetector, None),
     "seq2seq": (RNNSeq2Seq, ["ab", "b"] * (N // 2)),
     "steps": (lambda random_state, **_: StepwiseTransformer(), None),
     "turned": (lambda random_state, **_: LagsToSequence(order="newest_first", static=[0]), None),

@@ -10,6 +10,7 @@ from skrnn import (
     LagsToSequence,
     RNNClassifier,
     RNNLanguageModel,
+    RNNOutlierDetector,
     RNNRegressor,
     RNNSeq2Seq,
     RNNSequenceTransformer,
@@ -57,6 +58,10 @@ MODELS = {  # how it is made, and the data of its methods
     "transformer": (
         lambda: RNNSequenceTransformer(objective="reconstruct", **SMALL).fit(X),
         {"transform": [X], "fit": [X]},
+    ),
+    "detector": (
+        lambda: RNNOutlierDetector(**SMALL).fit(X),
+        {"decision_function": [X], "predict": [X], "score_samples": {"X": X, "per_step": True}, "fit": [X]},
     ),
     "language": (
         lambda: RNNLanguageModel(embedding_dim=2, **SMALL).fit("abcabc" * 9),

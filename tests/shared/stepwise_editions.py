@@ -11,7 +11,7 @@ import inspect
 
 import numpy as np
 
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
+from skrnn import RNNClassifier, RNNOutlierDetector, RNNRegressor, RNNSequenceTransformer
 
 __all__ = ["EDITIONS", "to_sequences"]
 
@@ -59,4 +59,5 @@ def _edition(Estimator, methods):
 RNNRegressor3D = _edition(RNNRegressor, ["fit", "partial_fit", "predict"])
 RNNClassifier3D = _edition(RNNClassifier, ["fit", "partial_fit", "predict", "predict_proba", "decision_function"])
 RNNSequenceTransformer3D = _edition(RNNSequenceTransformer, ["fit", "transform"])
-EDITIONS = [RNNRegressor3D, RNNClassifier3D, RNNSequenceTransformer3D]
+RNNOutlierDetector3D = _edition(RNNOutlierDetector, ["fit", "predict", "decision_function", "score_samples"])
+EDITIONS = [RNNRegressor3D, RNNClassifier3D, RNNSequenceTransformer3D, RNNOutlierDetector3D]
