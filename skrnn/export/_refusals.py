@@ -93,4 +93,6 @@ def _about_the_task(fitted: Fitted) -> str | None:
     if linear is not None and not isinstance(linear, Linear):
         started = ", ".join(type(one).__name__ for one in linear.estimators[:1])
         return f"it starts from init={started}, an estimator of its own. Fit with init='linear', 'minirocket' or None."
+    if base.known is not None and base.known.dtype.kind in "Mm":
+        return f"its classes are of {base.known.dtype}, which no tensor holds. Fit with y.astype(str)."
     return None if base.known is None else _about_texts(base.known.tolist())

@@ -154,7 +154,7 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
     if kind == "T":  # NumPy's strings of any length
         values, kind = values.astype(object), "O"
     if kind in "iub":
-        return values.astype(np.int64), np.zeros(len(values), bool)
+        return _integers(values, name, label), np.zeros(len(values), bool)
     if kind == "U":
         return values, np.zeros(len(values), bool)
     if kind == "f":
@@ -179,8 +179,20 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
         types = ", ".join(sorted({type(value).__name__ for value in known}))
         raise TypeError(f"{label} mixes categories of types {types}; {name} needs one type, such as strings.")
     filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
-    filled[~missing] = known
+    filled[~missing] = _integers(known, name, label) if kinds == {"integer"} else known
     return filled, missing
+
+
+def _integers(values: Array, name: str, label: str) -> Longs:
+    """Integers of any kind as int64, into which those of uint64 and of Python may not fit."""
+    if len(values) and values.dtype in (np.uint64, object):
+        for value in (values.min(), values.max()):
+            if not -(2**63) <= int(value) < 2**63:
+                raise ValueError(
+                    f"{label} holds {value}, and {name} reads integers of 64 bits with a sign. Make texts "
+                    "of them, with astype(str)."
+                )
+    return values.astype(np.int64)
 
 
 def _text_dtype(texts: Array) -> str:

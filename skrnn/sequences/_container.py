@@ -61,7 +61,7 @@ def detached(X: Any, name: str) -> Any:
     if not any(base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(X).__mro__):
         return X
     try:
-        tensor = X.detach().cpu()
+        tensor = X.detach().cpu().resolve_neg()  # the imaginary part of a conjugate
         if tensor.is_floating_point() and tensor.element_size() < 4:
             tensor = tensor.float()  # bfloat16 and smaller, which NumPy does not have
         return tensor.numpy()
@@ -94,7 +94,8 @@ def _as_array(X: Any, name: str) -> Any:
         ) from None
     if array.ndim == 0 and array.dtype.kind not in "fiubc":
         got = "None" if X is None else f"a {type(X).__name__}"
-        raise TypeError(f"{name} takes arrays, data frames or lists of sequences, got {got}.")
+        advice = " Call its collect() first." if hasattr(X, "collect") else ""
+        raise TypeError(f"{name} takes arrays, data frames or lists of sequences, got {got}.{advice}")
     # NumPy turns the numbers beside a text into text: objects keep them apart
     return np.asarray(X, dtype=object) if array.dtype.kind in "SU" else array
 

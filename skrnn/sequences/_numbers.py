@@ -82,7 +82,7 @@ def _number(
     """One object as a float."""
     if value is None or type(value).__name__ == "NAType":
         return np.nan
-    place = f"row {index[0]}, column {columns[index[1]]!r}" if columns else f"index {', '.join(map(str, index))}"
+    place = f"row {index[0]}, column {columns[index[1]]!r}" if columns else f"index {', '.join(map(str, index)) or 0}"
     if isinstance(value, (str, bytes)):
         text = value.item() if isinstance(value, np.generic) else value
         raise ValueError(
@@ -114,6 +114,8 @@ def _number(
 
 def _columns(X: Any) -> list[tuple[Any, Any]]:
     """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
+    if not hasattr(X, "shape"):  # a lazy frame of polars says its columns with a warning
+        return []
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         return list(zip(X.columns, X.dtypes, strict=True))
     if hasattr(X, "column_names") and hasattr(X, "schema"):

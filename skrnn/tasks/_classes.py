@@ -50,7 +50,7 @@ class _Labelled(RowTask):
         return self.classes
 
     def knowing(self, values: Array | None) -> Self:
-        return replace(self, classes=values)
+        return replace(self, classes=None if values is None else _of_plain_texts(values))
 
     @property
     def n_classes(self) -> int:
@@ -77,7 +77,7 @@ class _Labelled(RowTask):
                 raise ValueError(f"y has {n_labels} labels; {name} was fitted with {len(self.classes)}.")
             return Labels(self.class_weight, np.arange(n_labels)), labels.astype(np.float64)
         found, codes = np.unique(labels, return_inverse=True)
-        classes = found if self.classes is None else self.classes
+        classes = _of_plain_texts(found) if self.classes is None else self.classes
         if len(classes) < 2:
             what = f"only one class: {found[0]}" if len(found) else "no label"
             raise ValueError(f"{name} needs samples of at least 2 classes in the data, but the data contains {what}")
@@ -120,7 +120,7 @@ class _Labelled(RowTask):
             type(classes) in (np.ndarray, np.memmap) and classes.ndim == 1, "classes_ has not one entry for each output"
         )
         texts = classes.dtype.kind != "O" or all(type(label) is str for label in classes)
-        require(texts and classes.dtype.kind in "biufUO", "classes_ are neither numbers nor strings")
+        require(texts and classes.dtype.kind in "biufUOMm", "classes_ are neither numbers, strings nor times")
         require(bool((classes[1:] > classes[:-1]).all()), "classes_ are not sorted")
         return cls(None, classes)
 
@@ -193,6 +193,13 @@ class Labels(_Labelled):
 
     def _decide(self, probabilities: Doubles) -> Array:
         return (probabilities > 0.5).astype(np.int64)
+
+
+def _of_plain_texts(classes: Array) -> Array:
+    """The texts among objects as what a stored state holds: str, not NumPy's or another class of them."""
+    if classes.dtype != object:
+        return classes
+    return np.array([str(label) if isinstance(label, str) else label for label in classes], dtype=object)
 
 
 def _balanced(codes: Array, weights: Doubles) -> Doubles:

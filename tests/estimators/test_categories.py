@@ -213,6 +213,13 @@ WRONG = [
     (TABLE.astype("M8[D]"), ValueError, "has dtype datetime64[D]"),
     (np.zeros((0, 3), int), ValueError, "Found array with 0 sample(s)"),
     (np.where(TABLE > 2, np.inf, 0), ValueError, "X holds inf"),
+    (
+        np.full((3, 2), 2**63, np.uint64),
+        ValueError,
+        "holds 9223372036854775808, and RNNClassifier reads integers of 64",
+    ),
+    ([[10**30, 1], [2]], ValueError, "holds 1000000000000000000000000000000, and"),
+    ([[-(2**63) - 1, 1], [2]], ValueError, "Make texts of them, with astype(str)"),
     ([[object()], [object()]], TypeError, "holds an object of type object"),
     (np.full((3, 2), None), ValueError, "has no value in any time step"),
 ]

@@ -149,6 +149,12 @@ def test_a_subclass_that_answers_in_its_own_way_is_refused(path):
     assert not path.exists()
 
 
+def test_classes_that_are_times_are_refused(path):
+    days = np.array(["2020-01-01", "2020-01-02"], "M8[D]")[(Y > 0).astype(int)]
+    with pytest.raises(ValueError, match=r"classes are of datetime64\[D\], which no tensor holds. Fit with y.astype"):
+        skrnn.to_onnx(RNNClassifier(**SMALL).fit(X, days), path)
+
+
 def test_a_network_that_no_file_holds(path, model, monkeypatch):
     monkeypatch.setattr(_refusals, "_MOST_BYTES", 100)
     with pytest.raises(ValueError, match=r"its weights take \d+ bytes, and a file holds up to 100\. Lower hidden_size"):

@@ -112,6 +112,7 @@ BAD = {
     "polars text": lambda: pl.DataFrame({"a": Y, "b": ["x"] * N}),
     "polars dates": lambda: pl.DataFrame({"a": Y, "b": [DAY] * N}),
     "polars lists": lambda: pl.DataFrame({"a": Y, "b": [[1.0]] * N}),
+    "polars lazy": lambda: pl.LazyFrame({"a": Y, "b": Y}),
     "polars structs": lambda: pl.DataFrame({"a": Y, "b": [{"x": 1}] * N}),
     "torch complex": lambda: torch.tensor(FLAT) + 0j,
     "torch sparse": lambda: torch.tensor(FLAT).to_sparse(),
@@ -133,6 +134,7 @@ GOOD = {
     "decimals": lambda: put(decimal.Decimal(repr(float(FLAT[5, 1])))),
     "fractions": lambda: put(fractions.Fraction(float(FLAT[5, 1]))),
     "torch": lambda: torch.tensor(FLAT),
+    "torch negated": lambda: torch.complex(torch.zeros(N, 4).double(), -torch.tensor(FLAT)).conj().imag,
     "torch gradient": lambda: torch.tensor(FLAT, requires_grad=True),
     "unnamed frame": lambda: pd.DataFrame(FLAT).to_numpy(),
 }

@@ -126,6 +126,27 @@ def test_threads_share_the_rows_and_change_no_bit(cell):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("n_rows", [1, 40])
+def test_states_that_grow_stay_numbers(n_rows):
+    """Of a rectifier nothing bounds them; what two that overflow add up to is not a number. They end at 1e18."""
+    spec = NetworkSpec(1, 1, "rnn", 2, 2, "relu")
+    weights = {name: np.zeros_like(value) for name, value in random_weights(spec).items()}
+    for layer in (0, 1):
+        weights[f"rnn.weight_ih_l{layer}"][:] = 1.0
+        weights[f"rnn.weight_hh_l{layer}"][:] = np.diag([3.0, 3.0])
+    weights["head.weight"][:] = [[1.0, -0.5]]
+    x, lengths = np.ones((n_rows, 300, 1)), np.full(n_rows, 300)
+    states = run(spec, weights, x, lengths, "states")
+    assert states.max() == np.float32(1e18)
+    np.testing.assert_allclose(run(spec, weights, x, lengths), 0.5e18)
+    short = run_network(spec, weights, x[:, :20], np.full(n_rows, 20), want="states")[0]
+    np.testing.assert_allclose(states[:, :20], short, rtol=1e-5)
+    stream = NetworkStream(spec, weights)
+    for step in x[0]:
+        found = stream.step(step[None, None])
+    np.testing.assert_allclose(found[0], 0.5e18)
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru"])
 def test_values_that_are_large_beyond_measure_stay_numbers(cell):
     """Two inputs that overflow single precision, in standard units, would make NaN of a sum."""

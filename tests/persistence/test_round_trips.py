@@ -90,6 +90,10 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one, other)
 
 
+class OtherText(str):
+    """A text of a class of the user's."""
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [*MODELS, *COMPOSED])
 def test_it_answers_as_before(name, way, tmp_path):
@@ -102,6 +106,35 @@ def test_it_answers_as_before(name, way, tmp_path):
     assert_same(found, expected)
     if hasattr(model, "get_params"):
         assert repr(again) == repr(model)
+
+
+TEXTS = np.array(["ä", "b\0", "", "b"])
+LABELS = {
+    "texts": TEXTS,
+    "objects": TEXTS.astype(object),
+    "objects of NumPy's texts": np.array([np.str_(text) for text in TEXTS], dtype=object),
+    "objects of another class": np.array([OtherText(text) for text in TEXTS], dtype=object),
+    "days": np.array(["2020-01-01", "2020-03-01", "1900-01-01", "2020-01-02"], "M8[D]"),
+    "moments": pd.Series(pd.date_range("2020", periods=4, freq="ns", unit="ns")),
+    "durations": np.array([3, 1, 2, -1], "m8[s]"),
+    "halves": np.array([0.0, 1, 2, 3], np.float16),
+    "long numbers": np.array([0.0, 1, 2, 3], np.longdouble),
+    "other bytes": np.array([3, 1, 2, 0], ">i2"),
+    "truths": np.array([True, False, True, False]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_come_back_as_they_were(name, way, tmp_path):
+    labels = LABELS[name][np.arange(len(X)) % 4]
+    labels = labels.reset_index(drop=True) if isinstance(labels, pd.Series) else labels
+    model = RNNClassifier(**SMALL).fit(X, labels)
+    again = WAYS[way](model, tmp_path)
+    np.testing.assert_array_equal(again.classes_, model.classes_)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert set(model.predict(X).tolist()) <= set(np.asarray(labels).tolist())
+    assert all(type(label) is str for label in model.classes_ if isinstance(label, str) and labels.dtype == object)
 
 
 INDEXES = {

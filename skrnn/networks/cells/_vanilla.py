@@ -19,6 +19,7 @@ from skrnn.networks.kernels import (
     lane_kernel,
     lane_panel,
     lane_product,
+    lane_relu,
     lane_sums,
     lane_tanh,
     packed,
@@ -115,7 +116,7 @@ def run_block(
         lane_product(w, panel, whole)
         if relu:
             for i in range(h.size):
-                h[i] = max(sums[i], np.float32(0.0))
+                h[i] = lane_relu(sums[i])
         else:
             for i in range(h.size):
                 h[i] = lane_tanh(sums[i])

@@ -24,6 +24,7 @@ __all__ = [
     "lane_logistic",
     "lane_panel",
     "lane_product",
+    "lane_relu",
     "lane_sums",
     "lane_tanh",
     "packed",
@@ -31,7 +32,7 @@ __all__ = [
     "take_inputs",
 ]
 
-_MOST = np.float32(1e18)  # of an input: gates are shut or open long before, and sums stay finite
+_MOST = np.float32(1e18)  # of an input or a state: gates are shut or open long before, and sums stay finite
 _FEW = 3  # rows that are done faster one after the other
 
 lane_kernel = kernel(fastmath=False)
@@ -67,6 +68,12 @@ def lane_tanh(x: Any) -> Any:
 def lane_logistic(x: Any) -> Any:
     """1 / (1 + exp(-x)) of a float32."""
     return fused(_HALF, lane_tanh(_HALF * x), _HALF)
+
+
+@_inlined
+def lane_relu(x: Any) -> Any:
+    """The positive part of a float32, which counts as 1e18 beyond that: states that grow would overflow."""
+    return min(max(x, np.float32(0.0)), _MOST)
 
 
 @lane_kernel
