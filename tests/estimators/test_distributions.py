@@ -155,6 +155,19 @@ def test_the_level_and_the_spread_of_a_window_are_undone(scaling):
     assert (moved > mean + 300).all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("steps", "init"), [(False, "linear"), (False, None), (True, None)])
+def test_rates_of_counts_are_in_units_of_their_mean(steps, init):
+    """So that a network that has learnt nothing yet is right on average."""
+    y = np.random.default_rng(0).poisson(300.0, size=(100, STEPS)) * 1.0
+    y = y if steps else y[:, 0]
+    options = {**SMALL, "max_iter": 1, "learning_rate": 1e-9}
+    model = RNNRegressor(loss="negative_binomial", return_sequences=steps, init=init, **options)
+    assert model.fit(sequences(100, 0), y).predict(sequences(100, 0)).mean() == pytest.approx(300, rel=0.5)
+    model.set_params(max_iter=30, learning_rate=0.01).fit(sequences(100, 0), y)
+    assert model.predict(sequences(100, 0)).mean() == pytest.approx(300, rel=0.05)
+
+
 def test_units_of_the_targets_do_not_matter():
     X = sequences(200, 0)
     y = drawn("gaussian", X, 1)
@@ -194,6 +207,7 @@ def test_going_on_and_learning_once_more(loss):
     assert parts.n_iter_ == 2
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_loss_below_zero_does_not_end_a_schedule():
     """A density has no least loss: below zero there is as much to learn as above."""
     X = sequences(100, 0)
