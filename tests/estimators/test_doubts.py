@@ -129,12 +129,17 @@ def test_features_that_are_read_as_time_steps(table, part):
 
 
 def test_what_it_tells_is_worth_it():
-    """The quoted case: a product of two features in a frame of five."""
-    table = pd.DataFrame(RNG.normal(size=(300, 5)), columns=["pressure", "humidity", "wind", "rain", "dew"])
-    y = table["pressure"] * 2 + table["wind"]
-    y = y.to_numpy()
-    follow = RNNRegressor(init=None, features_per_step="all", max_iter=40, random_state=0).fit(table[:200], y[:200])
-    assert follow.score(table[200:], y[200:]) > 0.95
+    """Features in units of their own: as time steps of one variable, the small ones vanish beside the large ones."""
+    draws = RNG.normal(size=(300, 3))
+    table = pd.DataFrame(draws * [8, 0.1, 2] + [1000, 0.5, 5], columns=["pressure", "humidity", "wind"])
+    y, scores = draws @ [0.3, 2, 1], {}
+    for reading in (1, "all"):
+        net = RNNRegressor(init=None, features_per_step=reading, max_iter=40, random_state=0)
+        warned = said(lambda net=net: net.fit(table[:200], y[:200]))
+        assert any("features_per_step='all'" in str(one) for one in warned) == (reading == 1)
+        scores[reading] = net.score(table[200:], y[200:])
+    assert scores["all"] > 0.95
+    assert scores[1] < 0.5  # the control
 
 
 def test_numbers_of_words_without_an_embedding():

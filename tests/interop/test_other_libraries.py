@@ -1,7 +1,7 @@
 """The networks inside libraries of forecasts: the error of the same windows handed over directly.
 
 They pin pandas below 3, so this runs in an environment of its own:
-``pip install mlforecast skforecast pytest "pandas<3"``
+``pip install mlforecast skforecast sktime darts aeon pytest "pandas<3"``
 and the package, then ``pytest -m interop tests/interop``.
 """
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from skrnn import LagsToSequence, RNNRegressor
+from skrnn import LagsToSequence, RNNClassifier, RNNRegressor
 
 pytestmark = pytest.mark.interop
 
@@ -64,3 +64,52 @@ def test_skforecast_hands_arrays_whose_order_has_to_be_said(expected):
     made = ForecasterRecursive(read(order="newest_first", static=[-1]), lags=LAGS)
     made.fit(series, exog=month)
     assert made.estimator[0].columns_[0].tolist() == [LAGS - 1, LAGS]
+
+
+def test_sktime_hands_the_oldest_value_first(expected):
+    from sktime.forecasting.compose import make_reduction
+
+    series = pd.Series(SERIES, DAYS.to_period("D"))
+    table = make_reduction(net(), window_length=LAGS, strategy="recursive", scitype="tabular-regressor")
+    np.testing.assert_allclose(table.fit(series, fh=[1, 2]).predict().to_numpy().ravel(), expected, rtol=1e-6)
+    backwards = make_reduction(read(order="newest_first"), window_length=LAGS, scitype="tabular-regressor")
+    found = backwards.fit(series, fh=[1, 2]).predict().to_numpy().ravel()
+    assert abs(found[0] - expected[0]) > 1e-3  # the control
+
+
+def test_darts_hands_the_oldest_value_first(expected):
+    from darts import TimeSeries
+    from darts.models import SKLearnModel
+
+    series = TimeSeries.from_times_and_values(DAYS, SERIES)
+
+    def forecast(model):
+        return SKLearnModel(lags=LAGS, output_chunk_length=1, model=model).fit(series).predict(2).values().ravel()
+
+    np.testing.assert_allclose(forecast(net()), expected, rtol=1e-6)
+    assert abs(forecast(read(order="newest_first"))[0] - expected[0]) > 1e-3  # the control
+
+
+def test_aeon_hands_the_oldest_value_first(expected):
+    from aeon.forecasting import RegressionForecaster
+
+    made = RegressionForecaster(window=LAGS, regressor=net())
+    made.fit(SERIES)
+    assert float(made.predict(SERIES)) == pytest.approx(expected[0], rel=1e-6)
+    backwards = RegressionForecaster(window=LAGS, regressor=read(order="newest_first"))
+    backwards.fit(SERIES)
+    assert abs(float(backwards.predict(SERIES)) - expected[0]) > 1e-3  # the control
+
+
+def test_panels_of_aeon_and_sktime_have_their_channels_first():
+    from aeon.datasets import load_basic_motions
+
+    X, y = load_basic_motions(split="train")
+    new, labels = load_basic_motions(split="test")  # (40, 6 channels, 100 time steps)
+    options = {"hidden_size": 16, "max_iter": 40, "init": None, "segment": None, "pooling": "last", "random_state": 0}
+    turned = make_pipeline(LagsToSequence(layout="channels_first"), RNNClassifier(**options)).fit(X, y)
+    handed = RNNClassifier(**options).fit(X.transpose(0, 2, 1), y)
+    np.testing.assert_array_equal(turned.predict_proba(new), handed.predict_proba(new.transpose(0, 2, 1)))
+    bare = RNNClassifier(**options).fit(X, y)
+    assert turned.score(new, labels) > 0.85
+    assert bare.score(new, labels) < 0.8  # the control: channels as time steps

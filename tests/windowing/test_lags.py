@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import skrnn
 from skrnn import LagsToSequence, RNNRegressor, SlidingWindow
+from skrnn.datasets import load_bike_sharing
 from skrnn.sequences import read_lags
 
 N = 12
@@ -210,3 +211,30 @@ def test_a_search_finds_the_order_and_the_file_keeps_it(tmp_path):
     windows = lags.to_numpy()[:, ::-1]
     direct = RNNRegressor(hidden_size=4, max_iter=3, random_state=0).fit(windows, series[8:])
     np.testing.assert_array_equal(direct.predict(windows), search.predict(lags))
+
+
+def test_rentals_by_the_hour_read_backwards_are_forecast_worse():
+    """Lags with the newest first, as skforecast hands them: what was read last is a day old."""
+    rentals = np.asarray(load_bike_sharing(return_X_y=True)[1], float)[:3000]
+    newest_first = np.lib.stride_tricks.sliding_window_view(rentals, 24)[:-1, ::-1]
+    y, errors = rentals[24:], {}
+    for order in ("newest_first", "oldest_first"):
+        model = make_pipeline(LagsToSequence(order=order), RNNRegressor(init=None, max_iter=6, random_state=0))
+        model.fit(newest_first[:2400], y[:2400])
+        errors[order] = np.sqrt(np.mean((model.predict(newest_first[2400:]) - y[2400:]) ** 2))
+    assert errors["newest_first"] < 0.8 * errors["oldest_first"]  # and the control
+
+
+def test_a_vector_beside_the_sequence_goes_through_searches():
+    """Curves of patients and their age, in one table: what the curve means depends on the age."""
+    rng = np.random.default_rng(0)
+    curves, age = rng.normal(size=(300, 8)), rng.uniform(20, 80, size=300)
+    y = curves[:, -1] * (age - 50) / 15
+    table = pd.DataFrame(curves, columns=[f"hour{hour}" for hour in range(8)]).assign(age=age)
+    net = RNNRegressor(init=None, max_iter=60, early_stopping=False, random_state=0)
+    model = make_pipeline(LagsToSequence(static=["age"]), net)
+    search = GridSearchCV(model, {"rnnregressor__hidden_size": [8, 16]}, cv=2).fit(table[:200], y[:200])
+    assert search.score(table[200:], y[200:]) > 0.8
+    assert model[:-1].fit_transform(table).shape == (300, 8, 2)
+    without = RNNRegressor(**net.get_params()).fit(curves[:200], y[:200])  # the control
+    assert without.score(curves[200:], y[200:]) < 0.3
