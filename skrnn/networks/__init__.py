@@ -20,8 +20,18 @@ from skrnn.networks.cells import CELLS
 
 if TYPE_CHECKING:
     from skrnn.networks.cells import private_torch_random
-    from skrnn.networks.compiled import CompiledNetwork, NetworkStream, ThreadedNetwork
-    from skrnn.networks.kernels import kernel
+    from skrnn.networks.compiled import (
+        CompiledNetwork,
+        NetworkStream,
+        Passes,
+        ThreadedNetwork,
+        has_passes,
+        make_passes,
+        pass_backward,
+        pass_forward,
+        work_size,
+    )
+    from skrnn.networks.kernels import as_value, fused, kernel, of_fixed_types
     from skrnn.networks.torch import (
         Search,
         SequenceModule,
@@ -44,6 +54,7 @@ __all__ = [
     "NetworkSpec",
     "NetworkStream",
     "NetworkSummary",
+    "Passes",
     "Readout",
     "Recurrence",
     "Score",
@@ -51,17 +62,24 @@ __all__ = [
     "SequenceModule",
     "SteppedNetworks",
     "ThreadedNetwork",
+    "as_value",
     "attend",
     "cell_weights",
     "check_weights",
     "ctc_loss",
     "forward",
     "frozen_names",
+    "fused",
+    "has_passes",
     "initial_weights",
     "input_gradients",
     "kernel",
+    "make_passes",
+    "of_fixed_types",
     "open_stream",
     "parameter_shapes",
+    "pass_backward",
+    "pass_forward",
     "pinned_blas",
     "pinned_threads",
     "private_torch_random",
@@ -75,12 +93,23 @@ __all__ = [
     "summarize",
     "take_states",
     "without_embeddings",
+    "work_size",
 ]
 
 _LATE = {
     "cells": ("private_torch_random",),
-    "kernels": ("kernel",),
-    "compiled": ("CompiledNetwork", "NetworkStream", "ThreadedNetwork"),
+    "kernels": ("as_value", "fused", "kernel", "of_fixed_types"),
+    "compiled": (
+        "CompiledNetwork",
+        "NetworkStream",
+        "Passes",
+        "ThreadedNetwork",
+        "has_passes",
+        "make_passes",
+        "pass_backward",
+        "pass_forward",
+        "work_size",
+    ),
     "torch": (
         "Search",
         "SequenceModule",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import isfinite
+
 import numpy as np
 
 from skrnn._types import Integers
 from skrnn.training._config import TrainingConfig
 
-__all__ = ["draw_batches"]
+__all__ = ["draw_batches", "together"]
 
 _WASTE = 1.3  # steps computed for each real one, up to which mini-batches of any lengths are taken
 _NOISE = 0.1  # of a length, and
+_AT_ONCE = 2e7  # multiplications, some milliseconds: an interrupt waits for them
 _STEPS = 2  # besides: what else two sequences of a mini-batch may differ by, so that short ones meet others, too
 
 
@@ -26,17 +31,42 @@ def draw_batches(lengths: Integers, config: TrainingConfig, rng: np.random.Gener
     n, size = len(lengths), config.batch_size
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = np.arange(0, n, size)
-    drawn = np.split(order, starts[1:])
-    if not config.shuffle or config.chunk_steps is not None or _steps(lengths, drawn) <= _WASTE * lengths.sum():
-        return drawn
+    any_lengths = not config.shuffle or config.chunk_steps is not None
+    if any_lengths or _steps(lengths[order], starts) <= _WASTE * lengths.sum():
+        return _cut(order, starts)
     places = lengths[order] + (_NOISE * lengths[order] + _STEPS) * rng.uniform(-1.0, 1.0, n)
     order = order[np.argsort(places, kind="stable")]
     smaller = int(rng.integers(len(starts)))  # so many whole ones stand in front of it
     starts[smaller + 1 :] -= len(starts) * size - n
-    batches = np.split(order, starts[1:])
+    batches = _cut(order, starts)
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-def _steps(lengths: Integers, batches: list[Integers]) -> int:
-    """How many steps are computed for these mini-batches."""
-    return sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+def together(
+    batches: list[Integers], lengths: Integers, cost: Callable[[int, int], float]
+) -> Iterator[tuple[slice, bool]]:
+    """Mini-batches, one after the other, that are little enough work to be taken in one go, and whether they can be.
+
+    ``cost(n_rows, n_steps)`` says how much one is; infinity: it cannot.
+    """
+    longest = int(lengths.max()) if lengths.strides == (0,) or len(batches) == 1 else None
+    begin, total = 0, 0.0
+    for number, rows in enumerate(batches):
+        own = cost(len(rows), int(lengths[rows].max()) if longest is None else longest)
+        if number > begin and total + own > _AT_ONCE:
+            yield slice(begin, number), isfinite(total)
+            begin, total = number, 0.0
+        total += own
+    yield slice(begin, len(batches)), isfinite(total)
+
+
+def _cut(order: Integers, starts: Integers) -> list[Integers]:
+    """The rows from each start to the next."""
+    edges = [*starts.tolist(), len(order)]
+    return [order[a:b] for a, b in pairwise(edges)]
+
+
+def _steps(lengths: Integers, starts: Integers) -> int:
+    """How many steps are computed for mini-batches of rows that have these lengths in their order."""
+    sizes = np.diff(starts, append=len(lengths))
+    return int(sizes @ np.maximum.reduceat(lengths, starts))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
 
-from skrnn._types import Array, Floats, Singles
-from skrnn.networks import ThreadedNetwork
+from skrnn._types import Array, Doubles, Floats, Integers, Singles
+from skrnn.networks import Passes, ThreadedNetwork, has_passes, make_passes, work_size
 from skrnn.objectives import MiniBatch
-from skrnn.training._compiled_optimizers import UPDATES
+from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
+from skrnn.training._compiled_losses import loss_as_value
+from skrnn.training._compiled_optimizers import UPDATES, update_as_value
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
 
 __all__ = ["CompiledLearner"]
+
+_MEMORY = 50  # multiplications that a number in memory is worth, where mini-batches are put together
 
 
 class CompiledLearner(BaseLearner):
@@ -26,11 +31,67 @@ class CompiledLearner(BaseLearner):
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
-        self.state = tuple(np.array(found.get(name, zeros), np.float32) for name in self.names)
         self._check_averages(found, zeros.size)
+        self.state = np.array([found.get(name, zeros) for name in self.names], np.float32)
         self.n_steps = int(found.get("step", 0))
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
+        self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
+        self.work = np.empty(0, np.float32)  # buffers of a mini-batch, for `steps`
+        self.__dict__.pop("passes", None)
+
+    def cost(self, n_rows: int, n_steps: int) -> float:
+        """Multiplications of a mini-batch for `steps`, about, and its memory; infinity: `step` has to take it."""
+        if self.loss is None or self.held or self.network.splits(n_rows, n_steps):
+            return np.inf
+        return n_rows * n_steps * max(self.network.n_products, _MEMORY * self.spec.step_size)
+
+    def steps(
+        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+    ) -> tuple[list[float], list[float]]:
+        """An update for each mini-batch, of the rows from one of the edges to the next; as `step` does them.
+
+        Ends with the first loss or norm that is not finite.
+        """
+        assert batch.targets is not None
+        assert self.loss is not None
+        n_rows = len(shares)
+        none, outputs = np.empty((n_rows, 0), np.float32), np.zeros((n_rows, self.spec.output_size), np.float32)
+        rows = Rows(
+            np.ascontiguousarray(batch.inputs, np.float32),
+            np.ascontiguousarray(batch.lengths, np.int64),
+            np.ascontiguousarray(batch.targets, np.float32),
+            none if batch.gain is None else np.ascontiguousarray(batch.gain, np.float32),
+            none if batch.offset is None else np.ascontiguousarray(batch.offset, np.float32),
+            shares,
+            edges,
+        )
+        optimizer = Optimizer(update_as_value(self.config.optimizer), self.state, float(self.n_steps), *self.settings)
+        work, norms = self._room(batch.inputs.shape[1], int(np.diff(edges).max())), np.empty(len(rates))
+        n_done = train_batches(self.passes, work, rows, *self.loss, optimizer, rates, outputs, norms)
+        values = self.objective.loss(outputs, batch)[0]
+        found: tuple[list[float], list[float]] = [], []
+        for number in range(n_done):
+            own, norm = slice(edges[number], edges[number + 1]), float(norms[number])
+            found[0].append(float(values[own] @ shares[own]))
+            found[1].append(norm)
+            self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
+            self.n_steps += isfinite(norm)
+            if not (isfinite(norm) and isfinite(found[0][-1])):
+                break
+        return found
+
+    def _room(self, n_steps: int, n_rows: int) -> Singles:
+        """Buffers for mini-batches of at most so many steps and rows."""
+        size = work_size(self.passes, n_steps, n_rows)
+        if self.work.size < size:
+            self.work = np.empty(size, np.float32)
+        return self.work
+
+    @cached_property
+    def passes(self) -> Passes:
+        """The passes of the network."""
+        return make_passes(self.network.whole)
 
     def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
         """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""

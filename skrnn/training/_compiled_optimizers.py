@@ -7,13 +7,16 @@ ICLR 2019), and returns the norm before clipping; where that is not finite, noth
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks import kernel
+from skrnn.networks import as_value, kernel
 
-__all__ = ["UPDATES"]
+__all__ = ["UPDATES", "update_as_value"]
+
+_FORM = "float64(float32[::1], float32[::1], float32[:,::1], float64, Tuple((float64, float64, float64)))"
 
 _update = kernel(nogil=False)
 _sum = kernel(nogil=False, fastmath={"contract", "nsz", "reassoc"})
@@ -46,13 +49,13 @@ def prepare(flat: Array, gradient: Array, rate: float, bound: float, decay: floa
 
 
 @_update
-def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, settings: tuple[float, ...]) -> float:
+def adam(flat: Array, gradient: Array, state: Array, step: float, settings: tuple[float, ...]) -> float:
     """Kingma & Ba, "Adam", ICLR 2015, algorithm 1."""
     rate, bound, decay = settings
     norm = prepare(flat, gradient, rate, bound, decay)
     if not np.isfinite(norm):
         return norm
-    first, second = state
+    first, second = state[0], state[1]
     b1, b2, one = np.float32(0.9), np.float32(0.999), np.float32(1.0)
     root = np.sqrt(1 - 0.999**step)
     size, epsilon = np.float32(root * rate / (1 - 0.9**step)), np.float32(root * 1e-8)
@@ -65,7 +68,7 @@ def adam(flat: Array, gradient: Array, state: tuple[Array, Array], step: float, 
 
 
 @_update
-def sgd(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
+def sgd(flat: Array, gradient: Array, state: Array, step: float, settings: tuple[float, ...]) -> float:
     """Nesterov's momentum of 0.9 (Sutskever et al., ICML 2013)."""
     rate, bound, decay = settings
     norm = prepare(flat, gradient, rate, bound, decay)
@@ -79,7 +82,7 @@ def sgd(flat: Array, gradient: Array, state: tuple[Array], step: float, settings
 
 
 @_update
-def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, settings: tuple[float, ...]) -> float:
+def rmsprop(flat: Array, gradient: Array, state: Array, step: float, settings: tuple[float, ...]) -> float:
     """Tieleman & Hinton, "RMSprop", Coursera lecture 6.5, 2012."""
     rate, bound, decay = settings
     norm = prepare(flat, gradient, rate, bound, decay)
@@ -93,5 +96,10 @@ def rmsprop(flat: Array, gradient: Array, state: tuple[Array], step: float, sett
     return norm
 
 
-# ``update(weights, gradient, running averages in the order of `OPTIMIZERS`, step, (rate, bound, decay))``
+# ``update(weights, gradient, running averages (k, n_weights) as `OPTIMIZERS` has them, step, (rate, bound, decay))``
 UPDATES: dict[str, Callable[..., float]] = {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}
+
+
+def update_as_value(optimizer: str) -> Any:
+    """An optimizer's update, to hand to a kernel."""
+    return as_value(UPDATES[optimizer], _FORM)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from skrnn._plain import require
-from skrnn._types import Array, Floats, Singles
+from skrnn._types import Array, Doubles, Floats, Integers, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective, whole_loss
 from skrnn.training._config import TrainingConfig, TrainingResult
@@ -27,6 +27,17 @@ class Learner(Protocol):
 
     def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
         """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
+
+    def cost(self, n_rows: int, n_steps: int) -> float:
+        """Multiplications of a mini-batch for `steps`, about; infinity: `step` has to take it."""
+
+    def steps(
+        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+    ) -> tuple[list[float], list[float]]:
+        """An update for each mini-batch, of the rows from one of the edges to the next: their losses and norms.
+
+        Ends with the first loss or norm that is not finite.
+        """
 
     def losses(self, batch: MiniBatch) -> Floats:
         """The loss of each row (B,), without dropout."""
@@ -70,6 +81,16 @@ class BaseLearner(ABC):
     @abstractmethod
     def _start(self, start: TrainingResult) -> None:
         """Take over the weights and the optimizer's state."""
+
+    def cost(self, n_rows: int, n_steps: int) -> float:
+        """Infinity: mini-batches are taken one by one."""
+        return np.inf
+
+    def steps(
+        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+    ) -> tuple[list[float], list[float]]:
+        """What a learner need not know."""
+        raise NotImplementedError
 
     def _check_averages(self, averages: Mapping[str, Array], size: int) -> None:
         """Refuse running averages that are not one number for each trained weight: an optimizer would not look."""

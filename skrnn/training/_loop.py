@@ -14,7 +14,7 @@ from skrnn._types import Doubles, Integers, Singles
 from skrnn.exceptions import DivergenceError
 from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
-from skrnn.training._batches import draw_batches
+from skrnn.training._batches import draw_batches, together
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._learner import Learner
 from skrnn.training._schedule import rate_factor
@@ -142,20 +142,42 @@ def _run_epoch(
     batches = draw_batches(data.batch.lengths, config, rng)
     total, norms, n_clipped, n_updates = 0.0, 0.0, 0, 0
     bound = config.max_grad_norm or np.inf
-    for number, rows in enumerate(batches):
-        progress = (epoch + number / len(batches)) / config.max_iter
-        factor = rate_factor(config.learning_rate_schedule, progress)
-        drawn = {"sampling": config.scheduled_sampling * progress} if config.scheduled_sampling else {}
-        for batch, share, fraction, carried in _passes(data, rows, config, rng):
-            loss, norm = learner.step(batch, share, rate * factor, **carried, **drawn)
-            if not (isfinite(loss) and isfinite(norm)):
-                what = "gradient" if isfinite(loss) else "loss"
-                raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
-            total += loss * len(rows) * fraction
-            norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
+    for number, loss, norm, counted in _updates(learner, data, batches, config, rng, epoch, rate):
+        if not (isfinite(loss) and isfinite(norm)):
+            what = "gradient" if isfinite(loss) else "loss"
+            raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
+        total += counted
+        norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(batches) - 1, config)
     return _Epoch(total / len(data.weights), norms / n_updates, n_clipped / n_updates)
+
+
+def _updates(
+    learner: Learner,
+    data: TrainingSet,
+    batches: list[Integers],
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    epoch: int,
+    rate: float,
+) -> Iterator[tuple[int, float, float, float]]:
+    """Of each update the number of the mini-batch, its loss, its gradient's norm, and what it adds to the epoch's."""
+    done = [(epoch + number / len(batches)) / config.max_iter for number in range(len(batches))]
+    rates = [rate * rate_factor(config.learning_rate_schedule, progress) for progress in done]
+    for some, in_one_go in together(batches, data.batch.lengths, learner.cost):
+        if in_one_go:
+            rows, edges = np.concatenate(batches[some]), np.cumsum([0, *map(len, batches[some])])
+            shares = np.concatenate([data.shares(own) for own in batches[some]])
+            found = learner.steps(data.mini_batch(rows, rng), shares, edges, np.array(rates[some]))
+            for number, (loss, norm) in enumerate(zip(*found, strict=True), start=some.start):
+                yield number, loss, norm, loss * len(batches[number])
+            continue
+        for number in range(some.start, some.stop):
+            drawn = {"sampling": config.scheduled_sampling * done[number]} if config.scheduled_sampling else {}
+            for batch, share, fraction, carried in _passes(data, batches[number], config, rng):
+                loss, norm = learner.step(batch, share, rates[number], **carried, **drawn)
+                yield number, loss, norm, loss * len(batches[number]) * fraction
 
 
 def _passes(

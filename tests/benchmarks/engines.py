@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -86,6 +87,12 @@ def fit_loop(cell: str, hidden: int, epochs: int, data: Data) -> float:
             optimizer.step()
             total += loss.item() * len(rows)
     return total / len(X)
+
+
+def fit_one_by_one(cell: str, hidden: int, epochs: int, data: Data) -> float:
+    """The package's own, with a Python call for each mini-batch."""
+    with mock.patch("skrnn.training._compiled_learner.CompiledLearner.cost", return_value=np.inf):
+        return fit_compiled(cell, hidden, epochs, data)
 
 
 def skorch_net(cell: str, hidden: int, epochs: int) -> Any:
@@ -298,7 +305,7 @@ def machine() -> str:
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = ["table", "wide", "long", "skorch", "keras", "roofline", "rows", "start", "search"]
+    parts = ["table", "wide", "long", "skorch", "keras", "calls", "roofline", "rows", "start", "search"]
     parser.add_argument("parts", nargs="*", default=[part for part in parts if part != "keras"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
@@ -330,6 +337,8 @@ def main() -> None:
             elif part == "keras":
                 fits("Keras", fit_keras, fifty, rounds)
                 fits("Keras, its model kept", fit_kept_keras, fifty, rounds)
+            elif part == "calls":
+                fits("one by one", fit_one_by_one, [case for case in nine if case[1] < 128], rounds)
             elif part == "roofline":
                 roofline(rounds)
             elif part == "rows":

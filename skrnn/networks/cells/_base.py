@@ -22,17 +22,19 @@ __all__ = ["Cell", "Kernels", "glorot"]
 class Kernels:
     """The compiled code of a cell, for one layer in one direction, and the buffers that this code works in.
 
-    In what follows there are T steps, B rows, F features, H hidden units and G gates; ``weights`` is a tuple in the
-    order of `Cell.shapes`. All arrays are float32; in training time comes first.
+    In what follows there are T steps, B rows, F features, H hidden units and G gates. All arrays are float32; in
+    training time comes first, and ``weights`` and their gradients ``dw`` are vectors that hold those of `Cell.shapes`
+    one after the other. Kernels of training have the same types of arguments in every cell: one compiled loop over
+    mini-batches calls them all.
 
     Attributes
     ----------
     forward : callable
-        ``forward(x, weights, tape, *options)`` reads x (T, B, F + 1), ones in its last column, and fills the tape: the
-        gates (G, T, B, H), the states h (T + 1, B, H) with zeros in front, and ``n_extra`` more states, if any.
+        ``forward(x, weights, tape)`` reads x (T, B, F + 1), ones in its last column, and fills the tape: the gates
+        (G, T, B, H), the states h (T + 1, B, H) with zeros in front, and ``n_extra`` more states.
     backward : callable
-        ``backward(x, weights, tape, d_out, d_gates, dx, dw, block, *options)`` sets the gradients dw of the weights and
-        dx (T, B, F) of the inputs, or not the latter where it has no step, from those of the outputs, d_out (T, B, H).
+        ``backward(x, weights, tape, d_out, d_gates, dx, dw, block)`` sets the gradients dw of the weights and dx
+        (T, B, F) of the inputs, or not the latter where it has no step, from those of the outputs, d_out (T, B, H).
         Back-propagation through time (Werbos, Proc. IEEE 78(10), 1990) is truncated by ``block`` (Williams & Peng,
         Neural Computation 2(4), 1990): no gradient crosses from the step t to the one before it where T - t is a
         multiple of it; 0: never cut.
@@ -44,16 +46,17 @@ class Kernels:
     pack : callable
         ``pack(weights)``: the weights as ``run`` takes them.
     carried : callable
-        ``carried(weights, tape, d_out, d_gates)`` after a backward pass that was not truncated: a list of the gradients
-        (T, B, H) with respect to each state that a step hands to the next. In NumPy, for a look inside.
+        ``carried(weights, tape, d_out, d_gates)`` after a backward pass that was not truncated, with the weights as a
+        tuple: a list of the gradients (T, B, H) with respect to each state that a step hands to the next. In NumPy, for
+        a look inside.
     n_gates : int
     n_gate_gradients : int
         Arrays (T, B, H) in d_gates.
-    n_extra : callable or None
-        How many states (B, H) the third array of the tape has, by T; None: there is no such array.
+    n_extra : tuple of int
+        How many states (B, H) the third array of the tape has for each step, and how many besides.
     n_states : int
     options : tuple
-        The last arguments of every kernel.
+        The last arguments of ``run``.
     """
 
     forward: Callable[..., None]
@@ -63,7 +66,7 @@ class Kernels:
     carried: Callable[..., list[Singles]]
     n_gates: int
     n_gate_gradients: int
-    n_extra: Callable[[int], int] | None = None
+    n_extra: tuple[int, int] = (0, 0)
     n_states: int = 1
     options: tuple[Any, ...] = ()
 

@@ -15,11 +15,13 @@ from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     Arrays,
+    add_or_set,
     block_size,
     column_sums,
     fused,
     gate_gradients,
     gate_panels,
+    gated,
     input_products,
     kernel,
     lane_kernel,
@@ -34,6 +36,7 @@ from skrnn.networks.kernels import (
     recurrent_gradients,
     sigmoid,
     state_gradient,
+    sum_of,
     take_inputs,
     tanh,
 )
@@ -45,20 +48,21 @@ __all__ = ["GRUCell"]
 
 
 @kernel()
-def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
+def forward(x: Array, weights: Array, tape: Arrays) -> None:
     """r, z = s(…), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = n + z (h - n): torch's form of Cho et al., 2014.
 
     Leaves r, z and n in ``gates`` (3, T, B, H), and W_hn h + b_hn in ``extra`` (T, B, H).
     """
-    w_ih, w_hh, b_ih, b_hh = weights
     gates, h, extra = tape
     n_rows, hidden = h.shape[1:]
-    bias = (b_ih + b_hh).reshape(3, hidden)
-    bias[2] = b_ih[2 * hidden :]
-    input_products(x, w_ih, bias, gates)
+    w_ih, w_hh, b_ih, b_hh = gated(weights, 3, x.shape[2] - 1, hidden)
+    bias = sum_of(b_ih, b_hh)
+    add_or_set(b_ih[2 * hidden :], bias[2 * hidden :], False)
+    input_products(x, w_ih, bias.reshape(3, hidden), gates)
     w, n = gate_panels(w_hh, True), n_rows * hidden
     added, inner_bias = np.zeros((3, n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
-    inner_bias[:] = b_hh[2 * hidden :]
+    for b in range(n_rows):
+        add_or_set(b_hh[2 * hidden :], inner_bias[b], False)
     s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
     b_inner = inner_bias.reshape(n)
     h[0] = 0.0
@@ -82,23 +86,17 @@ def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array,
-    weights: Arrays,
-    tape: Arrays,
-    d_out: Array,
-    d_gates: Array,
-    dx: Array,
-    dw: Arrays,
-    block: int,
+    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H).
 
     ``d_gates`` (4, T, B, H) are those of r, z, W_hn h + b_hn, and the sum inside n.
     """
-    w_ih, w = weights[0], gate_panels(weights[1], False)
-    dw_ih, dw_hh, db_ih, db_hh = dw
     gates, h, extra = tape
     n_steps, n_rows, hidden = d_out.shape
+    w_ih, w_hh, _, _ = gated(weights, 3, x.shape[2] - 1, hidden)
+    dw_ih, dw_hh, db_ih, db_hh = gated(dw, 3, x.shape[2] - 1, hidden)
+    w = gate_panels(w_hh, False)
     n, one = n_rows * hidden, np.float32(1.0)
     carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
     past = np.zeros(n, np.float32)  # what reaches the state before a step past its gates
@@ -126,9 +124,9 @@ def backward(
             state_gradient(d_gates[:3], t, w, part, carried)
     recurrent_gradients(d_gates[:3], h, dw_hh)
     column_sums(d_gates[2].reshape(n_steps * n_rows, hidden), db_hh[2 * hidden :])
-    d_gates[2] = d_gates[3]
+    add_or_set(d_gates[3].reshape(n_steps * n), d_gates[2].reshape(n_steps * n), False)
     gate_gradients(x, w_ih, d_gates[:3], dw_ih, db_ih.reshape(3, hidden), dx)
-    db_hh[: 2 * hidden] = db_ih[: 2 * hidden]
+    add_or_set(db_ih[: 2 * hidden], db_hh[: 2 * hidden], False)
 
 
 @lane_kernel
@@ -184,9 +182,7 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_h]
 
 
-_KERNELS = Kernels(
-    forward, backward, run, pack, carried, n_gates=3, n_gate_gradients=4, n_extra=lambda n_steps: n_steps
-)
+_KERNELS = Kernels(forward, backward, run, pack, carried, n_gates=3, n_gate_gradients=4, n_extra=(1, 0))
 
 
 class GRUCell(GatedCell):

@@ -15,10 +15,12 @@ from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     Arrays,
+    add_or_set,
     block_size,
     fused,
     gate_gradients,
     gate_panels,
+    gated,
     input_products,
     kernel,
     lane_kernel,
@@ -33,6 +35,7 @@ from skrnn.networks.kernels import (
     recurrent_gradients,
     sigmoid,
     state_gradient,
+    sum_of,
     take_inputs,
     tanh,
 )
@@ -44,16 +47,16 @@ __all__ = ["LSTMCell"]
 
 
 @kernel()
-def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
+def forward(x: Array, weights: Array, tape: Arrays) -> None:
     """i, f, o = s(…), g = tanh(…), c' = f c + i g, h' = o tanh(c') (Hochreiter & Schmidhuber, 1997; Gers et al., 2000).
 
     Leaves i, f, g and o in ``gates`` (4, T, B, H); ``extra`` (2T + 1, B, H) holds c from before the first step on, then
     tanh(c) of each step.
     """
-    w_ih, w_hh, b_ih, b_hh = weights
     gates, h, extra = tape
     n_steps, (n_rows, hidden) = x.shape[0], h.shape[1:]
-    input_products(x, w_ih, (b_ih + b_hh).reshape(4, hidden), gates)
+    w_ih, w_hh, b_ih, b_hh = gated(weights, 4, x.shape[2] - 1, hidden)
+    input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(4, hidden), gates)
     w, n = gate_panels(w_hh, True), n_rows * hidden
     added = np.zeros((4, n_rows, hidden), np.float32)
     h[0] = 0.0
@@ -84,20 +87,14 @@ def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array,
-    weights: Arrays,
-    tape: Arrays,
-    d_out: Array,
-    d_gates: Array,
-    dx: Array,
-    dw: Arrays,
-    block: int,
+    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
-    w_ih, w = weights[0], gate_panels(weights[1], False)
-    dw_ih, dw_hh, db_ih, db_hh = dw
     gates, h, extra = tape
     n_steps, n_rows, hidden = d_out.shape
+    w_ih, w_hh, _, _ = gated(weights, 4, x.shape[2] - 1, hidden)
+    dw_ih, dw_hh, db_ih, db_hh = gated(dw, 4, x.shape[2] - 1, hidden)
+    w = gate_panels(w_hh, False)
     n, one = n_rows * hidden, np.float32(1.0)
     carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
     through, d_memory = carried.reshape(n), np.zeros(n, np.float32)
@@ -128,7 +125,7 @@ def backward(
             state_gradient(d_gates, t, w, part, carried)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(4, hidden), dx)
-    db_hh[:] = db_ih
+    add_or_set(db_ih, db_hh, False)
 
 
 @lane_kernel
@@ -191,7 +188,7 @@ _KERNELS = Kernels(
     carried,
     n_gates=4,
     n_gate_gradients=4,
-    n_extra=lambda n_steps: 2 * n_steps + 1,
+    n_extra=(2, 1),
     n_states=2,
 )
 

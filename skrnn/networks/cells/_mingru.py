@@ -37,12 +37,19 @@ __all__ = ["MinGRUCell"]
 
 
 @kernel()
-def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
+def parts(flat: Array, n_inputs: int, hidden: int) -> tuple[Array, Array]:
+    """The weights (2 * H, F) and the bias (2, H) that stand one after the other."""
+    end = 2 * hidden * n_inputs
+    return flat[:end].reshape(2 * hidden, n_inputs), flat[end:].reshape(2, hidden)
+
+
+@kernel()
+def forward(x: Array, weights: Array, tape: Arrays) -> None:
     """Leaves z and g in the gates (2, T, B, H)."""
-    w_ih, bias = weights
-    gates, h = tape
+    gates, h, _ = tape
+    w_ih, bias = parts(weights, x.shape[2] - 1, h.shape[2])
     n = h[0].size
-    input_products(x, w_ih, bias.reshape(2, h.shape[2]), gates)
+    input_products(x, w_ih, bias, gates)
     h[0] = 0.0
     for t in range(x.shape[0]):
         update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n)
@@ -55,11 +62,12 @@ def forward(x: Array, weights: Arrays, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Arrays, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Arrays, block: int
+    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
 ) -> None:
     """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
-    gates, h = tape
-    dw_ih, db = dw
+    gates, h, _ = tape
+    n_inputs, hidden = x.shape[2] - 1, h.shape[2]
+    (w_ih, _), (dw_ih, db) = parts(weights, n_inputs, hidden), parts(dw, n_inputs, hidden)
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
     through = np.zeros(n, np.float32)  # what reaches the state before a step
     for t in range(n_steps - 1, -1, -1):
@@ -75,7 +83,7 @@ def backward(
             through[i] *= one - update[i]
         if block > 0 and (n_steps - t) % block == 0:
             through[:] = 0.0
-    gate_gradients(x, weights[0], d_gates, dw_ih, db.reshape(2, d_out.shape[2]), dx)
+    gate_gradients(x, w_ih, d_gates, dw_ih, db, dx)
 
 
 @lane_kernel

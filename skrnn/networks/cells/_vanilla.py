@@ -11,9 +11,11 @@ from skrnn.networks.cells._base import Kernels
 from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
     Arrays,
+    add_or_set,
     block_size,
     gate_gradients,
     gate_panels,
+    gated,
     input_products,
     kernel,
     lane_kernel,
@@ -27,6 +29,7 @@ from skrnn.networks.kernels import (
     put_states,
     recurrent_gradients,
     state_gradient,
+    sum_of,
     take_inputs,
     tanh,
 )
@@ -38,11 +41,11 @@ __all__ = ["VanillaCell"]
 
 
 @kernel()
-def forward(x: Array, weights: Arrays, tape: Arrays, relu: bool) -> None:
+def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the hyperbolic tangent or the rectifier."""
-    w_ih, w_hh, b_ih, b_hh = weights
-    gates, h = tape
-    input_products(x, w_ih, (b_ih + b_hh).reshape(1, h.shape[2]), gates)
+    gates, h, _ = tape
+    w_ih, w_hh, b_ih, b_hh = gated(weights, 1, x.shape[2] - 1, h.shape[2])
+    input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(1, h.shape[2]), gates)
     w = gate_panels(w_hh, True)[0]
     n = h[0].size
     added = np.zeros(h.shape[1:], np.float32)
@@ -60,21 +63,22 @@ def forward(x: Array, weights: Arrays, tape: Arrays, relu: bool) -> None:
 
 
 @kernel()
-def backward(
+def recur_back(
     x: Array,
-    weights: Arrays,
+    weights: Array,
     tape: Arrays,
     d_out: Array,
     d_gates: Array,
     dx: Array,
-    dw: Arrays,
+    dw: Array,
     block: int,
     relu: bool,
 ) -> None:
     """Gradients ``dw`` of the weights and ``dx`` of the input, from those of the outputs, d_out (T, B, H)."""
-    w_ih, w = weights[0], gate_panels(weights[1], False)
-    dw_ih, dw_hh, db_ih, db_hh = dw
     h = tape[1]
+    w_ih, w_hh, _, _ = gated(weights, 1, x.shape[2] - 1, h.shape[2])
+    dw_ih, dw_hh, db_ih, db_hh = gated(dw, 1, x.shape[2] - 1, h.shape[2])
+    w = gate_panels(w_hh, False)
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
     carried, part = np.zeros(d_out.shape[1:], np.float32), np.empty(d_out.shape[1:], np.float32)
     for t in range(n_steps - 1, -1, -1):
@@ -91,7 +95,35 @@ def backward(
             state_gradient(d_gates, t, w, part, carried)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(1, db_ih.size), dx)
-    db_hh[:] = db_ih
+    add_or_set(db_ih, db_hh, False)
+
+
+@kernel()
+def forward(x: Array, weights: Array, tape: Arrays) -> None:
+    """With the hyperbolic tangent."""
+    recur(x, weights, tape, False)
+
+
+@kernel()
+def backward(
+    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+) -> None:
+    """With the hyperbolic tangent."""
+    recur_back(x, weights, tape, d_out, d_gates, dx, dw, block, False)
+
+
+@kernel()
+def relu_forward(x: Array, weights: Array, tape: Arrays) -> None:
+    """With the rectifier."""
+    recur(x, weights, tape, True)
+
+
+@kernel()
+def relu_backward(
+    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+) -> None:
+    """With the rectifier."""
+    recur_back(x, weights, tape, d_out, d_gates, dx, dw, block, True)
 
 
 @lane_kernel
@@ -147,7 +179,7 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
 
 
 _TANH = Kernels(forward, backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(False,))
-_RELU = Kernels(forward, backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(True,))
+_RELU = Kernels(relu_forward, relu_backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(True,))
 
 
 class VanillaCell(GatedCell):

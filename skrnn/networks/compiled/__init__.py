@@ -7,6 +7,14 @@ import numba  # an error here says what is wrong with it
 
 from skrnn.networks.compiled._gradients import compiled_state_gradients
 from skrnn.networks.compiled._network import CompiledNetwork
+from skrnn.networks.compiled._passes import (
+    Passes,
+    has_passes,
+    make_passes,
+    pass_backward,
+    pass_forward,
+    work_size,
+)
 from skrnn.networks.compiled._run import CompiledRun
 from skrnn.networks.compiled._stream import NetworkStream
 from skrnn.networks.compiled._threads import ThreadedNetwork
@@ -15,9 +23,15 @@ __all__ = [
     "CompiledNetwork",
     "CompiledRun",
     "NetworkStream",
+    "Passes",
     "ThreadedNetwork",
     "compiled_state_gradients",
+    "has_passes",
     "is_switched_off",
+    "make_passes",
+    "pass_backward",
+    "pass_forward",
+    "work_size",
 ]
 
 

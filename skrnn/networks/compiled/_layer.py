@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from skrnn._types import Singles
@@ -21,16 +23,17 @@ def kernels_of(cell: Cell) -> Kernels:
 
 
 class Layer:
-    """The weights of a layer in a direction and their gradients, and buffers for the shapes of the mini-batches."""
+    """The weights of a layer in a direction and their gradients, as vectors and by name, and buffers for the shapes of
+    the mini-batches.
+    """
 
     def __init__(
-        self, cell: Cell, recurrence: Recurrence, weights: tuple[Singles, ...], gradients: tuple[Singles, ...]
+        self, cell: Cell, recurrence: Recurrence, weights: Singles, gradients: Singles, named: Mapping[str, Singles]
     ):
-        self.weights, self.gradients = weights, gradients
+        self.weights, self.gradients, self.named = weights, gradients, named
         self.kernels, self.hidden = kernels_of(cell), cell.hidden_size
         self.n_inputs, self.reverse = recurrence.size, recurrence.reverse
         self.run_forward, self.run_backward = self.kernels.forward, self.kernels.backward
-        self.options = self.kernels.options
         self.buffers: dict[tuple[int, int], tuple[Singles, tuple[Singles, ...], Singles, Singles, Singles]] = {}
 
     def prepare(self, n_steps: int, n_rows: int) -> Singles:
@@ -52,28 +55,24 @@ class Layer:
 
     def forward(self) -> Singles:
         """Run on the inputs in the buffer; the states (T, B, H)."""
-        self.run_forward(self.x, self.weights, self.tape, *self.options)
+        self.run_forward(self.x, self.weights, self.tape)
         return self.tape[1][1:]
 
     def backward(self, d_out: Singles, block: int, want_dx: bool) -> Singles:
         """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
         dx, self.d_out = self.dx if want_dx else self.no_dx, d_out
-        self.run_backward(
-            self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block, *self.options
-        )
+        self.run_backward(self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block)
         return dx
 
     def state_gradients(self) -> Singles:
         """After `backward`: the 2-norms (B, T) of the gradients with respect to all that a step hands to the next."""
-        parts = self.kernels.carried(self.weights, self.tape, self.d_out, self.d_gates)
+        parts = self.kernels.carried(tuple(self.named.values()), self.tape, self.d_out, self.d_gates)
         squares = [np.einsum("tbh,tbh->bt", part, part) for part in parts]
         return np.asarray(np.sqrt(np.sum(squares, axis=0)), np.float32)
 
     def _tape(self, n_steps: int, n_rows: int) -> tuple[Singles, ...]:
         """What the forward pass keeps for the backward one: gates, states, and what else the cell wants."""
-        rows = n_rows, self.hidden
+        rows, (by_step, besides) = (n_rows, self.hidden), self.kernels.n_extra
         gates = np.empty((self.kernels.n_gates, n_steps, *rows), np.float32)
         states = np.empty((n_steps + 1, *rows), np.float32)
-        if self.kernels.n_extra is None:
-            return gates, states
-        return gates, states, np.empty((self.kernels.n_extra(n_steps), *rows), np.float32)
+        return gates, states, np.empty((by_step * n_steps + besides, *rows), np.float32)

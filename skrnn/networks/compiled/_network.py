@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 
 from skrnn._types import Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
-from skrnn.networks._weights import cell_weights, embedding_shapes
+from skrnn.networks._weights import cell_weights, embedding_shapes, parameter_shapes
 from skrnn.networks.compiled._attention import Attention
 from skrnn.networks.compiled._layer import Layer
 from skrnn.networks.compiled._pooling import Pooling
@@ -34,16 +35,17 @@ class CompiledNetwork:
         flat: Singles | None = None,
     ):
         self.spec, self.block = spec, bptt_steps or 0
+        shapes = parameter_shapes(spec)
         if flat is None:
-            flat = np.concatenate([np.ravel(value) for value in weights.values()], dtype=np.float32)
+            flat = np.concatenate([np.ravel(weights[name]) for name in shapes], dtype=np.float32)
         self.flat = flat
         self.gradient = np.zeros_like(self.flat)
-        self.weights, self.gradients, start = {}, {}, 0
-        for name, value in weights.items():
-            own = slice(start, start + value.size)
-            self.weights[name] = self.flat[own].reshape(value.shape)
-            self.gradients[name] = self.gradient[own].reshape(value.shape)
-            start += value.size
+        self.spans, start = {}, 0  # where in the vector each weight stands
+        for name, shape in shapes.items():
+            self.spans[name] = slice(start, start + prod(shape))
+            start += prod(shape)
+        self.weights = {name: self.flat[own].reshape(shapes[name]) for name, own in self.spans.items()}
+        self.gradients = {name: self.gradient[own].reshape(shapes[name]) for name, own in self.spans.items()}
         self.tables = list(embedding_shapes(spec))
         self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
         attention = Attention(self.weights, self.gradients)
@@ -57,10 +59,14 @@ class CompiledNetwork:
         return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
 
     def _layer(self, recurrence: Recurrence) -> Layer:
-        cell = self.spec.make_cell()
-        weights = tuple(cell_weights(cell, self.weights, recurrence).values())
-        gradients = tuple(cell_weights(cell, self.gradients, recurrence).values())
-        return Layer(cell, recurrence, weights, gradients)
+        cell, own = self.spec.make_cell(), self.place(recurrence)
+        named = cell_weights(cell, self.weights, recurrence)
+        return Layer(cell, recurrence, self.flat[own], self.gradient[own], named)
+
+    def place(self, recurrence: Recurrence) -> slice:
+        """Where in the vector the weights of a layer in a direction stand, one after the other."""
+        places = list(cell_weights(self.spec.make_cell(), self.spans, recurrence).values())
+        return slice(places[0].start, places[-1].stop)
 
     def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding."""

@@ -84,10 +84,18 @@ class ThreadedNetwork:
     def _map(self, function: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
         return map(function, numbers) if self.pool is None else self.pool.map(function, numbers)
 
+    def splits(self, n_rows: int, n_steps: int) -> bool:
+        """Whether a mini-batch is split, in a network without segments."""
+        return self._count(n_rows, n_steps) > 1
+
+    def _count(self, n_rows: int, n_steps: int) -> int:
+        """How many slices a mini-batch is worth."""
+        return min(n_steps * n_rows * self.n_products // _WORTH_A_THREAD, n_rows // _FEWEST_ROWS, _MOST_SLICES)
+
     def _split(self, inputs: Singles, lengths: Integers) -> list[slice]:
         """The slices of rows; none if the mini-batch stays whole."""
         n_rows, n_steps = inputs.shape[:2]
-        n_slices = min(n_steps * n_rows * self.n_products // _WORTH_A_THREAD, n_rows // _FEWEST_ROWS, _MOST_SLICES)
+        n_slices = self._count(n_rows, n_steps)
         shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
         if n_slices < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
             return []

@@ -28,10 +28,23 @@ from skrnn.networks.kernels._moves import (
     take_mean,
     turn,
 )
-from skrnn.networks.kernels._primitives import Arrays, add_or_set, column_sums, kernel, place, sigmoid, tanh, transpose
+from skrnn.networks.kernels._primitives import (
+    Arrays,
+    add_or_set,
+    column_sums,
+    kernel,
+    place,
+    put_columns,
+    sigmoid,
+    sum_of,
+    take_columns,
+    tanh,
+    transpose,
+)
 from skrnn.networks.kernels._products import (
     gate_gradients,
     gate_panels,
+    gated,
     input_products,
     panel_product,
     product,
@@ -39,18 +52,21 @@ from skrnn.networks.kernels._products import (
     state_gradient,
 )
 from skrnn.networks.kernels._rows import add_product
+from skrnn.networks.kernels._values import as_value, of_fixed_types
 from skrnn.networks.kernels._vectors import fused
 
 __all__ = [
     "Arrays",
     "add_or_set",
     "add_product",
+    "as_value",
     "block_size",
     "column_sums",
     "fill",
     "fused",
     "gate_gradients",
     "gate_panels",
+    "gated",
     "head",
     "head_backward",
     "input_products",
@@ -64,11 +80,13 @@ __all__ = [
     "lane_tanh",
     "look_up",
     "look_up_backward",
+    "of_fixed_types",
     "packed",
     "panel_product",
     "parted",
     "place",
     "product",
+    "put_columns",
     "put_last",
     "put_max",
     "put_mean",
@@ -76,6 +94,8 @@ __all__ = [
     "recurrent_gradients",
     "sigmoid",
     "state_gradient",
+    "sum_of",
+    "take_columns",
     "take_inputs",
     "take_last",
     "take_max",

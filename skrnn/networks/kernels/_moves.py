@@ -129,8 +129,10 @@ def put_mean(share: Array, lengths: Array, d_states: Array) -> None:
 @kernel(nogil=False)
 def take_max(states: Array, lengths: Array, largest: Array, steps: Array) -> None:
     """The maximum (B, H') over the real steps of states (T, B, H'), and the first step that attains it."""
-    largest[:] = states[0]
-    steps[:] = 0
+    for b in range(largest.shape[0]):
+        for j in range(largest.shape[1]):
+            largest[b, j] = states[0, b, j]
+            steps[b, j] = 0
     for t in range(1, states.shape[0]):
         for b in range(largest.shape[0]):
             if t < lengths[b]:

@@ -14,7 +14,20 @@ import numpy as np
 
 from skrnn._types import Array
 
-__all__ = ["RATIONAL_TANH", "Arrays", "add_or_set", "column_sums", "kernel", "place", "sigmoid", "tanh", "transpose"]
+__all__ = [
+    "RATIONAL_TANH",
+    "Arrays",
+    "add_or_set",
+    "column_sums",
+    "kernel",
+    "place",
+    "put_columns",
+    "sigmoid",
+    "sum_of",
+    "take_columns",
+    "tanh",
+    "transpose",
+]
 
 Arrays: TypeAlias = tuple[Array, ...]
 
@@ -118,7 +131,38 @@ def add_or_set(part: Array, total: Array, add: bool) -> None:
         for i in range(part.size):
             total[i] += part[i]
     else:
-        total[:] = part
+        for i in range(part.size):
+            total[i] = part[i]
+
+
+# Numba takes a second and more for a slice that another array is assigned to, for the words of its error: hence loops.
+
+
+@kernel()
+def sum_of(a: Array, b: Array) -> Array:
+    """a + b (N,)"""
+    out = np.empty(a.size, np.float32)
+    for i in range(a.size):
+        out[i] = a[i] + b[i]
+    return out
+
+
+@kernel()
+def put_columns(part: Array, begin: int, whole: Array) -> None:
+    """whole[:, begin : begin + N] = part (M, N), as far as there are columns."""
+    width = min(part.shape[1], whole.shape[1] - begin)
+    for i in range(part.shape[0]):
+        for j in range(width):
+            whole[i, begin + j] = part[i, j]
+
+
+@kernel()
+def take_columns(whole: Array, begin: int, part: Array) -> None:
+    """part (M, N) = whole[:, begin : begin + N], as far as there are columns."""
+    width = min(part.shape[1], whole.shape[1] - begin)
+    for i in range(part.shape[0]):
+        for j in range(width):
+            part[i, j] = whole[i, begin + j]
 
 
 @kernel()

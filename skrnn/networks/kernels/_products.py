@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import add_or_set, kernel, transpose
+from skrnn.networks.kernels._primitives import add_or_set, kernel, put_columns, take_columns, transpose
 
 __all__ = [
     "gate_gradients",
     "gate_panels",
+    "gated",
     "input_products",
     "panel_product",
     "product",
@@ -41,6 +42,15 @@ def product(a: Array, w: Array, out: Array) -> None:
 
 
 @kernel()
+def gated(flat: Array, n_gates: int, n_inputs: int, hidden: int) -> tuple[Array, Array, Array, Array]:
+    """The weights W (G * H, F) and U (G * H, H) and two biases (G * H,) that stand one after the other."""
+    rows = n_gates * hidden
+    first, second = rows * n_inputs, rows * (n_inputs + hidden)
+    w_ih, w_hh = flat[:first].reshape(rows, n_inputs), flat[first:second].reshape(rows, hidden)
+    return w_ih, w_hh, flat[second : second + rows], flat[second + rows :]
+
+
+@kernel()
 def gate_panels(w_hh: Array, turned: bool) -> Array:
     """W_g, or W_g^T, of the recurrent weights (G * H, H) as panels (G, P, H, width) of columns, for `panel_product`.
 
@@ -60,7 +70,7 @@ def gate_panels(w_hh: Array, turned: bool) -> Array:
             if turned:
                 transpose(w[p * width : end], out[g, p])
             else:
-                out[g, p, :, : end - p * width] = w[:, p * width : end]
+                take_columns(w, p * width, out[g, p])
     return out
 
 
@@ -74,8 +84,7 @@ def panel_product(a: Array, panels: Array, out: Array) -> None:
     part = np.empty((a.shape[0], width), np.float32)
     for p in range(n_panels):
         product(a, panels[p], part)
-        end = min((p + 1) * width, out.shape[1])
-        out[:, p * width : end] = part[:, : end - p * width]
+        put_columns(part, p * width, out)
 
 
 @kernel()
@@ -87,15 +96,15 @@ def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
         n, width = n_steps * n_rows, n_gates * hidden
         whole, sums = np.empty((n_inputs, width), np.float32), np.empty((n, width), np.float32)
         transpose(w_ih, whole[: n_inputs - 1])
-        whole[n_inputs - 1] = bias.reshape(width)
+        add_or_set(bias.reshape(width), whole[n_inputs - 1], False)
         np.dot(x.reshape(n, n_inputs), whole, sums)
         for g in range(n_gates):
-            gates[g].reshape(n, hidden)[:] = sums[:, g * hidden : (g + 1) * hidden]
+            take_columns(sums, g * hidden, gates[g].reshape(n, hidden))
         return
     w = np.empty((n_inputs, hidden), np.float32)
     for g in range(n_gates):
         transpose(w_ih[g * hidden : (g + 1) * hidden], w[: n_inputs - 1])
-        w[n_inputs - 1] = bias[g]
+        add_or_set(bias[g], w[n_inputs - 1], False)
         product(x.reshape(n_steps * n_rows, n_inputs), w, gates[g].reshape(n_steps * n_rows, hidden))
 
 
@@ -106,11 +115,12 @@ def wide_gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db:
     n_features, width = x.shape[1] - 1, n_gates * hidden
     sums, whole = np.empty((n, width), np.float32), np.empty((width, n_features + 1), np.float32)
     for g in range(n_gates):
-        sums[:, g * hidden : (g + 1) * hidden] = d_gates[g]
+        put_columns(d_gates[g], g * hidden, sums)
     np.dot(sums.T, x, whole)
-    dw_ih[:] = whole[:, :n_features]
+    take_columns(whole, 0, dw_ih)
     for g in range(n_gates):
-        db[g] = whole[g * hidden : (g + 1) * hidden, n_features]
+        for j in range(hidden):
+            db[g, j] = whole[g * hidden + j, n_features]
     if dx.shape[0] > 0:
         np.dot(sums, w_ih, dx.reshape(n, n_features))
 
@@ -131,8 +141,9 @@ def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Arra
     for g in range(n_gates):
         d = d_gates[g].reshape(n, hidden)
         np.dot(d.T, x.reshape(n, n_features + 1), whole)
-        dw_ih[g * hidden : (g + 1) * hidden] = whole[:, :n_features]
-        db[g] = whole[:, n_features]
+        take_columns(whole, 0, dw_ih[g * hidden : (g + 1) * hidden])
+        for j in range(hidden):
+            db[g, j] = whole[j, n_features]
         if dx.shape[0] > 0:
             product(d, w_ih[g * hidden : (g + 1) * hidden], part)
             add_or_set(part.reshape(part.size), dx.reshape(dx.size), g > 0)

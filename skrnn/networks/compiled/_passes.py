@@ -1,0 +1,253 @@
+"""The passes of a network as compiled code, for calls that take many mini-batches at once.
+
+They do what `CompiledNetwork` does for networks of recurrent layers, poolings and a head, with the same kernels in the
+same order: the results have the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skrnn._types import Array, Integers, Singles
+from skrnn.networks import kernels
+from skrnn.networks._spec import NetworkSpec
+from skrnn.networks.compiled._network import CompiledNetwork
+from skrnn.networks.kernels import (
+    add_or_set,
+    fill,
+    head,
+    head_backward,
+    kernel,
+    of_fixed_types,
+    parted,
+    put_columns,
+    put_last,
+    put_max,
+    put_mean,
+    take_columns,
+    take_last,
+    take_max,
+    take_mean,
+    turn,
+)
+
+__all__ = ["Passes", "has_passes", "make_passes", "pass_backward", "pass_forward", "work_size"]
+
+_FORWARD = "void({x}, float32[::1], {tape})"
+_BACKWARD = "void({x}, float32[::1], {tape}, {x}, float32[:,:,:,::1], {x}, float32[::1], int64)"
+_TYPES = {
+    "x": "float32[:,:,::1]",
+    "tape": "Tuple((float32[:,:,:,::1], float32[:,:,::1], float32[:,:,::1]))",
+}
+_POOLINGS = {"last": 0, "mean": 1, "max": 2}
+_LINE = 16  # buffers begin at multiples of so many numbers
+
+
+class Passes(NamedTuple):
+    """A network as compiled code takes it.
+
+    Attributes
+    ----------
+    forward, backward : kernels of the cell, as values
+    flat, gradient : arrays of shape (n_weights,)
+    layers : integer array of shape (n_layers, n_directions, 3)
+        Where in ``flat`` the weights begin and end, and how many inputs there are.
+    poolings : integer array of shape (n_poolings,)
+    head : tuple of 3 int
+        Where the weights of the head begin, where its bias begins and where it ends.
+    sizes : tuple of 6 int
+        Hidden units, gates, their gradients, further states by step and besides, steps of a truncated gradient.
+    """
+
+    forward: Any
+    backward: Any
+    flat: Singles
+    gradient: Singles
+    layers: Integers
+    poolings: Integers
+    head: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+def has_passes(spec: NetworkSpec) -> bool:
+    """Whether a network in training is all recurrent layers, poolings and a head."""
+    plain = not spec.vocabulary and spec.segment is None and spec.dropout == 0
+    return plain and spec.readout == "last" and set(spec.pooling) <= set(_POOLINGS)
+
+
+def make_passes(network: CompiledNetwork) -> Passes:
+    """The passes of a network, on its weights and gradients."""
+    spec, layer = network.spec, network.layers[0][0]
+    own = layer.kernels
+    layers = [[(*span(network.place(each)), each.size) for each in directions] for directions in spec.layers()]
+    weight, bias = network.spans["head.weight"], network.spans["head.bias"]
+    return Passes(
+        kernels.as_value(own.forward, _FORWARD.format(**_TYPES)),
+        kernels.as_value(own.backward, _BACKWARD.format(**_TYPES)),
+        network.flat,
+        network.gradient,
+        np.array(layers, np.int64),
+        np.array([_POOLINGS[name] for name in spec.pooling], np.int64),
+        (weight.start, bias.start, bias.stop),
+        (layer.hidden, own.n_gates, own.n_gate_gradients, *own.n_extra, network.block),
+    )
+
+
+def span(place: slice) -> tuple[int, int]:
+    """Where it begins and ends."""
+    return place.start, place.stop
+
+
+@kernel(nogil=False)
+def lines(n: int) -> int:
+    """n numbers and what is left of their last line in the cache."""
+    return -(-n // _LINE) * _LINE
+
+
+@kernel(nogil=False)
+def layer_size(net: Passes, n_inputs: int, n_steps: int, n_rows: int) -> int:
+    """Numbers in the buffers of a layer in a direction."""
+    hidden, n_gates, n_gradients, by_step, besides, _ = net.sizes
+    n = n_rows * hidden
+    tape = lines(n_gates * n_steps * n) + lines((n_steps + 1) * n) + lines((by_step * n_steps + besides) * n)
+    inputs = lines(n_steps * n_rows * (n_inputs + 1)) + lines(n_steps * n_rows * n_inputs)
+    return tape + inputs + lines(n_gradients * n_steps * n)
+
+
+@of_fixed_types
+@kernel(nogil=False)
+def work_size(net: Passes, n_steps: int, n_rows: int) -> int:
+    """Numbers in the buffers of all layers, for a mini-batch."""
+    size = 0
+    for layer in range(net.layers.shape[0]):
+        for direction in range(net.layers.shape[1]):
+            size += layer_size(net, net.layers[layer, direction, 2], n_steps, n_rows)
+    return size
+
+
+@kernel()
+def place_of(net: Passes, layer: int, direction: int) -> tuple[int, int, int]:
+    """Where the weights of a layer in a direction begin and end, and how many inputs there are."""
+    own = net.layers[layer, direction]
+    return own[0], own[1], own[2]
+
+
+@kernel()
+def buffers(net: Passes, work: Array, layer: int, direction: int, n_steps: int, n_rows: int) -> Any:
+    """Of a layer in a direction: inputs (T, B, F + 1), the tape, and the gradients of the gates and of the inputs."""
+    begin = 0
+    for number in range(layer * net.layers.shape[1] + direction):
+        n_inputs = net.layers[number // net.layers.shape[1], number % net.layers.shape[1], 2]
+        begin += layer_size(net, n_inputs, n_steps, n_rows)
+    hidden, n_gates, n_gradients, by_step, besides, _ = net.sizes
+    n_inputs, n = net.layers[layer, direction, 2], n_rows * hidden
+    a = begin + lines(n_steps * n_rows * (n_inputs + 1))
+    b = a + lines(n_gates * n_steps * n)
+    c = b + lines((n_steps + 1) * n)
+    d = c + lines((by_step * n_steps + besides) * n)
+    e = d + lines(n_gradients * n_steps * n)
+    x = work[begin : begin + n_steps * n_rows * (n_inputs + 1)].reshape(n_steps, n_rows, n_inputs + 1)
+    gates = work[a : a + n_gates * n_steps * n].reshape(n_gates, n_steps, n_rows, hidden)
+    states = work[b : b + (n_steps + 1) * n].reshape(n_steps + 1, n_rows, hidden)
+    extra = work[c : c + (by_step * n_steps + besides) * n].reshape(by_step * n_steps + besides, n_rows, hidden)
+    d_gates = work[d : d + n_gradients * n_steps * n].reshape(n_gradients, n_steps, n_rows, hidden)
+    dx = work[e : e + n_steps * n_rows * n_inputs].reshape(n_steps, n_rows, n_inputs)
+    return x, (gates, states, extra), d_gates, dx
+
+
+@kernel()
+def pass_forward(net: Passes, work: Array, inputs: Array, lengths: Array, n_steps: int, outputs: Array) -> Any:
+    """Outputs (B, K) of inputs (B, T, F) whose first steps count; what the head reads (B, P), and steps of maxima."""
+    n_rows, hidden = inputs.shape[0], net.sizes[0]
+    n_layers, n_directions = net.layers.shape[:2]
+    source, by_row = inputs, True
+    for layer in range(n_layers):
+        joined = np.empty((n_steps if n_directions > 1 else 0, n_rows, n_directions * hidden), np.float32)
+        for direction in range(n_directions):
+            begin, end, n_inputs = place_of(net, layer, direction)
+            x, tape, _, _ = buffers(net, work, layer, direction, n_steps, n_rows)
+            fill(source, by_row, lengths, direction == 1, x)
+            for t in range(n_steps):
+                for b in range(n_rows):
+                    x[t, b, n_inputs] = np.float32(1.0)
+            net.forward(x, net.flat[begin:end], tape)
+            if n_directions > 1:
+                turn(tape[1][1:], lengths, direction == 1, direction * hidden, joined)
+            else:
+                joined = tape[1][1:]
+        source, by_row = joined, False
+    read = np.empty((n_rows, net.poolings.size * source.shape[2]), np.float32)
+    steps = np.empty((n_rows, source.shape[2]), np.int64)
+    pool(net, source, lengths, read, steps)
+    weight, bias, end = net.head
+    head(read, net.flat[weight:bias].reshape(outputs.shape[1], read.shape[1]), net.flat[bias:end], outputs)
+    return read, steps
+
+
+@kernel()
+def pass_backward(
+    net: Passes, work: Array, lengths: Array, n_steps: int, read: Array, steps: Array, d_outputs: Array
+) -> None:
+    """Set the gradient of all weights from that of the outputs (B, K), after `pass_forward`."""
+    n_rows, hidden, block = read.shape[0], net.sizes[0], net.sizes[5]
+    n_layers, n_directions = net.layers.shape[:2]
+    weight, bias, end = net.head
+    shape = d_outputs.shape[1], read.shape[1]
+    w, dw = net.flat[weight:bias].reshape(shape), net.gradient[weight:bias].reshape(shape)
+    d_read = np.empty(read.shape, np.float32)
+    head_backward(read, d_outputs, w, dw, net.gradient[bias:end], d_read)
+    d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
+    unpool(net, d_read, steps, lengths, d_source)
+    for layer in range(n_layers - 1, -1, -1):
+        below = np.empty((n_steps if layer > 0 else 0, n_rows, net.layers[layer, 0, 2]), np.float32)
+        share = d_source
+        for direction in range(n_directions):
+            begin, end, _ = place_of(net, layer, direction)
+            x, tape, d_gates, dx = buffers(net, work, layer, direction, n_steps, n_rows)
+            if n_directions > 1:
+                share = np.empty((n_steps, n_rows, hidden), np.float32)
+                parted(d_source, lengths, direction == 1, direction * hidden, share)
+            dx = dx[: below.shape[0]]
+            net.backward(x, net.flat[begin:end], tape, share, d_gates, dx, net.gradient[begin:end], block)
+            if layer > 0 and direction == 0:
+                add_or_set(dx.reshape(dx.size), below.reshape(dx.size), False)
+            elif layer > 0:
+                turned = np.empty(dx.shape, np.float32)
+                turn(dx, lengths, True, 0, turned)
+                add_or_set(turned.reshape(dx.size), below.reshape(dx.size), True)
+        d_source = below
+
+
+@kernel()
+def pool(net: Passes, states: Array, lengths: Array, read: Array, steps: Array) -> None:
+    """What the head reads (B, P) of states (T, B, H'), poolings side by side."""
+    size = states.shape[2]
+    part = np.empty((states.shape[1], size), np.float32)
+    for number in range(net.poolings.size):
+        if net.poolings[number] == 0:
+            take_last(states, lengths, net.sizes[0], part)
+        elif net.poolings[number] == 1:
+            take_mean(states, lengths, part)
+        else:
+            take_max(states, lengths, part, steps)
+        put_columns(part, number * size, read)
+
+
+@kernel(fastmath=False)
+def unpool(net: Passes, d_read: Array, steps: Array, lengths: Array, d_states: Array) -> None:
+    """Add what the poolings hand back to the states."""
+    size = d_states.shape[2]
+    part = np.empty((d_read.shape[0], size), np.float32)
+    for number in range(net.poolings.size):
+        take_columns(d_read, number * size, part)
+        if net.poolings[number] == 0:
+            put_last(part, lengths, net.sizes[0], d_states)
+        elif net.poolings[number] == 1:
+            for b in range(part.shape[0]):
+                for j in range(size):
+                    part[b, j] = np.float32(part[b, j] / lengths[b])
+            put_mean(part, lengths, d_states)
+        else:
+            put_max(part, steps, d_states)
