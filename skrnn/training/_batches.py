@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from math import isfinite
 
@@ -32,7 +33,7 @@ def draw_batches(lengths: Integers, config: TrainingConfig, rng: np.random.Gener
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = np.arange(0, n, size)
     any_lengths = not config.shuffle or config.chunk_steps is not None
-    if any_lengths or _steps(lengths[order], starts) <= _WASTE * lengths.sum():
+    if any_lengths or lengths.strides == (0,) or _steps(lengths[order], starts) <= _WASTE * lengths.sum():
         return _cut(order, starts)
     places = lengths[order] + (_NOISE * lengths[order] + _STEPS) * rng.uniform(-1.0, 1.0, n)
     order = order[np.argsort(places, kind="stable")]
@@ -50,7 +51,7 @@ def together(
     ``cost(n_rows, n_steps)`` says how much one is; infinity: it cannot.
     """
     longest = int(lengths.max()) if lengths.strides == (0,) or len(batches) == 1 else None
-    begin, total = 0, 0.0
+    begin, total, cost = 0, 0.0, cache(cost)
     for number, rows in enumerate(batches):
         own = cost(len(rows), int(lengths[rows].max()) if longest is None else longest)
         if number > begin and total + own > _AT_ONCE:
