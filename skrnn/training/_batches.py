@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from math import isfinite
 
@@ -16,6 +17,7 @@ __all__ = ["draw_batches", "together"]
 _WASTE = 1.3  # steps computed for each real one, up to which mini-batches of any lengths are taken
 _NOISE = 0.1  # of a length, and
 _AT_ONCE = 2e7  # multiplications, some milliseconds: an interrupt waits for them
+_PADDING = 4  # steps gathered for each that is computed
 _STEPS = 2  # besides: what else two sequences of a mini-batch may differ by, so that short ones meet others, too
 
 
@@ -32,7 +34,7 @@ def draw_batches(lengths: Integers, config: TrainingConfig, rng: np.random.Gener
     order = rng.permutation(n) if config.shuffle else np.arange(n)
     starts = np.arange(0, n, size)
     any_lengths = not config.shuffle or config.chunk_steps is not None
-    if any_lengths or _steps(lengths[order], starts) <= _WASTE * lengths.sum():
+    if any_lengths or lengths.strides == (0,) or _steps(lengths[order], starts) <= _WASTE * lengths.sum():
         return _cut(order, starts)
     places = lengths[order] + (_NOISE * lengths[order] + _STEPS) * rng.uniform(-1.0, 1.0, n)
     order = order[np.argsort(places, kind="stable")]
@@ -47,15 +49,20 @@ def together(
 ) -> Iterator[tuple[slice, bool]]:
     """Mini-batches, one after the other, that are little enough work to be taken in one go, and whether they can be.
 
-    ``cost(n_rows, n_steps)`` says how much one is; infinity: it cannot.
+    ``cost(n_rows, n_steps)`` says how much one is; infinity: it cannot. Their rows are gathered with padding, of which
+    there must not be much.
     """
     longest = int(lengths.max()) if lengths.strides == (0,) or len(batches) == 1 else None
-    begin, total = 0, 0.0
+    begin, total, cost = 0, 0.0, cache(cost)
+    n_rows, most_steps, n_real = 0, 0, 0
     for number, rows in enumerate(batches):
-        own = cost(len(rows), int(lengths[rows].max()) if longest is None else longest)
-        if number > begin and total + own > _AT_ONCE:
+        n_steps = int(lengths[rows].max()) if longest is None else longest
+        own = cost(len(rows), n_steps)
+        padded = (n_rows + len(rows)) * max(most_steps, n_steps)
+        if number > begin and (total + own > _AT_ONCE or padded > _PADDING * (n_real + len(rows) * n_steps)):
             yield slice(begin, number), isfinite(total)
-            begin, total = number, 0.0
+            begin, total, n_rows, most_steps, n_real = number, 0.0, 0, 0, 0
+        n_rows, most_steps, n_real = n_rows + len(rows), max(most_steps, n_steps), n_real + len(rows) * n_steps
         total += own
     yield slice(begin, len(batches)), isfinite(total)
 

@@ -37,7 +37,7 @@ class CompiledLearner(BaseLearner):
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
         self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
-        self.work = np.empty(0, np.float32)  # buffers of a mini-batch, for `steps`
+        self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
 
     def cost(self, n_rows: int, n_steps: int) -> float:
@@ -83,9 +83,9 @@ class CompiledLearner(BaseLearner):
 
     def _room(self, n_steps: int, n_rows: int) -> Singles:
         """Buffers for mini-batches of at most so many steps and rows."""
-        size = work_size(self.passes, n_steps, n_rows)
-        if self.work.size < size:
-            self.work = np.empty(size, np.float32)
+        if n_steps > self.fits[0] or n_rows > self.fits[1]:
+            self.fits = max(n_steps, self.fits[0]), max(n_rows, self.fits[1])
+            self.work = np.empty(work_size(self.passes, *self.fits), np.float32)
         return self.work
 
     @cached_property

@@ -97,13 +97,13 @@ def test_threads_of_blas_and_torch_do_not_matter():
 
 def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
     """The first thread that sets a count is not the only one that can."""
-    counts, plain = set(), CompiledLearner.step
+    counts, plain = set(), CompiledLearner.steps
 
-    def step(self, *arguments):
+    def steps(self, *arguments):
         counts.add(tuple(info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"))
         return plain(self, *arguments)
 
-    monkeypatch.setattr(CompiledLearner, "step", step)
+    monkeypatch.setattr(CompiledLearner, "steps", steps)
     model = RNNRegressor(max_iter=2, batch_size=20, random_state=0)
     with threadpool_limits(2, user_api="blas"):
         model.fit(X, Y)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skrnn import RNNRegressor
-from skrnn.training import TrainingConfig
-from skrnn.training._batches import draw_batches
+from skrnn.training import TrainingConfig, _batches
+from skrnn.training._batches import draw_batches, together
 
 LENGTHS = {
     "log-normal": np.clip(np.random.default_rng(5).lognormal(3, 1, 2000).astype(int), 2, 1000),
@@ -69,3 +69,25 @@ def test_rows_are_merged_and_repeated_alike_in_ragged_data():
     weighted = model.fit(X, y, sample_weight=weights).predict(X)
     repeated = model.fit([X[i] for i in copies], y[copies]).predict(X)
     np.testing.assert_array_equal(weighted, repeated)
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_mini_batches_that_go_together_are_little_work_and_little_padding(name):
+    lengths = LENGTHS[name]
+    batches = draw_batches(lengths, TrainingConfig(), np.random.default_rng(0))
+    groups = list(together(batches, lengths, lambda n_rows, n_steps: n_rows * n_steps * 1000.0))
+    assert [number for some, _ in groups for number in range(some.start, some.stop)] == list(range(len(batches)))
+    assert len(groups) < len(batches) / 1.2
+    for some, in_one_go in groups:
+        rows = np.concatenate(batches[some])
+        real = sum(len(own) * lengths[own].max() for own in batches[some])
+        assert in_one_go
+        assert len(batches[some]) == 1 or real * 1000 <= _batches._AT_ONCE
+        assert len(batches[some]) == 1 or len(rows) * lengths[rows].max() <= _batches._PADDING * real
+
+
+def test_a_mini_batch_that_cannot_go_with_others_goes_by_itself():
+    batches = [np.arange(4), np.arange(4), np.arange(40), np.arange(4)]
+    cost = {4: 1.0, 40: np.inf}
+    groups = list(together(batches, np.full(40, 3), lambda n_rows, n_steps: cost[n_rows]))
+    assert groups == [(slice(0, 2), True), (slice(2, 3), False), (slice(3, 4), True)]
