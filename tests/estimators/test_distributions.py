@@ -5,11 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import skops.io
 from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+import skrnn
 from skrnn import RNNRegressor, StepwiseTransformer
 from skrnn.objectives import GaussianLikelihood
 from skrnn.text import SequenceVectorizer
@@ -189,11 +191,18 @@ def test_training_starts_from_the_spread_that_the_linear_model_leaves(loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_states_keep_the_distribution(loss):
+def test_states_keep_the_distribution(loss, tmp_path):
     X = sequences(60, 0)
     model = RNNRegressor(loss=loss, n_networks=2, **SMALL).fit(X, drawn(loss, X, 1))
-    again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(model.sample_y(X, 3, random_state=0), again.sample_y(X, 3, random_state=0))
+    skrnn.save(model, tmp_path / "model.skrnn")
+    dumped = skops.io.dumps(model)
+    copies = [
+        pickle.loads(pickle.dumps(model)),
+        skrnn.load(tmp_path / "model.skrnn"),
+        skops.io.loads(dumped, trusted=skrnn.TRUSTED_TYPES),
+    ]
+    for again in copies:
+        np.testing.assert_array_equal(model.sample_y(X, 3, random_state=0), again.sample_y(X, 3, random_state=0))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -43,10 +43,6 @@ def of_panel(**options):
 MODELS = {  # how it is made, and the data of its methods
     "regressor": (lambda: RNNRegressor(cell="lstm", init="linear", **SMALL).fit(X, Y), SEQUENCES),
     "several": (lambda: RNNRegressor(n_networks=2, loss="quantile", quantile=[0.1, 0.9], **SMALL).fit(X, Y), SEQUENCES),
-    "counts": (
-        lambda: RNNRegressor(n_networks=2, loss="negative_binomial", **SMALL).fit(X, np.abs(Y)),
-        {**SEQUENCES, "score": (X, np.abs(Y)), "fit": (X, np.abs(Y))},
-    ),
     "classifier": (
         lambda: RNNClassifier(early_stopping=True, **SMALL).fit(X, Y > 0),
         {**SEQUENCES, "score": (X, Y > 0), "fit": (X, Y > 0)},
