@@ -17,6 +17,7 @@ from skrnn.tasks import WholeSequence
 __all__ = ["StepErrors", "UsualErrors", "at_their_places", "by_sequence", "oldest_first", "step_errors"]
 
 _FLOOR = 1e-6  # of a variance of the errors, in units of the feature's variance; as reg_covar of GaussianMixture
+_PRECISION = 1e-12  # of the largest variance: what is smaller may be rounding
 _MOST_STEPS = 2**22  # from which the threshold of steps is read
 
 
@@ -117,7 +118,8 @@ class UsualErrors:
         units = np.sqrt(variances)
         covariance = spread / np.outer(root, root) / np.outer(units, units)
         values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-        covariance = np.einsum("ik,k,jk->ij", vectors, np.maximum(values, _FLOOR), vectors)
+        least = max(_FLOOR, _PRECISION * values[-1])
+        covariance = np.einsum("ik,k,jk->ij", vectors, np.maximum(values, least), vectors)
         covariance = (covariance + covariance.T) / 2 * np.outer(units, units)
         return cls(mean, covariance)
 
@@ -181,8 +183,10 @@ class UsualErrors:
         good = is_finite_array(covariance, "f8", 2) and covariance.shape == (n_features, n_features)
         good = good and bool((covariance == covariance.T).all())
         require(good, "the covariance of the usual errors is not symmetric, or of another size")
-        lowest = np.linalg.eigvalsh(covariance)[0]
-        require(lowest > 0, f"the covariance of the usual errors has the eigenvalue {lowest:g}")
+        units = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))  # those of the features may be far apart
+        require(bool((units > 0).all()), "the covariance of the usual errors has a variance that is not above 0")
+        lowest = np.linalg.eigvalsh(covariance / units / units[:, None])[0]
+        require(lowest > 0, f"the correlation of the usual errors has the eigenvalue {lowest:g}")
         for name in ("offset", "step_offset"):
             good = type(values[name]) is float and not np.isnan(values[name]) and values[name] <= 0
             require(good, f"{name} of the usual errors is no score")

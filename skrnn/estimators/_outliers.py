@@ -24,6 +24,7 @@ from skrnn.tasks import NextStep, Task, WholeSequence
 
 __all__ = ["RNNOutlierDetector"]
 
+_POOLINGS = [Options({"mean", "max", "last"})]  # of errors; it may be set anew after a fit
 _NOT_HERE = {"embedding_dim", "bidirectional", "segment", "segment_stride"}
 
 
@@ -180,7 +181,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         **{name: values for name, values in SHARED_CONSTRAINTS.items() if name not in _NOT_HERE},
         "scaling": [Options({"standard", "window"}), None],
         "objective": [Options({"forecast", "reconstruct"})],
-        "pooling": [Options({"mean", "max", "last"})],
+        "pooling": _POOLINGS,
         "contamination": [reals(0, 0.5, "right")],
     }
     embedding_dim: ClassVar[None] = None  # the sequences are numbers
@@ -310,7 +311,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
             y,
             sample_weight,
             X_val=X_val,
-            y_val=None if X_val is None else y_val,
+            y_val=y_val,
             sample_weight_val=sample_weight_val,
         )
         given = (X, sample_weight) if X_val is None else (X_val, sample_weight_val)
@@ -459,9 +460,10 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         steps = np.where(known > 0, squares / np.maximum(known, 1), np.nan)
         ends = np.cumsum(batch.lengths)
         firsts = ends - batch.lengths
-        if self.pooling == "last":
+        pooling = check_arguments(type(self).__name__, {"pooling": _POOLINGS}, pooling=self.pooling)["pooling"]
+        if pooling == "last":
             return -steps, -steps[ends - 1]
-        if self.pooling == "max":
+        if pooling == "max":
             return -steps, -np.fmax.reduceat(steps, firsts)
         sums, totals = np.add.reduceat(squares, firsts), np.add.reduceat(known, firsts)
         return -steps, -np.where(totals > 0, sums / np.maximum(totals, 1), np.nan)

@@ -229,6 +229,18 @@ def test_it_goes_on_and_is_kept(tmp_path):
             RNNOutlierDetector().__setstate__({**state, "_fitted": {**state["_fitted"], "errors": errors}})
 
 
+def test_units_far_apart(tmp_path):
+    """In the units of X, with a feature that is always the same, and one that is twice in X."""
+    far = X[:, :, [0, 1, 0, 1]] * [1e9, 1e-9, 1e9, 0.0]
+    model = RNNOutlierDetector(scaling=None, contamination=1e-9, **SMALL).fit(far)
+    skrnn.save(model, tmp_path / "far.skrnn")
+    np.testing.assert_array_equal(skrnn.load(tmp_path / "far.skrnn").score_samples(far), model.score_samples(far))
+    assert (model.predict(far) == 1).all()
+    odd = far[:1].copy()
+    odd[0, 8, 2] *= -1  # as large as ever, but not as its twin
+    assert model.predict(odd) == -1
+
+
 def test_refusals():
     new = RNNOutlierDetector()
     for call in (new.score_samples, new.predict, new.decision_function):

@@ -1,8 +1,6 @@
 """The networks inside libraries of forecasts: the error of the same windows handed over directly.
 
-They pin pandas below 3, so this runs in an environment of its own:
-``pip install mlforecast skforecast sktime darts aeon pytest "pandas<3"``
-and the package, then ``pytest -m interop tests/interop``.
+They pin pandas below 3, so this runs in an environment of its own: ``bash tests/interop/run``.
 """
 
 import numpy as np
