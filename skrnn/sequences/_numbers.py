@@ -114,9 +114,7 @@ def _number(
 
 def _columns(X: Any) -> list[tuple[Any, Any]]:
     """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
-    if not hasattr(X, "shape"):  # a lazy frame of polars says its columns with a warning
-        return []
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+    if hasattr(X, "shape") and hasattr(X, "columns") and hasattr(X, "dtypes"):  # a lazy frame has none, and warns
         return list(zip(X.columns, X.dtypes, strict=True))
     if hasattr(X, "column_names") and hasattr(X, "schema"):
         return list(zip(X.column_names, X.schema.types, strict=True))

@@ -1,6 +1,7 @@
 """Arguments and parameters of another kind: refused in words, wherever they are read."""
 
 import copy
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -91,7 +92,8 @@ CLASSES = {
     "objects": np.array([object(), object()]),
     "numbers as objects": np.array([0, 1], dtype=object),
     "masked": np.ma.array([0, 1], mask=[True, False]),
-    "dates": np.array(["2020", "2021"], "M8[Y]"),
+    "no time": np.array(["2020", "NaT"], "M8[Y]"),
+    "dates as objects": np.array([date(2020, 1, 1), date(2020, 1, 2)], dtype=object),
     "complex": np.array([0j, 1j]),
 }
 
