@@ -33,6 +33,10 @@ class OwnLoss(Objective):
 
     base: Objective
 
+    @property
+    def least_loss(self) -> float:  # type: ignore[override]
+        return self.base.least_loss
+
     def n_outputs(self, n_targets: int) -> int:
         return self.base.n_outputs(n_targets)
 
