@@ -51,7 +51,7 @@ def check_numbers(y: Any, n_samples: int, name: str) -> tuple[Doubles, bool]:
 def _flattened(y: Any) -> Array:
     """A column as one axis, with scikit-learn's warning, at the line of the user's."""
     flat = column_or_1d(y)
-    if np.ndim(y) == 2:
+    if np.asarray(y).ndim == 2:
         warn_caller(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
             "for example using ravel().",
