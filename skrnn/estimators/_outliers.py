@@ -64,7 +64,8 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         whole sequence that a decoder writes from the last state (EncDec-AD).
     pooling : {"mean", "max", "last"}, default="max"
         How the errors of its steps become the error of a sequence: their mean, where a sequence is unusual as a whole;
-        the largest, where a few steps are; that of the last step, for windows that end at the value in question.
+        the largest, where a few steps are; that of the last step, for windows that end at the value in question. Where
+        it is set anew after a fit, `score_samples` follows it, and `offset_` stays that of the fit: fit again.
     contamination : float, default=0.01
         The part of the sequences of `fit`, and of their steps, that are unusual, in (0, 0.5]: what `predict` finds
         there. Less than one sequence: all of them are usual, and what is worse than the worst of them is not.
@@ -165,7 +166,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
     >>> import numpy as np
     >>> from skrnn import RNNOutlierDetector
     >>> wave = np.sin(np.arange(600) / 3)
-    >>> wave[500] = 0.0
+    >>> wave[500] = 3.0
     >>> windows = np.lib.stride_tricks.sliding_window_view(wave, 20)
     >>> detector = RNNOutlierDetector(hidden_size=8, max_iter=20, random_state=0).fit(windows[:400])
     >>> bool((detector.predict(windows[482:500]) == -1).all())

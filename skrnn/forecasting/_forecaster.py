@@ -24,7 +24,7 @@ from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import as_frame, extend
-from skrnn.forecasting._regressors import gives_distributions, keep_validation_apart, prepared, takes_missing_targets
+from skrnn.forecasting._regressors import keep_validation_apart, learns_quantiles, prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
@@ -79,9 +79,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Transformations of the targets, in order, inverted in the forecast: "log", "log1p", "sqrt", "signed_sqrt" (of
         the absolute value, with the sign), "difference", "seasonal_difference", or a scikit-learn transformer with an
         inverse, of which a clone is fitted on the targets of all series. A season before stands in for a missing row
-        that a difference has to be undone from. "auto": for a regressor of sequences and targets that are never
-        negative "signed_sqrt", if ridge regression forecasts the newest windows better with it; else none, as for
-        losses with a log link or a distribution. None: none.
+        that a difference has to be undone from. "auto": for a regressor of sequences that learns medians or other
+        quantiles (a root moves a mean), and targets that are never negative, "signed_sqrt" if ridge regression has the
+        smaller mean absolute error in the newest windows with it; else none. None: none.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
@@ -267,15 +267,15 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
-        if chooses_transform(self) and setup.sequences and not (setup.positive or gives_distributions(model)):
-            setup = replace(setup, transforms=choose_roots(setup, inner))
         views = series_views(setup, inner, inner.histories)
         given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
         refuse_negative(views)
         refuse_short(given, views, found)
         if self.spread == "auto" and setup.sequences and len(views) > 1 and setup.positive != "counts":
             setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
-            views = replace(views, setup=setup)
+        if chooses_transform(self) and setup.sequences and learns_quantiles(model):
+            setup = replace(setup, transforms=choose_roots(setup, inner))
+        views = series_views(setup, inner, inner.histories)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)

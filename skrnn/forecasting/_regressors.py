@@ -21,6 +21,7 @@ __all__ = [
     "gives_distributions",
     "gives_several_outputs",
     "keep_validation_apart",
+    "learns_quantiles",
     "needs_counts",
     "needs_positive",
     "prepared",
@@ -130,6 +131,11 @@ def needs_counts(estimator: Any) -> bool:
     """Whether the targets are counts, which a likelihood needs as they are."""
     loss = _parameters(_learner(estimator)).get("loss")
     return loss == "negative_binomial" or getattr(loss, "scales_targets", True) is False
+
+
+def learns_quantiles(estimator: Any) -> bool:
+    """Whether a regressor learns the median or other quantiles, which are those of any increasing function, too."""
+    return _parameters(_learner(estimator)).get("loss") in ("absolute_error", "quantile")
 
 
 def gives_distributions(estimator: Any) -> bool:

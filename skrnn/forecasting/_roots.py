@@ -16,7 +16,7 @@ from skrnn.forecasting._spread import FEWEST, newest_and_older
 __all__ = ["choose_roots"]
 
 _ROOTS = ("signed_sqrt",)  # of what was never negative; it has a value, too, should a later row be
-_MOST_WINDOWS, _MOST_VALUES = 4_000, 8_000_000  # that are looked at; of more windows, those of every so many-th
+_MOST_WINDOWS, _MOST_VALUES = 4_000, 4_000_000  # that are looked at; of more windows, those of every so many-th
 _GAIN = 0.99  # of the error, to which roots have to bring it
 _STRENGTHS = np.logspace(-2, 4, 7)
 
@@ -32,7 +32,7 @@ def choose_roots(setup: Setup, panel: Panel) -> tuple[str, ...]:
     if np.fmin.reduce(plain.raw(), axis=None, initial=0.0) < 0:
         return ()
     found = plain.samples()
-    size = max(found.X[0].size, 1) if len(found.X) else 1
+    size = found.X[0].size + found.Y[0].size if len(found.X) else 1
     each = max(-(-len(found.kept) // min(_MOST_WINDOWS, max(_MOST_VALUES // size, 1))), 1)
     parts = newest_and_older(plain.table.series[found.ends], setup.horizon)
     newest, older = (np.flatnonzero(part)[::each] for part in parts)

@@ -34,7 +34,10 @@ _POINTWISE: dict[str, tuple[Callable[[Doubles], Doubles], Callable[[Doubles], Do
     "log": (np.log, np.exp),
     "log1p": (np.log1p, np.expm1),
     "sqrt": (np.sqrt, np.square),
-    "signed_sqrt": (lambda values: np.sign(values) * np.sqrt(np.abs(values)), lambda roots: roots * np.abs(roots)),
+    "signed_sqrt": (
+        lambda values: np.sign(values) * np.sqrt(np.abs(values)),
+        lambda roots: roots * np.abs(roots) + 0.0,
+    ),
 }
 _BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
 _METHODS = ("fit", "transform", "inverse_transform")
@@ -57,6 +60,8 @@ def read_transforms(value: Any) -> tuple[Any, ...]:
     """
     items = () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for item in items:
+        if isinstance(item, str) and item == "auto":
+            raise ValueError("target_transform='auto' stands alone. Leave it out of the list, or the list out.")
         if not is_transform(item):
             raise ValueError(
                 f"target_transform={item!r} is not known; choose from {', '.join(TRANSFORMS)}, or give a transformer "

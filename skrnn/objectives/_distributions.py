@@ -15,6 +15,7 @@ from skrnn._types import Doubles, Floats
 
 __all__ = ["Distribution", "Gaussian", "Mixture", "NegativeBinomial", "StudentT"]
 
+_LARGEST_DRAW = 1e15  # of a Poisson distribution; above it, NumPy has none, and its deviation is within the rounding
 _HALVINGS = 60  # of an interval that holds a quantile: to the last bit but some
 
 
@@ -103,7 +104,9 @@ class StudentT(Distribution):
         return np.asarray(stdtr(_behind(self.freedom, values), errors))
 
     def quantiles(self, levels: Doubles) -> Doubles:
-        return np.asarray(self.location[..., None] + self.scale[..., None] * stdtrit(self.freedom[..., None], levels))
+        found = stdtrit(self.freedom[..., None], levels)
+        found = np.where(np.isinf(found), np.copysign(found, np.asarray(levels) - 0.5), found)  # SciPy's has no sign
+        return np.asarray(self.location[..., None] + self.scale[..., None] * found)
 
     def draw(self, n_draws: int, rng: np.random.RandomState) -> Doubles:
         size = (*self.scale.shape, n_draws)
@@ -146,7 +149,8 @@ class NegativeBinomial(Distribution):
     def draw(self, n_draws: int, rng: np.random.RandomState) -> Doubles:
         size = (*self.rate.shape, n_draws)
         rates = rng.gamma(1 / self.shape[..., None], (self.shape * self.rate)[..., None], size)
-        return rng.poisson(rates).astype(np.float64)
+        drawn = rng.poisson(np.minimum(rates, _LARGEST_DRAW)).astype(np.float64)
+        return np.where(rates < _LARGEST_DRAW, drawn, np.round(rates))
 
 
 @dataclass(frozen=True, eq=False)

@@ -213,7 +213,7 @@ def test_a_season_longer_than_the_history_has_no_naive_forecast():
         (result.frame["truth"] - result.frame["forecast"]).abs().mean()
     )
     assert "of the seasonal naive forecast nan" in repr(result)
-    assert result.scores("step").shape == (2, 7)
+    assert result.scores("step").shape == (2, 8)
 
 
 def test_a_backtest_names_the_series_that_it_has_no_forecast_of():

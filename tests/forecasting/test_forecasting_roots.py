@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, WindowForecaster
 
-NET = RNNRegressor(hidden_size=4, max_iter=3, early_stopping=False, random_state=0)
+NET = RNNRegressor(loss="absolute_error", hidden_size=4, max_iter=3, early_stopping=False, random_state=0)
 
 
 def series(kind, n=480, seed=0):
@@ -86,9 +86,31 @@ def test_missing_values_and_covariates():
 def test_few_rows_and_other_regressors_stay_as_they_are():
     assert forecaster().fit(series("roots")[:100]).target_transform_ == ()
     assert WindowForecaster(Ridge(), window=12, horizon=4).fit(series("roots")).target_transform_ == ()
-    for loss in ("poisson", "gaussian", "negative_binomial"):
+    for loss in ("squared_error", "huber", "poisson", "gaussian", "negative_binomial"):  # a root moves a mean
         network = RNNRegressor(loss=loss, hidden_size=4, max_iter=2, random_state=0)
         assert WindowForecaster(network, window=12).fit(series("roots").round()).target_transform_ == ()
+
+
+def test_many_zeros_do_not_pull_a_mean_down():
+    rng = np.random.default_rng(0)
+    rare = pd.Series(np.where(rng.random(400) < 0.1, rng.gamma(4, 10, 400), 0.0))
+    network = RNNRegressor(hidden_size=4, max_iter=10, early_stopping=False, random_state=0)
+    model = WindowForecaster(network, window=14, horizon=7).fit(rare)
+    mean = np.mean([model.forecast(history=rare[:end]).mean() for end in range(200, 400, 10)])
+    assert 0.5 * rare.mean() < mean < 2 * rare.mean()
+    model.set_params(target_transform="signed_sqrt").fit(rare)  # the control
+    assert np.mean([model.forecast(history=rare[:end]).mean() for end in range(200, 400, 10)]) < 0.5 * rare.mean()
+
+
+def test_zeros_stay_zeros():
+    zeros = pd.Series(np.zeros(300))
+    found = forecaster(target_transform="signed_sqrt").fit(zeros).forecast(4)
+    assert not np.signbit(found).any()
+
+
+def test_auto_stands_alone():
+    with pytest.raises(ValueError, match="'auto' stands alone"):
+        forecaster(target_transform=["auto", "difference"]).fit(series("roots"))
 
 
 def test_series_of_a_panel_share_the_choice():

@@ -139,3 +139,21 @@ def test_several_networks_of_counts_have_the_mean_of_their_means():
     outputs = [np.array([[np.log(rate), 0.0]]) for rate in (1.0, 9.0)]
     assert loss.decode(loss.average(outputs))[0, 0] == pytest.approx(5.0)
     assert loss.decode(np.mean(outputs, axis=0))[0, 0] == pytest.approx(3.0)
+
+
+def test_quantiles_far_out_have_a_sign():
+    """SciPy's inverse is plus infinity at both ends."""
+    found = StudentT(np.array([[1.0]]), np.array([[0.5]]), np.array([[3.0]])).quantiles(
+        np.array([1e-300, 0.5, 1 - 1e-16])
+    )
+    assert found[0, 0, 0] == -np.inf or -np.inf < found[0, 0, 0] < -1e50
+    assert found[0, 0, 1] == pytest.approx(1.0)
+    assert found[0, 0, 2] > 1e3
+
+
+def test_draws_of_counts_beyond_poisson():
+    counts = NegativeBinomial(np.array([[1e20, 40.0]]), np.array([[1e-4, 0.1]]))
+    drawn = counts.draw(4000, np.random.RandomState(0))
+    np.testing.assert_allclose(drawn.mean(axis=2), counts.mean, rtol=0.05)
+    np.testing.assert_allclose(drawn.std(axis=2) / counts.mean, [[0.01, np.sqrt(1 / 40 + 0.1)]], rtol=0.05)
+    assert (drawn == np.round(drawn)).all()
