@@ -11,10 +11,19 @@ import numpy as np
 from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Array, Doubles, Flags, Integers
 from skrnn.estimators._fitted import Fitted
-from skrnn.sequences import SequenceBatch
+from skrnn.sequences import SequenceBatch, is_ragged
 from skrnn.tasks import WholeSequence
 
-__all__ = ["StepErrors", "UsualErrors", "at_their_places", "by_sequence", "oldest_first", "step_errors"]
+__all__ = [
+    "StepErrors",
+    "UsualErrors",
+    "at_their_places",
+    "by_sequence",
+    "in_the_form_of",
+    "means",
+    "oldest_first",
+    "step_errors",
+]
 
 _FLOOR = 1e-6  # of a variance of the errors, in units of the feature's variance; as reg_covar of GaussianMixture
 _PRECISION = 1e-12  # of the largest variance: what is smaller may be rounding
@@ -70,6 +79,19 @@ def at_their_places(steps: Array, batch: SequenceBatch) -> Array:
 def by_sequence(table: Array, batch: SequenceBatch) -> list[Array]:
     """The table of all steps of X, sequence by sequence."""
     return np.split(table, np.cumsum(batch.spans)[:-1])
+
+
+def in_the_form_of(X: Any, batch: SequenceBatch, steps: Doubles) -> Any:
+    """A value of each real step (N,) as an array (n_samples, n_timesteps), or as a list if X is one."""
+    table = at_their_places(steps[:, None], batch)
+    if is_ragged(X):
+        return [part[:, 0] for part in by_sequence(table, batch)]
+    return table.reshape(batch.n_samples, -1)
+
+
+def means(sums: Doubles, counts: Integers) -> Doubles:
+    """What so many values are on average; NaN of none."""
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 @dataclass(frozen=True, eq=False)

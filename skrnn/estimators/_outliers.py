@@ -15,11 +15,11 @@ from skrnn._constraints import Options, check_arguments, plain, reals
 from skrnn._plain import require
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
-from skrnn.estimators._errors import UsualErrors, at_their_places, by_sequence, step_errors
+from skrnn.estimators._errors import UsualErrors, in_the_form_of, means, step_errors
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._stream import Stream
-from skrnn.sequences import SequenceBatch, canonical_rows, is_ragged
+from skrnn.sequences import SequenceBatch, canonical_rows
 from skrnn.tasks import NextStep, Task, WholeSequence
 
 __all__ = ["RNNOutlierDetector"]
@@ -350,7 +350,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         check_is_fitted(self)
         fitted, batch = self._read(X)
         steps, sequences = self._scores(fitted, batch, self._usual)
-        return self._in_the_form_of(X, batch, steps) if by_step else sequences
+        return in_the_form_of(X, batch, steps) if by_step else sequences
 
     def decision_function(self, X: Any, *, per_step: bool = False) -> Any:
         """The score above the lowest that is usual: below 0 is unusual.
@@ -458,7 +458,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
             distances.append(usual.distances(part.values, part.scored))
             counts.append(part.scored.sum(axis=1))
         squares, known = np.concatenate(distances), np.concatenate(counts)
-        steps = np.where(known > 0, squares / np.maximum(known, 1), np.nan)
+        steps = means(squares, known)
         ends = np.cumsum(batch.lengths)
         firsts = ends - batch.lengths
         pooling = check_arguments(type(self).__name__, {"pooling": _POOLINGS}, pooling=self.pooling)["pooling"]
@@ -467,14 +467,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         if pooling == "max":
             return -steps, -np.fmax.reduceat(steps, firsts)
         sums, totals = np.add.reduceat(squares, firsts), np.add.reduceat(known, firsts)
-        return -steps, -np.where(totals > 0, sums / np.maximum(totals, 1), np.nan)
-
-    def _in_the_form_of(self, X: Any, batch: SequenceBatch, steps: Doubles) -> Any:
-        """Values of all real steps as an array with the axes of X, or a list."""
-        table = at_their_places(steps[:, None], batch)
-        if is_ragged(X):
-            return [part[:, 0] for part in by_sequence(table, batch)]
-        return table.reshape(batch.n_samples, -1)
+        return -steps, -means(sums, totals)
 
     def _parameters(self) -> Parameters:
         """``pooling`` is that of errors: the head of the network reads last states."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._constraints import check_arguments
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
-from skrnn.estimators._errors import at_their_places, by_sequence, oldest_first, step_errors
+from skrnn.estimators._errors import at_their_places, by_sequence, in_the_form_of, means, oldest_first, step_errors
 from skrnn.sequences import SequenceBatch, is_ragged
 from skrnn.tasks import WholeSequence
 
@@ -103,11 +103,8 @@ class ReconstructingRNN(AnsweringRNN):
         if not by_step:
             ends = np.cumsum(np.concatenate(lengths))[:-1]
             sums = [np.array([part.sum() for part in np.split(values, ends)]) for values in (errors, known)]
-            return -_ratio(*sums)
-        scores = at_their_places(-_ratio(errors, known)[:, None], batch)
-        if is_ragged(X):
-            return [part[:, 0] for part in by_sequence(scores, batch)]
-        return scores.reshape(batch.n_samples, -1)
+            return -means(*sums)
+        return in_the_form_of(X, batch, -means(errors, known))
 
     def _decoded(self, X: Any) -> tuple[SequenceBatch, Iterator[tuple[Doubles, Integers]]]:
         """X as sequences, and of each chunk what is written (B, T, F), newest step first, scaled, and the lengths."""
@@ -119,8 +116,3 @@ class ReconstructingRNN(AnsweringRNN):
             )
         fitted, batch = self._read(X)
         return batch, self._run(fitted, batch)
-
-
-def _ratio(sums: Doubles, counts: Integers) -> Doubles:
-    """Means; NaN of nothing."""
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
