@@ -273,9 +273,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         refuse_short(given, views, found)
         if self.spread == "auto" and setup.sequences and len(views) > 1 and setup.positive != "counts":
             setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
+            views = replace(views, setup=setup)
         if chooses_transform(self) and setup.sequences and learns_quantiles(model):
-            setup = replace(setup, transforms=choose_roots(setup, inner))
-        views = series_views(setup, inner, inner.histories)
+            setup = replace(setup, transforms=choose_roots(views))
+            views = series_views(setup, inner, inner.histories)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)

@@ -8,9 +8,7 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 
 from skrnn._types import Doubles, Integers
-from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, series_views, stacked_windows, to_units
-from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._spread import FEWEST, newest_and_older
 
 __all__ = ["choose_roots"]
@@ -21,14 +19,14 @@ _GAIN = 0.99  # of the error, to which roots have to bring it
 _STRENGTHS = np.logspace(-2, 4, 7)
 
 
-def choose_roots(setup: Setup, panel: Panel) -> tuple[str, ...]:
+def choose_roots(views: SeriesViews) -> tuple[str, ...]:
     """The transformation with which ridge regression forecasts the newest windows better: roots, or none.
 
-    ``panel`` is as the model sees it. The error is the mean absolute one in the user's units, divided by the scale of
-    each series. None where a target is negative, or where few windows are without a missing value.
+    ``views`` are without a transformation. The error is the mean absolute one in the user's units, divided by the scale
+    of each series. None where a target is negative, or where few windows are without a missing value.
     """
-    setup = replace(setup, complete=True)
-    plain = series_views(setup, panel, panel.histories)
+    setup, panel = replace(views.setup, complete=True), views.panel
+    plain = replace(views, setup=setup)
     if np.fmin.reduce(plain.raw(), axis=None, initial=0.0) < 0:
         return ()
     found = plain.samples()
@@ -39,7 +37,7 @@ def choose_roots(setup: Setup, panel: Panel) -> tuple[str, ...]:
     if min(len(newest), len(older)) < FEWEST:
         return ()
     roots = series_views(replace(setup, transforms=_ROOTS), panel, panel.histories)
-    with_roots, without = (_error(views, older, newest, plain.statistics[:, 1]) for views in (roots, plain))
+    with_roots, without = (_error(kind, older, newest, plain.statistics[:, 1]) for kind in (roots, plain))
     return _ROOTS if with_roots < _GAIN * without else ()
 
 
