@@ -71,9 +71,9 @@ def main(n_rows: int, rounds: int, sizes: list[int]) -> None:
             theirs: dict[int, list[float]] = {size: [] for size in CHUNKS}
             for number in range(rounds + 1):
                 for size in CHUNKS:
-                    taken, expected = seconds(lambda: by_torch(net, tensor[:rows], size))  # noqa: B023
+                    taken, expected = seconds(lambda: by_torch(net, tensor[:rows], size))  # noqa: B023  # called at once
                     theirs[size] += [taken] if number else []
-                taken, found = seconds(lambda: model.predict(X[:rows]))  # noqa: B023
+                taken, found = seconds(lambda: model.predict(X[:rows]))  # noqa: B023  # called at once
                 ours += [taken] if number else []
             best = min(theirs.values(), key=median)
             ratios = [a / b for a, b in zip(best, ours, strict=True)]
