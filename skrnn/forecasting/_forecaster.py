@@ -22,9 +22,16 @@ from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
+from skrnn.forecasting._level import choose_level
 from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import as_frame, extend
-from skrnn.forecasting._regressors import keep_validation_apart, learns_quantiles, prepared, takes_missing_targets
+from skrnn.forecasting._regressors import (
+    keep_validation_apart,
+    learns_quantiles,
+    prepared,
+    starts_linear,
+    takes_missing_targets,
+)
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
@@ -86,9 +93,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
         to a third of the series, at which the differences of its values are most alike; 1 if they are nowhere.
-    level : {"auto", "last", "mean"} or None, default="auto"
-        What is subtracted from the targets in each window and added to its forecast. "auto": "last", and None for
-        targets that may not be negative.
+    level : {"auto", "last", "mean", "season"} or None, default="auto"
+        What is subtracted from the targets in each window and added to its forecast: the newest value, or the mean of
+        the window. "season": from each value to forecast the one a season before (the newest value from the window),
+        so that what is learnt is the error of the seasonal naive forecast; window must hold a season. "auto": "last",
+        and None for targets that may not be negative; for a network that starts from a linear model and less than 50
+        windows that do not overlap, the one that alone is the better forecast, if it is better than ridge regression
+        on windows that this has not seen.
     spread : {"auto", "std"} or None, default="auto"
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
@@ -161,7 +172,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
         **dict.fromkeys(("calendar", "target_transform"), "no_validation"),  # checked item by item
         "season": [integers(1), None],
-        "level": [Options({"auto", "last", "mean"}), None],
+        "level": [Options({"auto", "last", "mean", "season"}), None],
         "spread": [Options({"auto", "std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
@@ -277,6 +288,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if chooses_transform(self) and setup.sequences and learns_quantiles(model):
             setup = replace(setup, transforms=choose_roots(views))
             views = series_views(setup, inner, inner.histories)
+        if self.level == "auto" and starts_linear(model) and not setup.positive:
+            setup = replace(setup, level=choose_level(views))
+            views = replace(views, setup=setup)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)

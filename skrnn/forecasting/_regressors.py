@@ -26,6 +26,7 @@ __all__ = [
     "needs_positive",
     "prepared",
     "quantile_levels",
+    "starts_linear",
     "takes_missing",
     "takes_missing_targets",
     "takes_sequences",
@@ -136,6 +137,12 @@ def needs_counts(estimator: Any) -> bool:
 def learns_quantiles(estimator: Any) -> bool:
     """Whether a regressor learns the median or other quantiles, which are those of any increasing function, too."""
     return _parameters(_learner(estimator)).get("loss") in ("absolute_error", "quantile")
+
+
+def starts_linear(estimator: Any) -> bool:
+    """Whether a regressor is a network that starts from a linear model of the windows."""
+    network = _learner(estimator)
+    return hasattr(network, "validation_gap") and _parameters(network).get("init") in ("auto", "linear")
 
 
 def gives_distributions(estimator: Any) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "SeriesViews",
     "WeighsWindows",
     "evaluate",
+    "in_turns",
     "learn",
     "series_views",
     "stacked_windows",
@@ -208,13 +209,13 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
 
 def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, weigh: WeighsWindows | None) -> Any:
     """The regressor, fitted on some windows of the series, which are given by series, and told in turns."""
-    found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
+    found = found if len(views) == 1 else found.among(in_turns(views.table.series[found.ends]))
     X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     return model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model
 
 
-def _in_turns(series: Integers) -> Integers:
+def in_turns(series: Integers) -> Integers:
     """An order in which windows, given by their series one after the other, come in turns."""
     counts = np.bincount(series)
     number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
@@ -235,7 +236,7 @@ def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
 
 def stacked_windows(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
     """Windows and what follows them, each in its own units, and these."""
-    return stack(found, setup.n_targets, (setup.level, setup.spread))
+    return stack(found, setup.n_targets, setup.units)
 
 
 def _statistics(values: Doubles, bounds: Integers, measure: Callable[[Doubles], Doubles]) -> Doubles:

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import check_calendar
 from skrnn.forecasting._choices import choose_window, find_season, stretches
-from skrnn.forecasting._features import Roles
+from skrnn.forecasting._features import Roles, Units
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import needs_counts, needs_positive, quantile_levels, takes_missing, takes_sequences
@@ -57,6 +57,11 @@ class Setup:
     @property
     def n_targets(self) -> int:
         return len(self.roles.target)
+
+    @property
+    def units(self) -> Units:
+        """How the units of a window come from it."""
+        return Units(self.level, self.spread, self.season, self.horizon)
 
     @property
     def lag(self) -> int:
@@ -146,6 +151,11 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         raise ValueError(
             f"window={window} is shorter than horizon={horizon}: the covariates and the calendar of the "
             "horizon are read step by step of the window. Widen window."
+        )
+    if forecaster.level == "season" and window < season:
+        raise ValueError(
+            f"level='season' takes off the value a season before, and window={window} is shorter than the season of "
+            f"{season} steps. Widen window, or give another level."
         )
     if channels:
         roles = replace(roles, target=(CHANNEL,))
