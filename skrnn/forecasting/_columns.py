@@ -15,7 +15,7 @@ from skrnn.windowing import first_large
 __all__ = ["read_future_columns", "read_series", "refuse_polars", "refuse_useless", "with_targets"]
 
 
-def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
+def read_series(data: Any, freq: Any = None, like: Panel | None = None, other: bool = False) -> Panel:
     """`read_panel`, behind checks of every column: pandas drops imaginary parts, squares of huge values overflow."""
     refuse_polars("The data are", data)
     _refuse_time_in_front(getattr(data, "index", None))
@@ -27,7 +27,7 @@ def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel
             _refuse_complex(label, dtype)
             if getattr(dtype, "kind", "O") in "iuf":
                 _refuse_large(label, frame.iloc[:, place])
-    return read_panel(data, freq, like)
+    return read_panel(data, freq, like, other)
 
 
 def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:

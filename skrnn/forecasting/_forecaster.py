@@ -135,6 +135,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
+        NaN where a target is missing.
         Of a recursive strategy those of the first step.
     n_features_in_ : int
         Columns of the data of `fit`.
@@ -349,8 +350,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             the same for all.
         history : Series or DataFrame, default=None
             What is to be followed instead of the history: an earlier part of it, or another series, with the columns
-            of `fit`. It is not learnt from, and not kept. A series that has the name of one of `fit`, and no other
-            value at a time of that, is in its units; those of others are measured on the rows that are given.
+            of `fit`, which may have another step. It is not learnt from, and not kept. A series that has the name of
+            one of `fit`, and no other value at a time of that, is in its units; those of others are measured on the
+            rows that are given.
 
         Returns
         -------
@@ -571,7 +573,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """What was learnt, with the history, or with another one in its place."""
         check_is_fitted(self, "estimator_")
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
-        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
+        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel, other=True))
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""

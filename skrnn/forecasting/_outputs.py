@@ -14,7 +14,7 @@ from skrnn._types import Doubles
 from skrnn.forecasting._regressors import distribution_inside, gives_distributions, gives_several_outputs
 from skrnn.forecasting._setup import Setup
 
-__all__ = ["Heads", "for_outputs"]
+__all__ = ["Heads", "for_outputs", "without_missing_targets"]
 
 
 class PerOutput(MultiOutputRegressor):
@@ -36,6 +36,7 @@ class PerOutput(MultiOutputRegressor):
             clone(self.estimator).fit(X[rows], y[rows], **{name: values[rows] for name, values in weights.items()})
             for rows, y in zip(~missing.T, Y.T, strict=True)
         ]
+        self.n_features_in_ = X.shape[1]
         return self
 
 
@@ -93,5 +94,26 @@ def _between(levels: Doubles, outputs: Doubles, wanted: float) -> Doubles:
 
 
 def for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
-    return PerOutput(estimator) if n_outputs > 1 and not gives_several_outputs(estimator) else estimator
+    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each, and so is
+    one that its user gave to a `MultiOutputRegressor`, at the end of a Pipeline, too.
+    """
+    if n_outputs == 1:
+        return estimator
+    if type(estimator) is MultiOutputRegressor:
+        return PerOutput(estimator.estimator, n_jobs=estimator.n_jobs)
+    if hasattr(estimator, "steps") and type(estimator.steps[-1][1]) is MultiOutputRegressor:
+        name, last = estimator.steps[-1]
+        return clone(estimator).set_params(**{name: for_outputs(last, n_outputs)})
+    return estimator if gives_several_outputs(estimator) else PerOutput(estimator)
+
+
+def without_missing_targets(model: Any) -> Any:
+    """A fitted regressor as scikit-learn knows it, which predicts the same, and which files without code can hold."""
+    if hasattr(model, "steps") and type(model.steps[-1][1]) is PerOutput:
+        name, last = model.steps[-1]
+        return model.set_params(**{name: without_missing_targets(last)})
+    if type(model) is not PerOutput:
+        return model
+    plain = MultiOutputRegressor(model.estimator)
+    vars(plain).update(vars(model))
+    return plain

@@ -45,6 +45,7 @@ def refuse_short(given: Table, views: SeriesViews, found: int) -> None:
         f"{longest.label} has {len(longest.times)} rows; window={setup.window} and "
         f"horizon={setup.horizon} need at least {_needed(setup)} without a gap or a {missing}.{gap} Use a smaller "
         f"window, a longer series{', or a regressor that takes missing values' if setup.complete else ''}."
+        f"{_way_for_partial(views)}"
     )
 
 
@@ -58,6 +59,7 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
+    takes = takes or _way_for_partial(views)
     warn_caller(f"{possible - found} of {possible} windows are lost. {'. '.join(reasons)}.{advice}{takes}", UserWarning)
 
 
@@ -70,6 +72,17 @@ def warn_of_split(fitted: Panel, new: Panel) -> None:
 
 def _needed(setup: Setup) -> int:
     return setup.window + setup.horizon + setup.lag
+
+
+def _way_for_partial(views: SeriesViews) -> str:
+    """What learns from horizons of which a part is known, if some are, and this regressor does not."""
+    setup = views.setup
+    if setup.complete or setup.partial or setup.horizon * setup.n_targets == 1 or not np.isnan(views.raw()).any():
+        return ""
+    return (
+        " This regressor learns from complete horizons alone. RNNRegressor, or MultiOutputRegressor around this one, "
+        "learns from what is known of the others."
+    )
 
 
 def _first_break(given: Table) -> str:

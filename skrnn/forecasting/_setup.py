@@ -207,7 +207,7 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     if bounds is None:
         return None, None
     pair = isinstance(bounds, (tuple, list)) and len(bounds) == 2
-    if not pair or not all(bound is None or isinstance(bound, Real) for bound in bounds):
+    if not pair or not all(bound is None or (isinstance(bound, Real) and bound == bound) for bound in bounds):
         raise ValueError(f"bounds={bounds!r} must be two numbers, each of which may be None: (lowest, highest).")
     low, high = bounds
     if low is not None and high is not None and not low < high:
