@@ -114,7 +114,7 @@ def _fold(
     """A model of the rows up to the ``last`` (n_series,) of each series, counted from its first."""
     table = views.table
     part = replace(views.panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], last + 1))
-    setup = learnt.setup.fitted(part)
+    setup = learnt.setup.fitted(part, again=True)
     older = series_views(setup, part, part.histories)
     model, n_samples = learn(model, setup, older, weigh)
     _refuse_none(n_samples, share)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, check_arguments, integers, listed, reals, sizes
+from skrnn._constraints import Learners, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
@@ -155,7 +155,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [Learners(), None],
         "window": [integers(1), None],
         "horizon": [integers(1)],
         "strategy": [Options({"direct", "recursive"})],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 
+from skrnn._constraints import Learners
 from skrnn._types import Doubles
 from skrnn.forecasting._regressors import distribution_inside, gives_distributions, gives_several_outputs
 from skrnn.forecasting._setup import Setup
@@ -21,6 +22,10 @@ class PerOutput(MultiOutputRegressor):
     """A clone for each output, fitted on the rows in which it is known."""
 
     _takes_missing_targets = True
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **MultiOutputRegressor._parameter_constraints,
+        "estimator": [Learners()],
+    }
 
     def fit(self, X: Any, Y: Any, **weights: Any) -> PerOutput:
         """Fit a clone to each column of Y (n_samples, k), NaN where it is missing; weights are of rows."""

@@ -13,7 +13,7 @@ from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
 from skrnn.forecasting._outputs import Heads, without_missing_targets
 from skrnn.forecasting._panel import Panel
-from skrnn.forecasting._regressors import weight_parameter
+from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
 from skrnn.forecasting._transform import apply, invert, leading_pointwise
@@ -211,7 +211,10 @@ def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, 
     found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
     X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
-    return without_missing_targets(model.fit(setup.arrange(X), setup.flat(Y), **weights)) if len(X) else model
+    if not len(X):
+        return model
+    model = model if setup.sequences else read_by_step(model, X.shape[2])
+    return without_missing_targets(model.fit(setup.arrange(X), setup.flat(Y), **weights))
 
 
 def _in_turns(series: Integers) -> Integers:

@@ -87,11 +87,14 @@ class Setup:
         panel = self.given(panel)
         return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
 
-    def fitted(self, panel: Panel) -> Setup:
-        """With the transformers among the transformations fitted on the targets of a panel of its own."""
+    def fitted(self, panel: Panel, again: bool = False) -> Setup:
+        """With the transformers among the transformations fitted on the targets of a panel of its own; ``again``: a
+        word about them has been said.
+        """
         places = [panel.columns.index(column) for column in self.roles.target]
         table = panel.table
-        return replace(self, transforms=fitted(self.transforms, table.values[:, places], self.season, table.before))
+        values = table.values[:, places]
+        return replace(self, transforms=fitted(self.transforms, values, self.season, table.before, again))
 
     def columns(self, parts: Doubles) -> Doubles:
         """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
