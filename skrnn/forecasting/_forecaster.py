@@ -131,7 +131,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Windows that the model learnt from.
     n_filled_ : int
         Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
-        missing values, and none in gaps that no window spans.
+        missing values, none in gaps that no window spans, none of a series of which more rows are absent than there.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
@@ -241,7 +241,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time. Rows that
-            are absent are rows of missing values; for a regressor that takes none of these, a gap splits a series.
+            are absent are rows of missing values; for a regressor that takes none of these, and in a series of which
+            more rows are absent than there, a gap splits a series.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, if X holds the covariates alone, each with its role. None: X holds the targets.
         sample_weight : array of shape (n_rows,) or dict, default=None
@@ -457,7 +458,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
-            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel; one that
+            begins and ends with a series looks like one of `GroupKFold`, and nothing is said.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, as in `fit`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._warnings import warn_caller
+from skrnn.forecasting._gaps import too_sparse
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
@@ -39,7 +40,7 @@ def refuse_short(given: Table, views: SeriesViews, found: int) -> None:
         return
     setup, longest = views.setup, views.table[int(views.table.counts.argmax())]
     missing = "missing value" if setup.complete else "missing target in their horizon"
-    broken = _first_break(given)
+    broken = _first_break(given, setup.longest_gap)
     gap = f" {broken}. {ADVICE}." if broken else ""
     raise ValueError(
         f"{longest.label} has {len(longest.times)} rows; window={setup.window} and "
@@ -55,7 +56,7 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     possible = int(np.maximum(views.table.counts - _needed(setup) + 1, 0).sum())
     if possible - found <= _NOTICED * possible:
         return
-    broken = _first_break(given)
+    broken = _first_break(given, setup.longest_gap)
     reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
@@ -85,17 +86,21 @@ def _way_for_partial(views: SeriesViews) -> str:
     )
 
 
-def _first_break(given: Table) -> str:
-    """The first row that does not follow the row before it, and the step, in words; empty if there is none."""
+def _first_break(given: Table, longest: int) -> str:
+    """The first row that does not follow the row before it, and the step, in words; empty if there is none. Gaps of up
+    to ``longest`` rows are filled, if these are fewer than the series has.
+    """
     gaps = np.add.reduceat(given.begins, given.bounds[:-1], dtype=np.intp) - 1
     if not gaps.any():
         return ""
     number = int((gaps > 0).argmax())
     history, count = given[number], gaps[number]
     row = history.starts[1]
+    sparse = ". More of its rows are absent than there, too many to count as missing values"
     return (
         f"{history.label} has {count} gap{'s' if count > 1 else ''}: its step is {history.step}, and the row at "
         f"{history.times[row]} comes after that at {history.times[row - 1]}"
+        f"{sparse if too_sparse(given, longest)[number] else ''}"
     )
 
 

@@ -538,3 +538,18 @@ def test_steps_of_periods_are_told_in_their_unit(freq, step):
     values = pd.Series(np.arange(30.0), pd.period_range("2024-01-01", periods=30, freq=freq))
     _, (word,) = fitted(values.drop(values.index[[20]]), window=4)
     assert f"its step is {step} (inferred)" in word
+
+
+def test_a_series_of_which_most_rows_are_absent_is_not_filled_and_says_so():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    trees = HistGradientBoostingRegressor(max_iter=1)
+    values = pd.Series(np.arange(280.0), bars())
+    message = (
+        r"its step is 1 hour .* More of its rows are absent than there, too many to count as missing values\. Give"
+    )
+    with pytest.raises(ValueError, match=message):
+        WindowForecaster(trees, window=24, horizon=2).fit(values)
+    model, (word,) = fitted(values, trees, window=5)
+    assert "More of its rows" not in word  # no gap is short enough to be filled
+    assert model.n_filled_ == 0
