@@ -124,6 +124,8 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None, other: boo
         If it has duplicates or missing times, is not sorted, or a row is none of the dates of its step.
     """
     index: Any = getattr(data, "index", None)
+    if has_index(data):
+        _refuse_time_in_front(index)
     kind = _kind(index) if has_index(data) else "no index"
     if seen is not None and kind != seen.kind:
         raise TypeError(f"The rows have {kind} in their index; they had {seen.kind} in fit. Convert one of the two.")
@@ -184,6 +186,18 @@ def _check_apart(positions: Longs, times: Any, bounds: Integers, steps: list[Ste
         f"The step of the rows is {step}, and the rows at {times[row]} and {times[row + 1]} are less than one apart. "
         "Aggregate them, or give the step with freq."
     )
+
+
+def _refuse_time_in_front(index: Any) -> None:
+    """Refuse (time, id): the last level of an index is the time."""
+    import pandas as pd
+
+    kinds = [isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)) for level in getattr(index, "levels", [])]
+    if any(kinds[:-1]) and not kinds[-1]:
+        raise ValueError(
+            f"The last level of the index must be the time, and the levels are {list(index.names)}, with times in "
+            f"level {kinds.index(True)}. Put it last: data.swaplevel().sort_index()."
+        )
 
 
 def has_index(data: Any) -> bool:
