@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
 from skrnn._constraints import Learners
 from skrnn._types import Doubles
@@ -16,6 +16,9 @@ from skrnn.forecasting._regressors import distribution_inside, gives_distributio
 from skrnn.forecasting._setup import Setup
 
 __all__ = ["Heads", "for_outputs", "without_missing_targets"]
+
+
+_SEVERAL = MultiOutputRegressor, RegressorChain  # which learn no single output
 
 
 class PerOutput(MultiOutputRegressor):
@@ -100,15 +103,17 @@ def _between(levels: Doubles, outputs: Doubles, wanted: float) -> Doubles:
 
 def for_outputs(estimator: Any, n_outputs: int) -> Any:
     """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each, and so is
-    one that its user gave to a `MultiOutputRegressor`, at the end of a Pipeline, too.
+    one that its user gave to a `MultiOutputRegressor`, at the end of a Pipeline, too. For a single one what is inside
+    that, or a `RegressorChain`, is enough.
     """
+    if hasattr(estimator, "steps"):
+        name, last = estimator.steps[-1]
+        if isinstance(last, _SEVERAL):
+            return clone(estimator).set_params(**{name: for_outputs(last, n_outputs)})
     if n_outputs == 1:
-        return estimator
+        return estimator.estimator if isinstance(estimator, _SEVERAL) else estimator
     if type(estimator) is MultiOutputRegressor:
         return PerOutput(estimator.estimator, n_jobs=estimator.n_jobs)
-    if hasattr(estimator, "steps") and type(estimator.steps[-1][1]) is MultiOutputRegressor:
-        name, last = estimator.steps[-1]
-        return clone(estimator).set_params(**{name: for_outputs(last, n_outputs)})
     return estimator if gives_several_outputs(estimator) else PerOutput(estimator)
 
 

@@ -21,6 +21,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -175,3 +176,14 @@ def test_a_regressor_that_knows_only_after_fit_how_to_predict(horizon):
     for wrong in (StackingRegressor, StandardScaler(), "ridge"):
         with pytest.raises(ValueError, match="must be an object implementing 'fit' and 'predict' or None"):
             WindowForecaster(wrong).fit(DATA)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("several", [MultiOutputRegressor, RegressorChain])
+def test_regressors_of_several_outputs_learn_a_single_one(several, strategy):
+    for front in ([], [StandardScaler()]):
+        plain = WindowForecaster(make_pipeline(*front, Ridge()), window=4, strategy=strategy).fit(DATA["u"])
+        model = WindowForecaster(make_pipeline(*front, several(Ridge())), window=4, strategy=strategy).fit(DATA["u"])
+        np.testing.assert_allclose(model.forecast(3), plain.forecast(3))
+        alone = WindowForecaster(several(Ridge()), window=4, strategy=strategy).fit(DATA["u"])
+        assert np.isfinite(alone.forecast(3)).all()
