@@ -56,8 +56,10 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     possible = int(np.maximum(views.table.counts - _needed(setup) + 1, 0).sum())
     if possible - found <= _NOTICED * possible:
         return
-    broken = _first_break(given, setup.longest_gap)
-    reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
+    unknown = _first_missing(given, views)
+    filled = setup.partial and unknown  # then the rows that stand for absent ones cost nothing
+    broken = _first_break(views.table if filled else given, setup.longest_gap)
+    reasons = [reason for reason in (broken, unknown) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
     takes = takes or _way_for_partial(views)
@@ -86,21 +88,21 @@ def _way_for_partial(views: SeriesViews) -> str:
     )
 
 
-def _first_break(given: Table, longest: int) -> str:
+def _first_break(table: Table, longest: int) -> str:
     """The first row that does not follow the row before it, and the step, in words; empty if there is none. Gaps of up
-    to ``longest`` rows are filled, if these are fewer than the series has.
+    to ``longest`` rows are filled, unless these are more than the series has.
     """
-    gaps = np.add.reduceat(given.begins, given.bounds[:-1], dtype=np.intp) - 1
+    gaps = np.add.reduceat(table.begins, table.bounds[:-1], dtype=np.intp) - 1
     if not gaps.any():
         return ""
     number = int((gaps > 0).argmax())
-    history, count = given[number], gaps[number]
+    history, count = table[number], gaps[number]
     row = history.starts[1]
     sparse = ". More of its rows are absent than there, too many to count as missing values"
     return (
         f"{history.label} has {count} gap{'s' if count > 1 else ''}: its step is {history.step}, and the row at "
         f"{history.times[row]} comes after that at {history.times[row - 1]}"
-        f"{sparse if too_sparse(given, longest)[number] else ''}"
+        f"{sparse if too_sparse(table, longest)[number] else ''}"
     )
 
 

@@ -202,3 +202,14 @@ def test_what_is_fitted_for_each_output_can_be_kept(tmp_path):
     assert type(model.estimator_) is MultiOutputRegressor
     save(model, tmp_path / "model.skrnn")
     pd.testing.assert_frame_equal(load(tmp_path / "model.skrnn").forecast_interval(), model.forecast_interval())
+
+
+def test_gaps_that_cost_no_window_are_no_reason():
+    data = SHOP.where((T[:200] < 40) | (T[:200] > 60))
+    holes = data.drop(data.index[[100, 150]])
+    (word,) = words_of(WindowForecaster(trees(), window=7, horizon=7), holes)
+    assert "The series has missing targets in" in word
+    assert "gap" not in word
+    for data, horizon in ((SHOP.ffill().drop(SHOP.index[[100, 120, 150]]), 1), (holes.dropna(), 7)):
+        (word,) = words_of(WindowForecaster(trees(), window=7, horizon=horizon), data)
+        assert "gaps: its step is 1 day" in word
