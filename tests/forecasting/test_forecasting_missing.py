@@ -34,6 +34,10 @@ def trees():
     return HistGradientBoostingRegressor(max_iter=10, min_samples_leaf=5)
 
 
+def few_trees():
+    return HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=5)
+
+
 def words_of(model, data):
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
@@ -117,7 +121,7 @@ SHOP = (SHOP + 0.1 * RNG.normal(size=200)).mask(SHOP.index.day_of_week == 6)  # 
 
 @pytest.mark.parametrize("steps", [7, 9])
 def test_intervals_are_measured_on_all_known_targets(steps):
-    model = WindowForecaster(trees(), window=7, horizon=7, calibration=0.3).fit(SHOP)
+    model = WindowForecaster(few_trees(), window=7, horizon=7, calibration=0.3).fit(SHOP)
     errors = model.calibration_errors_[:, :, 0]
     assert len(errors) == np.ceil(0.3 * (200 - 13))
     missing = SHOP.isna().to_numpy()[-len(errors) - 6 :]
@@ -129,14 +133,14 @@ def test_intervals_are_measured_on_all_known_targets(steps):
         known = np.sort(errors[:, step][~np.isnan(errors[:, step])])
         half = known[int(np.ceil((len(known) + 1) * 0.8)) - 1] * scale
         np.testing.assert_allclose((intervals["upper"] - intervals["forecast"]).iloc[step], half)
-    moved = WindowForecaster(trees(), window=7, horizon=7, calibration=0.3).fit(SHOP[:190]).update(SHOP[190:])
+    moved = WindowForecaster(few_trees(), window=7, horizon=7, calibration=0.3).fit(SHOP[:190]).update(SHOP[190:])
     assert np.isnan(moved.calibration_errors_[-4:]).sum() == 4  # a Sunday in each horizon that the rows settle
     assert np.isfinite(moved.forecast_interval(steps, coverage=0.8)).all(axis=None)
 
 
 def test_few_known_targets_leave_an_interval_without_end():
     data = SHOP.where((SHOP.index.day_of_week != 2) | (SHOP.index < "2024-05-01"))
-    model = WindowForecaster(trees(), window=7, horizon=1, calibration=0.1).fit(data)
+    model = WindowForecaster(few_trees(), window=7, horizon=1, calibration=0.1).fit(data)
     known = int(np.isfinite(model.calibration_errors_).sum())
     with pytest.warns(UserWarning, match=f"needs at least 19 measured errors, and there are {known}:"):
         assert np.isinf(model.forecast_interval(coverage=0.95)["upper"]).all()
@@ -152,7 +156,7 @@ def test_quantiles_are_measured_on_all_known_targets():
 
 
 def test_scores_are_of_all_known_targets():
-    model = WindowForecaster(trees(), window=7, horizon=7).fit(SHOP[:150])
+    model = WindowForecaster(few_trees(), window=7, horizon=7).fit(SHOP[:150])
     forecasts = np.array([model.forecast(history=SHOP[:row]) for row in range(150, 194)])
     truths = np.array([SHOP[row : row + 7] for row in range(150, 194)])
     errors = np.abs(forecasts - truths)
@@ -207,9 +211,9 @@ def test_what_is_fitted_for_each_output_can_be_kept(tmp_path):
 def test_gaps_that_cost_no_window_are_no_reason():
     data = SHOP.where((T[:200] < 40) | (T[:200] > 60))
     holes = data.drop(data.index[[100, 150]])
-    (word,) = words_of(WindowForecaster(trees(), window=7, horizon=7), holes)
+    (word,) = words_of(WindowForecaster(few_trees(), window=7, horizon=7), holes)
     assert "The series has missing targets in" in word
     assert "gap" not in word
     for data, horizon in ((SHOP.ffill().drop(SHOP.index[[100, 120, 150]]), 1), (holes.dropna(), 7)):
-        (word,) = words_of(WindowForecaster(trees(), window=7, horizon=horizon), data)
+        (word,) = words_of(WindowForecaster(few_trees(), window=7, horizon=horizon), data)
         assert "gaps: its step is 1 day" in word
