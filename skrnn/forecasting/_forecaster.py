@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, check_arguments, integers, listed, reals, sizes
+from skrnn._constraints import Learners, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
@@ -142,10 +142,11 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Windows that the model learnt from.
     n_filled_ : int
         Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
-        missing values, and none in gaps that no window spans.
+        missing values, none in gaps that no window spans, none of a series of which more rows are absent than there.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
+        NaN where a target is missing.
         Of a recursive strategy those of the first step.
     n_features_in_ : int
         Columns of the data of `fit`.
@@ -165,7 +166,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [Learners(), None],
         "window": [integers(1), None],
         "horizon": [integers(1)],
         "strategy": [Options({"direct", "recursive"})],
@@ -251,7 +252,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time. Rows that
-            are absent are rows of missing values; for a regressor that takes none of these, a gap splits a series.
+            are absent are rows of missing values; for a regressor that takes none of these, and in a series of which
+            more rows are absent than there, a gap splits a series.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, if X holds the covariates alone, each with its role. None: X holds the targets.
         sample_weight : array of shape (n_rows,) or dict, default=None
@@ -363,8 +365,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             the same for all.
         history : Series or DataFrame, default=None
             What is to be followed instead of the history: an earlier part of it, or another series, with the columns
-            of `fit`. It is not learnt from, and not kept. A series that has the name of one of `fit`, and no other
-            value at a time of that, is in its units; those of others are measured on the rows that are given.
+            of `fit`, which may have another step. It is not learnt from, and not kept. A series that has the name of
+            one of `fit`, and no other value at a time of that, is in its units; those of others are measured on the
+            rows that are given.
 
         Returns
         -------
@@ -469,7 +472,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
-            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel; one that
+            begins and ends with a series looks like one of `GroupKFold`, and nothing is said.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, as in `fit`.
 
@@ -585,7 +589,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """What was learnt, with the history, or with another one in its place."""
         check_is_fitted(self, "estimator_")
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
-        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
+        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel, other=True))
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""

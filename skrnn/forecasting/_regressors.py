@@ -26,6 +26,7 @@ __all__ = [
     "needs_positive",
     "prepared",
     "quantile_levels",
+    "read_by_step",
     "starts_linear",
     "takes_missing",
     "takes_missing_targets",
@@ -43,6 +44,9 @@ _POSITIVE = {
     "objective": {"poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie"},
     "loss_function": {"poisson", "tweedie"},
 }
+
+
+_HANDS_ON = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor  # X as it is; others of their kind check it
 
 
 def prepared(estimator: Any) -> Any:
@@ -64,7 +68,18 @@ def takes_sequences(estimator: Any) -> bool:
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
     inner = _inner(estimator)
-    return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
+    if inner is None:
+        return bool(get_tags(estimator).input_tags.three_d_array)
+    return takes_sequences(inner) and (isinstance(estimator, _HANDS_ON) or not _is_of_scikit_learn(estimator))
+
+
+def read_by_step(estimator: Any, n_features: int) -> Any:
+    """The same regressor of flat windows, of which networks inside, as in a `BaggingRegressor`, are told how many
+    columns a time step has; one that its user has told stays.
+    """
+    found = {name: value for name, value in _deep_parameters(estimator).items() if name.endswith("features_per_step")}
+    told = {name: n_features for name, value in found.items() if value == 1}
+    return estimator.set_params(**told) if told else estimator
 
 
 def takes_missing(estimator: Any) -> bool:
@@ -179,8 +194,7 @@ def weight_parameter(estimator: Any) -> str | None:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    hands_on = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor
-    if isinstance(estimator, hands_on) and _inner(estimator) is not None:
+    if isinstance(estimator, _HANDS_ON) and _inner(estimator) is not None:
         return weight_parameter(_inner(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
@@ -253,6 +267,14 @@ def _learner(estimator: Any) -> Any:
 
 def _parameters(estimator: Any) -> dict[str, Any]:
     return estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+
+
+def _deep_parameters(estimator: Any) -> dict[str, Any]:
+    return estimator.get_params() if hasattr(estimator, "get_params") else {}
+
+
+def _is_of_scikit_learn(estimator: Any) -> bool:
+    return type(estimator).__module__.split(".")[0] == "sklearn"
 
 
 def _steps(pipeline: Any) -> list[Any]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
-from skrnn.forecasting._outputs import Heads
+from skrnn.forecasting._outputs import Heads, without_missing_targets
 from skrnn.forecasting._panel import Panel
-from skrnn.forecasting._regressors import weight_parameter
+from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
 from skrnn.forecasting._transform import apply, invert, leading_pointwise
@@ -181,9 +181,9 @@ def series_views(
 class Evaluation:
     """Forecasts from all rows that have a window behind and a horizon ahead, beside the truth; series by series.
 
-    ``ends`` (n,) are these rows in the table of the series; ``truths`` (n, horizon, k) and ``forecasts``
-    (n_heads, n, horizon, k) are levels; ``scales`` (n, k) the units in which errors are measured: the series' scale,
-    times the spread of the window.
+    ``ends`` (n,) are these rows in the table of the series; ``truths`` (n, horizon, k), NaN where they are missing, and
+    ``forecasts`` (n_heads, n, horizon, k) are levels; ``scales`` (n, k) the units in which errors are measured: the
+    series' scale, times the spread of the window.
     """
 
     ends: Integers
@@ -212,7 +212,10 @@ def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, 
     found = found if len(views) == 1 else found.among(in_turns(views.table.series[found.ends]))
     X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
-    return model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model
+    if not len(X):
+        return model
+    model = model if setup.sequences else read_by_step(model, X.shape[2])
+    return without_missing_targets(model.fit(setup.arrange(X), setup.flat(Y), **weights))
 
 
 def in_turns(series: Integers) -> Integers:
@@ -223,8 +226,8 @@ def in_turns(series: Integers) -> Integers:
 
 
 def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
-    """Forecast by each head from each window behind which the differences can be undone."""
-    found = views.samples()
+    """Forecast by each head from each window before a known target, behind which the differences can be undone."""
+    found = views.samples(partial=True)
     found = found.among(np.flatnonzero(views.undoable(found.ends)))
     X, Y, units = stacked_windows(views.setup, found)
     scales = views.statistics[views.table.series[found.ends], 1] * units.spread

@@ -92,11 +92,14 @@ class Setup:
         panel = self.given(panel)
         return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
 
-    def fitted(self, panel: Panel) -> Setup:
-        """With the transformers among the transformations fitted on the targets of a panel of its own."""
+    def fitted(self, panel: Panel, again: bool = False) -> Setup:
+        """With the transformers among the transformations fitted on the targets of a panel of its own; ``again``: a
+        word about them has been said.
+        """
         places = [panel.columns.index(column) for column in self.roles.target]
         table = panel.table
-        return replace(self, transforms=fitted(self.transforms, table.values[:, places], self.season, table.before))
+        values = table.values[:, places]
+        return replace(self, transforms=fitted(self.transforms, values, self.season, table.before, again))
 
     def columns(self, parts: Doubles) -> Doubles:
         """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
@@ -217,7 +220,7 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     if bounds is None:
         return None, None
     pair = isinstance(bounds, (tuple, list)) and len(bounds) == 2
-    if not pair or not all(bound is None or isinstance(bound, Real) for bound in bounds):
+    if not pair or not all(bound is None or (isinstance(bound, Real) and bound == bound) for bound in bounds):
         raise ValueError(f"bounds={bounds!r} must be two numbers, each of which may be None: (lowest, highest).")
     low, high = bounds
     if low is not None and high is not None and not low < high:

@@ -16,7 +16,7 @@ from skrnn.forecasting._calendar import CALENDAR, is_holiday
 from skrnn.forecasting._calibration import Calibration, Fold
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._panel import LAYOUTS, Panel
 from skrnn.forecasting._setup import CHANNEL, Setup
 from skrnn.forecasting._table import Channel, Table
 from skrnn.forecasting._transform import is_transform
@@ -328,11 +328,12 @@ def _panel(values: Any) -> Panel:
     names -= {"histories"}
     require(isinstance(values, dict) and set(values) == names, f"the history needs {', '.join(sorted(names))}")
     layout = values["layout"]
-    require(layout in ("series", "frame", "panel") and type(values["named"]) is bool, f"no data are a {layout!r}")
+    require(layout in LAYOUTS and type(values["named"]) is bool, f"no data are a {layout!r}")
     levels, columns = (_keys(values[name], name) for name in ("names", "columns"))
-    require((len(levels) > 1) == (layout == "panel") and bool(levels and columns), f"a {layout} has no such levels")
+    many = layout.endswith("panel")
+    require((len(levels) > 1) == many and bool(levels and columns), f"a {layout} has no such levels")
     times, sizes = index_from_plain(values["times"]), values["sizes"]
-    kind = ("series, " if layout == "panel" else "") + kind_of_times(times)
+    kind = ("series, " if many else "") + kind_of_times(times)
     require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
     keys = keys_from_plain(values["keys"], kind)
     depth = len(levels) <= 2 or all(isinstance(key, tuple) and len(key) == len(levels) - 1 for key in keys)

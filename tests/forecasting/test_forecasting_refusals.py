@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skrnn import RNNClassifier, WindowForecaster
+from skrnn import RNNClassifier, WindowForecaster, backtest
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D", name="time")
 RNG = np.random.default_rng(0)
@@ -207,3 +207,22 @@ def test_past_covariates_that_no_one_knows(strategy):
         model.forecast(5)
     trees = WindowForecaster(TREES, window=7, horizon=4, strategy=strategy, target="y", past=["x"]).fit(data)
     assert len(trees.forecast(9)) == 18
+
+
+def test_what_is_almost_usable_is_told_what_to_do():
+    model = WindowForecaster(Ridge(), window=7)
+    numbers = EARLY.loc["a", "y"].reset_index(drop=True)
+    with pytest.raises(ValueError, match=r"has dtype object\. .* convert numbers with astype\(float\)"):
+        model.fit(numbers.astype(object))
+    with pytest.raises(TypeError, match=r"set_output\(transform='pandas'\)"):
+        make_pipeline(StandardScaler(), model).fit(numbers.to_frame())
+    panel = pd.concat({"a": numbers.set_axis(numbers.index.astype(str))}, names=["id", "day"])
+    with pytest.raises(TypeError, match="The last level of the index, 'day', has dtype"):
+        model.fit(panel)
+
+
+def test_a_backtest_whose_windows_all_have_a_gap_says_so():
+    numbers = pd.Series(np.sin(np.arange(60.0))).drop(range(35, 60, 4))
+    message = "None of the 5 cutoffs has a full window before it"
+    with pytest.raises(ValueError, match=message):
+        backtest(WindowForecaster(Ridge(), window=6), numbers, initial=40, step=3)
