@@ -13,6 +13,7 @@ from skrnn.objectives import MiniBatch
 from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
 from skrnn.training._compiled_losses import loss_as_value
 from skrnn.training._compiled_optimizers import UPDATES, update_as_value
+from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entropy_of_steps
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
@@ -38,6 +39,7 @@ class CompiledLearner(BaseLearner):
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
         self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
+        self.of_steps = is_cross_entropy_of_steps(self.objective)
         self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
 
@@ -118,6 +120,11 @@ class CompiledLearner(BaseLearner):
     def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
         return self._loss(self._outputs(batch, False, going_on), batch)[0]
+
+    def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        if self.of_steps and batch.offset is None:
+            return cross_entropy_of_steps(outputs, batch)
+        return super()._loss(outputs, batch)
 
     def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None) -> Singles:
         """The network's outputs; the states behind them are kept, where the next mini-batch may go on with them."""
