@@ -115,7 +115,114 @@ def train(rounds: int) -> None:
         compare(f"{cell} {hidden}, {n_layers} layer(s)", "torch loop", found["ours"], found["theirs"])
 
 
-PARTS = {"train": train}
+@cache
+def trained(cell: str, hidden: int) -> tuple[RNNLanguageModel, Net]:
+    """A model, and the loop's network with its weights."""
+    model = make_model(cell, hidden, max_iter=1).fit(surnames())
+    net = Net(cell, hidden, len(model.categories_[0]) + 1)
+    weights = model.weights_
+    named = {"embedding.weight": next(name for name in weights if "embedding" in name)}
+    state = {name: torch.tensor(weights[named.get(name, name)]) for name in net.state_dict()}
+    net.load_state_dict(state)
+    return model, net.eval()
+
+
+PROMPT, N_TOKENS = "Smith\n", 500
+
+
+def sample_ours(cell: str, hidden: int) -> float:
+    """A sample; its mean log-probability."""
+    model = trained(cell, hidden)[0]
+    return model.score(PROMPT + model.sample(PROMPT, N_TOKENS, random_state=0))
+
+
+def sample_loop(cell: str, hidden: int) -> float:
+    """A careful loop: one token after the other, drawn from the softmax of the scores; scored as ours is."""
+    model, net = trained(cell, hidden)
+    known = model.categories_[0].tolist()
+    torch.manual_seed(0)
+    drawn = []
+    with torch.inference_mode():
+        codes = torch.tensor([[known.index(token) + 1 for token in PROMPT]])
+        outputs, state = net(codes)
+        for _ in range(N_TOKENS):
+            token = torch.multinomial(torch.softmax(outputs[0, -1, 1:], 0), 1)
+            drawn.append(token)
+            outputs, state = net(token[None] + 1, state)
+        numbers = torch.cat(drawn).tolist()
+    return model.score(PROMPT + "".join(known[number] for number in numbers))
+
+
+def probabilities_ours(cell: str, hidden: int) -> float:
+    """The probabilities behind many prompts; the sum of the largest."""
+    return float(trained(cell, hidden)[0].predict_proba(prompts()).max(axis=1).sum())
+
+
+def probabilities_loop(cell: str, hidden: int) -> float:
+    """One prompt after the other."""
+    model, net = trained(cell, hidden)
+    number = {token: code for code, token in enumerate(model.categories_[0].tolist(), 1)}
+    found = 0.0
+    with torch.inference_mode():
+        for prompt in prompts():
+            outputs = net(torch.tensor([[number[token] for token in prompt]]))[0]
+            found += float(torch.softmax(outputs[0, -1, 1:], 0).max())
+    return found
+
+
+@cache
+def prompts() -> list[str]:
+    """Beginnings of the text."""
+    text = surnames()
+    return [text[begin : begin + 20 + begin % 41] for begin in range(0, 20_000, 100)]
+
+
+def score_ours(cell: str, hidden: int) -> float:
+    """The mean log-probability of a token of the text."""
+    return trained(cell, hidden)[0].score(surnames())
+
+
+def score_loop(cell: str, hidden: int) -> float:
+    """The whole text at once, in a thousand steps at a time."""
+    model, net = trained(cell, hidden)
+    number = {token: code for code, token in enumerate(model.categories_[0].tolist(), 1)}
+    codes, state, total = torch.tensor([[number[token] for token in surnames()]]), None, 0.0
+    n = codes.shape[1] - 1
+    with torch.inference_mode():
+        for begin in range(0, n, 1024):
+            end = min(begin + 1024, n)
+            outputs, state = net(codes[:, begin:end], state)
+            following = codes[0, begin + 1 : end + 1]
+            total -= float(torch.nn.functional.cross_entropy(outputs[0], following, reduction="sum"))
+    return total / n
+
+
+def beside(what: str, ours: Any, theirs: Any, rounds: int) -> None:
+    """A table of what fitted models do."""
+    header(what)
+    for cell in CELLS:
+        for hidden in (32, 64):
+            work = {"ours": partial(ours, cell, hidden), "theirs": partial(theirs, cell, hidden)}
+            found = side_by_side(work, rounds)
+            compare(f"{cell} {hidden}", "torch loop", found["ours"], found["theirs"])
+
+
+def sample(rounds: int) -> None:
+    """Tokens, one after the other, and the score of them."""
+    beside(f"{N_TOKENS} tokens drawn", sample_ours, sample_loop, rounds)
+
+
+def probabilities(rounds: int) -> None:
+    """Next tokens."""
+    beside(f"probabilities behind {len(prompts())} prompts", probabilities_ours, probabilities_loop, rounds)
+
+
+def score(rounds: int) -> None:
+    """Scores of texts."""
+    beside(f"score of {len(surnames()):,} characters", score_ours, score_loop, rounds)
+
+
+PARTS = {"train": train, "sample": sample, "probabilities": probabilities, "score": score}
 
 
 def main() -> None:

@@ -153,6 +153,16 @@ def test_draws_follow_the_probabilities(reader):
     assert two == {alphabet[i] for i in np.argsort(logs)[-2:]}
 
 
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_a_sample_is_drawn_from_the_probabilities_of_its_beginning(reader, temperature):
+    """Each token as `RandomState.choice` draws it from what the model says behind all tokens so far."""
+    alphabet, state, text = reader.categories_[0], np.random.RandomState(5), "abra"
+    for _ in range(30):
+        chances = reader.predict_proba(text) ** (1 / temperature)
+        text += alphabet[state.choice(len(alphabet), p=chances / chances.sum())]
+    assert "abra" + reader.sample("abra", 30, temperature, random_state=5) == text
+
+
 def test_a_sample_has_the_form_of_its_prompt(reader):
     assert reader.sample("abra", 5, random_state=3) == reader.sample("abra", 5, random_state=3)
     assert reader.sample("a", 0) == ""
