@@ -91,6 +91,13 @@ def test_the_kernels_train_where_states_are_carried():
     assert_same_fit(small(engine="auto").fit(NAMES), small(engine="compiled").fit(NAMES))
 
 
+def test_the_bits_do_not_depend_on_the_number_of_threads():
+    """Mini-batches that are split among threads, some of whose texts end before others."""
+    texts = [("abcdefgh" * 9)[: 30 + i % 40] for i in range(128)]
+    options = {"hidden_size": 48, "batch_size": 128, "bptt_steps": 32, "n_iter_no_change": 2}
+    assert_same_fit(*(small(**options, n_jobs=n_jobs).fit(texts) for n_jobs in (1, 2)))
+
+
 def test_training_goes_on_with_the_optimizer_of_the_other_engine():
     """Models that an older version trained on torch go on with its running averages."""
     for optimizer in ("adam", "sgd", "rmsprop"):
