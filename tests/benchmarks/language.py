@@ -228,7 +228,7 @@ PARTS = {"train": train, "sample": sample, "probabilities": probabilities, "scor
 def main() -> None:
     """Run the parts that are asked for, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=list(PARTS), default=[])
+    parser.add_argument("parts", nargs="*", choices=list(PARTS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args()
