@@ -228,10 +228,12 @@ PARTS = {"train": train, "sample": sample, "probabilities": probabilities, "scor
 def main() -> None:
     """Run the parts that are asked for, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=list(PARTS))
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no part {sorted(unknown)}; there are {', '.join(PARTS)}")
     torch.set_num_threads(1)
     with threadpool_limits(1):
         for name in options.parts or PARTS:
