@@ -13,6 +13,7 @@ from skrnn.objectives import MiniBatch
 from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
 from skrnn.training._compiled_losses import loss_as_value
 from skrnn.training._compiled_optimizers import UPDATES, update_as_value
+from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entropy_of_steps
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
@@ -29,6 +30,7 @@ class CompiledLearner(BaseLearner):
         config, found = self.config, start.optimizer_state
         self.network = ThreadedNetwork(self.spec, start.weights, config.bptt_steps, config.n_threads)
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None
+        self.carried: Singles | None = None  # the states after the last mini-batch, where the next may go on with them
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
         self._check_averages(found, zeros.size)
@@ -37,6 +39,7 @@ class CompiledLearner(BaseLearner):
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
         self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
+        self.of_steps = is_cross_entropy_of_steps(self.objective)
         self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
 
@@ -93,9 +96,15 @@ class CompiledLearner(BaseLearner):
         """The passes of the network."""
         return make_passes(self.network.whole)
 
-    def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
-        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
-        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask)
+    def step(
+        self, batch: MiniBatch, share: Singles, rate: float, *, going_on: Integers | None = None
+    ) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping.
+
+        ``going_on`` (B,): which rows of the last mini-batch the rows go on with, if the training is one of chunks;
+        None: with none.
+        """
+        outputs = self._outputs(batch, True, going_on)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
         flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
@@ -108,9 +117,24 @@ class CompiledLearner(BaseLearner):
         self.n_steps += isfinite(norm)
         return loss, norm
 
-    def losses(self, batch: MiniBatch) -> Floats:
+    def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._loss(self.network.forward(batch.inputs, batch.lengths), batch)[0]
+        return self._loss(self._outputs(batch, False, going_on), batch)[0]
+
+    def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        if self.of_steps and batch.offset is None:
+            return cross_entropy_of_steps(outputs, batch)
+        return super()._loss(outputs, batch)
+
+    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None) -> Singles:
+        """The network's outputs; the states behind them are kept, where the next mini-batch may go on with them."""
+        before = None
+        if going_on is not None:
+            assert self.carried is not None
+            before = self.carried[:, :, going_on]
+        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask if training else None, before)
+        self.carried = None if self.config.chunk_steps is None else self.network.last_states()
+        return outputs
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

@@ -29,7 +29,7 @@ from skrnn.objectives import (
 __all__ = ["loss_as_value"]
 
 _FORM = "void(float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[:,::1])"
-_MOST_CLASSES = 128  # up to which NumPy adds numbers up in one way
+MOST_AT_ONCE = 128  # numbers that NumPy adds up one after the other
 
 exact = kernel(fastmath=False)
 _inlined = kernel(fastmath=False, inline="always")
@@ -38,19 +38,19 @@ _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 # exp(x) = 2**k p(r) / q(r), k the nearest whole number to x / log(2) and r what is left: the polynomials, the two parts
 # of log(2) and the bounds are those of NumPy (`npy_simd_data.h`).
-_LOG2E, _HIGH, _LOW = np.float32(1.442695040888963), np.float32(-6.93145752e-1), np.float32(-1.42860677e-6)
-_P0, _P1, _P2 = (
+LOG2E, HIGH, LOW = np.float32(1.442695040888963), np.float32(-6.93145752e-1), np.float32(-1.42860677e-6)
+P0, P1, P2 = (
     np.float32(9.999999999980870924916e-01),
     np.float32(7.257664613233124478488e-01),
     np.float32(2.473615434895520810817e-01),
 )
-_P3, _P4, _P5 = (
+P3, P4, P5 = (
     np.float32(5.114512081637298353406e-02),
     np.float32(6.757896990527504603057e-03),
     np.float32(5.082762527590693718096e-04),
 )
-_Q1, _Q2 = np.float32(-2.742335390411667452936e-01), np.float32(2.159509375685829852307e-02)
-_ROUND, _LARGEST, _LEAST = np.float32(12582912.0), np.float32(88.72283935546875), np.float32(-103.97208404541015625)
+Q1, Q2 = np.float32(-2.742335390411667452936e-01), np.float32(2.159509375685829852307e-02)
+ROUND, _LARGEST, LEAST = np.float32(12582912.0), np.float32(88.72283935546875), np.float32(-103.97208404541015625)
 
 
 @exact
@@ -60,12 +60,12 @@ def exponential(x: Any) -> Any:
         return x
     if x > _LARGEST:
         return np.float32(np.inf)
-    if x < _LEAST:
+    if x < LEAST:
         return _ZERO
-    k = (x * _LOG2E + _ROUND) - _ROUND
-    r = fused(k, _LOW, fused(k, _HIGH, x))
-    p = fused(fused(fused(fused(fused(_P5, r, _P4), r, _P3), r, _P2), r, _P1), r, _P0)
-    q = fused(fused(_Q2, r, _Q1), r, _ONE)
+    k = (x * LOG2E + ROUND) - ROUND
+    r = fused(k, LOW, fused(k, HIGH, x))
+    p = fused(fused(fused(fused(fused(P5, r, P4), r, P3), r, P2), r, P1), r, P0)
+    q = fused(fused(Q2, r, Q1), r, _ONE)
     return np.float32(np.float64(p / q) * 2.0 ** np.float64(k))
 
 
@@ -144,19 +144,28 @@ def quantile(outputs: Array, targets: Array, gain: Array, settings: Array, gradi
 
 
 @exact
-def total(row: Array) -> Any:
+def total_of_few(row: Array) -> Any:
     """The sum of a few numbers, added up in the order in which NumPy does it."""
     n, whole = row.size, row.size // 8 * 8
     result = _ZERO
     if whole:
-        parts = row[:8].copy()
+        a, b, c, d, e, f, g, h = row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
         for i in range(8, whole, 8):
-            for j in range(8):
-                parts[j] += row[i + j]
-        result = ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
+            a, b, c, d = a + row[i], b + row[i + 1], c + row[i + 2], d + row[i + 3]
+            e, f, g, h = e + row[i + 4], f + row[i + 5], g + row[i + 6], h + row[i + 7]
+        result = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for i in range(whole, n):
         result += row[i]
     return result
+
+
+@exact
+def total(row: Array) -> Any:
+    """The sum of any number of them: that of two halves, until they are few."""
+    if row.size <= MOST_AT_ONCE:
+        return total_of_few(row)
+    half = row.size // 2 // 8 * 8
+    return total(row[:half]) + total(row[half:])
 
 
 @exact
@@ -201,7 +210,7 @@ def loss_as_value(objective: Objective, n_outputs: int) -> tuple[Any, Singles] |
         CrossEntropy: (cross_entropy, _NONE),
         MultilabelCrossEntropy: (labels_cross_entropy, _NONE),
     }
-    if type(objective) not in forms or (type(objective) is CrossEntropy and n_outputs > _MOST_CLASSES):
+    if type(objective) not in forms or (type(objective) is CrossEntropy and n_outputs > MOST_AT_ONCE):
         return None
     function, settings = forms[type(objective)]
     return as_value(function, _FORM), np.array(settings, np.float32)

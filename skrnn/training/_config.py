@@ -96,11 +96,15 @@ class TrainingSet:
         return MiniBatch(inputs, lengths, targets, gain, missing, step_weights, offset)
 
     def chunk(self, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
-        """The steps from ``begin`` on, ``size`` at most, of rows that are longer than ``begin``."""
+        """The steps from ``begin`` on, ``size`` at most, of rows of categories that are longer than ``begin``."""
         assert isinstance(self.targets, SequenceBatch)
-        batch, targets = (part.take(rows).cut(begin, size) for part in (self.batch, self.targets))
-        some = replace(self, batch=batch, targets=targets, weights=self.weights[rows])
-        return some.mini_batch(np.arange(len(rows)), rng)
+        assert self.gain is None
+        assert self.offset is None
+        inputs, lengths = self.scaling.gather(self.batch.take(rows).cut(begin, size))
+        targets, step_weights = _values_and_weights(self.targets.take(rows).cut(begin, size))
+        if rng is not None and self.unknown:
+            inputs = self._with_unknown(inputs, rng)
+        return MiniBatch(inputs, lengths, targets, step_weights=step_weights)
 
     def without_unseen(self) -> TrainingSet:
         """The same rows, where a category that the training part does not hold is unknown."""
@@ -115,12 +119,7 @@ class TrainingSet:
         """Targets (B, k), or targets (B, L, k) and their weights (B, L)."""
         if not isinstance(self.targets, SequenceBatch):
             return (None if self.targets is None else self.targets[rows]), None
-        some = self.targets.take(rows)
-        positions, padding = some.positions()
-        values = some.steps[positions].astype(np.float32)
-        if padding is not None:
-            values[padding] = 0.0
-        return values[:, :, :-1], values[:, :, -1]
+        return _values_and_weights(self.targets.take(rows))
 
     def _with_unknown(self, inputs: Array, rng: np.random.Generator) -> Array:
         """Category numbers (B, T, F), some of them replaced by 0."""
@@ -146,6 +145,15 @@ class TrainingSet:
     def _even_shares(self) -> dict[int, Singles]:
         """Shares by the size of the mini-batch, where all rows weigh the same."""
         return {}
+
+
+def _values_and_weights(targets: SequenceBatch) -> tuple[Singles, Singles]:
+    """Targets (B, L, k) and their weights (B, L), zero in the padding."""
+    positions, padding = targets.positions()
+    values = targets.steps[positions].astype(np.float32)
+    if padding is not None:
+        values[padding] = 0.0
+    return values[:, :, :-1], values[:, :, -1]
 
 
 @dataclass(frozen=True, eq=False)

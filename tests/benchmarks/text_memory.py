@@ -14,7 +14,7 @@ from skrnn import RNNLanguageModel
 
 length, bptt_steps = {length}, {bptt_steps}
 text = "".join(np.random.default_rng(0).choice(list("abcdefghijklmnopqrstuvwxyz "), length))
-model = RNNLanguageModel(hidden_size=64, batch_size=1, max_iter=1, bptt_steps=bptt_steps, engine="torch")
+model = RNNLanguageModel(hidden_size=64, batch_size=1, max_iter=1, bptt_steps=bptt_steps)
 model.fit(text[:500])  # load what a fit needs
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 model.fit(text)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import skops.io
 
+import skrnn
+
 FOLDER = Path(__file__).parents[1] / "files"
 ANSWERS = {
     "regressor": lambda model, X: model.predict(X),
@@ -63,3 +65,18 @@ def test_a_damaged_model_of_format_1_is_refused():
     ):
         with pytest.raises(ValueError, match="State does not fit"):
             type(model).__new__(type(model)).__setstate__({**state, **change})
+
+
+@pytest.mark.parametrize("kept", ["format_1/language.pickle", "save_1/language.skrnn"])
+def test_language_models_of_older_versions_go_on_learning_on_either_engine(kept):
+    """They were trained on torch, and have its optimizer's running averages."""
+    path = FOLDER / kept
+    curves = []
+    for engine in ("torch", "compiled", "auto"):
+        model = skrnn.load(path) if path.suffix == ".skrnn" else pickle.loads(path.read_bytes())
+        before = model.n_iter_
+        model.set_params(warm_start=True, max_iter=3, engine=engine).fit(["abcabc", "cabba", "bcab"] * 4)
+        curves.append(model.loss_curve_)
+    assert len(curves[0]) == before + 3
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
+    assert curves[1] == curves[2]

@@ -66,8 +66,11 @@ class NetworkStream:
     def _advance(self, x: Doubles, lengths: Integers, out: Singles) -> None:
         """Take the steps x (1, T, F), and leave the states of the last layer after each in ``out`` (1, T, H)."""
         kernels = kernels_of(self.cell)
-        with np.errstate(over="ignore"):  # infinity counts as 1e18
+        if self.tables:
             read = np.ascontiguousarray(embed(self.spec, self.tables, x), np.float32)
+        else:
+            with np.errstate(over="ignore"):  # infinity counts as 1e18
+                read = np.ascontiguousarray(x, np.float32)
         check_width(read, self.width)
         for weights, state in zip(self.layers, self.states, strict=True):
             kernels.run(read, lengths, _FIRST, False, weights, state[: kernels.n_states, None], out, *kernels.options)
