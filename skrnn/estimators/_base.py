@@ -136,7 +136,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         rngs = private_generators(self.random_state, n_epochs, parameters.n_networks)
 
         task, batch, columns, targets = read_data(unread, X, y, sample_weight, parameters, before, name)
-        parameters = start_settled(parameters, task, batch, targets.sample_weights, before)
+        parameters = start_settled(parameters, task, columns, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         apart = held_out.reader(task, parameters, name)
         data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)

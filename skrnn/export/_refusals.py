@@ -51,6 +51,8 @@ def refuse_unknown_parts(estimator: Any, fitted: Fitted) -> None:
 
 
 def _about_the_network(fitted: Fitted) -> str | None:
+    if fitted.columns.mixes:
+        return "it reads categories beside numbers, which no tensor of ONNX holds. Fit on categories as numbers."
     cell = fitted.spec.cell
     if not isinstance(cell, str):
         return f"no operator knows its cell, a module of your own. Fit with one of {', '.join(OPERATORS)}."
