@@ -247,7 +247,9 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = self.embedding_dim is not None
+        beside = getattr(self, "categorical_features", None)
+        embeds = self.embedding_dim is not None or beside is not None
+        tags.input_tags.categorical = tags.input_tags.string = embeds
         return tags
 
 

@@ -23,7 +23,10 @@ from skrnn.sequences._numbers import ENCODE, refuse_mask
 __all__ = ["Columns", "read_X", "refuse_frame"]
 
 _WIDTHS = {"features_per_step": [integers(1), Options({"all"})]}
-_EMBED = f"{ENCODE}, set embedding_dim=16 if all of X is words or other categories"
+_EMBED = (
+    f"{ENCODE}, name its features in categorical_features, or set embedding_dim=16 if all of X is words or other "
+    "categories"
+)
 _AXES = "Axes are (n_samples, n_timesteps, n_features)."
 
 

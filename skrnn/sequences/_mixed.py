@@ -114,6 +114,8 @@ def check_mixed(
             values.append(as_numbers(column, name, labels[f], _BESIDE))
             found.append(None)
             continue
+        if column.dtype.kind not in "fiubOUT":
+            as_numbers(column, name, labels[f], _BESIDE)  # says what is wrong with complex numbers, dates, records
         known = None if categories is None else categories[f]
         codes, known = number_column(column, known, labels[f], name)
         values.append(codes)

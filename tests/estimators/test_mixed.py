@@ -1,5 +1,6 @@
 """Categories beside numbers in one X: forms, engines, starts, unknown and missing ones, and the state."""
 
+import copy
 import re
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 from input_cases import assert_same_fit
 from network_alone import ALONE
 from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from stored import copies
 
-from skrnn import RNNClassifier, RNNRegressor
+import skrnn
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer, SlidingWindow
+from skrnn.inspection import integrated_gradients, partial_dependence, permutation_importance
 from skrnn.networks import NetworkSpec, ThreadedNetwork, forward, initial_weights
 from skrnn.sequences import read_X
 
@@ -307,6 +314,196 @@ def test_scalings_leave_the_numbers_of_categories_alone(scaling):
 
 def test_every_copy_says_the_same():
     model = net().fit(TEXTS, Y)
-    for copy in copies(model):
-        assert np.array_equal(copy.predict(TEXTS), model.predict(TEXTS))
-        assert copy.categories_[0] is None
+    for again in copies(model):
+        assert np.array_equal(again.predict(TEXTS), model.predict(TEXTS))
+        assert again.categories_[0] is None
+
+
+def test_a_linear_start_reads_the_newest_categories():
+    """Numbers and one-hot categories are all there is in y: the start alone has it, and learns nothing else."""
+    y = EFFECTS[CODES[:, -1]] + X[:, -2, 0] / 20
+    start = {"init": "linear", "early_stopping": False, "max_iter": 1, "learning_rate": 1e-9}
+    model = net(**start).fit(X, y)
+    assert model.score(X, y) > 0.999
+    assert model._fitted.linear.reads.n_features == 2 * T + 5
+    shuffled = X.copy()
+    shuffled[:, :-1, 1] = rng.permutation(shuffled[:, :-1, 1])
+    assert net(**start).fit(shuffled, y).score(shuffled, y) > 0.999  # of older steps no category is read
+    shuffled[:, -1, 1] = rng.permutation(shuffled[:, -1, 1])
+    assert net(**start).fit(shuffled, y).score(shuffled, y) < 0.6
+
+
+def test_minirocket_reads_the_numbers_alone():
+    model = net(RNNClassifier, init="minirocket").fit(X, Y > 0)
+    assert not model._fitted.linear.reads.channels[:, :, 1].any()
+    assert model._fitted.linear.reads.channels[:, :, [0, 2]].any(axis=2).all()
+    changed = X.copy()
+    changed[:, :, 1] = 3 - changed[:, :, 1].clip(max=3)
+    reads, scaling = model._fitted.linear.reads, model._fitted.scalings.inputs
+    one, other = (reads.features(*scaling.gather(model._read(data)[1])) for data in (X, changed))
+    assert np.array_equal(one, other)
+
+
+STREAMS = [
+    {"init": "linear"},
+    {"init": None, "pooling": ("last", "max")},
+    {"init": None, "scaling": None, "cell": "lstm"},
+    {"init": Ridge()},
+]
+
+
+@pytest.mark.parametrize("parameters", STREAMS, ids=str)
+@pytest.mark.parametrize("data", [X, TEXTS], ids=["codes", "texts"])
+def test_a_stream_follows_numbers_and_categories(parameters, data):
+    data = data.copy()
+    data[0, 1, 1] = None  # missing
+    data[0, 2, 0] = np.nan
+    model = net(**parameters).fit(data, Y)
+    stream = model.stream()
+    for t in range(T):
+        found = stream.step(data[0, t])
+        np.testing.assert_allclose(found, model.predict([data[0, : t + 1]])[0], rtol=1e-6)
+    again = copies(stream)[0]
+    assert again.step(data[1, 0]) == stream.step(data[1, 0])
+    with pytest.raises(ValueError, match="x has 2 features"):
+        stream.step(data[0, 0, :2])
+
+
+@pytest.mark.parametrize("init", [None, "linear", "minirocket", Ridge()], ids=str)
+def test_attributions_add_up_to_predictions(init):
+    model = net(init=init, max_iter=20, early_stopping=False).fit(X, Y)
+    found = integrated_gradients(model, X[:20])
+    assert found.largest_gap < 0.01
+    assert found.values[0].shape == (T, 3)
+    new = X[:20].copy()
+    new[:, :, 1] = 99  # the baseline's
+    assert not np.any(np.array(integrated_gradients(model, new).values)[:, :, 1])
+    assert np.any(np.array(found.values)[:, :, 1])
+
+
+@pytest.mark.parametrize("data", [TEXTS, list(TEXTS), TEXTS.tolist(), lag_table(TEXTS)], ids=lambda X: type(X).__name__)
+def test_importance_and_dependence_look_at_both(data):
+    width = 3 if isinstance(data, pd.DataFrame) else 1
+    model = net(init="linear", features_per_step=width).fit(data, 9 * EFFECTS[CODES[:, -1]] + X[:, -1, 0])
+    data = [*map(list, data)] if isinstance(data, list) else data
+    y = 9 * EFFECTS[CODES[:, -1]] + X[:, -1, 0]
+    found = permutation_importance(model, data, y, over="features", n_repeats=1, random_state=0).importances_mean
+    assert found[0] > 0.1
+    assert found[1] > 0.1
+    assert abs(found[2]) < 0.1
+    day = partial_dependence(model, data, feature=1)
+    assert day.categorical
+    assert sorted(day.grid_values) == sorted(WORDS)
+    order = np.argsort([EFFECTS[list(WORDS).index(one)] for one in day.grid_values])
+    assert (np.diff(day.average[order]) > 0).all()
+    price = partial_dependence(model, data, feature=0)
+    assert not price.categorical
+    assert price.average[-1] > price.average[0]
+
+
+def test_weights_of_another_network_and_frozen_tables():
+    model = net().fit(TEXTS, Y)
+    tuned = net(initial_weights=model.weights_, freeze=["embedding"], init=None).fit(TEXTS[:60], Y[:60])
+    fresh = net(initial_weights=model.weights_, init=None, max_iter=1, learning_rate=1e-9).fit(TEXTS[:60], Y[:60])
+    assert np.array_equal(tuned.weights_["embedding.0.weight"], fresh.weights_["embedding.0.weight"])
+    np.testing.assert_allclose(fresh.weights_["rnn.weight_hh_l0"], model.weights_["rnn.weight_hh_l0"], atol=1e-6)
+
+
+def test_going_on_keeps_the_features():
+    model = net(init=None).partial_fit(TEXTS, Y)
+    before = model.weights_["embedding.0.weight"].copy()
+    model.partial_fit(TEXTS, Y)
+    assert not np.array_equal(model.weights_["embedding.0.weight"], before)
+    for parameters in {"categorical_features": [0]}, {"categorical_features": None}:
+        with pytest.raises(ValueError, match="RNNRegressor cannot go on training"):
+            model.set_params(**parameters).partial_fit(X if "[0]" in str(parameters) else TEXTS, Y)
+    plain = RNNRegressor(init=None, **SMALL).partial_fit(X, Y)
+    with pytest.raises(ValueError, match=re.escape("categorical_features are now [1] (numbers of features), were []")):
+        plain.set_params(categorical_features=[1]).partial_fit(X, Y)
+
+
+def test_searches_clones_and_pipelines():
+    pipeline = make_pipeline(SlidingWindow(4), net())
+    series = np.column_stack([rng.normal(size=80), rng.integers(0, 3, 80)])
+    y = series[:, 0] * series[:, 1]
+    search = GridSearchCV(pipeline, {"rnnregressor__categorical_features": [[1], None]}, cv=2, error_score="raise")
+    search.set_params(estimator__rnnregressor__embedding_dim=None).fit(series, y)
+    assert clone(net(categorical_features=MASK)).categorical_features == MASK
+    assert search.best_params_["rnnregressor__categorical_features"] in ([1], None)
+
+
+def test_rows_to_validate_on_and_refits():
+    model = net(early_stopping=True, refit=True).fit(TEXTS, Y)
+    assert model.categories_[1].tolist() == sorted(WORDS)
+    held = net(early_stopping=True).fit(TEXTS[:90], Y[:90], X_val=TEXTS[90:], y_val=Y[90:])
+    assert len(held.validation_loss_curve_) == held.n_iter_
+    with pytest.raises(ValueError, match="What was given to validate on: Feature 1 of X has integers as categories"):
+        net().fit(TEXTS[:90], Y[:90], X_val=X[90:], y_val=Y[90:])
+
+
+def test_the_width_grows_with_the_categories():
+    series = rng.normal(size=(200, 4, 3))
+    series[:, :, 0], series[:, :, 1] = rng.integers(0, 2, (200, 4)), rng.integers(0, 40, (200, 4))
+    both, small = (
+        net(embedding_dim=None, categorical_features=which).fit(series, Y[:1].repeat(200) + series[:, 0, 2])
+        for which in ([0, 1], [0])
+    )
+    assert both._fitted.spec.embedding_dim == 13  # 1.6 * 40**0.56 = 12.6
+    assert both._fitted.spec.step_size == 1 + 2 * 13
+    assert small._fitted.spec.embedding_dim == 2  # 1.6 * 2**0.56 = 2.4
+    assert both.network_.embedding[1].weight.shape == (41, 13)
+
+
+def test_a_transformer_reads_both_where_y_says_what_to_learn():
+    model = RNNSequenceTransformer(categorical_features=[1], objective="regression", **SMALL).fit(TEXTS, Y)
+    assert model.transform(TEXTS).shape == (N, 8)
+    other = TEXTS.copy()
+    other[:, -1, 1] = "sunday"
+    assert not np.array_equal(model.transform(other), model.transform(TEXTS))
+    for objective in "forecast", "reconstruct", "auto":
+        transformer = RNNSequenceTransformer(categorical_features=[1], objective=objective, **SMALL)
+        with pytest.raises(ValueError, match="learns to predict numbers; X holds categories"):
+            transformer.fit(TEXTS)
+
+
+def test_outputs_of_every_step_and_distributions():
+    steps = EFFECTS[CODES] + X[:, :, 0] / 50
+    model = net(return_sequences=True, max_iter=30).fit(TEXTS, steps)
+    assert model.predict(TEXTS).shape == (N, T)
+    assert model.score(TEXTS, steps) > 0.5
+    mean, spread = net(loss="gaussian").fit(TEXTS, Y).predict(TEXTS, return_std=True)
+    assert mean.shape == spread.shape == (N,)
+
+
+STATES = {
+    "a scale of categories": lambda fitted: fitted["scalings"]["inputs"]["scale"].__setitem__(1, 2.0),
+    "a mean of categories": lambda fitted: fitted["scalings"]["inputs"]["mean"].__setitem__(1, -9.0),
+    "an indicator of categories": lambda fitted: fitted["scalings"]["inputs"]["indicators"].__setitem__(1, True),
+    "a larger vocabulary": lambda fitted: fitted["spec"].update(vocabulary=(0, 99, 0)),
+    "other features": lambda fitted: fitted["spec"].update(vocabulary=(6, 0, 0)),
+    "no vocabulary": lambda fitted: fitted["scalings"]["inputs"].pop("vocabulary"),
+    "another vocabulary": lambda fitted: fitted["scalings"]["inputs"].update(vocabulary=(0, 7, 0)),
+    "more categories": lambda fitted: fitted["columns"]["categories"].__setitem__(1, np.arange(9)),
+    "unsorted categories": lambda fitted: fitted["columns"]["categories"].__setitem__(1, np.arange(5)[::-1]),
+    "categories of no feature": lambda fitted: fitted["columns"].update(categories=[None] * 3),
+    "numbers as categories": lambda fitted: fitted["columns"]["categories"].__setitem__(0, np.arange(5)),
+}
+
+
+@pytest.mark.parametrize("case", list(STATES))
+def test_states_that_do_not_fit_are_refused(case):
+    """Numbers of categories are looked up by compiled code, which does not look at the bounds of a table."""
+    state = copy.deepcopy(net().fit(X, Y).__getstate__())
+    RNNRegressor().__setstate__(copy.deepcopy(state))
+    STATES[case](state["_fitted"])
+    with pytest.raises(ValueError, match="State does not fit"):
+        RNNRegressor().__setstate__(state)
+
+
+def test_files_hold_mixed_networks(tmp_path):
+    frame = lag_table(TEXTS)
+    model = net(features_per_step=3, categorical_features=["day"]).fit(frame, Y)
+    skrnn.save(model, tmp_path / "model.skrnn")
+    again = skrnn.load(tmp_path / "model.skrnn")
+    assert np.array_equal(again.predict(frame), model.predict(frame))
+    assert again.categorical_features == ["day"]
