@@ -23,10 +23,10 @@ from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import for_outputs
-from skrnn.forecasting._panel import as_frame, extend
+from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import keep_validation_apart, learns_quantiles, prepared, takes_missing_targets
 from skrnn.forecasting._renamed import renamed
-from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
+from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
@@ -71,6 +71,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         What to forecast; None: every column without another role.
     past, future, static : list of columns, default=None
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
+        Columns of texts or of pandas' categories are encoded one-hot: those of ``static`` once for a regressor of flat
+        rows, behind the lags, the others at each step. What is missing, or was not there in `fit` (which a warning
+        says), is 0 in all columns.
     calendar : list of str, default=None
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
         "week", "month", "quarter"; or "holiday:US", "holiday:DE-BY", "holiday:NYSE", …, one on the holidays of a
@@ -112,6 +115,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     half_life : float, default=None
         Steps back in which the weight of a window halves, from the end of its series; above 0. None: old and new
         windows count alike.
+    embed_series : bool, default=False
+        Whether the series of a panel, or with ``channel_independent`` the columns, are told apart: its name is one more
+        static column. A series that `fit` did not see is none of them. It helps where series of a panel differ in what
+        their windows do not show; each adds a column to a regressor of flat rows.
 
     Attributes
     ----------
@@ -168,6 +175,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         "freq": "no_validation",  # by pandas, beside the index
         "bounds": "no_validation",  # two numbers
         "half_life": [reals(0, None, "neither"), None],
+        "embed_series": ["boolean"],
     }
 
     @renamed(transform="target_transform")
@@ -192,6 +200,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         freq: Any = None,
         bounds: Sequence[float | None] | None = None,
         half_life: float | None = None,
+        embed_series: bool = False,
     ):
         self.estimator = estimator
         self.window = window
@@ -211,6 +220,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self.freq = freq
         self.bounds = bounds
         self.half_life = half_life
+        self.embed_series = embed_series
 
     @renamed(transform="target_transform")
     def set_params(self, **params: Any) -> WindowForecaster:
@@ -320,6 +330,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """
         check_is_fitted(self, "estimator_")
         new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_unknown(self._setup, new)
         whole = extend(self._panel, new)
         refuse_useless(whole, self._setup.given_roles)
         if self._calibration is not None:
@@ -471,10 +482,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ValueError, TypeError
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
-        check_is_fitted(self, "estimator_")
-        new = read_series(self._joined(X, y), self.freq, self._panel)
-        warn_of_split(self._panel, new)
-        return r2_of(self._learnt(), new)
+        return r2_of(self._learnt(), self._scored(X, y))
 
     @property
     def calibration_errors_(self) -> Doubles | None:
@@ -571,7 +579,11 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """What was learnt, with the history, or with another one in its place."""
         check_is_fitted(self, "estimator_")
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
-        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel))
+        if history is None:
+            return learnt
+        other = read_series(history, self.freq, self._panel)
+        warn_of_unknown(self._setup, other)
+        return learnt.on(other)
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""
@@ -593,9 +605,15 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if interval is not None:
             coverage, method = interval
             found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon)
+        return frame_of_rows(learnt, self._scored(X, y), season, found, quantiles)
+
+    def _scored(self, X: Any, y: Any) -> Panel:
+        """The series of which forecasts are scored."""
+        check_is_fitted(self, "estimator_")
         new = read_series(self._joined(X, y), self.freq, self._panel)
         warn_of_split(self._panel, new)
-        return frame_of_rows(learnt, new, season, found, quantiles)
+        warn_of_unknown(self._setup, new)
+        return new
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""

@@ -26,6 +26,7 @@ __all__ = [
     "needs_positive",
     "prepared",
     "quantile_levels",
+    "reads_steps",
     "takes_missing",
     "takes_missing_targets",
     "takes_sequences",
@@ -64,6 +65,11 @@ def takes_sequences(estimator: Any) -> bool:
         return all(takes_sequences(step) for step in _steps(estimator))
     inner = _inner(estimator)
     return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
+
+
+def reads_steps(estimator: Any) -> bool:
+    """Whether the regressor that learns inside reads steps one by one, also of flat rows that it folds."""
+    return takes_sequences(_learner(estimator))
 
 
 def takes_missing(estimator: Any) -> bool:
