@@ -36,7 +36,7 @@ class AnsweringRNN(BaseRNN):
             X,
             name=type(self).__name__,
             features_per_step=self.features_per_step,
-            embeds=bool(fitted.columns.categories),
+            embeds=fitted.columns.embeds_all,
             characters=fitted.task.reads_characters,
             seen=fitted.columns,
         )

@@ -17,6 +17,8 @@ _MAX_WEIGHTS = 2**31  # 8 GiB of float32, and the optimizer holds three more of 
 
 def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
     """The sizes of the network; one that no machine holds is refused, before anything is allocated."""
+    vocabulary = data.columns.vocabulary
+    vocabulary += (0,) * (data.scalings.inputs.input_size - len(vocabulary) if vocabulary else 0)  # indicators
     spec = NetworkSpec(
         input_size=data.scalings.inputs.input_size,
         output_size=int(data.objective.n_outputs(data.training.n_targets)),
@@ -30,10 +32,10 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
         segment_stride=None if parameters.segment_stride is None else int(parameters.segment_stride),
         readout=data.objective.readout,
         pooling=parameters.pooled,
-        vocabulary=data.columns.vocabulary,
+        vocabulary=vocabulary,
         attention=parameters.attention,
         target_embedding_dim=int(parameters.target_embedding_dim),
-        embedding_dim=0 if parameters.embedding_dim is None else int(parameters.embedding_dim),
+        embedding_dim=parameters.width_for(vocabulary),
     )
     n_weights = 0 if callable(spec.cell) else sum(prod(shape) for shape in parameter_shapes(spec).values())
     n_networks = int(parameters.n_networks)

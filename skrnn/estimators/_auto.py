@@ -11,7 +11,7 @@ from skrnn._types import Doubles
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
-from skrnn.sequences import SequenceBatch
+from skrnn.sequences import Columns, SequenceBatch
 from skrnn.tasks import Task
 
 __all__ = ["settled", "start_settled"]
@@ -25,14 +25,14 @@ _FEW, _SOME, _MANY = 64, 512, 1024  # different rows
 
 
 def start_settled(
-    parameters: Parameters, task: Task, batch: SequenceBatch, weights: Doubles, before: Fitted | None
+    parameters: Parameters, task: Task, columns: Columns, batch: SequenceBatch, weights: Doubles, before: Fitted | None
 ) -> Parameters:
     """The parameters with the model that the network starts from; it has a say in whether rows are held out."""
     if parameters.init != "auto":
         return parameters
     if before is not None:
         return replace(parameters, init=before.init)
-    if not task.can_start_linear or parameters.embedding_dim is not None:
+    if not task.can_start_linear or columns.embeds_all:
         return replace(parameters, init=None)
     few = np.count_nonzero(weights) < _MOST_FOR_SHARES
     shares = task.known is not None and few and _typical_length(batch, weights) >= _LONG
@@ -52,7 +52,7 @@ def settled(parameters: Parameters, task: Task, data: FitData, before: Fitted | 
         form = (before.spec.segment, before.spec.segment_stride) if before is not None else _segments(parameters, data)
         chosen["segment"], chosen["segment_stride"] = form
     if parameters.pooling == "auto":
-        whole = data.objective.readout == "last" and parameters.embedding_dim is None
+        whole = data.objective.readout == "last" and not data.columns.embeds_all
         fresh = _POOLINGS if whole else "last"
         chosen["pooling"] = fresh if before is None else before.spec.pooling
     return replace(parameters, **chosen)
@@ -65,7 +65,7 @@ def _typical_length(batch: SequenceBatch, weights: Doubles) -> float:
 def _segments(parameters: Parameters, data: FitData) -> tuple[tuple[int, ...] | None, int | None]:
     """Widths and stride for sequences of numbers that are long; there is nothing to sum up in categories."""
     typical = _typical_length(data.training.batch, data.training.weights)
-    if data.objective.readout != "last" or parameters.embedding_dim is not None or typical < _LONG:
+    if data.objective.readout != "last" or data.columns.embeds_all or typical < _LONG:
         return None, None
     stride = int(np.ceil(typical / _SEGMENTS))
     return _WIDTHS, stride if parameters.segment_stride is None else parameters.segment_stride

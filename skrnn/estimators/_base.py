@@ -136,7 +136,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         rngs = private_generators(self.random_state, n_epochs, parameters.n_networks)
 
         task, batch, columns, targets = read_data(unread, X, y, sample_weight, parameters, before, name)
-        parameters = start_settled(parameters, task, batch, targets.sample_weights, before)
+        parameters = start_settled(parameters, task, columns, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         apart = held_out.reader(task, parameters, name)
         data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
@@ -247,7 +247,9 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = self.embedding_dim is not None
+        beside = getattr(self, "categorical_features", None)
+        embeds = self.embedding_dim is not None or beside is not None
+        tags.input_tags.categorical = tags.input_tags.string = embeds
         return tags
 
 

@@ -15,6 +15,7 @@ from skrnn._types import Doubles
 from skrnn.estimators._answering import PooledRNN
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import (
+    CATEGORICAL,
     FREEZE,
     INIT,
     INITIAL_WEIGHTS,
@@ -60,6 +61,13 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         X holds categories, integers or strings, and each becomes this number of trained values; features of a step
         have tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained
         too: rare ones are sometimes read as unknown. None: X holds numbers.
+    categorical_features : list of str, of int or of bool, "from_dtype" or None, default=None
+        Features of a step that are categories, integers or strings, beside others that are numbers: their names, their
+        numbers, or a mask of all features. "from_dtype": the columns of a data frame that hold texts or have a
+        categorical dtype. Each becomes ``embedding_dim`` trained values (None: 1.6 n**0.56 of them, at most 32, for the
+        n categories of the feature with most), as categories alone do; the numbers are scaled. A table with
+        ``features_per_step`` has the names of its columns, or what lags have in common: "price" of "price_lag2". None:
+        all of X is of one kind, which ``embedding_dim`` says.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.
@@ -193,7 +201,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     n_outputs_ : int
         Targets per sequence (per time step, with ``return_sequences``).
     categories_ : list of ndarray
-        Of each feature, sorted; only with ``embedding_dim``.
+        Of each feature, sorted, None for one of numbers; only where X holds categories.
     n_features_in_ : int
         Columns of a 2-D X; features per time step of any other X.
     feature_names_in_ : ndarray of str
@@ -221,6 +229,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     _task_types: ClassVar[tuple[type[Task], ...]] = (Classes, Labels, Alignments)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "categorical_features": CATEGORICAL,
         "segment": [*SEGMENT, Options({"auto"})],
         "pooling": [*POOLING, Options({"auto"})],
         "batch_size": [*SHARED_CONSTRAINTS["batch_size"], Options({"auto"})],
@@ -245,6 +254,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         bidirectional: bool = False,
         dropout: float = 0.0,
         embedding_dim: int | None = None,
+        categorical_features: Any = None,
         features_per_step: int | Literal["all"] = 1,
         segment: Any = "auto",
         segment_stride: int | None = None,
@@ -285,6 +295,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.embedding_dim = embedding_dim
+        self.categorical_features = categorical_features
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
@@ -466,7 +477,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
             refuse_linear_of_steps(self.init, "loss='ctc'", name)
             return Alignments()
         task = Classes(self.class_weight)
-        if self.embedding_dim is not None:
+        if self.embedding_dim is not None and self.categorical_features is None:
             refuse_linear_of_steps(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task

@@ -143,9 +143,11 @@ class Fitted:
 
     def check_form(self, parameters: Parameters, name: str) -> None:
         """Going on with numbers after categories, or the other way round, is refused."""
-        embeds = parameters.embedding_dim is not None
-        if embeds != bool(self.columns.categories):
+        if parameters.categorical_features is not None:
+            return  # which features they are is compared where X is read
+        if parameters.embeds != bool(self.columns.categories) or self.columns.mixes:
             words = "categories" if self.columns.categories else "numbers (embedding_dim=None)"
+            words += " beside numbers (categorical_features)" if self.columns.mixes else ""
             raise ValueError(
                 f"{name} cannot go on training with embedding_dim={parameters.embedding_dim}: the first fit was on "
                 f"{words}. Use warm_start=False, or a clone."
@@ -174,7 +176,7 @@ class Fitted:
             for one in fields(spec)
             if getattr(same, one.name) != getattr(self.spec, one.name)
         ]
-        if parameters.embedding_dim is None and parameters.scaling != self.scalings.inputs.kind:
+        if not self.columns.embeds_all and parameters.scaling != self.scalings.inputs.kind:
             words.append(f"scaling is {parameters.scaling!r}, was {self.scalings.inputs.kind!r} in the first fit")
         if not words and parameter_shapes(spec) != {name: value.shape for name, value in self.weights.items()}:
             words = ["the weights of cell have other shapes than in the first fit"]
@@ -232,7 +234,7 @@ class Fitted:
             "spec": spec,
             "scalings": Scalings.from_plain(values["scalings"]),
             "task": task_from_plain(values["task"]),
-            "linear": _start_from_plain(values["linear"], spec.input_size),
+            "linear": _start_from_plain(values["linear"], spec),
             "others": others,
         }
         fitted = cls(**{**values, **built})
@@ -248,7 +250,14 @@ class Fitted:
         width = inputs.input_size
         require(width == self.spec.input_size, f"the scaling has {width} inputs, the network {self.spec.input_size}")
         require(len(inputs.mean) == self.columns.n_step_features, "the scaling has another number of features")
-        require(self.columns.vocabulary == self.spec.vocabulary, "categories_ do not fit the embeddings")
+        vocabulary = self.columns.vocabulary
+        n_indicators = width - len(vocabulary) if vocabulary else 0
+        require((*vocabulary, *(0,) * n_indicators) == self.spec.vocabulary, "categories_ do not fit the embeddings")
+        mixed = vocabulary if self.columns.mixes else ()
+        require(inputs.vocabulary == mixed, "the scaling is not that of these categories")
+        if self.columns.embeds_all:
+            as_they_are = inputs.kind is None and not inputs.mean.any() and bool((inputs.scale == 1).all())
+            require(as_they_are and not inputs.indicators.any(), "the scaling changes numbers of categories")
         require(type(self.n_outputs) is int and self.n_outputs >= 0, "n_outputs_ is not a number of targets")
         if targets is not None:
             require(len(targets.mean) == self.n_outputs, "target_scaling has another number of targets")
@@ -291,11 +300,12 @@ def _check_averages(state: dict[str, dict[str, Array]], weights: dict[str, Singl
             require(signed or bool((value >= 0).all()), f"{label}[{key!r}] is negative")
 
 
-def _start_from_plain(values: Any, n_inputs: int) -> Linear | OwnStart | None:
+def _start_from_plain(values: Any, spec: NetworkSpec) -> Linear | OwnStart | None:
     if values is None:
         return None
     own = isinstance(values, dict) and "estimators" in values
-    return OwnStart.from_plain(values, n_inputs) if own else Linear.from_plain(values, n_inputs)
+    read = OwnStart.from_plain if own else Linear.from_plain
+    return read(values, spec.input_size, spec.vocabulary if any(size == 0 for size in spec.vocabulary) else ())
 
 
 class FromFit(Generic[T]):

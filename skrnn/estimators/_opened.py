@@ -216,7 +216,7 @@ def open_fitted(estimator: Any, X: Any, y: Any = None) -> Opened:
         X,
         name=name,
         features_per_step=getattr(estimator, "features_per_step", 1),
-        embeds=bool(fitted.columns.categories),
+        embeds=fitted.columns.embeds_all,
         characters=fitted.task.reads_characters,
         seen=fitted.columns,
     )

@@ -84,14 +84,14 @@ class OwnStart:
         return {**vars(self), "reads": self.reads.n_steps, "estimators": list(self.estimators)}
 
     @classmethod
-    def from_plain(cls, values: Any, n_inputs: int) -> OwnStart:
-        """The checked start of a stored state, of so many inputs per step."""
+    def from_plain(cls, values: Any, n_inputs: int, vocabulary: tuple[int, ...] = ()) -> OwnStart:
+        """The checked start of a stored state, of so many inputs per step; ``vocabulary``: as `NewestSteps` has it."""
         require_fields(values, cls, "linear")
         good = is_size(values["reads"]) and isinstance(values["factor"], float) and np.isfinite(values["factor"])
         good = good and isinstance(values["estimators"], list) and len(values["estimators"]) > 0
         good = good and (values["n_classes"] is None or is_size(values["n_classes"]))
         require(good and all(isinstance(one, BaseEstimator) for one in values["estimators"]), "init is no estimator")
-        reads, estimators = NewestSteps(values["reads"], n_inputs), tuple(values["estimators"])
+        reads, estimators = NewestSteps(values["reads"], n_inputs, vocabulary), tuple(values["estimators"])
         widths = {getattr(one, "n_features_in_", reads.n_features) for one in estimators}
         require(widths == {reads.n_features}, f"init reads {sorted(widths)} features, not {reads.n_features}")
         return cls(reads, estimators, values["n_classes"], values["factor"])

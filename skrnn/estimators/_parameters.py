@@ -16,6 +16,7 @@ from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
 __all__ = [
+    "CATEGORICAL",
     "FREEZE",
     "INIT",
     "INITIAL_WEIGHTS",
@@ -66,6 +67,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 
 
 # Of the estimators that learn numbers or classes.
+CATEGORICAL = ["array-like", Options({"from_dtype"}), None]
 INITIAL_WEIGHTS = [dict, None]
 FREEZE = [Texts(), None]
 INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
@@ -73,6 +75,7 @@ NETWORKS = [integers(1, 1024)]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 
 _MOST_THREADS = 1024
+_WIDEST = 32  # embedding that is chosen for the user
 _MOST_STEPS = 2**62  # kernels count in 64 bits
 
 POOLING = [Options(set(POOLINGS)), Several(set(POOLINGS))]  # of the estimators whose head reads pooled states
@@ -122,6 +125,7 @@ class Parameters:
     initial_weights: Any = None  # a dict of arrays
     freeze: Any = None  # several texts
     pooling: str | Sequence[str] = "last"
+    categorical_features: Any = None  # a list, "from_dtype" or None
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
@@ -134,6 +138,23 @@ class Parameters:
         off: dict[str, Any] = {"early_stopping": False, "init": init, "learning_rate_schedule": None}
         decided = {name: value for name, value in off.items() if getattr(self, name) == "auto"}
         return replace(self, max_iter=1, refit=False, **decided)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether all of X is said to be categories."""
+        return self.embedding_dim is not None and self.categorical_features is None
+
+    def width_for(self, vocabulary: tuple[int, ...]) -> int:
+        """Numbers that stand for a category, with tables of so many rows; without one of them, none.
+
+        None: 1.6 n**0.56 for the n categories of the largest table, at most 32 (Howard & Gugger, "fastai: A layered API
+        for deep learning", Information 11(2), 2020, have this power of n, up to 600).
+        """
+        if not vocabulary:
+            return 0
+        if self.embedding_dim is not None:
+            return int(self.embedding_dim)
+        return max(1, min(_WIDEST, round(1.6 * (max(vocabulary) - 1) ** 0.56)))
 
     @property
     def holds_out_if_many(self) -> bool:
@@ -165,12 +186,23 @@ class Parameters:
             raise InvalidParameterError(
                 f"nonlinearity={self.nonlinearity!r} of {name} is for cell='rnn'; the gates of other cells fix theirs."
             )
-        if self.embedding_dim is not None and self.scaling in ("window", "last"):
+        if self.embeds and self.scaling in ("window", "last"):
             raise InvalidParameterError(
                 f"scaling={self.scaling!r} of {name} needs numbers, and with embedding_dim X holds categories. Use "
                 "'standard'."
             )
         count_threads(self.n_jobs)
+
+    def check_categories(self, name: str) -> None:
+        """Refuse what needs numbers, where categorical_features turn out to be all features of X."""
+        if self.categorical_features is None:
+            return
+        refuse_linear_of_steps(self.init, "an X of which all features are categorical_features", name)
+        if self.scaling in ("window", "last"):
+            raise InvalidParameterError(
+                f"scaling={self.scaling!r} of {name} needs numbers, and categorical_features are all of X. Use "
+                "'standard', or name fewer of them."
+            )
 
     def config(self, device: str, engine: str, *, carries: bool, held: tuple[str, ...] = ()) -> TrainingConfig:
         """How to train.

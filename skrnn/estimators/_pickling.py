@@ -19,6 +19,7 @@ _LATER = {
     "end_of_text": None,
     "initial_weights": None,
     "freeze": None,
+    "categorical_features": None,
 }  # parameters that came after format 2, with what models were trained with
 
 

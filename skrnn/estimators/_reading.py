@@ -15,7 +15,7 @@ from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import Part, refuse_features_without_values
 from skrnn.sequences import Columns, SequenceBatch, read_X
-from skrnn.tasks import Targets, Task, Unread
+from skrnn.tasks import Targets, Task, Unread, refuse_mixed
 
 __all__ = ["HeldOut", "ReadData", "read_data"]
 
@@ -47,13 +47,17 @@ def read_data(
         X,
         name=name,
         features_per_step=parameters.features_per_step,
-        embeds=parameters.embedding_dim is not None,
+        embeds=parameters.embeds,
         characters=unread.reads_characters,
+        categorical=parameters.categorical_features,
         seen=None if before is None else before.columns,
     )
+    if columns.embeds_all:
+        parameters.check_categories(name)
     if before is None:
         refuse_features_without_values(batch, columns)
     task, targets = unread.read(y, batch, sample_weight, name)
+    refuse_mixed(task, columns, name)
     if before is not None:
         task.check_same(before.task, name)
         before.check_width(targets, name)
@@ -108,7 +112,7 @@ class HeldOut(NamedTuple):
                 X,
                 name=name,
                 features_per_step=parameters.features_per_step,
-                embeds=parameters.embedding_dim is not None,
+                embeds=columns.embeds_all,
                 characters=unread.reads_characters,
                 seen=columns,
             )
@@ -121,7 +125,7 @@ class HeldOut(NamedTuple):
 
 def _of_token_numbers(X: Any, parameters: Parameters, name: str) -> str:
     """What is wrong with numbers of tokens that are read as measurements."""
-    if not isinstance(X, TokenNumbers) or parameters.embedding_dim is not None:
+    if not isinstance(X, TokenNumbers) or parameters.embeds or parameters.categorical_features is not None:
         return ""
     return (
         f"X holds the numbers of tokens, as SequenceVectorizer gives them, and {name} reads them as measurements, of "

@@ -12,7 +12,7 @@ from skrnn._types import Doubles, Flags
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._stream_state import StreamState
 from skrnn.networks import SteppedNetworks
-from skrnn.sequences import as_numbers, check_categories, detached, refuse_mask
+from skrnn.sequences import as_numbers, detached, number_step, refuse_mask
 from skrnn.tasks import Context, Task
 from skrnn.training import NewestSteps, Shares
 from skrnn.version import __version__
@@ -127,16 +127,15 @@ class Stream:
 
     def _values(self, x: Any) -> Doubles:
         """The features of a step as numbers, or as category numbers."""
-        categories = self._fitted.columns.categories
-        if not categories:
+        columns = self._fitted.columns
+        if not columns.categories:
             if not isinstance(x, float) and (type(x) is not np.ndarray or x.dtype.kind not in "fiub"):
                 x = as_numbers(detached(x, self._name), self._name, "x")
             with np.errstate(over="ignore"):
                 return np.asarray(x, dtype=np.float64).reshape(-1)
         refuse_mask(x, self._name, "x")
-        row = [np.atleast_1d(np.asarray(x, dtype=object)).tolist()]
-        batch = check_categories([np.asarray(row, dtype=object)], categories, name=self._name)[0]
-        return batch.steps[0].astype(np.float64)
+        row = np.atleast_1d(np.asarray(x, dtype=object))
+        return number_step(row.reshape(-1), columns.categories, self._name)
 
     def reset(self) -> Stream:
         """Forget all steps.
@@ -235,7 +234,11 @@ class Stream:
         linear, newest = self._fitted.linear, self._newest
         if linear is None or newest is None:
             return outputs
-        return outputs + self._fitted.task.offsets(linear.of(newest.reshape(1, -1)), outputs.shape[1])
+        assert isinstance(linear.reads, NewestSteps)
+        features = newest.reshape(1, -1)
+        if linear.reads.vocabulary:
+            features = linear.reads.features(newest[None], np.array([len(newest)]))
+        return outputs + self._fitted.task.offsets(linear.of(features), outputs.shape[1])
 
     def _nothing(self) -> Doubles:
         """Outputs (1, K) for a sequence without any value: one missing step, which is not kept."""

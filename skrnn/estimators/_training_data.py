@@ -70,7 +70,7 @@ def prepare(
     if held_out is not None:
         gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
         kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
-    embeds, refits = parameters.embedding_dim is not None, parameters.refit and held_out is not None
+    embeds, refits = bool(columns.categories), parameters.refit and held_out is not None
     fresh = scalings is None
     if embeds and fresh:
         used = targets.sample_weights if refits else kept
@@ -81,10 +81,10 @@ def prepare(
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
-        if embeds:
+        if columns.embeds_all:
             inputs = InputScaling.of_categories(batch.n_features)
         else:
-            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights)
+            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights, columns.vocabulary)
         scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
     training = _make_set(task, distinct, learnt, scalings, unknown)
@@ -202,16 +202,20 @@ def _before(held_out: Flags, weights: Doubles, gap: int) -> Flags | None:
     return chosen
 
 
-def _unknown_rates(batch: SequenceBatch, categories: list[Array]) -> tuple[Singles, ...]:
-    """How often each category is read as unknown in training: the rarer, the more.
+def _unknown_rates(batch: SequenceBatch, categories: list[Array | None]) -> tuple[Singles, ...]:
+    """How often each category is read as unknown in training: the rarer, the more. Empty for a feature of numbers.
 
     Kiperwasser & Goldberg, "Simple and accurate dependency parsing using bidirectional LSTM feature representations",
     TACL 4, 2016, section 5: a / (a + count) with a = 0.25.
     """
     if not categories:
         return ()
-    uses, rates = batch.coverage(), []
+    uses = batch.coverage()
+    rates: list[Singles] = []
     for f, values in enumerate(categories):
+        if values is None:
+            rates.append(np.zeros(0, np.float32))
+            continue
         numbers = np.nan_to_num(batch.steps[:, f]).astype(np.intp)
         counts = np.bincount(numbers, weights=uses, minlength=len(values) + 1)
         rates.append((_UNKNOWN / (_UNKNOWN + counts)).astype(np.float32))

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._constraints import Options, check_arguments, plain, prefixed_names
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._fitted import FromFit
-from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
+from skrnn.estimators._parameters import CATEGORICAL, SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._reconstructing import ReconstructingRNN
 from skrnn.estimators._stream import Stream
 from skrnn.sequences import SequenceBatch, is_ragged, refuse_frame
@@ -66,6 +66,13 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X holds categories, integers or strings, and each becomes this number of trained values; features of a step
         have tables of their own. Categories that `fit` did not see, and missing ones, share one row, which is trained
         too: rare ones are sometimes read as unknown. None: X holds numbers.
+    categorical_features : list of str, of int or of bool, "from_dtype" or None, default=None
+        Features of a step that are categories, integers or strings, beside others that are numbers: their names, their
+        numbers, or a mask of all features. "from_dtype": the columns of a data frame that hold texts or have a
+        categorical dtype. Each becomes ``embedding_dim`` trained values (None: 1.6 n**0.56 of them, at most 32, for the
+        n categories of the feature with most), as categories alone do; the numbers are scaled. A table with
+        ``features_per_step`` has the names of its columns, or what lags have in common: "price" of "price_lag2". None:
+        all of X is of one kind, which ``embedding_dim`` says.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.
@@ -162,7 +169,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     n_outputs_ : int
         Targets per sequence (0 if there are none).
     categories_ : list of ndarray
-        Of each feature, sorted; only with ``embedding_dim``.
+        Of each feature, sorted, None for one of numbers; only where X holds categories.
     n_features_in_ : int
         Columns of a 2-D X; features per time step of any other X.
     feature_names_in_ : ndarray of str
@@ -192,6 +199,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     _task_types: ClassVar[tuple[type[Task], ...]] = (NextStep, NextCategory, WholeSequence, Numbers, Classes, Labels)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
+        "categorical_features": CATEGORICAL,
         "objective": [Options({"auto", "forecast", "reconstruct", "regression", "classification"})],
         "pooling": _POOLING,
     }
@@ -206,6 +214,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         bidirectional: bool = False,
         dropout: float = 0.0,
         embedding_dim: int | None = None,
+        categorical_features: Any = None,
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
@@ -239,6 +248,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.embedding_dim = embedding_dim
+        self.categorical_features = categorical_features
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
@@ -388,16 +398,17 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _task(self) -> Unread:
         numbers = Numbers(scaling="standard" if self.scaling else None)
+        embeds = self.embedding_dim is not None and self.categorical_features is None
         if self.objective == "regression":
             return numbers
         if self.objective == "classification":
             return Classes()
         if self.objective == "reconstruct":
-            if self.embedding_dim is not None:
+            if embeds:
                 refuse_categories(self.objective, type(self).__name__)
             return WholeSequence()
         following = NextStep(plain(self.segment) or 1, plain(self.segment_stride))
-        without = following if self.embedding_dim is None else NextCategory(plain(self.segment))
+        without = NextCategory(plain(self.segment)) if embeds else following
         return without if self.objective == "forecast" else ByTarget(without, numbers, Classes())
 
     def __sklearn_tags__(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -78,11 +78,11 @@ def _samples(fitted: Fitted, numbers: type[np.floating]) -> Iterator[tuple[Array
         lengths = rng.integers(1, n_steps + 1, n_rows)
         lengths[-1] = n_steps
         shape = (n_rows, n_steps, columns.n_step_features)
-        if columns.categories:
+        if columns.embeds_all:
             asked, nothing = _categories(columns, shape, rng), None
         else:
             asked, nothing = _numbers(fitted, shape, rng).astype(numbers), np.nan
-        padded = asked.astype(object) if columns.categories else asked.copy()
+        padded = asked.astype(object) if columns.embeds_all else asked.copy()
         padded[np.arange(n_steps) >= lengths[:, None]] = nothing
         form = (n_rows, -1) if columns.form == "flat" else shape
         yield asked.reshape(form), lengths, padded.reshape(form)
@@ -104,7 +104,12 @@ def _numbers(fitted: Fitted, shape: tuple[int, ...], rng: np.random.Generator) -
     missing[:, min(1, shape[1] - 1), 0] = False
     missing[:-1, 0, 0] = False
     most = float(np.finfo(np.float32).max)
-    return np.where(missing, np.nan, np.clip(values, -most, most))
+    values = np.clip(values, -most, most)
+    for feature, known in enumerate(fitted.columns.categories):
+        if known is not None:
+            choice = np.array([*known.tolist(), _new(known.tolist(), int)])
+            values[:, :, feature] = choice[rng.integers(0, len(choice), shape[:2])]
+    return np.where(missing, np.nan, values)
 
 
 def _categories(columns: Columns, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -113,10 +118,14 @@ def _categories(columns: Columns, shape: tuple[int, ...], rng: np.random.Generat
     found = np.empty(shape, object)
     for feature, known in enumerate(columns.categories):
         values = known.tolist()
-        new = next(iter({*map(dtype, range(len(values) + 1))}.difference(values)))
-        choice = np.array([*values, new], object)
+        choice = np.array([*values, _new(values, dtype)], object)
         found[:, :, feature] = choice[rng.integers(0, len(choice), shape[:2])]
     return found if dtype is str else found.astype(dtype)
+
+
+def _new(values: list[Any], dtype: Callable[[int], Any]) -> Any:
+    """A category that is none of these."""
+    return next(iter({*map(dtype, range(len(values) + 1))}.difference(values)))
 
 
 def _apart(name: str, found: dict[str, Array], expected: dict[str, Array], fitted: Fitted) -> float:

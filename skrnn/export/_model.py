@@ -30,7 +30,7 @@ def model_of(estimator: Any, fitted: Fitted, numbers: type[np.floating]) -> Any:
     """The model that reads numbers of this type, checked for its form: types, shapes, attributes."""
     graph = Graph()
     sequences = read_inputs(graph, fitted.columns, numbers)
-    scaled = None if fitted.columns.categories else Scaled.of(graph, fitted.scalings.inputs, sequences)
+    scaled = None if fitted.columns.embeds_all else Scaled.of(graph, fitted.scalings.inputs, sequences)
     x = sequences.values if scaled is None else scaled.inputs(np.float32)
     if isinstance(estimator, RNNSequenceTransformer):
         found = {"transform": _features(graph, fitted, estimator.pooling, sequences, x)}

@@ -71,11 +71,12 @@ def over_time(graph: Graph, name: str, values: str, found: Run) -> str:
 
 
 def _embedded(graph: Graph, spec: NetworkSpec, weights: NetworkWeights, codes: str) -> str:
-    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F)."""
-    found = []
-    for feature in range(len(spec.vocabulary)):
+    """The numbers among the inputs (B, T, F), and the embeddings of the category numbers; (B, T, step_size)."""
+    found = [graph.op("Gather", codes, np.array(spec.numbers), axis=2)] if spec.numbers else []
+    for number, feature in enumerate(spec.looked_up):
         column = graph.op("Gather", codes, np.int64(feature), axis=2)
-        found.append(graph.op("Gather", weights[f"embedding.{feature}.weight"], column, axis=0))
+        column = graph.cast(column, np.int64) if spec.numbers else column
+        found.append(graph.op("Gather", weights[f"embedding.{number}.weight"], column, axis=0))
     return graph.op("Concat", *found, axis=2)
 
 

@@ -59,7 +59,12 @@ def _about_the_network(fitted: Fitted) -> str | None:
     size = sum(value.nbytes for weights in fitted.networks for value in weights.values())
     if size > _MOST_BYTES:
         return f"its weights take {size:,} bytes, and a file holds up to {_MOST_BYTES:,}. Lower hidden_size."
-    texts = [text for known in fitted.columns.categories for text in known.tolist()]
+    texts = [text for known in fitted.columns.categories if known is not None for text in known.tolist()]
+    if fitted.columns.mixes and any(isinstance(text, str) for text in texts):
+        return (
+            "it reads texts beside numbers, and a tensor of ONNX has one type. Encode the texts before, with "
+            "OrdinalEncoder, and fit on their numbers."
+        )
     return _about_texts(texts)
 
 

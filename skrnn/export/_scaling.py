@@ -41,7 +41,11 @@ class Scaled(NamedTuple):
         measure = _last if scaling.kind == "last" else _window
         level, spread = measure(graph, sequences, known, scale)
         none = graph.op("Equal", _sum(graph, graph.cast(known, np.int64)), np.int64(0))
-        return cls(graph, scaling, sequences, missing, graph.op("Where", none, mean, level), spread)
+        level = graph.op("Where", none, mean, level)
+        if scaling.vocabulary:
+            level = graph.op("Where", scaling.are_numbers, level, np.float64(0))
+            spread = graph.op("Where", scaling.are_numbers, spread, np.float64(1))
+        return cls(graph, scaling, sequences, missing, level, spread)
 
     def inputs(self, dtype: type[np.floating]) -> str:
         """The network's inputs (B, T, input_size), zero in the padding: `InputScaling.gather`, rounded as it does."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skrnn._types import Array
 from skrnn.export._graph import Graph, ints
 from skrnn.sequences import Columns, kind_of_categories
 
@@ -17,7 +18,7 @@ class Sequences(NamedTuple):
 
     Attributes
     ----------
-    values : tensor of shape (B, T, F) of the numbers' type, or int64 where they are numbers of categories
+    values : tensor of shape (B, T, F) of the numbers' type, or int64 where all are numbers of categories
         Behind a sequence the last step is repeated.
     lengths : int64 tensor of shape (B,)
     leading : int64 tensor of shape (B,)
@@ -41,8 +42,11 @@ def type_of_X(columns: Columns, numbers: type[np.floating]) -> type:
     Raises
     ------
     ValueError
-        If it reads categories of several types.
+        If it reads categories of several types, or beside numbers that have not all of them.
     """
+    if columns.mixes:
+        _refuse_rounded(columns, numbers)
+        return numbers
     kinds = {kind_of_categories(known) for known in columns.categories if len(known)}
     if len(kinds) > 1:
         raise ValueError(
@@ -66,9 +70,10 @@ def read_inputs(graph: Graph, columns: Columns, numbers_type: type[np.floating])
     one = graph.op("Max", graph.op("Min", first, np.int64(1)), np.int64(1))
     lengths = graph.op("Max", graph.op("Min", "lengths", n_steps), one)
     given = graph.op("Less", numbers, graph.insert(lengths, 1))  # (B, T)
-    if columns.categories:
+    if columns.embeds_all:
         codes = _numbered(graph, x, columns)
         return Sequences(codes, lengths, graph.op("Sub", lengths, lengths), numbers, given)
+    x = _partly_numbered(graph, x, columns, numbers_type) if columns.mixes else x
     values = graph.op("Where", graph.insert(given, 2), x, numbers_type(np.nan))
     return _without_padding(graph, values, lengths, n_steps, numbers)
 
@@ -98,6 +103,35 @@ def _numbered(graph: Graph, x: str, columns: Columns) -> str:
     found = []
     for feature, known in enumerate(columns.categories):
         column = graph.op("Gather", x, ints(feature), axis=2)
-        table: dict[str, Any] = {keys: known.tolist() or [none], "values_int64s": list(range(1, len(known) + 1)) or [0]}
-        found.append(graph.op("LabelEncoder", column, domain="ai.onnx.ml", default_int64=0, **table))
+        found.append(_encoded(graph, column, known, keys, none))
     return graph.op("Concat", *found, axis=2)
+
+
+def _partly_numbered(graph: Graph, x: str, columns: Columns, numbers_type: type[np.floating]) -> str:
+    """The numbers (B, T, F), and the number of each category, which are whole numbers; missing ones stay missing."""
+    found = []
+    for feature, known in enumerate(columns.categories):
+        column = graph.op("Gather", x, ints(feature), axis=2)
+        if known is not None:
+            missing = graph.op("IsNaN", column)
+            whole = graph.cast(graph.op("Where", missing, numbers_type(0), column), np.int64)
+            codes = graph.cast(_encoded(graph, whole, known, "keys_int64s", 0), numbers_type)
+            column = graph.op("Where", missing, numbers_type(np.nan), codes)
+        found.append(column)
+    return graph.op("Concat", *found, axis=2)
+
+
+def _encoded(graph: Graph, column: str, known: Array, keys: str, none: Any) -> str:
+    """The numbers of categories, 0 for those that are not known."""
+    table: dict[str, Any] = {keys: known.tolist() or [none], "values_int64s": list(range(1, len(known) + 1)) or [0]}
+    return graph.op("LabelEncoder", column, domain="ai.onnx.ml", default_int64=0, **table)
+
+
+def _refuse_rounded(columns: Columns, numbers: type[np.floating]) -> None:
+    """Categories that a tensor of these numbers does not hold."""
+    for feature, known in enumerate(columns.categories):
+        if known is not None and len(known) and (known.astype(numbers).astype(object) != known.astype(object)).any():
+            raise ValueError(
+                f"Feature {feature} of X has categories that {np.dtype(numbers)} rounds, up to {np.abs(known).max()}. "
+                "Write the graph with input_dtype='float64', or number them from 0 on (OrdinalEncoder)."
+            )

@@ -28,7 +28,16 @@ def _newest(graph: Graph, reads: NewestSteps, sequences: Sequences, values: str)
     steps = graph.op("Add", graph.insert(sequences.lengths, 1), np.arange(-reads.n_steps, 0))
     newest = graph.take(values, graph.op("Max", steps, np.int64(0)))
     before = graph.insert(graph.op("Less", steps, np.int64(0)), 2)
-    return graph.op("Reshape", graph.op("Where", before, np.float64(0), newest), ints(0, reads.n_features))
+    newest = graph.op("Where", before, np.float64(0), newest)
+    if not reads.vocabulary:
+        return graph.op("Reshape", newest, ints(0, reads.n_features))
+    numbers = graph.op("Gather", newest, np.array(reads.numbers), axis=2)
+    parts = [graph.op("Reshape", numbers, ints(0, reads.n_steps * len(reads.numbers)))]
+    last = graph.op("Gather", newest, np.int64(reads.n_steps - 1), axis=1)  # (B, F)
+    for feature, size in reads.one_hot:
+        code = graph.op("Gather", last, ints(feature), axis=1)
+        parts.append(graph.cast(graph.op("Equal", code, np.arange(1.0, size + 1)), np.float64))
+    return graph.op("Concat", *parts, axis=1)
 
 
 def _shares(graph: Graph, reads: Shares, sequences: Sequences, values: str) -> str:

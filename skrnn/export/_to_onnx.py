@@ -59,7 +59,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str], *, input_dtype: str = 
     Notes
     -----
     Inputs of the graph: ``X``, of `input_dtype` (batch, time, n_features), or (batch, columns) where `fit` was on a
-    table; int64 or strings where X holds categories; and ``lengths``, int64 (batch,), how many steps of each row
+    table; int64 or strings where X holds categories alone; and ``lengths``, int64 (batch,), how many steps of each row
     are real. Batch and time may have any size from 1 on; nothing else is checked. Outputs have the names of the
     methods: ``predict`` and,
     of a classifier, ``predict_proba``; ``transform``. Numbers are float64, features float32. The recurrence computes in
@@ -106,7 +106,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str], *, input_dtype: str = 
 def _warn_of_rounding(fitted: Fitted) -> None:
     """Values far from zero lose in single precision what they vary by."""
     scaling = fitted.scalings.inputs
-    if fitted.columns.categories or scaling.kind is None:
+    if fitted.columns.embeds_all or scaling.kind is None:
         return
     rounded = np.abs(scaling.mean) * np.finfo(np.float32).eps / 2
     worst = int(np.argmax(rounded / scaling.scale))

@@ -17,6 +17,7 @@ from skrnn._constraints import HasMethods, Options, check_arguments, integers, l
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
+from skrnn.forecasting._embeddings import embedding
 from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
@@ -71,9 +72,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         What to forecast; None: every column without another role.
     past, future, static : list of columns, default=None
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
-        Columns of texts or of pandas' categories are encoded one-hot: those of ``static`` once for a regressor of flat
-        rows, behind the lags, the others at each step. What is missing, or was not there in `fit` (which a warning
-        says), is 0 in all columns.
+        Columns of texts or of pandas' categories are embedded by a network, as its ``categorical_features``, in a
+        Pipeline, too, and encoded one-hot for other regressors, of flat rows behind the lags if they are ``static``. A
+        category that `fit` has not seen is none of its own, and a warning says so.
     calendar : list of str, default=None
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
         "week", "month", "quarter"; or "holiday:US", "holiday:DE-BY", "holiday:NYSE", …, one on the holidays of a
@@ -274,6 +275,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
         model = for_outputs(estimator, setup.horizon * setup.n_targets)
+        setup = embedding(model, setup)
         weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)

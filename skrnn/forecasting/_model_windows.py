@@ -45,8 +45,9 @@ def model_windows(forecaster: WindowForecaster, data: Any = None, y: Any = None)
     """
     found = _windows(forecaster, data, y)
     setup = forecaster._setup
-    names = [name for place, name in enumerate(found.names) if place not in found.categories]
-    for code in setup.codes:
+    embeds = setup.encoding == "codes"
+    names = [name for place, name in enumerate(found.names) if embeds or place not in found.categories]
+    for code in [] if embeds else setup.codes:
         if setup.encoding == "steps" or not code.constant:
             names += [f"{found.names[code.place]}_{value}" for value in found.categories[code.place]]
     return ModelWindows(setup.arrange(found.X), found.y, names, forecaster.estimator_)

@@ -20,8 +20,11 @@ __all__ = [
     "distribution_inside",
     "gives_distributions",
     "gives_several_outputs",
+    "inner_of",
     "keep_validation_apart",
+    "learner_of",
     "learns_quantiles",
+    "names_in_grid",
     "needs_counts",
     "needs_positive",
     "prepared",
@@ -53,23 +56,23 @@ def prepared(estimator: Any) -> Any:
     InvalidParameterError
         For what is no regressor, and for a transformer in front of sequences that cannot be applied step by step.
     """
-    inside = _learner(estimator)
+    inside = learner_of(estimator)
     for one in (inside, estimator):
         _refuse_others(get_tags(one), type(inside if is_classifier(one) else one).__name__)
-    return _stepwise(clone(estimator), _grid(estimator))
+    return _stepwise(clone(estimator), names_in_grid(estimator))
 
 
 def takes_sequences(estimator: Any) -> bool:
     """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
-    inner = _inner(estimator)
+    inner = inner_of(estimator)
     return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
 
 
 def reads_steps(estimator: Any) -> bool:
     """Whether the regressor that learns inside reads steps one by one, also of flat rows that it folds."""
-    return takes_sequences(_learner(estimator))
+    return takes_sequences(learner_of(estimator))
 
 
 def takes_missing(estimator: Any) -> bool:
@@ -82,7 +85,7 @@ def takes_missing(estimator: Any) -> bool:
             if type(step).__module__.startswith("sklearn.impute"):
                 return True
         return True
-    inner = _inner(estimator)
+    inner = inner_of(estimator)
     return takes_missing(inner) if inner is not None else bool(get_tags(estimator).input_tags.allow_nan)
 
 
@@ -99,8 +102,8 @@ def gives_several_outputs(estimator: Any) -> bool:
     """Whether a regressor learns several targets at once; where y is only handed on, the one that it is handed to."""
     if hasattr(estimator, "steps"):
         return gives_several_outputs(estimator.steps[-1][1])
-    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and _inner(estimator) is not None:
-        return gives_several_outputs(_inner(estimator))
+    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and inner_of(estimator) is not None:
+        return gives_several_outputs(inner_of(estimator))
     return bool(get_tags(estimator).target_tags.multi_output)
 
 
@@ -109,21 +112,21 @@ def keep_validation_apart(estimator: Any, n_rows: int) -> None:
 
     A gap that its user chose stays.
     """
-    network = _learner(estimator)
+    network = learner_of(estimator)
     if getattr(network, "validation_gap", None) == 0:
         network.set_params(validation_gap=n_rows)
 
 
 def train_once(estimator: Any) -> None:
     """Have a network that would learn a second time from all rows, with its ``refit``, not do so."""
-    network = _learner(estimator)
+    network = learner_of(estimator)
     if hasattr(network, "validation_gap"):
         network.set_params(refit=False)
 
 
 def needs_positive(estimator: Any) -> bool:
     """Whether the targets may not be negative, as behind a log link: then they can be scaled, but not centred."""
-    model = _learner(estimator)
+    model = learner_of(estimator)
     parameters = _parameters(model)
     if get_tags(model).target_tags.positive_only or getattr(parameters.get("loss"), "link", None) == "log":
         return True
@@ -135,13 +138,13 @@ def needs_positive(estimator: Any) -> bool:
 
 def needs_counts(estimator: Any) -> bool:
     """Whether the targets are counts, which a likelihood needs as they are."""
-    loss = _parameters(_learner(estimator)).get("loss")
+    loss = _parameters(learner_of(estimator)).get("loss")
     return loss == "negative_binomial" or getattr(loss, "scales_targets", True) is False
 
 
 def learns_quantiles(estimator: Any) -> bool:
     """Whether a regressor learns the median or other quantiles, which are those of any increasing function, too."""
-    return _parameters(_learner(estimator)).get("loss") in ("absolute_error", "quantile")
+    return _parameters(learner_of(estimator)).get("loss") in ("absolute_error", "quantile")
 
 
 def gives_distributions(estimator: Any) -> bool:
@@ -165,7 +168,7 @@ def distribution_inside(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 def quantile_levels(estimator: Any) -> tuple[float, ...]:
     """The levels of a regressor that predicts several quantiles, (n, n_outputs, n_levels); none for others."""
-    parameters = _parameters(_learner(estimator))
+    parameters = _parameters(learner_of(estimator))
     levels: Any = getattr(parameters.get("loss"), "levels", None)
     if levels is None and parameters.get("loss") == "quantile":
         levels = parameters.get("quantile")
@@ -179,8 +182,8 @@ def weight_parameter(estimator: Any) -> str | None:
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
     hands_on = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor
-    if isinstance(estimator, hands_on) and _inner(estimator) is not None:
-        return weight_parameter(_inner(estimator))
+    if isinstance(estimator, hands_on) and inner_of(estimator) is not None:
+        return weight_parameter(inner_of(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
@@ -204,7 +207,7 @@ def _stepwise(estimator: Any, grid: set[str]) -> Any:
     """The same estimator; ``grid`` are the first parts of the names of parameters that a search sets inside it."""
     if hasattr(estimator, "steps"):
         last = estimator.steps[-1][1]
-        if takes_sequences(last) and _parameters(_learner(last)).get("features_per_step", 1) == 1:
+        if takes_sequences(last) and _parameters(learner_of(last)).get("features_per_step", 1) == 1:
             estimator.steps = [*(_one_step(pair, last, grid) for pair in estimator.steps[:-1]), estimator.steps[-1]]
         return estimator
     for name in ("estimator", "regressor"):
@@ -218,9 +221,8 @@ def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, An
     name, step = pair
     if step in (None, "passthrough") or takes_sequences(step):
         return pair
-    words = (
-        f"{type(step).__name__} reads tables, and {type(_learner(last)).__name__} behind it reads windows step by step"
-    )
+    reader = type(learner_of(last)).__name__
+    words = f"{type(step).__name__} reads tables, and {reader} behind it reads windows step by step"
     selects = isinstance(step, SelectorMixin) and not isinstance(step, VarianceThreshold)
     if selects or get_tags(step).target_tags.required:
         raise InvalidParameterError(
@@ -235,19 +237,19 @@ def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, An
     return name, StepwiseTransformer(step)
 
 
-def _grid(estimator: Any) -> set[str]:
+def names_in_grid(estimator: Any) -> set[str]:
     """The first parts of the names that a search sets in its estimator."""
     spaces = [getattr(estimator, name, None) or {} for name in ("param_grid", "param_distributions")]
     found = [one for space in spaces for one in ([space] if hasattr(space, "keys") else space)]
     return {str(name).split("__")[0] for one in found for name in one if "__" in str(name)}
 
 
-def _learner(estimator: Any) -> Any:
+def learner_of(estimator: Any) -> Any:
     """The regressor that learns: the last step of Pipelines, the inside of meta-estimators."""
     if hasattr(estimator, "steps"):
-        return _learner(estimator.steps[-1][1])
-    inner = _inner(estimator)
-    return estimator if inner is None else _learner(inner)
+        return learner_of(estimator.steps[-1][1])
+    inner = inner_of(estimator)
+    return estimator if inner is None else learner_of(inner)
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
@@ -258,7 +260,7 @@ def _steps(pipeline: Any) -> list[Any]:
     return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
 
 
-def _inner(estimator: Any) -> Any:
+def inner_of(estimator: Any) -> Any:
     """The estimator inside a meta-estimator; None for others."""
     parameters = _parameters(estimator)
     found = [parameters[name] for name in ("estimator", "regressor") if parameters.get(name) is not None]

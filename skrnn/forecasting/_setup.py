@@ -32,7 +32,7 @@ from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 __all__ = ["CHANNEL", "ENCODINGS", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
 
 
-ENCODINGS = "steps", "once"
+ENCODINGS = "steps", "once", "codes"
 CHANNEL = "channel"  # the one target column of series that are columns of others
 
 
@@ -48,7 +48,7 @@ class Setup:
     ``quantiles`` are the levels that it predicts, if these are several. ``categories`` are the columns that hold no
     numbers, with how many categories `fit` knew of each; ``series`` the names of those that the model is told apart, if
     it is; ``encoding`` how all these reach it: "steps", one-hot at each step, or "once", one-hot behind the flat row
-    of a window, if they do not vary in it.
+    of a window, if they do not vary in it, or "codes", by their numbers, which it embeds.
     """
 
     roles: Roles
@@ -134,7 +134,7 @@ class Setup:
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
         codes = self.codes
-        if codes:
+        if codes and self.encoding != "codes":
             X = one_hot(X, codes, once=self.encoding == "once")
         return X if self.sequences or X.ndim == 2 else X.reshape(len(X), -1)
 

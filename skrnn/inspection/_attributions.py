@@ -18,7 +18,7 @@ from skrnn.estimators import Opened
 from skrnn.inspection._gradient_flow import check_output
 from skrnn.inspection._inside import open_inside
 from skrnn.inspection._words import InWords, label_of
-from skrnn.networks import input_gradients, run_network, without_embeddings
+from skrnn.networks import NetworkSpec, input_gradients, run_network, without_embeddings
 from skrnn.objectives import MiniBatch
 
 __all__ = ["Attributions", "integrated_gradients"]
@@ -204,8 +204,7 @@ def _of_part(
         for point, share in zip((points + 1) / 2, shares / 2, strict=True):
             score = partial(_chosen, chosen, part.lengths)
             total += share * input_gradients(inner, weights, start + point * (end - start), part.lengths, score)[1]
-        parts = (total * (end - start)).reshape(*x.shape[:2], spec.input_size, -1).sum(axis=3)
-        found += parts / len(networks)
+        found += _by_input(spec, total * (end - start)) / len(networks)
     of_start = opened.start_parts(x, part.lengths, chosen)
     found += of_start
     before = np.mean([_outputs(*one, part.lengths, 0.0) for one in networks], axis=0) + at_start
@@ -213,6 +212,17 @@ def _of_part(
     level, factor = opened.affine(rows, chosen)
     ends = level + factor * outputs[pick], level + factor * before[pick]
     return opened.by_feature(found) * factor[:, None, None], *ends, factor * of_start.sum(axis=(1, 2))
+
+
+def _by_input(spec: NetworkSpec, parts: Doubles) -> Doubles:
+    """What the recurrence reads (B, T, step_size) as inputs (B, T, F): that of an embedding is its category's."""
+    if not spec.vocabulary:
+        return parts
+    n_numbers, n_tables = len(spec.numbers), len(spec.looked_up)
+    found = np.empty((*parts.shape[:2], spec.input_size))
+    found[:, :, spec.numbers] = parts[:, :, :n_numbers]
+    found[:, :, spec.looked_up] = parts[:, :, n_numbers:].reshape(*parts.shape[:2], n_tables, -1).sum(axis=3)
+    return found
 
 
 def _outputs(spec: Any, weights: Any, start: Doubles, end: Doubles, lengths: Integers, point: float) -> Doubles:

@@ -73,8 +73,8 @@ def partial_dependence(
     feature, lag : int, default=0
         Which value: the number of a feature, and how many steps before the last one; at least 0.
     grid_resolution : int, default=50
-        How many values between the 5 % and the 95 % quantile; of categories (text, and all that an estimator with
-        ``embedding_dim`` reads) the most frequent ones, this many at most; at least 2.
+        How many values between the 5 % and the 95 % quantile; of categories (text, and what a network embeds) the most
+        frequent ones, this many at most; at least 2.
     grid : array-like of shape (n_values,) or None, default=None
         The values themselves; None: see ``grid_resolution``.
 
@@ -114,9 +114,10 @@ def partial_dependence(
         )
     known = [value for value in cells.get(feature, lag).tolist() if _is_known(value)]
     categories = list(of_features.get(feature, ()))
-    categorical = getattr(net, "embedding_dim", None) is not None or not all(isinstance(one, Number) for one in known)
+    categorical = bool(categories) or (not of_features and _is_category(net, feature))
+    categorical = categorical or not all(isinstance(one, Number) for one in known)
     if categories:  # of a forecaster, whose windows hold their numbers
-        known, categorical = [categories[int(code)] for code in known if 0 <= code < len(categories)], True
+        known = [categories[int(code)] for code in known if 0 <= code < len(categories)]
     if grid is None or names is not None:
         _check_varies(known, f"{label_of(feature, names)} at lag {lag}", newest=names is not None and lag == 0)
     if grid is None:
@@ -141,6 +142,12 @@ def partial_dependence(
 def _code(category: Any, categories: list[Any]) -> int:
     """The number of a category; -1, as in windows, for one that was not there in `fit`."""
     return categories.index(category) if category in categories else -1
+
+
+def _is_category(net: Any, feature: int) -> bool:
+    """Whether a network embeds the values of a feature."""
+    known = getattr(net, "categories_", None) if hasattr(net, "embedding_dim") else None
+    return known is not None and known[feature] is not None
 
 
 def _is_known(value: Any) -> bool:

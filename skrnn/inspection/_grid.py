@@ -37,7 +37,7 @@ class Cells:
             raise ValueError(f"X has shape {shape}; it has to be 2-D, 3-D, or a list of sequences.")
         self.n_samples = shape[0]
         if self.kind == "list":
-            self.X = [np.asarray(list(row) if isinstance(row, str) else row) for row in X]
+            self.X = [_as_array(list(row) if isinstance(row, str) else row) for row in X]
             widths = {1 if row.ndim == 1 else row.shape[1] for row in self.X}
             if len(widths) != 1:
                 raise ValueError(f"The sequences of X have different numbers of features: {sorted(widths)}.")
@@ -93,10 +93,19 @@ class Cells:
         return slice(None), self._column(feature, lag)
 
 
+def _as_array(row: Any) -> Array:
+    """A sequence as an array, numbers beside texts as they are."""
+    array = np.asarray(row)
+    if array.dtype.kind != "U" or hasattr(row, "dtype"):
+        return array
+    objects = np.asarray(row, dtype=object)
+    return array if all(isinstance(value, str) for value in objects.flat) else objects
+
+
 def _put(values: Array, place: Any, value: Any) -> Array:
     """Values with others at a place, of a type that holds both: whole numbers would cut off decimals, texts letters."""
     value = np.asarray(value)
     if values.dtype.kind in "US" or not np.can_cast(value.dtype, values.dtype, "same_kind"):
         values = values.astype(np.result_type(values.dtype, value.dtype))
-    values[place] = value
+    values[place] = value if value.ndim else value[()]  # an array of objects would keep the array
     return values

@@ -51,8 +51,8 @@ class NetworkSpec:
     input_size, output_size : int
         Inputs per time step; outputs of the head.
     vocabulary : tuple of int
-        Where the inputs are category numbers: how many categories each has, which is how many rows its embedding has.
-        Empty: the inputs are numbers.
+        Where inputs are category numbers: how many categories each has, which is how many rows its embedding has, and 0
+        for an input that is a number. Empty: all inputs are numbers.
     embedding_dim : int
         Numbers that stand for one category.
     attention : {"luong"} or None
@@ -137,9 +137,21 @@ class NetworkSpec:
         return self.readout == "steps" or self.pooling != ("last",)
 
     @property
+    def numbers(self) -> list[int]:
+        """Inputs that are read as they are, where others are category numbers."""
+        return [i for i, size in enumerate(self.vocabulary) if not size]
+
+    @property
+    def looked_up(self) -> list[int]:
+        """Inputs that are category numbers, in the order of their tables."""
+        return [i for i, size in enumerate(self.vocabulary) if size]
+
+    @property
     def step_size(self) -> int:
-        """Numbers per time step after the embedding."""
-        return len(self.vocabulary) * self.embedding_dim if self.vocabulary else self.input_size
+        """Numbers per time step after the embedding: the inputs that are numbers, and then the embeddings."""
+        if not self.vocabulary:
+            return self.input_size
+        return len(self.numbers) + len(self.looked_up) * self.embedding_dim
 
     def make_cell(self, seed: int = 0) -> Cell:
         """The cell that computes the recurrence; the seed is for a module of the user's own."""
@@ -209,7 +221,8 @@ def _check_sizes(values: dict[str, Any]) -> None:
     vocabulary, width = values["vocabulary"], values["embedding_dim"]
     sizes = [width, *vocabulary] if isinstance(vocabulary, tuple) else [None]
     require(all(is_size(n, 0) for n in sizes), "_spec has a vocabulary that is not a tuple of sizes")
-    require(not vocabulary or (width > 0 and len(vocabulary) == values["input_size"]), "_spec has unfit embeddings")
+    fits = width > 0 and any(vocabulary) and len(vocabulary) == values["input_size"]
+    require(not vocabulary or fits, "_spec has unfit embeddings")
     require(values["num_layers"] <= MAX_LAYERS, f"_spec has more than {MAX_LAYERS} layers")
 
 

@@ -41,8 +41,11 @@ def frozen_names(spec: NetworkSpec) -> frozenset[str]:
 
 
 def embedding_shapes(spec: NetworkSpec) -> Matrices:
-    """Name and shape of the table of each category input; its first row is for unknown and missing ones."""
-    return {f"embedding.{i}.weight": (size, spec.embedding_dim) for i, size in enumerate(spec.vocabulary)}
+    """Name and shape of the table of each category input, in their order; its first row is for unknown and missing
+    ones.
+    """
+    sizes = (spec.vocabulary[i] for i in spec.looked_up)
+    return {f"embedding.{number}.weight": (size, spec.embedding_dim) for number, size in enumerate(sizes)}
 
 
 def _tables(spec: NetworkSpec) -> Matrices:

@@ -14,6 +14,7 @@ from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import detached, is_ragged, open_container
 from skrnn.sequences._door import Columns, read_X, refuse_frame
 from skrnn.sequences._lag_names import Lag, read_lags
+from skrnn.sequences._mixed import number_step
 from skrnn.sequences._numbers import as_numbers, refuse_mask
 from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling
 from skrnn.sequences._segments import segment_positions
@@ -37,6 +38,7 @@ __all__ = [
     "kind_of_categories",
     "mean_and_scale",
     "number_categories",
+    "number_step",
     "open_categories",
     "open_container",
     "plain_categories",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -19,9 +20,12 @@ __all__ = [
     "keep_used_categories",
     "kind_of_categories",
     "number_categories",
+    "number_column",
     "open_categories",
     "plain_categories",
+    "read_sequence",
     "refuse_texts",
+    "table_of",
 ]
 
 Categories = list[Array]
@@ -98,21 +102,32 @@ def check_categories(
         The message says what was given and where, what is expected, and what to do.
     """
     if isinstance(X, list):
-        parts, starts, spans = read_list(X, _read_sequence, "the same number of categories per time step")
-        values = _one_table(parts)
+        parts, starts, spans = read_list(X, read_sequence, "the same number of categories per time step")
+        values = table_of(parts)
     else:
         values, starts, spans = read_array(np.asarray(X), features_per_step, name)
     steps, found = np.empty(values.shape, np.float32), []
     for f, known in enumerate([None] * values.shape[1] if categories is None else categories[: values.shape[1]]):
-        column, missing = plain_categories(values[:, f], name)
-        if known is not None and len(known) and not missing.all() and column.dtype.kind != known.dtype.kind:
-            got, fitted = kind_of_categories(column), kind_of_categories(known)
-            raise ValueError(f"Feature {f} of X has {got} as categories; {name} was fitted on {fitted}.")
-        steps[:, f], known = number_categories(column, missing, known)
-        if len(known) >= _MOST:
-            raise ValueError(f"Feature {f} of X has {len(known)} categories; {name} takes up to {_MOST - 1}.")
+        steps[:, f], known = number_column(values[:, f], known, f"Feature {f} of X", name, "X")
         found.append(known)
     return SequenceBatch.from_spans(steps, starts, spans), found
+
+
+def number_column(
+    values: Array, known: Array | None, label: str, name: str, within: str | None = None
+) -> tuple[Singles, Array]:
+    """The number of each value of a feature (n,), and its categories: those known from `fit`, or those found.
+
+    ``label`` is what messages call the feature, ``within`` where a value that is no category is said to be.
+    """
+    column, missing = plain_categories(values, name, within or label)
+    if known is not None and len(known) and not missing.all() and column.dtype.kind != known.dtype.kind:
+        got, fitted = kind_of_categories(column), kind_of_categories(known)
+        raise ValueError(f"{label} has {got} as categories; {name} was fitted on {fitted}.")
+    numbers, known = number_categories(column, missing, known)
+    if len(known) >= _MOST:
+        raise ValueError(f"{label} has {len(known)} categories; {name} takes up to {_MOST - 1}.")
+    return numbers, known
 
 
 def number_categories(values: Array, missing: Flags, categories: Array | None) -> tuple[Singles, Array]:
@@ -133,11 +148,20 @@ def kind_of_categories(values: Array) -> str:
     return "strings" if values.dtype.kind == "U" else "integers"
 
 
-def keep_used_categories(batch: SequenceBatch, categories: Categories, used: Flags) -> tuple[SequenceBatch, Categories]:
-    """Number the categories again, so that only those that occur in the rows ``used`` (n_samples,) are known."""
+def keep_used_categories(
+    batch: SequenceBatch, categories: Sequence[Array | None], used: Flags
+) -> tuple[SequenceBatch, list[Array | None]]:
+    """Number the categories again, so that only those that occur in the rows ``used`` (n_samples,) are known.
+
+    Features whose categories are None hold numbers, which stay.
+    """
     steps = batch.steps[batch.coverage(used.astype(float)) > 0]
-    renumbered, kept = batch.steps.copy(), []
+    renumbered = batch.steps.copy()
+    kept: list[Array | None] = []
     for f, values in enumerate(categories):
+        if values is None:
+            kept.append(None)
+            continue
         numbers = steps[:, f]
         found = np.unique(numbers[numbers > 0].astype(np.intp))
         table = np.zeros(len(values) + 1, np.float32)
@@ -145,7 +169,7 @@ def keep_used_categories(batch: SequenceBatch, categories: Categories, used: Fla
         present = ~np.isnan(batch.steps[:, f])
         renumbered[present, f] = table[batch.steps[present, f].astype(np.intp)]
         kept.append(values[found - 1])
-    return SequenceBatch(renumbered, batch.starts, batch.lengths, batch.leading, batch.spans), kept
+    return replace(batch, steps=renumbered), kept
 
 
 def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array, Flags]:
@@ -216,7 +240,7 @@ def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:
     return filled.astype(np.int64)
 
 
-def _read_sequence(item: Any, label: str) -> Array:
+def read_sequence(item: Any, label: str) -> Array:
     """One item of a list as an array of categories, (n_timesteps, n_features) or (n_timesteps,)."""
     array = _as_array(item)
     form = "every sequence is a list (or array) of categories, or of rows of categories, one row per time step"
@@ -224,7 +248,7 @@ def _read_sequence(item: Any, label: str) -> Array:
     return array
 
 
-def _one_table(parts: list[Array]) -> Array:
+def table_of(parts: list[Array]) -> Array:
     """The rows of all parts; objects keep numbers and strings apart where both occur."""
     kinds = {part.dtype.kind for part in parts}
     same = kinds <= {"U"} or kinds <= set("iubf")

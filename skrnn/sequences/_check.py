@@ -14,7 +14,7 @@ from skrnn.sequences._chunks import row_chunks
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import ENCODE, as_numbers
 
-__all__ = ["check_sequences"]
+__all__ = ["check_sequences", "finished_batch", "precision"]
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -61,21 +61,25 @@ def check_sequences(
     if isinstance(X, list):
         read = partial(_read_sequence, name=name, advice=texts)
         parts, starts, spans = read_list(X, read, "shape (n_timesteps, n_features) with the same n_features")
-        own = dtype or _precision(part.dtype for part in parts)
+        own = dtype or precision(part.dtype for part in parts)
         with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
             steps = np.concatenate(parts, dtype=own, casting="unsafe")
     else:
         table, starts, spans = read_array(as_numbers(X, name, advice=texts), features_per_step, name)
         with np.errstate(over="ignore"):
-            steps = np.ascontiguousarray(table, dtype=dtype or _precision([table.dtype]))
+            steps = np.ascontiguousarray(table, dtype=dtype or precision([table.dtype]))
+    return finished_batch(steps, starts, spans, feature_names, not isinstance(X, list) and len(X.shape) == 2)
+
+
+def finished_batch(steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool) -> SequenceBatch:
+    """Sequences in a table of steps, whose values are looked at; ``folded``: they were rows of a table."""
     complete, fits = _look_at(steps)
     if not fits:
-        folded = not isinstance(X, list) and len(X.shape) == 2
         _refuse_infinity(steps, starts, spans, feature_names, folded)
     return SequenceBatch.from_spans(steps, starts, spans, complete=complete)
 
 
-def _precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:
+def precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:
     """The smaller of float32 and float64 that has every value of some dtypes; float64 if neither does."""
     common = reduce(np.promote_types, set(dtypes), np.dtype(np.float32))
     return np.float32 if common == np.float32 else np.float64

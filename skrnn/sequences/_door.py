@@ -12,17 +12,21 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features, _g
 
 from skrnn._constraints import Options, check_arguments, integers
 from skrnn._plain import is_size, require, require_fields
-from skrnn._types import Array
+from skrnn._types import Array, Flags
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._categories import check_categories, open_categories, refuse_texts
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import open_container
+from skrnn.sequences._mixed import categorical_features_of, check_mixed, n_features_of_steps
 from skrnn.sequences._numbers import ENCODE, refuse_mask
 
 __all__ = ["Columns", "read_X", "refuse_frame"]
 
 _WIDTHS = {"features_per_step": [integers(1), Options({"all"})]}
-_EMBED = f"{ENCODE}, set embedding_dim=16 if all of X is words or other categories"
+_EMBED = (
+    f"{ENCODE}, name its features in categorical_features, or set embedding_dim=16 if all of X is words or other "
+    "categories"
+)
 _AXES = "Axes are (n_samples, n_timesteps, n_features)."
 
 
@@ -40,20 +44,32 @@ class Columns:
         Features per time step.
     names : array of str, or None
         Names of the columns.
-    categories : list of arrays
-        Of each feature of a step, sorted; empty where X holds numbers.
+    categories : list of arrays and None
+        Of each feature of a step, sorted; None for a feature of numbers; empty where all are numbers.
     """
 
     form: Literal["flat", "steps"]
     n_features: int
     n_step_features: int
     names: Array | None = None
-    categories: list[Array] = field(default_factory=list)
+    categories: list[Any] = field(default_factory=list)
+
+    @property
+    def embeds_all(self) -> bool:
+        """Whether every feature holds categories."""
+        return bool(self.categories) and not self.mixes
+
+    @property
+    def mixes(self) -> bool:
+        """Whether some features hold categories, and others numbers."""
+        return any(known is None for known in self.categories)
 
     @property
     def vocabulary(self) -> tuple[int, ...]:
-        """Rows of the embedding of each feature: one for each category, and one for unknown and missing ones."""
-        return tuple(len(known) + 1 for known in self.categories)
+        """Rows of the embedding of each feature: one for each category, and one for unknown and missing ones; 0 for a
+        feature of numbers.
+        """
+        return tuple(0 if known is None else len(known) + 1 for known in self.categories)
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
@@ -68,7 +84,8 @@ class Columns:
         names, categories = values["names"], values["categories"]
         require(names is None or (isinstance(names, np.ndarray) and names.ndim == 1), "names of X are no array")
         require(isinstance(categories, list), f"categories_ is a {type(categories).__name__}")
-        for known in categories:
+        require(not categories or any(known is not None for known in categories), "categories_ are those of no feature")
+        for known in filter(lambda known: known is not None, categories):
             sorted_ = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
             require(sorted_ and bool((known[1:] > known[:-1]).all()), "categories_ are not sorted")
         return cls(**values)
@@ -81,6 +98,7 @@ def read_X(
     features_per_step: int | Literal["all"] = 1,
     embeds: bool | None = None,
     characters: bool = False,
+    categorical: Any = None,
     seen: Columns | None = None,
     dtype: type[np.floating[Any]] | None = None,
 ) -> tuple[SequenceBatch, Columns]:
@@ -96,6 +114,8 @@ def read_X(
         Whether X holds categories. None: the estimator has no ``embedding_dim`` to say so.
     characters : bool
         Whether a text among the categories is the sequence of its characters.
+    categorical : "from_dtype", list of names, of numbers or of bools, or None
+        Which features hold categories, where others hold numbers. None: those of ``seen``, if there are some.
     seen : Columns, optional
         Those of `fit`, with which X has to agree. None: this is `fit`.
     dtype : float32 or float64, optional
@@ -120,9 +140,22 @@ def read_X(
     flat = not isinstance(X, list) and len(X.shape) == 2
     _compare_forms(X, flat, seen, name)
     names = _names_of_columns(X, seen, name) if flat else _names_of_steps(X, seen)
-    if embeds:
+    categories: list[Array | None]
+    mixes = categorical is not None or (seen is not None and seen.mixes)
+    if mixes:
+        width = n_features_of_steps(X, features_per_step)
+        if seen is not None and width != seen.n_step_features:
+            _refuse_step_features(width, seen, features_per_step, name)
+        chosen = _chosen_features(categorical, X, names, seen, features_per_step, name)
+        known = seen.categories if seen is not None and seen.categories else None
+        batch, categories = check_mixed(
+            X, chosen, known, features_per_step=features_per_step, name=name, feature_names=names
+        )
+        categories = categories if chosen.any() else []
+    elif embeds:
         known = None if seen is None else seen.categories
-        batch, categories = check_categories(X, known, features_per_step=features_per_step, name=name)
+        batch, found = check_categories(X, known, features_per_step=features_per_step, name=name)
+        categories = [*found]
     else:
         texts = _EMBED if embeds is False else ENCODE
         batch = check_sequences(
@@ -135,6 +168,24 @@ def read_X(
     if batch.n_features != seen.n_step_features:
         _refuse_step_features(batch.n_features, seen, features_per_step, name)
     return batch, seen
+
+
+def _chosen_features(
+    asked: Any, X: Any, names: Array | None, seen: Columns | None, features_per_step: Any, name: str
+) -> Flags:
+    """Which features hold categories: those asked for, which have to be those of `fit`."""
+    before = None
+    if seen is not None:
+        before = np.array([known is not None for known in seen.categories] or [False] * seen.n_step_features)
+        if asked is None or isinstance(asked, str):  # another frame may have other dtypes
+            return before
+    chosen = categorical_features_of(asked, X, names, features_per_step, name)
+    if before is not None and len(before) == len(chosen) and (before != chosen).any():
+        raise ValueError(
+            f"{name} cannot go on training: categorical_features are now {np.flatnonzero(chosen).tolist()} (numbers of "
+            f"features), were {np.flatnonzero(before).tolist()} in the first fit. Use warm_start=False, or a clone."
+        )
+    return chosen
 
 
 def _width_of_steps(value: Any, name: str) -> int | Literal["all"]:

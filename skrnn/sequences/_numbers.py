@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from skrnn._types import Array
 
-__all__ = ["ENCODE", "as_numbers", "refuse_mask", "refuse_same_names"]
+__all__ = ["ENCODE", "as_numbers", "named_columns", "refuse_mask", "refuse_same_names"]
 
 
 ENCODE = "encode it before (OrdinalEncoder, OneHotEncoder)"
@@ -22,7 +22,7 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
     ``label`` is the name of X in messages, ``advice`` what they say to do with texts. None and ``pd.NA`` become NaN.
     """
     refuse_same_names(X, name, label)
-    columns = _columns(X)
+    columns = named_columns(X)
     for column, dtype in columns:
         _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
     if issparse(X):
@@ -68,7 +68,7 @@ def refuse_mask(X: Any, name: str, label: str = "X") -> None:
 
 def refuse_same_names(X: Any, name: str, label: str = "X") -> None:
     """Refuse a frame in which two columns have one name: nothing says which is which."""
-    columns = [column for column, _ in _columns(X)]
+    columns = [column for column, _ in named_columns(X)]
     if len(set(columns)) < len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise ValueError(
@@ -112,7 +112,7 @@ def _number(
         ) from None
 
 
-def _columns(X: Any) -> list[tuple[Any, Any]]:
+def named_columns(X: Any) -> list[tuple[Any, Any]]:
     """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
     if hasattr(X, "shape") and hasattr(X, "columns") and hasattr(X, "dtypes"):  # a lazy frame has none, and warns
         return list(zip(X.columns, X.dtypes, strict=True))

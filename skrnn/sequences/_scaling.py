@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from skrnn._plain import is_finite_array, require, require_fields
+from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import row_chunks
@@ -33,12 +33,16 @@ class InputScaling:
         Of the training steps. A missing value becomes the mean.
     indicators : bool array of shape (n_features,)
         Features that had missing values in training: each adds an input that is 1 where the value is missing.
+    vocabulary : tuple of n_features int
+        Of categories beside numbers: the rows of the embedding of each feature, 0 for a feature of numbers. Category
+        numbers stay as they are; a missing one becomes 0, that of the unknown. Empty: there is one kind alone.
     """
 
     kind: str | None
     mean: Doubles
     scale: Doubles
     indicators: Flags
+    vocabulary: tuple[int, ...] = ()
 
     # Of a window, in units of the feature's variance (Kim et al., RevIN, ICLR 2022, eq. 2).
     variance_floor: ClassVar[float] = 1e-5
@@ -48,15 +52,23 @@ class InputScaling:
         """Inputs per time step of the network: the features and the indicators."""
         return len(self.mean) + int(self.indicators.sum())
 
+    @property
+    def are_numbers(self) -> Flags:
+        """Which features are numbers (n_features,), where some are categories."""
+        return np.array([size == 0 for size in self.vocabulary] or [True] * len(self.mean))
+
     @classmethod
-    def fit(cls, kind: str | None, batch: SequenceBatch, weights: Doubles) -> InputScaling:
+    def fit(
+        cls, kind: str | None, batch: SequenceBatch, weights: Doubles, vocabulary: tuple[int, ...] = ()
+    ) -> InputScaling:
         """Statistics of all steps, each counted with its sequence's weight."""
         mean, scale = mean_and_scale(batch, weights)
-        if np.isnan(mean).any():
-            raise ValueError(
-                f"Input X contains NaN: feature {int(np.isnan(mean).argmax())} has no value in any row to train on "
-                "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
-            )
+        if vocabulary:
+            numbers = np.array(vocabulary) == 0
+            mean, scale = np.where(numbers, mean, 0.0), np.where(numbers, scale, 1.0)
+            _refuse_nothing(mean)
+            return cls(kind, mean, scale, batch.missing_features() & numbers, vocabulary)
+        _refuse_nothing(mean)
         return cls(kind, mean, scale, batch.missing_features())
 
     @classmethod
@@ -65,13 +77,22 @@ class InputScaling:
         return cls(None, np.zeros(n_features), np.ones(n_features), np.zeros(n_features, bool))
 
     def plain(self) -> dict[str, Any]:
-        """As builtins and arrays."""
-        return vars(self).copy()
+        """As builtins and arrays; without a vocabulary where there is none, as before there were any."""
+        return {name: value for name, value in vars(self).items() if name != "vocabulary" or value}
 
     @classmethod
     def from_plain(cls, values: Any) -> InputScaling:
         """The checked scaling of a stored state."""
+        require(isinstance(values, dict), f"input_scaling is a {type(values).__name__}, not a dict")
+        values = {"vocabulary": (), **values}
         check_scaling(cls, values, "input_scaling", (None, "standard", "last", "window"))
+        vocabulary, size = values["vocabulary"], len(values["mean"])
+        good = isinstance(vocabulary, tuple) and all(is_size(n, 0) for n in vocabulary)
+        require(good and len(vocabulary) in (0, size), "input_scaling has a vocabulary that is not one of its features")
+        if vocabulary:  # numbers of categories have to stay what they are: they are looked up
+            codes = np.array(vocabulary) > 0
+            as_they_are = (values["mean"][codes] == 0).all() and (values["scale"][codes] == 1).all()
+            require(bool(as_they_are) and not values["indicators"][codes].any(), "input_scaling scales categories")
         return cls(**values)
 
     def gather(self, batch: SequenceBatch, dtype: DTypeLike = np.float32) -> tuple[Floats, Integers]:
@@ -141,7 +162,19 @@ class InputScaling:
             squares = np.where(known, values - level, 0.0) ** 2
             variance = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
             spread = np.sqrt(variance + self.variance_floor * self.scale**2)
+        if self.vocabulary:
+            numbers = self.are_numbers
+            level, spread = np.where(numbers, level, 0.0), np.where(numbers, spread, 1.0)
         return np.where(none_known, self.mean, level), spread
+
+
+def _refuse_nothing(mean: Doubles) -> None:
+    """A feature without a value has no mean."""
+    if np.isnan(mean).any():
+        raise ValueError(
+            f"Input X contains NaN: feature {int(np.isnan(mean).argmax())} has no value in any row to train on "
+            "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
+        )
 
 
 def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, ...]) -> None:
@@ -149,7 +182,7 @@ def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, 
     require_fields(values, form, label)
     require(values["kind"] in kinds, f"{label} has an unknown kind")
     dtypes = {"indicators": "b1", "feature": "i8"}
-    for name in set(values) - {"kind"}:
+    for name in set(values) - {"kind", "vocabulary"}:
         good = is_finite_array(values[name], dtypes.get(name, "f8")) and len(values[name]) == np.size(values["mean"])
         require(good, f"{label}[{name!r}] is not a finite array")
     require(bool((values["scale"] > 0).all()), f"{label} has a scale that is not above 0")

@@ -6,7 +6,14 @@ from skrnn.tasks._classes import Classes, Labels
 from skrnn.tasks._every_step import EveryStep
 from skrnn.tasks._next_token import NextToken, close_texts, open_texts, token_log_probabilities
 from skrnn.tasks._numbers import Numbers
-from skrnn.tasks._self_supervised import ByTarget, NextCategory, NextStep, WholeSequence, refuse_categories
+from skrnn.tasks._self_supervised import (
+    ByTarget,
+    NextCategory,
+    NextStep,
+    WholeSequence,
+    refuse_categories,
+    refuse_mixed,
+)
 from skrnn.tasks._stored import task_from_plain, task_to_plain
 from skrnn.tasks._tokens import Tokens
 
@@ -29,6 +36,7 @@ __all__ = [
     "close_texts",
     "open_texts",
     "refuse_categories",
+    "refuse_mixed",
     "task_from_plain",
     "task_to_plain",
     "token_log_probabilities",

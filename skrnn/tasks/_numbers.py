@@ -173,22 +173,29 @@ class Numbers(RowTask):
             )
         kind = "mean" if self.loss.link == "log" and self.scaling is not None else self.scaling
         in_turn = kind in ("last", "window")
-        features = self._features_in_turn(batch.n_features, targets.values.shape[1], name) if in_turn else None
+        features = self._features_in_turn(scaling, targets.values.shape[1], name) if in_turn else None
         return TargetScaling.fit(kind, targets.values, targets.sample_weights, scaling, batch, features)
 
-    def _features_in_turn(self, n_features: int, n_targets: int, name: str) -> Integers:
+    def _features_in_turn(self, scaling: InputScaling, n_targets: int, name: str) -> Integers:
         """Numbers of the features whose futures the targets are, in turn."""
-        if self.target_feature is None and n_features > 1:
+        candidates, n_features = np.flatnonzero(scaling.are_numbers), len(scaling.mean)
+        if self.target_feature is None and len(candidates) > 1:
             raise InvalidParameterError(
-                f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {n_features} "
+                f"scaling={self.scaling!r} takes the level of a feature off the targets, and X has {len(candidates)} "
                 "features per step. Say with target_feature whose future the targets are: a number, or a list of them."
             )
-        features = np.atleast_1d(np.asarray(0 if self.target_feature is None else self.target_feature))
+        features = np.atleast_1d(np.asarray(candidates if self.target_feature is None else self.target_feature))
         numbers = features.dtype.kind in "iu" and features.size > 0
         if not numbers or features.min() < 0 or features.max() >= n_features:
             raise InvalidParameterError(
                 f"The 'target_feature' parameter of {name} must be a feature's number from 0 to {n_features - 1}, or a "
                 f"list of such. Got {self.target_feature!r} instead."
+            )
+        codes = [int(feature) for feature in features if feature not in candidates]
+        if codes:
+            raise InvalidParameterError(
+                f"target_feature={self.target_feature!r} of {name} names feature {codes[0]}, which is one of the "
+                f"categorical_features: it has no level that scaling={self.scaling!r} could take off the targets."
             )
         if n_targets % len(features):
             raise InvalidParameterError(

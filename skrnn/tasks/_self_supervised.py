@@ -11,12 +11,12 @@ from skrnn._plain import is_size, require
 from skrnn._types import Array
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, EveryStep, Forecast, Objective, Reconstruction, Scalings, TargetScaling
-from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.sequences import Columns, InputScaling, SequenceBatch
 from skrnn.tasks._base import Targets, Task, Unread
 from skrnn.tasks._encoding import Encoded, encode_steps, mean_one
 from skrnn.tasks._reading import is_continuous
 
-__all__ = ["ByTarget", "NextCategory", "NextStep", "WholeSequence", "refuse_categories"]
+__all__ = ["ByTarget", "NextCategory", "NextStep", "WholeSequence", "refuse_categories", "refuse_mixed"]
 
 
 class _WithoutY(Task):
@@ -148,6 +148,16 @@ def refuse_categories(objective: str, name: str) -> NoReturn:
         f"objective={objective!r} of {name} learns to predict numbers, and with embedding_dim X holds categories. Pass "
         "y, or use objective='forecast' without segment."
     )
+
+
+def refuse_mixed(task: Task, columns: Columns, name: str) -> None:
+    """An objective whose targets are the features of X, where some of them are categories."""
+    if columns.categories and isinstance(task, _OfNumbers):
+        raise ValueError(
+            f"{name} finds its targets in X here, all features of a step, and learns to predict numbers; X holds "
+            "categories (categorical_features). Pass y, with objective='regression' or 'classification', or encode the "
+            "categories before (OneHotEncoder)."
+        )
 
 
 def _following(batch: SequenceBatch) -> tuple[Array, Array]:

@@ -52,8 +52,8 @@ class TrainingSet:
     """Rows to learn from (or to validate on), their targets in the units of the loss and their weights.
 
     Sequences of targets have a last column of step weights. ``unknown`` holds, where inputs are category numbers, how
-    likely each of them is read as unknown in training; an array for each feature. ``offset`` (n_samples, n_outputs) is
-    what a simple model says, which is added to the outputs.
+    likely each of them is read as unknown in training; an array for each feature, empty for one of numbers. ``offset``
+    (n_samples, n_outputs) is what a simple model says, which is added to the outputs.
     """
 
     batch: SequenceBatch
@@ -104,6 +104,8 @@ class TrainingSet:
         """The same rows, where a category that the training part does not hold is unknown."""
         steps = self.batch.steps.copy()
         for f, rate in enumerate(self.unknown):
+            if not len(rate):
+                continue
             known = ~np.isnan(steps[:, f])
             numbers = steps[known, f].astype(np.intp)
             steps[known, f] = np.where(rate[numbers] < 1, numbers, 0)
@@ -121,10 +123,13 @@ class TrainingSet:
         return values[:, :, :-1], values[:, :, -1]
 
     def _with_unknown(self, inputs: Array, rng: np.random.Generator) -> Array:
-        """Category numbers (B, T, F), some of them replaced by 0."""
-        draws = rng.random(inputs.shape, dtype=np.float32)
-        rates = [rate[inputs[:, :, f].astype(np.intp)] for f, rate in enumerate(self.unknown)]
-        return np.where(draws < np.stack(rates, axis=2), np.float32(0.0), inputs)
+        """Inputs (B, T, F), some of whose category numbers are replaced by 0."""
+        features = [f for f, rate in enumerate(self.unknown) if len(rate)]
+        codes, found = inputs[:, :, features], inputs.copy()
+        draws = rng.random(codes.shape, dtype=np.float32)
+        rates = [self.unknown[f][codes[:, :, i].astype(np.intp)] for i, f in enumerate(features)]
+        found[:, :, features] = np.where(draws < np.stack(rates, axis=2), np.float32(0.0), codes)
+        return found
 
     @cached_property
     def _even_lengths(self) -> Integers:

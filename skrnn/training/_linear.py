@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,26 +31,52 @@ _STRENGTHS = np.logspace(-6, 4, 21)  # of the ridge, in units of the mean varian
 
 @dataclass(frozen=True, eq=False)
 class NewestSteps:
-    """The newest ``n_steps`` side by side; a shorter sequence has zeros in front, the mean of every input."""
+    """The newest ``n_steps`` side by side; a shorter sequence has zeros in front, the mean of every input.
+
+    Where a ``vocabulary`` says that some inputs are category numbers (0: it is a number), the numbers are read so, and
+    behind them stands, for each category but the unknown one, whether the newest step has it: one-hot.
+    """
 
     n_steps: int
     n_inputs: int
+    vocabulary: tuple[int, ...] = ()
 
     name: ClassVar[str] = "linear"
     costly: ClassVar[bool] = False  # not to be made again for every pass
 
     @property
     def n_features(self) -> int:
-        return self.n_steps * self.n_inputs
+        return self.n_steps * len(self.numbers) + sum(size for _, size in self.one_hot)
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """The inputs that are numbers."""
+        return [i for i in range(self.n_inputs) if not (self.vocabulary and self.vocabulary[i])]
+
+    @cached_property
+    def one_hot(self) -> list[tuple[int, int]]:
+        """Inputs that are category numbers and how many categories each has, the smallest first, as far as all of them
+        are few enough.
+        """
+        found, total = [], 0
+        for size, i in sorted((size - 1, i) for i, size in enumerate(self.vocabulary) if size > 1):
+            total += size
+            if total <= _MOST_FEATURES:
+                found.append((i, size))
+        return found
 
     @classmethod
     def fit(cls, batch: SequenceBatch, scaling: InputScaling) -> NewestSteps:
         """As many as the shortest sequence has."""
-        return cls(max(1, min(int(batch.lengths.min()), _MOST_FEATURES // scaling.input_size)), scaling.input_size)
+        size, known = scaling.input_size, scaling.vocabulary
+        vocabulary = known + (0,) * (size - len(known) if known else 0)
+        n_numbers = vocabulary.count(0) if known else size
+        return cls(max(1, min(int(batch.lengths.min()), _MOST_FEATURES // n_numbers)), size, vocabulary)
 
     def chunks(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Doubles]]:
         """Row numbers and their features (B, n_features), chunk by chunk."""
-        for rows in batch_chunks(batch, _COPIES * self.n_inputs):
+        width = max(self.n_inputs, self.n_features // self.n_steps)
+        for rows in batch_chunks(batch, _COPIES * width):
             values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
             yield rows, self.features(values, lengths)
 
@@ -58,7 +85,11 @@ class NewestSteps:
         steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
         newest = np.take_along_axis(values, np.maximum(steps, 0)[:, :, None], axis=1).astype(np.float64, copy=False)
         newest[steps < 0] = 0.0
-        return newest.reshape(len(values), -1)
+        if not self.vocabulary:
+            return newest.reshape(len(values), -1)
+        codes = [newest[:, -1, [i]] == np.arange(1, size + 1) for i, size in self.one_hot]
+        parts = [newest[:, :, self.numbers].reshape(len(values), -1), *codes]
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
     def attributed(self, values: Floats, lengths: Integers, coef: Doubles) -> Doubles:
         """What each of the scaled inputs (B, T, F) adds to a linear model, whose ``coef`` (B, n_features) are those of
@@ -71,7 +102,15 @@ class NewestSteps:
         found = np.zeros(values.shape)
         steps = lengths[:, None] - self.n_steps + np.arange(self.n_steps)
         row, place = np.nonzero(steps >= 0)
-        found[row, steps[row, place]] = features.reshape(len(values), self.n_steps, -1)[row, place]
+        if not self.vocabulary:
+            found[row, steps[row, place]] = features.reshape(len(values), self.n_steps, -1)[row, place]
+            return found
+        begin, rows = self.n_steps * len(self.numbers), np.arange(len(values))
+        numbers = features[:, :begin].reshape(len(values), self.n_steps, -1)
+        found[row[:, None], steps[row, place][:, None], self.numbers] = numbers[row, place]
+        for i, size in self.one_hot:
+            found[rows, lengths - 1, i] = features[:, begin : begin + size].sum(axis=1)
+            begin += size
         return found
 
 
@@ -117,8 +156,8 @@ class Linear:
         return {**vars(self), "reads": self.reads.plain() if isinstance(self.reads, Shares) else self.reads.n_steps}
 
     @classmethod
-    def from_plain(cls, values: Any, n_inputs: int) -> Linear:
-        """The checked model of a stored state, of so many inputs per step."""
+    def from_plain(cls, values: Any, n_inputs: int, vocabulary: tuple[int, ...] = ()) -> Linear:
+        """The checked model of a stored state, of so many inputs per step; ``vocabulary``: as `NewestSteps` has it."""
         require_fields(values, cls, "linear")
         good = is_finite_array(values["coef"], "f8", 2) and is_finite_array(values["intercept"], "f8")
         require(good and values["coef"].shape[1] == len(values["intercept"]), "linear is no linear model")
@@ -127,7 +166,7 @@ class Linear:
             reads = Shares.from_plain(values["reads"], n_inputs)
         else:
             require(is_size(values["reads"]), "linear reads no number of steps")
-            reads = NewestSteps(values["reads"], n_inputs)
+            reads = NewestSteps(values["reads"], n_inputs, vocabulary)
         return cls(reads, values["coef"], values["intercept"])
 
 

@@ -50,7 +50,7 @@ def train_and_refit(
 def _with_unknown(result: TrainingResult, data: TrainingSet) -> TrainingResult:
     """Embeddings that nothing was learnt of become that of the unknown."""
     weights = dict(result.weights)
-    for f, rate in enumerate(data.unknown):
-        name = f"embedding.{f}.weight"
+    for number, rate in enumerate(rate for rate in data.unknown if len(rate)):
+        name = f"embedding.{number}.weight"
         weights[name] = np.where(rate[:, None] < 1, weights[name], weights[name][0])
     return replace(result, weights=weights)

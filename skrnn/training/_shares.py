@@ -68,7 +68,7 @@ class Shares:
         typical = int(np.average(batch.lengths, weights=sample_weights))
         widest = max(1, (typical - 1) // (_WIDTH - 1))
         dilations = np.unique(np.geomspace(1, widest, _DILATIONS).round().astype(np.int64))
-        channels = _channels(len(dilations), scaling.input_size)
+        channels = _channels(len(dilations), scaling)
         thresholds = np.empty((*channels.shape[:2], _THRESHOLDS), np.float32)
         for number in range(channels.shape[0] * channels.shape[1]):
             d, kernel = divmod(number, len(_KERNELS))
@@ -178,8 +178,17 @@ class Shares:
         return cls(**values)
 
 
-def _channels(n_dilations: int, n_inputs: int) -> Flags:
-    """Which inputs each kernel adds up: of several, random subsets, more often small ones; always the same."""
+def _channels(n_dilations: int, scaling: InputScaling) -> Flags:
+    """Which inputs each kernel adds up, (D, 84, n_inputs): numbers alone, where there are categories beside them."""
+    numbers = np.ones(scaling.input_size, bool)
+    numbers[: len(scaling.mean)] = scaling.are_numbers
+    channels = np.zeros((n_dilations, len(_KERNELS), len(numbers)), bool)
+    channels[:, :, numbers] = _subsets(n_dilations, int(numbers.sum()))
+    return channels
+
+
+def _subsets(n_dilations: int, n_inputs: int) -> Flags:
+    """Of one input this one, of several random subsets, more often small ones; always the same."""
     channels = np.ones((n_dilations, len(_KERNELS), n_inputs), bool)
     if n_inputs > 1:
         rng = np.random.default_rng(0)

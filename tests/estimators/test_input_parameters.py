@@ -18,6 +18,7 @@ WRONG = {
     "bidirectional": ["yes", 2],
     "dropout": [1.0, -0.1, np.nan, "a"],
     "embedding_dim": [0, 1.5, "a"],
+    "categorical_features": ["auto", 3, True],
     "features_per_step": [0, -2, "some", 1.5, None],
     "segment": [0, 1.5, "a"],
     "segment_stride": [0, 1.5],

@@ -9,7 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import check_estimator
-from stepwise_editions import EDITIONS
+from stepwise_editions import EDITIONS, RNNClassifierMixed, RNNRegressorMixed
 
 from skrnn import (
     LagsToSequence,
@@ -82,6 +82,16 @@ def test_lags_to_sequence_passes_every_check(parameters):
 )
 def test_other_parameters_pass_every_check(Estimator, parameters):
     check_everything(Estimator(**parameters))
+
+
+@pytest.mark.parametrize("Edition", [RNNRegressorMixed, RNNClassifierMixed])
+def test_categories_beside_numbers_pass_every_check(Edition):
+    check_everything(Edition(categorical_features=[0]))
+
+
+@pytest.mark.parametrize("Estimator", [RNNRegressor, RNNClassifier, RNNSequenceTransformer])
+def test_categories_by_dtype_pass_every_check(Estimator):
+    check_everything(Estimator(categorical_features="from_dtype", embedding_dim=2))
 
 
 @pytest.mark.parametrize("loss", ["poisson", "negative_binomial"])

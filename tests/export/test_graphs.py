@@ -279,6 +279,43 @@ def test_categories(kind, tmp_path):
             close(found[method], getattr(model, method)(expected), STEPS.std() if method == "predict" else 1.0)
 
 
+MIXED = X.copy()
+MIXED[:, :, 1] = RNG.integers(-2, 3, size=(24, LONG))
+MIXED[::3, 4, 1] = np.nan
+MIXED[::4, 5, 0] = np.nan
+BESIDE = [
+    {},
+    {"scaling": "window", "segment": 3, "pooling": ("last", "mean")},
+    {"scaling": "last", "init": None, "bidirectional": True},
+    {"scaling": None, "n_networks": 2},
+    {"init": "minirocket"},
+    {"embedding_dim": 1, "cell": "lstm"},
+]
+
+
+@pytest.mark.parametrize("options", BESIDE, ids=words)
+def test_categories_beside_numbers(options, tmp_path):
+    model = nudged(RNNRegressor(categorical_features=[1], **options, **SMALL).fit(MIXED, Y))
+    asked = MIXED.copy()
+    asked[1:5, 2:, 1] = 77  # unknown
+    agree(model, tmp_path / "model.onnx", Y.std(), asked)
+
+
+def test_categories_beside_numbers_have_to_be_numbers_that_a_tensor_holds(tmp_path):
+    texts = MIXED.astype(object)
+    texts[:, :, 1] = np.array(["a", "b"])[RNG.integers(0, 2, size=(24, LONG))]
+    model = RNNClassifier(categorical_features=[1], **SMALL).fit(texts, LABELS)
+    with pytest.raises(ValueError, match="it reads texts beside numbers, and a tensor of ONNX has one type"):
+        skrnn.to_onnx(model, tmp_path / "model.onnx")
+    large = MIXED.astype(float)
+    large[:, :, 1] = 2**24 + RNG.integers(0, 3, size=(24, LONG))
+    model = nudged(RNNRegressor(categorical_features=[1], **SMALL).fit(large, Y))
+    with pytest.raises(ValueError, match="Feature 1 of X has categories that float32 rounds, up to 16777218"):
+        skrnn.to_onnx(model, tmp_path / "model.onnx")
+    skrnn.to_onnx(model, tmp_path / "model.onnx", input_dtype="float64")
+    close(run(tmp_path / "model.onnx", large)["predict"], model.predict(large), Y.std())
+
+
 def test_a_feature_without_a_known_category(tmp_path):
     """All of its values are in the rows that were held out."""
     codes = np.full((24, 3, 2), None, object)

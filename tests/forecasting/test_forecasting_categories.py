@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from recorder import Recorder
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skrnn import PanelTimeSeriesSplit, RNNRegressor, WindowForecaster, backtest
+from skrnn import PanelTimeSeriesSplit, RNNRegressor, StepwiseTransformer, WindowForecaster, backtest
 from skrnn.forecasting import model_windows
 from skrnn.inspection import partial_dependence, permutation_importance
 
@@ -82,14 +83,28 @@ def of_numbers(data):
     return found
 
 
+class OfSequences(Ridge):
+    """Of windows, whose missing values are 0."""
+
+    def fit(self, X, y):
+        return super().fit(np.nan_to_num(X.reshape(len(X), -1)), y)
+
+    def predict(self, X):
+        return super().predict(np.nan_to_num(X.reshape(len(X), -1)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
+        return tags
+
+
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
 def test_forecasts_are_those_of_one_hot_columns_of_numbers(strategy):
     options = {"window": 3, "horizon": 3, "strategy": strategy, "embed_series": False, "level": None}
-    net = RNNRegressor(hidden_size=4, max_iter=3, random_state=0)
-    told = WindowForecaster(net, **options, **ROLES).fit(PANEL)
+    told = WindowForecaster(OfSequences(), **options, **ROLES).fit(PANEL)
     by_hand = of_numbers(PANEL)
     regions, sales = ([name for name in by_hand if name.startswith(role)] for role in ("region", "sale"))
-    other = WindowForecaster(net, **options, target="y", static=regions, future=sales).fit(by_hand)
+    other = WindowForecaster(OfSequences(), **options, target="y", static=regions, future=sales).fit(by_hand)
     future = of_numbers(FUTURE.assign(y=0.0, region=""))[sales]
     expected = other.forecast(3, future=future)
     np.testing.assert_allclose(told.forecast(3, future=FUTURE), expected, rtol=0, atol=1e-6)
@@ -230,6 +245,73 @@ def test_rows_that_are_absent_are_no_category_but_the_static_one():
     assert (X[:, :, 1:4].sum(axis=2) == 1).all()
     assert np.isnan(X[:, :, sales]).any()
     assert set(np.unique(X[:, :, sales])[:2]) == {0.0, 1.0}
+
+
+def net(**options):
+    return RNNRegressor(**{"hidden_size": 4, "max_iter": 2, "random_state": 0, **options})
+
+
+def coded(data):
+    """Numbers in the place of the texts."""
+    columns = {column: pd.factorize(PANEL[column], sort=True)[1] for column in ("region", "sale")}
+    return data.assign(**{name: found.get_indexer(data[name]) for name, found in columns.items() if name in data})
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"embedding_dim": 2}, {"init": "linear"}, {"loss": "gaussian"}, {"n_networks": 2}], ids=str
+)
+def test_a_network_embeds_what_its_user_could_have_named(options):
+    told = fitted(net(**options))
+    assert told.estimator_.categorical_features == [1, 2]
+    by_name = fitted(net(categorical_features=["sale", "region"], **options), coded(PANEL))
+    by_number = fitted(net(categorical_features=[1, 2], **options), coded(PANEL))
+    for other in (by_name, by_number):
+        pd.testing.assert_frame_equal(other.forecast(3, future=coded(FUTURE)), told.forecast(3, future=FUTURE))
+    columns = told.estimator_.categories_
+    assert [None if column is None else column.tolist() for column in columns] == [None, [0, 1, 2], [-1, 0, 1]]
+    assert told.estimator_.embedding_dim == options.get("embedding_dim")
+
+
+def test_what_a_user_embeds_stays_so_beside_texts():
+    data = PANEL.assign(store=PANEL.index.get_level_values(0).map({"a": 3, "b": 5, "c": 3, "d": 9}))
+    roles = {"static": ["store", "region"]}
+    for asked in (["store"], [1], [False, True, False, False, False]):
+        model = fitted(net(categorical_features=asked), data, embed_series=True, **roles)
+        assert model.estimator_.categorical_features == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match=r"names 'shop', and a step has the features \['y', 'store'"):
+        fitted(net(categorical_features=["shop"]), data, **roles)
+
+
+@pytest.mark.parametrize("middle", [[], [StandardScaler()], [StepwiseTransformer(), PCA(1)], ["passthrough"]], ids=str)
+def test_steps_of_a_pipeline_do_not_see_categories(middle):
+    data = PANEL.assign(z=np.arange(240.0))
+    pipeline = make_pipeline(*middle, net())
+    model = fitted(pipeline, data, past=["z"], embed_series=True)
+    inside = model.estimator_[-1]
+    places = [0, 1, 2] if [step for step in middle if step != "passthrough"] else [2, 3, 4]
+    assert inside.categorical_features == places
+    known = [column.tolist() for column in inside.categories_ if column is not None]
+    assert known == [[0, 1, 2], [0, 1, 2, 3], [-1, 0, 1]]
+    assert len(inside.categories_) == 3 + (1 if any(isinstance(step, PCA) for step in middle) else 2)
+    assert model.forecast(3, future=FUTURE).notna().all(axis=None)
+
+
+def test_a_search_that_sets_a_step_gets_columns_of_ones():
+    pipeline = make_pipeline(StepwiseTransformer(StandardScaler()), net())
+    grid = {"stepwisetransformer__transformer__with_mean": [True, False]}
+    model = fitted(GridSearchCV(pipeline, grid, cv=2), embed_series=True)
+    assert model.estimator_.best_estimator_[-1].categorical_features is None
+    assert model.estimator_.best_estimator_.n_features_in_ == 1 + 3 + 4 + 2
+    assert model.forecast(3, future=FUTURE).notna().all(axis=None)
+
+
+def test_a_series_that_a_network_has_not_seen_is_unknown_to_it():
+    model = fitted(net(), embed_series=True)
+    with pytest.warns(UserWarning, match="'east'; the series are 'e'"):
+        found = model.forecast(3, future=FUTURE, history=panel(["e"], 60, pd.Series({"e": "east"})))
+    with pytest.warns(UserWarning, match="'else'; the series are 'f'"):
+        other = model.forecast(3, future=FUTURE, history=panel(["e"], 60, pd.Series({"e": "else"})).rename({"e": "f"}))
+    np.testing.assert_array_equal(found, other)
 
 
 REGRESSORS = {

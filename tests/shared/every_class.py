@@ -24,6 +24,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4, 2))
 Y = X[:, :, 0].sum(axis=1)
 CODES = RNG.integers(0, 4, size=(12, 5))
+BESIDE = np.stack([X[:, :, 0], CODES[:, :4]], axis=2)
 TABLE = pd.DataFrame(RNG.normal(size=(30, 2)), columns=["a", "b"])
 LAGS = TABLE.set_axis(["y_lag1", "y_lag2"], axis=1).assign(month=1.0)
 DAYS = pd.date_range("2020", periods=30, tz="Europe/Berlin")
@@ -50,6 +51,10 @@ MODELS = {  # how it is made, and the data of its methods
     "categories": (
         lambda: RNNClassifier(embedding_dim=2, **SMALL).fit(CODES, Y > 0),
         {"predict": [CODES], "score": (CODES, Y > 0), "fit": (CODES, Y > 0)},
+    ),
+    "categories beside numbers": (
+        lambda: RNNRegressor(categorical_features=[1], init="linear", **SMALL).fit(BESIDE, Y),
+        {"predict": [BESIDE], "score": (BESIDE, Y), "fit": (BESIDE, Y)},
     ),
     "transformer": (
         lambda: RNNSequenceTransformer(objective="reconstruct", **SMALL).fit(X),

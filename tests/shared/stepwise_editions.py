@@ -13,7 +13,7 @@ import numpy as np
 
 from skrnn import RNNClassifier, RNNOutlierDetector, RNNRegressor, RNNSequenceTransformer
 
-__all__ = ["EDITIONS", "to_sequences"]
+__all__ = ["EDITIONS", "RNNClassifierMixed", "RNNRegressorMixed", "to_sequences"]
 
 
 def to_sequences(X):
@@ -39,25 +39,44 @@ def to_sequences(X):
     return np.stack([half, table], axis=1)
 
 
-def _edition(Estimator, methods):
+def with_categories(X):
+    """The same, where the first feature is rounded down to categories; all columns of a frame with names."""
+    sequences = to_sequences(X)
+    try:
+        if hasattr(sequences, "columns"):
+            return np.floor(sequences)
+        if not isinstance(sequences, np.ndarray) or sequences.ndim != 3 or sequences.dtype.kind not in "fiubO":
+            return sequences
+        codes = np.floor(sequences[:, :, 0].astype(float))
+    except (TypeError, ValueError):
+        return sequences
+    sequences[:, :, 0] = codes
+    return sequences
+
+
+def _edition(Estimator, methods, name="3D", given=to_sequences):
     """A subclass whose methods see sequences."""
 
     def wrap(name):
         original = getattr(Estimator, name)
 
         def method(self, X, *args, **kwargs):
-            return original(self, to_sequences(X), *args, **kwargs)
+            return original(self, given(X), *args, **kwargs)
 
         method.__name__ = name
         method.__signature__ = inspect.signature(original)
         return method
 
-    namespace = {"__module__": __name__, **{name: wrap(name) for name in methods}}
-    return type(f"{Estimator.__name__}3D", (Estimator,), namespace)
+    namespace = {"__module__": __name__, **{method: wrap(method) for method in methods}}
+    return type(f"{Estimator.__name__}{name}", (Estimator,), namespace)
 
 
-RNNRegressor3D = _edition(RNNRegressor, ["fit", "partial_fit", "predict"])
-RNNClassifier3D = _edition(RNNClassifier, ["fit", "partial_fit", "predict", "predict_proba", "decision_function"])
+OF_REGRESSOR = ["fit", "partial_fit", "predict"]
+OF_CLASSIFIER = ["fit", "partial_fit", "predict", "predict_proba", "decision_function"]
+RNNRegressor3D = _edition(RNNRegressor, OF_REGRESSOR)
+RNNClassifier3D = _edition(RNNClassifier, OF_CLASSIFIER)
 RNNSequenceTransformer3D = _edition(RNNSequenceTransformer, ["fit", "transform"])
 RNNOutlierDetector3D = _edition(RNNOutlierDetector, ["fit", "predict", "decision_function", "score_samples"])
 EDITIONS = [RNNRegressor3D, RNNClassifier3D, RNNSequenceTransformer3D, RNNOutlierDetector3D]
+RNNRegressorMixed = _edition(RNNRegressor, OF_REGRESSOR, "Mixed", with_categories)
+RNNClassifierMixed = _edition(RNNClassifier, OF_CLASSIFIER, "Mixed", with_categories)

@@ -115,21 +115,34 @@ class CompiledNetwork:
             self._embed_backward(d_source, by_row)
 
     def _embed(self, codes: Singles, lengths: Integers, draw_mask: DrawMask | None) -> Singles:
-        """The embeddings (B, T, F * D) of category numbers (B, T, F)."""
+        """The numbers among the inputs (B, T, F), and the embeddings of the category numbers, (B, T, N + C * D)."""
         self.codes, self.code_lengths = codes, lengths
+        numbers = self.spec.numbers
         x = np.empty((*codes.shape[:2], self.spec.step_size), np.float32)
-        for i, name in enumerate(self.tables):
-            kernels.look_up(codes, i, self.weights[name], x)
-        self.embedding_mask = None if draw_mask is None else draw_mask(x.shape)
-        return x if self.embedding_mask is None else x * self.embedding_mask
+        x[:, :, : len(numbers)] = codes[:, :, numbers]
+        for name, feature, begin in self._embeddings():
+            kernels.look_up(codes, feature, self.weights[name], begin, x)
+        self.embedding_mask = None
+        if draw_mask is not None:
+            embedded = x[:, :, len(numbers) :]
+            self.embedding_mask = draw_mask(embedded.shape)
+            embedded *= self.embedding_mask
+        return x
+
+    def _embeddings(self) -> list[tuple[str, int, int]]:
+        """Each table, the input that is looked up in it, and where its rows begin in what the recurrence reads."""
+        first, width = len(self.spec.numbers), self.spec.embedding_dim
+        found = enumerate(zip(self.tables, self.spec.looked_up, strict=True))
+        return [(name, feature, first + number * width) for number, (name, feature) in found]
 
     def _embed_backward(self, d_x: Singles, by_row: bool) -> None:
-        """Gradients of the tables from that of the embeddings: (B, T + 1, F * D), by row, or (T, B, F * D)."""
+        """Gradients of the tables from that of what `_embed` gave: (B, T + 1, N + C * D), by row, or (T, B, ...)."""
         if self.embedding_mask is not None:
             d_kept = d_x[:, : self.n_timesteps] if by_row else d_x.transpose(1, 0, 2)
-            d_kept *= self.embedding_mask
-        for i, name in enumerate(self.tables):
-            kernels.look_up_backward(self.codes, i, self.code_lengths, by_row, d_x, self.gradients[name])
+            d_kept[:, :, len(self.spec.numbers) :] *= self.embedding_mask
+        for name, feature, begin in self._embeddings():
+            d_table = self.gradients[name]
+            kernels.look_up_backward(self.codes, feature, self.code_lengths, by_row, begin, d_x, d_table)
 
     def _joined(self, outs: list[Singles], directions: list[Layer]) -> Singles:
         """Outputs of all directions side by side, in the order of time; (T, B, H')."""

@@ -86,11 +86,15 @@ def run_direction(
 
 
 def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
-    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F); numbers stay as they are."""
+    """What the recurrence reads (B, T, step_size) of inputs (B, T, F): the numbers as they are, and embeddings of the
+    category numbers.
+    """
     if not spec.vocabulary:
         return inputs
-    found = [weights[name][inputs[:, :, i].astype(np.intp)] for i, name in enumerate(embedding_shapes(spec))]
-    return np.concatenate(found, axis=2)
+    tables = zip(embedding_shapes(spec), spec.looked_up, strict=True)
+    found = [weights[name][inputs[:, :, i].astype(np.intp)] for name, i in tables]
+    numbers = [inputs[:, :, spec.numbers]] if spec.numbers else []
+    return np.concatenate([*numbers, *found], axis=2)
 
 
 def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Singles, ...]:

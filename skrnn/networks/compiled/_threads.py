@@ -107,5 +107,6 @@ class ThreadedNetwork:
         n_steps = inputs.shape[1]
         if self.spec.segment is not None:
             n_steps = self.spec.segment_steps(lengths, n_steps)[0].shape[1]
-        embedding = [(*inputs.shape[:2], self.spec.step_size)] if self.whole.tables else []
+        n_embedded = len(self.whole.tables) * self.spec.embedding_dim
+        embedding = [(*inputs.shape[:2], n_embedded)] if n_embedded else []
         return embedding + [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers

@@ -41,27 +41,29 @@ def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -
 
 
 @kernel(nogil=False)
-def look_up(codes: Array, feature: int, table: Array, x: Array) -> None:
-    """x[:, :, f * D : (f + 1) * D] (B, T, F * D) = the rows (D,) of a table at category numbers (B, T, F)."""
+def look_up(codes: Array, feature: int, table: Array, begin: int, x: Array) -> None:
+    """x[:, :, begin : begin + D] = the rows (D,) of a table at the category numbers of a feature (B, T, F)."""
     n_rows, n_steps = codes.shape[:2]
     size = table.shape[1]
     for b in range(n_rows):
         for t in range(n_steps):
             row, out = table[int(codes[b, t, feature])], x[b, t]
             for j in range(size):
-                out[feature * size + j] = row[j]
+                out[begin + j] = row[j]
 
 
 @kernel(nogil=False)
-def look_up_backward(codes: Array, feature: int, lengths: Array, by_row: bool, dx: Array, d_table: Array) -> None:
-    """The gradient of a table from that of what was looked up, (B, T, F * D) or (T, B, F * D)."""
+def look_up_backward(
+    codes: Array, feature: int, lengths: Array, by_row: bool, begin: int, dx: Array, d_table: Array
+) -> None:
+    """The gradient of a table from that of what `look_up` wrote into, (B, T, ...) or (T, B, ...)."""
     d_table[:] = 0.0
     size = d_table.shape[1]
     for b in range(codes.shape[0]):
         for t in range(lengths[b]):
             row, d = d_table[int(codes[b, t, feature])], dx[b, t] if by_row else dx[t, b]
             for j in range(size):
-                row[j] += d[feature * size + j]
+                row[j] += d[begin + j]
 
 
 @kernel(nogil=False)

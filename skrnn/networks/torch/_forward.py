@@ -111,9 +111,7 @@ def encode(
 ) -> Encoded:
     """The embedding, the segments and the recurrent layers of `forward`."""
     if spec.vocabulary:
-        x = embed(spec, weights, x)
-        if draw_mask is not None:
-            x = x * draw_mask(tuple(x.shape))
+        x = embed(spec, weights, x, draw_mask)
     segments = None
     if spec.segment is not None:
         x, lengths = _project_segments(spec, weights, x, lengths)
@@ -134,12 +132,18 @@ def encode(
     return Encoded(x, _last_states(x, ends, spec.hidden_size), segments, lengths, ends, after)
 
 
-def embed(spec: NetworkSpec, weights: Mapping[str, Tensor], codes: Tensor) -> Tensor:
-    """The embeddings (B, T, F * embedding_dim) of category numbers (B, T, F)."""
-    numbers = codes.long()
-    tables = [weights[name] for name in embedding_shapes(spec)]
-    found = [torch.nn.functional.embedding(numbers[:, :, i], table) for i, table in enumerate(tables)]
-    return torch.cat(found, dim=2)
+def embed(
+    spec: NetworkSpec, weights: Mapping[str, Tensor], inputs: Tensor, draw_mask: DrawMask | None = None
+) -> Tensor:
+    """What the recurrence reads (B, T, step_size) of inputs (B, T, F): the numbers as they are, and embeddings of the
+    category numbers, on which dropout acts.
+    """
+    tables = zip(embedding_shapes(spec), spec.looked_up, strict=True)
+    found = [torch.nn.functional.embedding(inputs[:, :, i].long(), weights[name]) for name, i in tables]
+    embedded = torch.cat(found, dim=2)
+    if draw_mask is not None:
+        embedded = embedded * draw_mask(tuple(embedded.shape))
+    return torch.cat([inputs[:, :, spec.numbers].to(embedded.dtype), embedded], dim=2) if spec.numbers else embedded
 
 
 def _unroll(
