@@ -232,7 +232,8 @@ def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:
     filled = np.where(missing, 0, values)
     fractions = np.flatnonzero(~(np.abs(filled) < 2**53) | (filled != np.trunc(filled)))
     if len(fractions):
-        hint = " Set embedding_dim=None if they are measurements." if label == "X" else ""
+        beside = " Leave it out of categorical_features if it is measured."
+        hint = {"X": " Set embedding_dim=None if they are measurements.", "y": ""}.get(label, beside)
         raise ValueError(
             f"{label} holds {filled[fractions[0]]}, and {name} reads {label} as categories, which are integers or "
             f"strings.{hint}"

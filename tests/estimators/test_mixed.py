@@ -257,7 +257,11 @@ REFUSALS = {
     ),
     "floats": ({"categorical_features": [1.0]}, "array", "of numbers of features or of bools"),
     "measured": ({"categorical_features": [0]}, "array", "Feature 0 of X as categories, which are integers or strings"),
-    "measured column": ({"categorical_features": ["price"]}, "frame", "Feature 'price' of X as categories"),
+    "measured column": (
+        {"categorical_features": ["price"]},
+        "frame",
+        "integers or strings. Leave it out of categorical_features if it is measured",
+    ),
     "text": ({"categorical_features": [0]}, "texts", "Feature 0 of X"),
     "text beside": ({"categorical_features": [2]}, "frame", "Feature 'day' of X holds text ('"),
     "no numbers": (
