@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -61,7 +62,7 @@ class SeriesViews:
         """The columns of the targets."""
         return [self.panel.columns.index(column) for column in self.setup.roles.target]
 
-    @property
+    @cached_property
     def codes(self) -> Doubles | None:
         """The number of each series among those of `fit` (n_series,), if the model is told of it."""
         return series_codes(self.table.keys, self.setup.series) if self.setup.series else None
