@@ -11,13 +11,15 @@ from input_cases import assert_same_fit
 from network_alone import ALONE
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from stored import copies
 
 import skrnn
-from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer, SlidingWindow
+from skrnn import LagsToSequence, RNNClassifier, RNNRegressor, RNNSequenceTransformer, SlidingWindow
 from skrnn.inspection import integrated_gradients, partial_dependence, permutation_importance
 from skrnn.networks import NetworkSpec, ThreadedNetwork, forward, initial_weights
 from skrnn.sequences import read_X
@@ -511,3 +513,19 @@ def test_files_hold_mixed_networks(tmp_path):
     again = skrnn.load(tmp_path / "model.skrnn")
     assert np.array_equal(again.predict(frame), model.predict(frame))
     assert again.categorical_features == ["day"]
+
+
+def test_a_lag_table_with_a_column_of_texts():
+    """Texts become codes in front of `LagsToSequence`, which repeats them at each step; new ones are unknown."""
+    table = pd.DataFrame({f"lag{age}": rng.normal(size=60) for age in range(1, 5)})
+    table["store"] = rng.choice(["north", "south"], 60)
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    encode = ColumnTransformer([("codes", codes, ["store"])], remainder="passthrough", verbose_feature_names_out=False)
+    encode.set_output(transform="pandas")
+    pipeline = make_pipeline(encode, LagsToSequence(static=["store"]), net())
+    pipeline.fit(table, table["lag1"] * np.where(table["store"] == "north", 1, -1))
+    assert pipeline[-1].categories_[0] is None
+    assert pipeline[-1].categories_[1].tolist() == [0, 1]
+    new, missing = table.assign(store="west"), pipeline[:-1].transform(table)
+    missing[:, :, 1] = np.nan
+    assert np.array_equal(pipeline.predict(new), pipeline[-1].predict(missing))
