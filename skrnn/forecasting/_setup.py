@@ -179,6 +179,11 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             "horizon are read step by step of the window. Widen window."
         )
     if channels:
+        if CHANNEL in (*roles.past, *roles.future, *roles.static):
+            raise ValueError(
+                f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
+                "covariate has that name. Rename it."
+            )
         roles = replace(roles, target=(CHANNEL,))
     return Setup(
         roles=roles,

@@ -142,6 +142,12 @@ def test_columns_are_told_apart_as_series():
     assert (X[:, 3:].sum(axis=0) == 55).all()
 
 
+def test_a_covariate_that_is_named_as_the_columns_that_are_told_apart():
+    data = PANEL.rename(columns={"region": "channel"})
+    with pytest.raises(ValueError, match="in a column named 'channel', and a covariate has that name"):
+        fitted(data=data, static=["channel"], channel_independent=True)
+
+
 def test_one_series_cannot_be_told_apart():
     with pytest.raises(ValueError, match="embed_series=True tells the series of a panel apart, and the data are one"):
         WindowForecaster(Ridge(), window=3, embed_series=True).fit(PANEL.loc["a", "y"])
