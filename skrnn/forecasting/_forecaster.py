@@ -118,8 +118,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         windows count alike.
     embed_series : bool, default=False
         Whether the series of a panel, or with ``channel_independent`` the columns, are told apart: its name is one more
-        static column. A series that `fit` did not see is none of them. It is worth a try where series differ in what their
-        windows do not show, and may be learnt by heart; each adds a column to a regressor of flat rows.
+        static column. A series that `fit` did not see is none of them. It is worth a try where series differ in what
+        their windows do not show, and may be learnt by heart; each adds a column to a regressor of flat rows.
 
     Attributes
     ----------
