@@ -77,6 +77,8 @@ class Newest:
         now = [columns.index(column) for column in (*setup.roles.past, *setup.roles.static)]
         later = [columns.index(column) for column in setup.roles.future]
         parts = [(targets[:, -setup.window :] - centre) / scale, self.values[:, span, now]]
+        if self.views.codes is not None:
+            parts.append(np.broadcast_to(self.views.codes[:, None, None], (len(targets), setup.window, 1)))
         X = np.concatenate([*parts, self.waves[:, ahead], self.values[:, ahead, later]], axis=2)
         before = ~self.there[:, span]
         X[:, : before.shape[1]][before] = np.nan  # a window does not reach over a gap

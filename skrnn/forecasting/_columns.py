@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skrnn._types import Flags
 from skrnn.forecasting._features import Roles
-from skrnn.forecasting._panel import Panel, read_panel
+from skrnn.forecasting._panel import Panel, numbers_of_columns, read_panel
 from skrnn.windowing import first_large
 
 __all__ = ["read_future_columns", "read_series", "refuse_polars", "refuse_useless", "with_targets"]
@@ -70,13 +71,15 @@ def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
     return pd.concat([frame, pd.DataFrame(values, frame.index, names)], axis=1)
 
 
-def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFrame:
-    """These columns of ``future`` as float64.
+def read_future_columns(
+    future: pd.DataFrame, columns: list[Any], categories: Mapping[Any, tuple[Any, ...]]
+) -> pd.DataFrame:
+    """These columns of ``future`` as float64; of categories their places among those of the data.
 
     Raises
     ------
     ValueError
-        If one holds anything but finite real numbers, or a time is there twice.
+        If one holds anything but finite real numbers, or categories where the data do; or a time is there twice.
     """
     if future.index.has_duplicates:
         twice = future.index[future.index.duplicated()]
@@ -87,32 +90,42 @@ def read_future_columns(future: pd.DataFrame, columns: list[Any]) -> pd.DataFram
     for place, (column, dtype) in enumerate(table.dtypes.items()):
         label = f"Column {column!r} of future"
         _refuse_complex(label, dtype)
+        if column in categories:
+            continue
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
             raise ValueError(f"{label} has dtype {dtype}. Forecasts need numbers: drop or encode it.")
         _refuse_large(label, table.iloc[:, place])
         if len(table) and table.iloc[:, place].isna().all():
             raise ValueError(f"{label} has no value: every row is missing.")
-    return table.astype("float64")
+    values, _ = numbers_of_columns(table, categories, "Column {!r} of future")
+    return pd.DataFrame(values, table.index, columns)
 
 
 def refuse_useless(panel: Panel, roles: Roles) -> None:
     """Refuse a column without any value, and a static one that varies within a series."""
     for column in (*roles.target, *roles.past, *roles.future, *roles.static):
-        place = panel.columns.index(column)
-        if np.isnan(panel.table.values[:, place]).all():
+        if not _known(panel, column).any():
             raise ValueError(f"Column {column!r} has no value: every row is missing. Leave it out, or fill it.")
     table = panel.table
     for column in roles.static:
         values = table.values[:, panel.columns.index(column)]
-        rows = np.flatnonzero(~np.isnan(values))
+        rows = np.flatnonzero(_known(panel, column))
         firsts = rows[np.searchsorted(table.series[rows], table.series[rows])]  # the first known row of each series
         odd = np.flatnonzero(values[rows] != values[firsts])
         if len(odd):
             row, first = rows[odd[0]], firsts[odd[0]]
+            found, categories = values[[first, row]], panel.categories.get(column)
+            words = [f"{value:g}" if categories is None else repr(categories[int(value)]) for value in found]
             raise ValueError(
-                f"The static column {column!r} varies: {table[table.series[row]].label} has {values[first]:g}, and "
-                f"{values[row]:g} at {table.times[row]}. Name it in past or future."
+                f"The static column {column!r} varies: {table[table.series[row]].label} has {words[0]}, and "
+                f"{words[1]} at {table.times[row]}. Name it in past or future."
             )
+
+
+def _known(panel: Panel, column: Any) -> Flags:
+    """The rows in which a column has a value."""
+    values = panel.table.values[:, panel.columns.index(column)]
+    return np.asarray(values >= 0 if column in panel.categories else ~np.isnan(values))
 
 
 def refuse_polars(words: str, data: Any) -> None:

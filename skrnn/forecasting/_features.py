@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles, Flags, Integers
-from skrnn.forecasting._calendar import calendar_columns
+from skrnn.forecasting._calendar import calendar_columns, is_holiday
 from skrnn.forecasting._table import Table
 from skrnn.windowing import windows_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "Samples",
     "Units",
     "WindowUnits",
+    "feature_names",
     "feature_table",
     "samples",
     "stack",
@@ -89,14 +90,36 @@ class Units:
     horizon: int
 
 
-def feature_table(columns: Sequence[Any], table: Table, targets: Doubles, roles: Roles, lead: int) -> Doubles:
-    """A row per time with everything that is known at it, (n_rows, n_features): targets, past and static columns, and
-    ``lead`` steps ahead of their time the columns and the calendar that are known in advance.
+def feature_names(roles: Roles, embeds: bool) -> list[tuple[str, Any]]:
+    """The role of each feature of a step, and the column, the wave of the calendar or "series" that it is.
 
-    ``columns`` are the names of those of the table. After the end of a series only the calendar is known.
+    ``embeds``: the series itself is a feature.
+    """
+    waves = [(name,) if is_holiday(name) else (f"{name} (sine)", f"{name} (cosine)") for name in roles.calendar]
+    return [
+        *(("target", column) for column in roles.target),
+        *(("past", column) for column in roles.past),
+        *(("static", column) for column in roles.static),
+        *([("series", "series")] if embeds else []),
+        *(("calendar", name) for names in waves for name in names),
+        *(("future", column) for column in roles.future),
+    ]
+
+
+def feature_table(
+    columns: Sequence[Any], table: Table, targets: Doubles, roles: Roles, lead: int, series: Doubles | None
+) -> Doubles:
+    """A row per time with everything that is known at it, (n_rows, n_features), in the order of `feature_names`:
+    targets, past and static columns, the series, and ``lead`` steps ahead of their time the calendar and the columns
+    that are known in advance.
+
+    ``columns`` are the names of those of the table, ``series`` (n_series,) the numbers of its series, if these are a
+    feature. After the end of a series only the calendar is known.
     """
     places = {column: place for place, column in enumerate(columns)}
     now = [targets, *(table.values[:, [places[column]]] for column in (*roles.past, *roles.static))]
+    if series is not None:
+        now.append(series[table.series][:, None])
     return np.concatenate([*now, *_ahead(places, table, roles, lead)], axis=1)
 
 

@@ -17,6 +17,7 @@ from skrnn._constraints import Learners, Options, check_arguments, integers, lis
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
+from skrnn.forecasting._embeddings import embedding
 from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
@@ -24,7 +25,7 @@ from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._level import choose_level
 from skrnn.forecasting._outputs import for_outputs
-from skrnn.forecasting._panel import as_frame, extend
+from skrnn.forecasting._panel import Panel, as_frame, extend
 from skrnn.forecasting._regressors import (
     keep_validation_apart,
     learns_quantiles,
@@ -33,7 +34,7 @@ from skrnn.forecasting._regressors import (
     takes_missing_targets,
 )
 from skrnn.forecasting._renamed import renamed
-from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_windows
+from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import learn, series_views, to_forecasts
@@ -78,6 +79,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         What to forecast; None: every column without another role.
     past, future, static : list of columns, default=None
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
+        Columns of texts or of pandas' categories are embedded by a network, as its ``categorical_features``, in a
+        Pipeline, too, and encoded one-hot for other regressors, of flat rows behind the lags if they are ``static``. A
+        category that `fit` has not seen is none of its own, and a warning says so.
     calendar : list of str, default=None
         Attributes of the index, each as sine and cosine: "minute", "hour", "day_of_week", "day", "day_of_year",
         "week", "month", "quarter"; or "holiday:US", "holiday:DE-BY", "holiday:NYSE", …, one on the holidays of a
@@ -123,6 +127,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     half_life : float, default=None
         Steps back in which the weight of a window halves, from the end of its series; above 0. None: old and new
         windows count alike.
+    embed_series : bool, default=False
+        Whether the series of a panel, or with ``channel_independent`` the columns, are told apart: its name is one more
+        static column. A series that `fit` did not see is none of them. It is worth a try where series differ in what
+        their windows do not show, and may be learnt by heart; each adds a column to a regressor of flat rows.
 
     Attributes
     ----------
@@ -180,6 +188,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         "freq": "no_validation",  # by pandas, beside the index
         "bounds": "no_validation",  # two numbers
         "half_life": [reals(0, None, "neither"), None],
+        "embed_series": ["boolean"],
     }
 
     @renamed(transform="target_transform")
@@ -204,6 +213,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         freq: Any = None,
         bounds: Sequence[float | None] | None = None,
         half_life: float | None = None,
+        embed_series: bool = False,
     ):
         self.estimator = estimator
         self.window = window
@@ -223,6 +233,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self.freq = freq
         self.bounds = bounds
         self.half_life = half_life
+        self.embed_series = embed_series
 
     @renamed(transform="target_transform")
     def set_params(self, **params: Any) -> WindowForecaster:
@@ -277,6 +288,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
         model = for_outputs(estimator, setup.horizon * setup.n_targets)
+        setup = embedding(model, setup)
         weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
@@ -336,6 +348,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """
         check_is_fitted(self, "estimator_")
         new = read_series(self._joined(X, y), self.freq, self._panel)
+        warn_of_unknown(self._setup, new)
         whole = extend(self._panel, new)
         refuse_useless(whole, self._setup.given_roles)
         if self._calibration is not None:
@@ -489,10 +502,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ValueError, TypeError
             If the data are not usable, or no row has a window before it and a horizon after it.
         """
-        check_is_fitted(self, "estimator_")
-        new = read_series(self._joined(X, y), self.freq, self._panel)
-        warn_of_split(self._panel, new)
-        return r2_of(self._learnt(), new)
+        return r2_of(self._learnt(), self._scored(X, y))
 
     @property
     def calibration_errors_(self) -> Doubles | None:
@@ -589,7 +599,11 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         """What was learnt, with the history, or with another one in its place."""
         check_is_fitted(self, "estimator_")
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
-        return learnt if history is None else learnt.on(read_series(history, self.freq, self._panel, other=True))
+        if history is None:
+            return learnt
+        other = read_series(history, self.freq, self._panel, other=True)
+        warn_of_unknown(self._setup, other)
+        return learnt.on(other)
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""
@@ -611,9 +625,15 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if interval is not None:
             coverage, method = interval
             found = correction(learnt, self._calibration, method, coverage, learnt.setup.horizon)
+        return frame_of_rows(learnt, self._scored(X, y), season, found, quantiles)
+
+    def _scored(self, X: Any, y: Any) -> Panel:
+        """The series of which forecasts are scored."""
+        check_is_fitted(self, "estimator_")
         new = read_series(self._joined(X, y), self.freq, self._panel)
         warn_of_split(self._panel, new)
-        return frame_of_rows(learnt, new, season, found, quantiles)
+        warn_of_unknown(self._setup, new)
+        return new
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""

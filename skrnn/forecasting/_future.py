@@ -57,7 +57,7 @@ def future_values(
     if absent:
         raise ValueError(f"future lacks the columns {absent}.")
     _check_levels(panel, future.index)
-    table = read_future_columns(future, list(columns))
+    table = read_future_columns(future, list(columns), panel.categories)
     found = _values_after(panel, table, n_steps)
     for number in [number for number, key in enumerate(panel.table.keys) if key in later]:
         history = panel.table[number]

@@ -114,6 +114,7 @@ class Learnt:
         later = dropped_rows(self.panel, panel)
         needed = np.array(counts) if hold else self.n_needed(max(counts))
         known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
+        self._warn_of_future(known)
         self.refuse_past(max(counts))
         known = None if known is None else np.repeat(known, max(len(self.setup.channels), 1), axis=0)
         return Ahead(panel, counts, self.views(panel), known)
@@ -149,6 +150,17 @@ class Learnt:
                 "with a horizon of as many steps, name the columns in future, or use a regressor that takes missing "
                 "values."
             )
+
+    def _warn_of_future(self, known: Doubles | None) -> None:
+        """Warn of categories (n_series, n_steps, n_future) to come that `fit` did not see."""
+        counts = dict(self.setup.categories)
+        for place, column in enumerate(self.setup.roles.future):
+            if known is not None and column in counts and (known[..., place] >= counts[column]).any():
+                warn_caller(
+                    f"Column {column!r} of future holds categories that fit has not seen: the model is told nothing in "
+                    "their place.",
+                    UserWarning,
+                )
 
     def wide(self, key: Any) -> Any:
         """The series of the data that the key of a view belongs to."""

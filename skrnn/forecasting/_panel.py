@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles, Integers
+from skrnn.forecasting._categories import encoded, holds_categories
 from skrnn.forecasting._table import Channel, History, Table
 from skrnn.windowing import Seen, Step, is_rows, read_index
 
-__all__ = ["LAYOUTS", "Panel", "as_frame", "by_channel", "extend", "read_panel", "with_keys"]
+__all__ = ["LAYOUTS", "Panel", "as_frame", "by_channel", "extend", "numbers_of_columns", "read_panel", "with_keys"]
 
 
 LAYOUTS = ("series", "frame", "panel", "series panel")
@@ -26,7 +27,8 @@ class Panel:
 
     ``layout`` says what the data were: a "series", a "frame", a "panel", or the "series panel" of a Series with such an
     index; ``named`` whether a series had a name; ``names`` are those of the levels of the index; ``step`` is that of
-    most series; ``freq`` is the frequency of a DatetimeIndex that had one.
+    most series; ``freq`` is the frequency of a DatetimeIndex that had one. ``categories`` are those of the columns that
+    hold no numbers, but texts or the like: in the table are their places among these, -1 where the value is missing.
     """
 
     layout: str
@@ -37,6 +39,7 @@ class Panel:
     step: Step
     freq: Any
     histories: Sequence[History]
+    categories: Mapping[Any, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def many(self) -> bool:
@@ -75,18 +78,18 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None, other: bo
     Parameters
     ----------
     data : Series or DataFrame
-        Numeric; NaN marks missing values. The index is one of those of `SlidingWindow`.
+        Numbers, texts or categories; NaN marks missing values. The index is one of those of `SlidingWindow`.
     freq : offset, alias, DatetimeIndex, "rows" or None
         From one row to the next, as in `read_index`.
     like : Panel, optional
-        The panel of an earlier call, whose kind of index and steps are kept.
+        The panel of an earlier call, whose kind of index, steps and categories are kept; new ones follow these.
     other : bool
         Whether a series without a name in the index may be another one than that of the panel.
 
     Raises
     ------
     TypeError, ValueError
-        If the data are not a frame, a column is not numeric, or the index has no order or no step.
+        If the data are not a frame, a column holds neither numbers nor categories, or the index has no order or step.
     """
     if not isinstance(data, (pd.Series, pd.DataFrame)):
         raise TypeError(
@@ -102,19 +105,20 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None, other: bo
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if any(name is pd.NA for name in frame.columns):
         raise ValueError(f"Columns need names, and one is <NA>: {list(frame.columns)}. Rename it.")
-    table = Table(rows.keys, rows.steps, rows.times, rows.in_order(_numbers(frame)), rows.positions, rows.bounds)
+    values, categories = numbers_of_columns(frame, None if like is None else like.categories)
+    table = Table(rows.keys, rows.steps, rows.times, rows.in_order(values), rows.positions, rows.bounds)
     freq = _frequency(data.index, freq) if like is None else like.freq
     named = not isinstance(data, pd.Series) or data.name is not None
-    return Panel(layout, named, list(data.index.names), list(frame.columns), rows.kind, rows.common, freq, table)
+    names = list(data.index.names), list(frame.columns)
+    return Panel(layout, named, *names, rows.kind, rows.common, freq, table, categories)
 
 
 def extend(panel: Panel, new: Panel) -> Panel:
     """The panel with the rows of another behind those of its own."""
     if list(new.columns) != list(panel.columns) and not (panel.single and new.single):
         raise ValueError(f"The data have the columns {new.columns}; those of fit were {panel.columns}.")
-    if not len(panel.histories):
-        return replace(panel, histories=new.histories)
-    return replace(panel, histories=panel.table.followed_by(new.table))
+    together = panel.table.followed_by(new.table) if len(panel.histories) else new.histories
+    return replace(panel, histories=together, categories=new.categories)
 
 
 def as_frame(panel: Panel, parts: Sequence[Doubles], columns: Any, ahead: bool = True) -> Any:
@@ -160,13 +164,25 @@ def _frequency(index: pd.Index, freq: Any) -> Any:
     return freq if own is None and not is_rows(freq) and not isinstance(freq, pd.DatetimeIndex) else own
 
 
-def _numbers(frame: pd.DataFrame) -> Doubles:
-    for column, dtype in frame.dtypes.items():
-        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+def numbers_of_columns(
+    frame: pd.DataFrame, known: Mapping[Any, tuple[Any, ...]] | None = None, label: str = "Column {!r}"
+) -> tuple[Doubles, Mapping[Any, tuple[Any, ...]]]:
+    """The values (n_rows, n_columns) as numbers, and the categories of the columns of which they are the places.
+
+    ``known`` are those of earlier data, in which no other column held categories; None: there are no earlier data.
+    ``label`` names a column in a message.
+    """
+    numeric, categories = frame.copy(deep=False), dict(known or {})
+    for place, (column, dtype) in enumerate(frame.dtypes.items()):
+        words = label.format(column)
+        if column in categories or (known is None and holds_categories(dtype)):
+            codes, categories[column] = encoded(frame.iloc[:, place], categories.get(column), words)
+            numeric.isetitem(place, codes)
+        elif not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
             advice = "convert numbers with astype(float)" if pd.api.types.is_object_dtype(dtype) else "index it"
-            raise ValueError(f"Column {column!r} has dtype {dtype}. Forecasts need numbers: drop, encode or {advice}.")
-    values = frame.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+            raise ValueError(f"{words} has dtype {dtype}. Forecasts need numbers: drop, encode or {advice}.")
+    values = numeric.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     if np.isinf(values).any():
         row, place = (int(index[0]) for index in np.nonzero(np.isinf(values)))
-        raise ValueError(f"Column {frame.columns[place]!r} contains infinity, first at {frame.index[row]}.")
-    return values
+        raise ValueError(f"{label.format(frame.columns[place])} contains infinity, first at {frame.index[row]}.")
+    return values, categories

@@ -20,13 +20,17 @@ __all__ = [
     "distribution_inside",
     "gives_distributions",
     "gives_several_outputs",
+    "inner_of",
     "keep_validation_apart",
+    "learner_of",
     "learns_quantiles",
+    "names_in_grid",
     "needs_counts",
     "needs_positive",
     "prepared",
     "quantile_levels",
     "read_by_step",
+    "reads_steps",
     "starts_linear",
     "takes_missing",
     "takes_missing_targets",
@@ -57,17 +61,17 @@ def prepared(estimator: Any) -> Any:
     InvalidParameterError
         For what is no regressor, and for a transformer in front of sequences that cannot be applied step by step.
     """
-    inside = _learner(estimator)
+    inside = learner_of(estimator)
     for one in (inside, estimator):
         _refuse_others(get_tags(one), type(inside if is_classifier(one) else one).__name__)
-    return _stepwise(clone(estimator), _grid(estimator))
+    return _stepwise(clone(estimator), names_in_grid(estimator))
 
 
 def takes_sequences(estimator: Any) -> bool:
     """Whether a regressor takes 3-D windows: by its tags, or those of the parts of a Pipeline or meta-estimator."""
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
-    inner = _inner(estimator)
+    inner = inner_of(estimator)
     if inner is None:
         return bool(get_tags(estimator).input_tags.three_d_array)
     return takes_sequences(inner) and (isinstance(estimator, _HANDS_ON) or not _is_of_scikit_learn(estimator))
@@ -82,6 +86,11 @@ def read_by_step(estimator: Any, n_features: int) -> Any:
     return estimator.set_params(**told) if told else estimator
 
 
+def reads_steps(estimator: Any) -> bool:
+    """Whether the regressor that learns inside reads steps one by one, also of flat rows that it folds."""
+    return takes_sequences(learner_of(estimator))
+
+
 def takes_missing(estimator: Any) -> bool:
     """Whether a regressor takes missing values, found in the same way; steps behind an imputer do not count."""
     if hasattr(estimator, "steps"):
@@ -92,7 +101,7 @@ def takes_missing(estimator: Any) -> bool:
             if type(step).__module__.startswith("sklearn.impute"):
                 return True
         return True
-    inner = _inner(estimator)
+    inner = inner_of(estimator)
     return takes_missing(inner) if inner is not None else bool(get_tags(estimator).input_tags.allow_nan)
 
 
@@ -109,8 +118,8 @@ def gives_several_outputs(estimator: Any) -> bool:
     """Whether a regressor learns several targets at once; where y is only handed on, the one that it is handed to."""
     if hasattr(estimator, "steps"):
         return gives_several_outputs(estimator.steps[-1][1])
-    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and _inner(estimator) is not None:
-        return gives_several_outputs(_inner(estimator))
+    if isinstance(estimator, (BaseSearchCV, TransformedTargetRegressor)) and inner_of(estimator) is not None:
+        return gives_several_outputs(inner_of(estimator))
     return bool(get_tags(estimator).target_tags.multi_output)
 
 
@@ -119,21 +128,21 @@ def keep_validation_apart(estimator: Any, n_rows: int) -> None:
 
     A gap that its user chose stays.
     """
-    network = _learner(estimator)
+    network = learner_of(estimator)
     if getattr(network, "validation_gap", None) == 0:
         network.set_params(validation_gap=n_rows)
 
 
 def train_once(estimator: Any) -> None:
     """Have a network that would learn a second time from all rows, with its ``refit``, not do so."""
-    network = _learner(estimator)
+    network = learner_of(estimator)
     if hasattr(network, "validation_gap"):
         network.set_params(refit=False)
 
 
 def needs_positive(estimator: Any) -> bool:
     """Whether the targets may not be negative, as behind a log link: then they can be scaled, but not centred."""
-    model = _learner(estimator)
+    model = learner_of(estimator)
     parameters = _parameters(model)
     if get_tags(model).target_tags.positive_only or getattr(parameters.get("loss"), "link", None) == "log":
         return True
@@ -145,18 +154,18 @@ def needs_positive(estimator: Any) -> bool:
 
 def needs_counts(estimator: Any) -> bool:
     """Whether the targets are counts, which a likelihood needs as they are."""
-    loss = _parameters(_learner(estimator)).get("loss")
+    loss = _parameters(learner_of(estimator)).get("loss")
     return loss == "negative_binomial" or getattr(loss, "scales_targets", True) is False
 
 
 def learns_quantiles(estimator: Any) -> bool:
     """Whether a regressor learns the median or other quantiles, which are those of any increasing function, too."""
-    return _parameters(_learner(estimator)).get("loss") in ("absolute_error", "quantile")
+    return _parameters(learner_of(estimator)).get("loss") in ("absolute_error", "quantile")
 
 
 def starts_linear(estimator: Any) -> bool:
     """Whether a regressor is a network that starts from a linear model of the windows."""
-    network = _learner(estimator)
+    network = learner_of(estimator)
     return hasattr(network, "validation_gap") and _parameters(network).get("init") in ("auto", "linear")
 
 
@@ -181,7 +190,7 @@ def distribution_inside(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 def quantile_levels(estimator: Any) -> tuple[float, ...]:
     """The levels of a regressor that predicts several quantiles, (n, n_outputs, n_levels); none for others."""
-    parameters = _parameters(_learner(estimator))
+    parameters = _parameters(learner_of(estimator))
     levels: Any = getattr(parameters.get("loss"), "levels", None)
     if levels is None and parameters.get("loss") == "quantile":
         levels = parameters.get("quantile")
@@ -194,8 +203,8 @@ def weight_parameter(estimator: Any) -> str | None:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    if isinstance(estimator, _HANDS_ON) and _inner(estimator) is not None:
-        return weight_parameter(_inner(estimator))
+    if isinstance(estimator, _HANDS_ON) and inner_of(estimator) is not None:
+        return weight_parameter(inner_of(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
@@ -219,7 +228,7 @@ def _stepwise(estimator: Any, grid: set[str]) -> Any:
     """The same estimator; ``grid`` are the first parts of the names of parameters that a search sets inside it."""
     if hasattr(estimator, "steps"):
         last = estimator.steps[-1][1]
-        if takes_sequences(last) and _parameters(_learner(last)).get("features_per_step", 1) == 1:
+        if takes_sequences(last) and _parameters(learner_of(last)).get("features_per_step", 1) == 1:
             estimator.steps = [*(_one_step(pair, last, grid) for pair in estimator.steps[:-1]), estimator.steps[-1]]
         return estimator
     for name in ("estimator", "regressor"):
@@ -233,9 +242,8 @@ def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, An
     name, step = pair
     if step in (None, "passthrough") or takes_sequences(step):
         return pair
-    words = (
-        f"{type(step).__name__} reads tables, and {type(_learner(last)).__name__} behind it reads windows step by step"
-    )
+    reader = type(learner_of(last)).__name__
+    words = f"{type(step).__name__} reads tables, and {reader} behind it reads windows step by step"
     selects = isinstance(step, SelectorMixin) and not isinstance(step, VarianceThreshold)
     if selects or get_tags(step).target_tags.required:
         raise InvalidParameterError(
@@ -250,19 +258,19 @@ def _one_step(pair: tuple[str, Any], last: Any, grid: set[str]) -> tuple[str, An
     return name, StepwiseTransformer(step)
 
 
-def _grid(estimator: Any) -> set[str]:
+def names_in_grid(estimator: Any) -> set[str]:
     """The first parts of the names that a search sets in its estimator."""
     spaces = [getattr(estimator, name, None) or {} for name in ("param_grid", "param_distributions")]
     found = [one for space in spaces for one in ([space] if hasattr(space, "keys") else space)]
     return {str(name).split("__")[0] for one in found for name in one if "__" in str(name)}
 
 
-def _learner(estimator: Any) -> Any:
+def learner_of(estimator: Any) -> Any:
     """The regressor that learns: the last step of Pipelines, the inside of meta-estimators."""
     if hasattr(estimator, "steps"):
-        return _learner(estimator.steps[-1][1])
-    inner = _inner(estimator)
-    return estimator if inner is None else _learner(inner)
+        return learner_of(estimator.steps[-1][1])
+    inner = inner_of(estimator)
+    return estimator if inner is None else learner_of(inner)
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
@@ -281,7 +289,7 @@ def _steps(pipeline: Any) -> list[Any]:
     return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
 
 
-def _inner(estimator: Any) -> Any:
+def inner_of(estimator: Any) -> Any:
     """The estimator inside a meta-estimator; None for others."""
     parameters = _parameters(estimator)
     found = [parameters[name] for name in ("estimator", "regressor") if parameters.get(name) is not None]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._warnings import warn_caller
+from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._gaps import too_sparse
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
-from skrnn.forecasting._table import Table
+from skrnn.forecasting._table import Channel, Table
 from skrnn.windowing import ADVICE, moments_of, warn_of_other_series
 
-__all__ = ["refuse_negative", "refuse_short", "warn_of_split", "warn_of_windows"]
+__all__ = ["refuse_negative", "refuse_short", "warn_of_split", "warn_of_unknown", "warn_of_windows"]
 
 
 _NOTICED = 0.01  # share of the windows that may go without a word
@@ -71,6 +72,24 @@ def warn_of_split(fitted: Panel, new: Panel) -> None:
     old, table = fitted.table, new.table
     ends = dict(zip(old.keys, moments_of(old.times.take(old.ends)).tolist(), strict=True))
     warn_of_other_series(table.keys, moments_of(table.times.take(table.bounds[:-1])), ends)
+
+
+def warn_of_unknown(setup: Setup, panel: Panel) -> None:
+    """Warn of categories, and of series that are told apart, that `fit` did not see."""
+    table, words = panel.table, []
+    for column, count in setup.categories:
+        codes = table.values[:, panel.columns.index(column)]
+        new = [repr(panel.categories[column][int(code)]) for code in np.unique(codes[codes >= count])]
+        words += [f"column {column!r} holds {name_some(new)}"] if new else []
+    known = {key.series if isinstance(key, Channel) else key for key in setup.series}
+    strange = [repr(key) for key in table.keys if known and key not in known]
+    words += [f"the series are {name_some(strange)}"] if strange else []
+    if words:
+        text = "; ".join(words)
+        warn_caller(
+            f"{text[0].upper()}{text[1:]}: fit has not seen that, and the model is told nothing in its place.",
+            UserWarning,
+        )
 
 
 def _needed(setup: Setup) -> int:

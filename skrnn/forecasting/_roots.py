@@ -45,10 +45,11 @@ def _error(views: SeriesViews, older: Integers, newest: Integers, units: Doubles
     """That of ridge regression, learnt from some of the samples, for others; ``units`` (n_series, k)."""
     found = views.samples()
     X, Y, _ = stacked_windows(views.setup, found.among(older))
-    model = RidgeCV(_STRENGTHS).fit(X.reshape(len(X), -1), Y.reshape(len(Y), -1))
+    flat = replace(views.setup, sequences=False, encoding="once")
+    model = RidgeCV(_STRENGTHS).fit(flat.arrange(X), Y.reshape(len(Y), -1))
     tested = found.among(newest)
     X, Y, of_windows = stacked_windows(views.setup, tested)
-    outputs = model.predict(X.reshape(len(X), -1)).reshape(Y.shape)
+    outputs = model.predict(flat.arrange(X)).reshape(Y.shape)
     forecasts = to_units(views.setup, views.levels(of_windows.undo(outputs), tested.ends))
     truths = to_units(views.setup, views.true_levels(tested.ends))
     return float(np.mean(np.abs(forecasts - truths) / units[views.table.series[tested.ends]][:, None]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from skrnn._types import Doubles, Flags, Integers
+from skrnn.forecasting._categories import series_codes
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
 from skrnn.forecasting._outputs import Heads, without_missing_targets
 from skrnn.forecasting._panel import Panel
@@ -61,6 +63,11 @@ class SeriesViews:
         """The columns of the targets."""
         return [self.panel.columns.index(column) for column in self.setup.roles.target]
 
+    @cached_property
+    def codes(self) -> Doubles | None:
+        """The number of each series among those of `fit` (n_series,), if the model is told of it."""
+        return series_codes(self.table.keys, self.setup.series) if self.setup.series else None
+
     def among(self, some: Flags) -> SeriesViews:
         """Only some of the series."""
         return replace(self, table=self.table.among(some), statistics=self.statistics[some])
@@ -93,7 +100,7 @@ class SeriesViews:
         """All that a model sees of each row, (n_rows, n_features)."""
         setup = self.setup
         lead = min(setup.horizon, len(self.table.values) + 1)
-        return feature_table(self.panel.columns, self.table, self.targets(), setup.roles, lead)
+        return feature_table(self.panel.columns, self.table, self.targets(), setup.roles, lead, self.codes)
 
     def samples(self, partial: bool = False) -> Samples:
         """All windows of all series with what follows them, which is known, or known in part."""

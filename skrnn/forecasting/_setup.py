@@ -13,16 +13,26 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import check_calendar
+from skrnn.forecasting._categories import Code, constant_codes, one_hot
 from skrnn.forecasting._choices import choose_window, find_season, stretches
-from skrnn.forecasting._features import Roles, Units
+from skrnn.forecasting._features import Roles, Units, feature_names
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
-from skrnn.forecasting._regressors import needs_counts, needs_positive, quantile_levels, takes_missing, takes_sequences
+from skrnn.forecasting._regressors import (
+    needs_counts,
+    needs_positive,
+    quantile_levels,
+    reads_steps,
+    takes_missing,
+    takes_sequences,
+)
+from skrnn.forecasting._table import Channel
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["CHANNEL", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
+__all__ = ["CHANNEL", "ENCODINGS", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
 
 
+ENCODINGS = "steps", "once", "codes"
 CHANNEL = "channel"  # the one target column of series that are columns of others
 
 
@@ -35,7 +45,10 @@ class Setup:
     ``channels`` are the target columns, if each is a series of its own; ``roles`` are then those of these series.
     ``bounds`` are the least and the largest forecast. ``partial``: the model learns from windows of whose targets some
     are missing. ``positive``: its targets may not be negative, and so are only scaled; "counts": not even that.
-    ``quantiles`` are the levels that it predicts, if these are several.
+    ``quantiles`` are the levels that it predicts, if these are several. ``categories`` are the columns that hold no
+    numbers, with how many categories `fit` knew of each; ``series`` the names of those that the model is told apart, if
+    it is; ``encoding`` how all these reach it: "steps", one-hot at each step, or "once", one-hot behind the flat row
+    of a window, if they do not vary in it, or "codes", by their numbers, which it embeds.
     """
 
     roles: Roles
@@ -53,6 +66,9 @@ class Setup:
     partial: bool = False
     positive: bool | Literal["counts"] = False
     quantiles: tuple[float, ...] = ()
+    categories: tuple[tuple[Any, int], ...] = ()
+    series: tuple[Any, ...] = ()
+    encoding: str = "steps"
 
     @property
     def n_targets(self) -> int:
@@ -83,6 +99,15 @@ class Setup:
         """Absent rows in a gap that are filled with missing values; no window reaches over more."""
         return 0 if self.complete else self.window - 1
 
+    @property
+    def codes(self) -> list[Code]:
+        """The features of a step that are numbers of categories."""
+        counts = {(role, column): count for column, count in self.categories for role in ("past", "static", "future")}
+        counts["series", "series"] = len(self.series)
+        names = feature_names(self.roles, bool(self.series))
+        constant = "static", "series"
+        return [Code(place, counts[name], name[0] in constant) for place, name in enumerate(names) if name in counts]
+
     def given(self, panel: Panel) -> Panel:
         """The series that the model learns from, with the rows that they have."""
         return by_channel(panel, self.channels, CHANNEL) if self.channels else panel
@@ -90,7 +115,10 @@ class Setup:
     def panel(self, panel: Panel) -> Panel:
         """The same with rows of missing values for those that are absent, if the model takes these."""
         panel = self.given(panel)
-        return fill_gaps(panel, self.longest_gap, [panel.columns.index(column) for column in self.roles.static])
+        places = {column: panel.columns.index(column) for column in self.roles.static}
+        panel = fill_gaps(panel, self.longest_gap, list(places.values()))
+        coded = [places[column] for column, _ in self.categories if column in places]
+        return replace(panel, histories=constant_codes(panel.table, coded)) if coded else panel
 
     def fitted(self, panel: Panel, again: bool = False) -> Setup:
         """With the transformers among the transformations fitted on the targets of a panel of its own; ``again``: a
@@ -113,7 +141,10 @@ class Setup:
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
-        return X if self.sequences else X.reshape(len(X), -1)
+        codes = self.codes
+        if codes and self.encoding != "codes":
+            X = one_hot(X, codes, once=self.encoding == "once")
+        return X if self.sequences or X.ndim == 2 else X.reshape(len(X), -1)
 
     def flat(self, Y: Doubles) -> Doubles:
         """(n, horizon, k) as (n, horizon * k), one-dimensional for a single output."""
@@ -127,7 +158,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     transforms = () if chooses_transform(forecaster) else read_transforms(forecaster.target_transform)
     calendar = names_of("calendar", forecaster.calendar)
     check_calendar(calendar)
-    roles = _find_roles(forecaster, list(panel.columns), calendar)
+    roles = _find_roles(forecaster, panel, calendar)
     places = [panel.columns.index(column) for column in roles.target]
     season = season_of(forecaster, panel, roles)
     if "seasonal_difference" in transforms and forecaster.season is None and season == 1:
@@ -161,6 +192,11 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             f"{season} steps. Widen window, or give another level."
         )
     if channels:
+        if CHANNEL in (*roles.past, *roles.future, *roles.static):
+            raise ValueError(
+                f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
+                "covariate has that name. Rename it."
+            )
         roles = replace(roles, target=(CHANNEL,))
     return Setup(
         roles=roles,
@@ -177,6 +213,23 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         reach=int(forecaster.horizon),
         positive=positive,
         quantiles=quantile_levels(estimator),
+        categories=tuple((column, len(found)) for column, found in panel.categories.items()),
+        series=_told_apart(panel, channels) if forecaster.embed_series else (),
+        encoding="steps" if reads_steps(estimator) else "once",
+    )
+
+
+def _told_apart(panel: Panel, channels: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The names of the series of which the model is told which one it sees."""
+    if not panel.many and not channels:
+        raise InvalidParameterError(
+            "embed_series=True tells the series of a panel apart, and the data are one series. Give a panel with a "
+            "(series, time) MultiIndex, or set channel_independent=True for a series in each column; else leave it out."
+        )
+    return (
+        tuple(Channel(key, one) for key in panel.table.keys for one in channels)
+        if channels
+        else tuple(panel.table.keys)
     )
 
 
@@ -189,11 +242,12 @@ def season_of(forecaster: Any, panel: Panel, roles: Roles | None = None) -> int:
     """The season of a forecaster of these series: that of its parameter, else the one that they show."""
     if forecaster.season is not None:
         return int(forecaster.season)
-    roles = _find_roles(forecaster, list(panel.columns), ()) if roles is None else roles
+    roles = _find_roles(forecaster, panel, ()) if roles is None else roles
     return find_season(panel, [panel.columns.index(column) for column in roles.target])
 
 
-def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) -> Roles:
+def _find_roles(forecaster: Any, panel: Panel, calendar: tuple[str, ...]) -> Roles:
+    columns = list(panel.columns)
     roles = {role: names_of(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
     taken = [column for group in roles.values() for column in group]
     if forecaster.target is None:
@@ -212,6 +266,12 @@ def _find_roles(forecaster: Any, columns: list[Any], calendar: tuple[str, ...]) 
         raise ValueError(f"Columns {idle} have no role. Name them in target, past, future or static, or drop them.")
     if not target:
         raise ValueError("No column is left to forecast: every one is a covariate.")
+    texts = [column for column in target if column in panel.categories]
+    if texts:
+        raise ValueError(
+            f"Column {texts[0]!r} holds texts or categories, and forecasts are numbers: name it in static, past or "
+            "future, put it into the index in front of the time, or drop it."
+        )
     return Roles(target, roles["past"], roles["future"], roles["static"], calendar)
 
 

@@ -16,31 +16,26 @@ from skrnn.forecasting._calendar import CALENDAR, is_holiday
 from skrnn.forecasting._calibration import Calibration, Fold
 from skrnn.forecasting._features import Roles
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._panel import LAYOUTS, Panel
-from skrnn.forecasting._setup import CHANNEL, Setup
-from skrnn.forecasting._table import Channel, Table
+from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._setup import CHANNEL, ENCODINGS, Setup
+from skrnn.forecasting._state_of_series import MOST, panel_from_plain, plain_panel
+from skrnn.forecasting._table import Channel
 from skrnn.forecasting._transform import is_transform
 from skrnn.windowing import (
-    check_rows,
     freq_from_plain,
     index_from_plain,
     is_counts,
     key_from_plain,
-    keys_from_plain,
     kind_of_times,
-    numbers_of,
     plain_freq,
     plain_index,
     plain_key,
-    plain_steps,
-    steps_from_plain,
 )
 
 __all__ = ["ForecasterState"]
 
 _OF_KEYS = ("target", "past", "future", "static")
 _COUNTS = ("n_samples_", "n_filled_")
-_MOST = 2**62
 
 
 class ForecasterState(PlainState):
@@ -69,7 +64,7 @@ class ForecasterState(PlainState):
             **{name: int(fitted[name]) for name in _COUNTS},
             "columns": {name: fitted[name] for name in OF_COLUMNS if name in fitted},
             "learnt": _plain_learnt(learnt),
-            "panel": _plain_panel(fitted["_panel"]),
+            "panel": plain_panel(fitted["_panel"]),
             "calibration": _plain_calibration(fitted["_calibration"]),
             "until": _by_key(fitted["_learnt_until"], lambda times: plain_index(pd.Index(times))),
         }
@@ -79,7 +74,7 @@ class ForecasterState(PlainState):
         require(isinstance(values, dict) and set(values) == names, f"a forecaster has {', '.join(sorted(names))}")
         for name in _COUNTS:
             require(is_size(values[name], 0), f"{name} is no count")
-        panel = _panel(values["panel"])
+        panel = panel_from_plain(values["panel"])
         learnt = _learnt(values["learnt"], panel)
         keys, until = _from_keys(values["until"], "the ends of fit")
         ends = index_from_plain(until)
@@ -97,6 +92,9 @@ class ForecasterState(PlainState):
             "_calibration": _calibration(values["calibration"], learnt),
             "_learnt_until": dict(zip(keys, ends, strict=True)),
         }
+
+    def _upgraded(self, state: dict[str, Any], form: int) -> dict[str, Any]:
+        return {"embed_series": False, **state}
 
     def _plain_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**parameters, "freq": plain_freq(parameters["freq"])}
@@ -126,6 +124,11 @@ def _learnt(values: Any, panel: Panel) -> Learnt:
         *(setup.roles.past + setup.roles.future + setup.roles.static),
     ):
         require(column in panel.columns, f"the data have no column {column!r}")
+    counts = dict(setup.categories)
+    require(len(counts) == len(setup.categories), "a column has its categories twice")
+    require(set(counts) == set(panel.categories), "the categories are not those of the data")
+    for column, count in counts.items():
+        require(count <= len(panel.categories[column]), f"the data have fewer categories of {column!r}")
     return Learnt(regressor, setup, panel, _statistics(values["statistics"], setup))
 
 
@@ -185,7 +188,7 @@ def _fold(values: Any, learnt: Learnt, last: dict[Any, int]) -> Fold:
 def _places(values: Any, label: str) -> dict[Any, int]:
     """Positions of rows by series."""
     keys, numbers = _from_keys(values, label)
-    good = is_counts(numbers, len(keys), -_MOST) and bool((numbers <= _MOST).all())
+    good = is_counts(numbers, len(keys), -MOST) and bool((numbers <= MOST).all())
     require(good, f"{label} says no rows")
     return dict(zip(keys, numbers.tolist(), strict=True))
 
@@ -218,11 +221,18 @@ def _plain_setup(setup: Setup) -> dict[str, Any]:
         "quantiles": list(setup.quantiles),
         "channels": [plain_key(column) for column in setup.channels],
         "bounds": [None if bound is None else float(bound) for bound in setup.bounds],
+        "categories": [[plain_key(column), count] for column, count in setup.categories],
+        "series": [_plain_channel(key) for key in setup.series],
     }
 
 
 def _is_keys(value: Any) -> bool:
     return isinstance(value, list)
+
+
+def _is_count(value: Any) -> bool:
+    """The name of a column, and how many categories it has."""
+    return isinstance(value, list) and len(value) == 2 and is_size(value[1], 0)
 
 
 def _is_calendar(value: Any) -> bool:
@@ -256,11 +266,16 @@ _SETUP: dict[str, Callable[[Any], bool]] = {
     "partial": lambda value: type(value) is bool,
     "positive": lambda value: type(value) is bool or (type(value) is str and value == "counts"),
     "quantiles": _are_levels,
+    "categories": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "series": _is_keys,
+    "encoding": lambda value: type(value) is str and value in ENCODINGS,
 }
+_WITHOUT_CATEGORIES = {"categories": [], "series": [], "encoding": "steps"}  # as earlier versions were
 
 
 def _setup(values: Any) -> Setup:
     """The checked setup."""
+    values = {**_WITHOUT_CATEGORIES, **values} if isinstance(values, dict) else values
     require_fields(values, Setup, "the setup")
     for name, fits in _SETUP.items():
         require(fits(values[name]), f"{name} of the setup is {values[name]!r}")
@@ -275,7 +290,10 @@ def _setup(values: Any) -> Setup:
         "channels": tuple(key_from_plain(column) for column in values["channels"]),
         "bounds": tuple(values["bounds"]),
         "quantiles": tuple(values["quantiles"]),
+        "categories": tuple((key_from_plain(column), count) for column, count in values["categories"]),
+        "series": tuple(_channel(key) for key in values["series"]),
     }
+    require(len(set(built["series"])) == len(built["series"]), "a series is told apart twice")
     require(not built["channels"] or keys["target"] == (CHANNEL,), "channels have no target of their own")
     return Setup(**{field.name: built.get(field.name, values[field.name]) for field in fields(Setup)})
 
@@ -300,62 +318,3 @@ def _statistics(values: Any, setup: Setup) -> dict[Any, Any]:
     good = is_finite_array(numbers, "f8", 3) and is_packed(numbers) and numbers.shape == shape
     require(good and bool((numbers[:, 1] > 0).all()), "the statistics of the series are no centres and scales")
     return dict(zip(keys, numbers, strict=True))
-
-
-def _plain_panel(panel: Panel) -> dict[str, Any]:
-    """All histories as one table, one after the other."""
-    table = panel.table
-    return {
-        "layout": panel.layout,
-        "named": panel.named,
-        "names": [plain_key(name) for name in panel.names],
-        "columns": [plain_key(column) for column in panel.columns],
-        "kind": panel.kind,
-        "step": plain_steps([panel.step]),
-        "freq": plain_freq(panel.freq),
-        "keys": [plain_key(key) for key in table.keys],
-        "steps": plain_steps(table.steps),
-        "sizes": table.counts.astype(np.int64),
-        "times": plain_index(table.times),
-        "values": np.ascontiguousarray(table.values),
-        "positions": np.ascontiguousarray(table.positions),
-    }
-
-
-def _panel(values: Any) -> Panel:
-    """The checked panel."""
-    names = {*(field.name for field in fields(Panel)), "keys", "steps", "sizes", "times", "values", "positions"}
-    names -= {"histories"}
-    require(isinstance(values, dict) and set(values) == names, f"the history needs {', '.join(sorted(names))}")
-    layout = values["layout"]
-    require(layout in LAYOUTS and type(values["named"]) is bool, f"no data are a {layout!r}")
-    levels, columns = (_keys(values[name], name) for name in ("names", "columns"))
-    many = layout.endswith("panel")
-    require((len(levels) > 1) == many and bool(levels and columns), f"a {layout} has no such levels")
-    times, sizes = index_from_plain(values["times"]), values["sizes"]
-    kind = ("series, " if many else "") + kind_of_times(times)
-    require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
-    keys = keys_from_plain(values["keys"], kind)
-    depth = len(levels) <= 2 or all(isinstance(key, tuple) and len(key) == len(levels) - 1 for key in keys)
-    require(depth, "the names of the series have other levels than the index")
-    require(is_counts(sizes, len(keys), 1) and int(sizes.sum()) == len(times), "the histories have no sizes")
-    table = check_rows(values["values"], len(times), len(columns), "the histories")
-    positions = values["positions"]
-    require(is_counts(positions, len(times), -_MOST) and bool((positions <= _MOST).all()), "the rows have no positions")
-    require(table.dtype == np.float64, "the histories are not float64")
-    freq = freq_from_plain(values["freq"])
-    require(freq is None or type(freq) is str or hasattr(freq, "kwds"), "freq of the history is no frequency")
-    bounds = np.concatenate([[0], np.cumsum(sizes)])
-    inside = np.ones(len(times) - 1, dtype=bool)
-    inside[bounds[1:-1] - 1] = False
-    ascends = (np.diff(positions)[inside] > 0).all() and (np.diff(numbers_of(times))[inside] > 0).all()
-    require(bool(ascends), "the rows do not ascend")
-    steps = steps_from_plain(values["steps"], len(keys), kind)
-    step = steps_from_plain(values["step"], 1, kind)[0]
-    histories = Table(keys, steps, times.rename(levels[-1]), table, positions, bounds)
-    return Panel(layout, values["named"], levels, columns, kind, step, freq, histories)
-
-
-def _keys(values: Any, label: str) -> list[Any]:
-    require(isinstance(values, list), f"{label} of the history are a {type(values).__name__}, not a list")
-    return [key_from_plain(value) for value in values]

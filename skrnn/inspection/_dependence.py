@@ -104,7 +104,7 @@ def partial_dependence(
     """
     values = {"feature": feature, "lag": lag, "grid_resolution": grid_resolution}
     feature, lag, resolution = check_arguments("partial_dependence", _GRID, **values).values()
-    estimator, X, _, width, names = given_windows(estimator, X)
+    estimator, X, _, width, names, of_features = given_windows(estimator, X)
     net, answer = innermost(estimator), _answer(estimator)
     cells = Cells(X, width, characters=reads_characters(net))
     if feature >= cells.n_features or lag >= cells.n_lags:
@@ -113,7 +113,11 @@ def partial_dependence(
             f"{cells.n_lags} step(s), both counted from 0."
         )
     known = [value for value in cells.get(feature, lag).tolist() if _is_known(value)]
-    categorical = _is_category(net, feature) or not all(isinstance(one, Number) for one in known)
+    categories = list(of_features.get(feature, ()))
+    categorical = bool(categories) or (not of_features and _is_category(net, feature))
+    categorical = categorical or not all(isinstance(one, Number) for one in known)
+    if categories:  # of a forecaster, whose windows hold their numbers
+        known = [categories[int(code)] for code in known if 0 <= code < len(categories)]
     if grid is None or names is not None:
         _check_varies(known, f"{label_of(feature, names)} at lag {lag}", newest=names is not None and lag == 0)
     if grid is None:
@@ -123,7 +127,7 @@ def partial_dependence(
         raise ValueError(f"grid of partial_dependence must be one-dimensional, got an array of shape {grid.shape}.")
     average = []
     for value in grid:
-        same = np.full(len(cells.rows(lag)), value)
+        same = np.full(len(cells.rows(lag)), _code(value, categories) if categories else value)
         average.append(_mean(answer(cells.changed({(feature, lag): same}))))
     return Dependence(
         grid_values=grid,
@@ -133,6 +137,11 @@ def partial_dependence(
         categorical=categorical,
         feature_names=names,
     )
+
+
+def _code(category: Any, categories: list[Any]) -> int:
+    """The number of a category; -1, as in windows, for one that was not there in `fit`."""
+    return categories.index(category) if category in categories else -1
 
 
 def _is_category(net: Any, feature: int) -> bool:

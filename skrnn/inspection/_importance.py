@@ -124,7 +124,7 @@ def permutation_importance(
     values |= {"scoring": scoring, "random_state": random_state}
     checked, rng = check_arguments("permutation_importance", _OVER, **values), check_random_state(random_state)
     asked = estimator
-    estimator, X, y, width, names = given_windows(estimator, X, y)
+    estimator, X, y, width, names, _ = given_windows(estimator, X, y)
     scorer, measure = _scorer(asked, estimator, scoring)
     characters = reads_characters(innermost(estimator))
     cells = Cells(X, width, characters=characters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,13 +28,16 @@ __all__ = [
 
 
 class Given(NamedTuple):
-    """An estimator, its X and y, how X folds into steps, and the names of the features of a step, if they are known."""
+    """An estimator, its X and y, how X folds into steps, and the names of the features of a step, if they are known;
+    and the categories of those features of which X holds the numbers.
+    """
 
     estimator: Any
     X: Any
     y: Any
     features_per_step: int | str = 1
     names: list[str] | None = None
+    categories: Mapping[int, Sequence[Any]] = MappingProxyType({})
 
 
 def fitted_inside(estimator: Any) -> Any:
@@ -68,7 +73,11 @@ def given_windows(estimator: Any, X: Any, y: Any = None) -> Given:
     and their tokens have them.
     """
     if _is_forecaster(estimator):
-        return _windows(estimator, X, y)
+        from skrnn.forecasting import coded_windows  # needs pandas
+
+        windows = coded_windows(estimator, X, y)
+        width = 1 if windows.X.ndim == 3 else len(windows.names)
+        return Given(windows.regressor, windows.X, windows.y, width, windows.names, windows.categories)
     best = chosen(estimator)
     if best is not estimator:
         found = given_windows(best, X, y)
@@ -148,8 +157,7 @@ def _windows(forecaster: Any, data: Any, y: Any) -> Given:
     from skrnn.forecasting import model_windows  # needs pandas
 
     found = model_windows(forecaster, data, y)
-    width = 1 if found.X.ndim == 3 else len(found.names)
-    return Given(forecaster.estimator_, found.X, found.y, width, found.names)
+    return Given(found.regressor, found.X, found.y, names=found.names)
 
 
 def _fold(estimator: Any, X: Any) -> int | str:

@@ -282,7 +282,7 @@ def test_bad_parameters_say_what_to_do(case):
 def test_bad_data_say_what_to_do():
     with pytest.raises(TypeError, match="pandas Series or DataFrame"):
         WindowForecaster().fit(np.arange(50.0))
-    with pytest.raises(ValueError, match="Column 'name' has dtype"):
+    with pytest.raises(ValueError, match="Column 'name' holds texts or categories, and forecasts are numbers"):
         WindowForecaster().fit(series().to_frame().assign(name="a"))
     with pytest.raises(ValueError, match="Column 'v' contains infinity, first at 2020-03-01"):
         WindowForecaster().fit(series().replace(series().iloc[2], np.inf))

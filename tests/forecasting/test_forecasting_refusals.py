@@ -126,7 +126,23 @@ DATA = {
     "target without a value": (lambda: without("y"), ValueError, "Column 'y' has no value: every row is missing"),
     "covariate without a value": (lambda: without("x"), ValueError, "Column 'x' has no value"),
     "static without a value": (lambda: without("size"), ValueError, "Column 'size' has no value"),
-    "text": (lambda: EARLY.assign(x="warm"), ValueError, "Column 'x' has dtype"),
+    "text to forecast": (lambda: EARLY.assign(y="warm"), ValueError, "Column 'y' holds texts or categories, and"),
+    "dates": (lambda: EARLY.assign(x=DAYS[0]), ValueError, "Column 'x' has dtype datetime64"),
+    "numbers as objects": (
+        lambda: EARLY.assign(x=np.arange(100).astype(object)),
+        ValueError,
+        r"Column 'x' has dtype object and holds 0, a int\. .*astype\(float\) or astype\('category'\)",
+    ),
+    "lists": (
+        lambda: EARLY.assign(x=pd.Series([[1, 2]] * 100, EARLY.index)),
+        ValueError,
+        r"Column 'x' has dtype object and holds \[1, 2\], a list",
+    ),
+    "static text that varies": (
+        lambda: EARLY.assign(size=np.r_[["s"] * 70, ["m"], ["s"] * 29]),
+        ValueError,
+        "The static column 'size' varies: Series 'b' has 's', and 'm' at 2024-01-21 .* Name it in past or future",
+    ),
     "two columns of one name": (
         lambda: pd.concat([EARLY, EARLY[["x"]]], axis=1),
         ValueError,

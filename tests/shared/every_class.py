@@ -32,6 +32,7 @@ LATER = TABLE.set_axis(DAYS + pd.Timedelta(days=30))
 AHEAD = LATER[["b"]][:4]
 TRADING = pd.offsets.CustomBusinessDay(holidays=["2020-01-06"])
 PANEL = TABLE.set_axis(pd.MultiIndex.from_product([["x", 1], pd.period_range("2020", periods=15, freq="M")]))
+SALES = PANEL[["a"]].assign(kind=["shop"] * 15 + ["web"] * 15, sale=[None, "half", "2 for 1"] * 10)
 SMALL = {"hidden_size": 3, "max_iter": 1, "random_state": 0}
 SEQUENCES = {"predict": [X], "predict_proba": [X], "transform": [X], "score": (X, Y), "fit": (X, Y)}
 ROWS = {"transform": [TABLE]}
@@ -99,6 +100,15 @@ MODELS = {  # how it is made, and the data of its methods
     "forecaster of a panel": (
         lambda: of_panel(channel_independent=True, target_transform=["difference"], bounds=(None, 9)),
         {"forecast": [3], "score": [PANEL], "ready": []},
+    ),
+    "forecaster of categories": (
+        lambda: WindowForecaster(
+            RNNRegressor(**SMALL), window=3, horizon=2, embed_series=True, target="a", static=["kind"], future=["sale"]
+        ).fit(SALES),
+        {
+            "forecast": {"steps": 2, "future": SALES[["sale"]].loc["x"].set_axis(PANEL.loc["x"].index + 15)},
+            "score": [SALES],
+        },
     ),
     "stream": (lambda: begun_stream(), {"step": [X[0, 1]]}),
     "stream of a pipeline": (lambda: begun_pipeline(StepwiseTransformer(), X, Y), {"step": [X[0, 1]]}),
