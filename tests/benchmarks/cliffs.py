@@ -2,8 +2,10 @@
 
 Run ``python tests/benchmarks/cliffs.py [large] [wide] [long] [features] [--rounds 3]``: each case beside the loop in
 PyTorch in the same process on one core, seconds of the process, medians of rounds that take turns; a row ends with the
-ratio that is wanted. ``chart --picture docs/images/cost_against_size.png`` measures what one number costs instead, as
-one of the sizes grows and the others stay.
+ratio that is wanted. The loop takes numbers below the smallest normal one for zero (`torch.set_flush_denormal`), as the
+kernels do: without, its long sequences take up to twelve times as long. ``chart [--picture
+docs/images/cost_against_size.png]`` measures instead what one number costs as one of the sizes grows and the others
+stay.
 """
 
 from __future__ import annotations
@@ -12,16 +14,26 @@ import argparse
 import os
 import sys
 from functools import partial
+from statistics import median
 
+import numpy as np
 import torch
 import wide
-from engines import CELLS, Data, compare, fit_compiled, fit_loop, long_series, machine, side_by_side, sine
+from engines import CELLS, Data, compare, fit_compiled, fit_loop, long_series, machine, side_by_side, sine, timed
 from threadpoolctl import threadpool_limits
 
 HEADING = (
     "\n| net | peer | peer, median | compiled, median | ratio (rounds) | loss, loop | loss, compiled | wanted |\n"
     "|---|---|---|---|---|---|---|---|"
 )
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+SIZES = {
+    "sequences": (64, 256, 1024, 4096, 16384),
+    "steps": (10, 30, 100, 300, 1000),
+    "features": (1, 8, 64, 512, 2048),
+    "units": (16, 32, 64, 128, 256, 512),
+    "rows of a mini-batch": (16, 32, 128, 512, 2048),
+}
 Case = tuple[str, int, int, Data, int, float]  # cell, units, epochs, data, rows of a mini-batch, ratio that is wanted
 
 
@@ -31,10 +43,19 @@ def suites() -> dict[str, list[Case]]:
     many = long_series(20, 4096)
     large = [(cell, 32, 2, many, batch, 1.2) for cell in CELLS for batch in (512, 2048)]
     broad: list[Case] = [("rnn", hidden, 1, sine(), 32, 1.1) for hidden in (512, 1024)]
-    far: list[Case] = [(cell, 64, 1, long_series(n), 32, of_long[cell]) for cell in CELLS for n in (70, 80, 100, 500)]
-    far += [("lstm", hidden, 1, long_series(n), 32, 1.3) for hidden in (128, 256) for n in (100, 500)]
+    far: list[Case] = [(cell, 64, 3, long_series(n), 32, of_long[cell]) for cell in CELLS for n in (70, 80, 100, 500)]
+    far += [("lstm", hidden, 3, long_series(n), 32, 1.3) for hidden in (128, 256) for n in (100, 500)]
     far += [(cell, 512, 1, long_series(50), 32, of_long[cell]) for cell in CELLS]
     return {"large": large, "wide": broad, "long": far}
+
+
+def fit_flushing_loop(cell: str, hidden: int, epochs: int, data: Data, batch: int) -> float:
+    """The loop, told to take denormal numbers for zero."""
+    torch.set_flush_denormal(True)
+    try:
+        return fit_loop(cell, hidden, epochs, data, batch)
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def table(cases: list[Case], rounds: int) -> None:
@@ -43,11 +64,58 @@ def table(cases: list[Case], rounds: int) -> None:
     for cell, hidden, epochs, data, batch, wanted in cases:
         work = {
             "ours": partial(fit_compiled, cell, hidden, epochs, data, batch),
-            "theirs": partial(fit_loop, cell, hidden, epochs, data, batch),
+            "theirs": partial(fit_flushing_loop, cell, hidden, epochs, data, batch),
         }
         found = side_by_side(work, rounds)
-        label = f"{cell} {hidden}, {data[0].shape[1]} steps, batches of {batch:,}"
+        label = f"{cell} {hidden}, {data[0].shape[1]} steps, batches of {batch:,}, {epochs} epochs"
         compare(label, "loop", found["ours"], found["theirs"], f"{wanted:.1f} |")
+
+
+def cost(cell: str, what: str, size: int, rounds: int) -> float:
+    """Nanoseconds of a fit for each number that it computes with: where units grow, each weight of each row's step."""
+    sizes = {"sequences": 512, "steps": 20, "features": 1, "units": 32, "rows of a mini-batch": 32, what: size}
+    n = 4096 if what == "rows of a mini-batch" else sizes["sequences"]
+    X = np.random.default_rng(0).normal(size=(n, sizes["steps"], sizes["features"])).astype(np.float32)
+    data, epochs = (X, X.mean(axis=(1, 2))), 3
+    work = partial(fit_compiled, cell, sizes["units"], epochs, data, sizes["rows of a mini-batch"])
+    numbers = epochs * X.size * (GATES[cell] * size * (size + 1) if what == "units" else 1)
+    return 1e9 * median(timed(work, rounds)) / numbers
+
+
+def chart(path: str | None, rounds: int) -> None:
+    """What a number costs, against each of the sizes."""
+    found: dict[str, dict[str, list[float]]] = {}
+    print("\n| what grows | cell | sizes | ns for each number |\n|---|---|---|---|")
+    for what, sizes in SIZES.items():
+        found[what] = {cell: [cost(cell, what, size, rounds) for size in sizes] for cell in CELLS}
+        for cell, costs in found[what].items():
+            shown = ", ".join(f"{value:.3g}" for value in costs)
+            print(f"| {what} | {cell} | {', '.join(f'{size:,}' for size in sizes)} | {shown} |", flush=True)
+    if path:
+        draw(path, found)
+
+
+def draw(path: str, found: dict[str, dict[str, list[float]]]) -> None:
+    """A picture of the chart."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, len(SIZES), figsize=(15, 3.4), layout="constrained")
+    names = {"rnn": "vanilla", "gru": "GRU", "lstm": "LSTM"}
+    for ax, (what, costs) in zip(axes, found.items(), strict=True):
+        for (cell, values), color in zip(costs.items(), ("#0077BB", "#D55E00", "0.45"), strict=True):
+            ax.loglog(SIZES[what], values, "o-", color=color, label=names[cell], markersize=4)
+        ax.set_xlabel(what)
+        ax.set_ylabel("ns a weight, row and step" if what == "units" else "ns a value of X and epoch")
+        ax.spines[["top", "right"]].set_visible(False)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low / 1.5, max(high, 10 * low) * 1.5)
+    axes[0].legend(frameon=False)
+    figure.suptitle("What a fit costs for each number, as one of the sizes grows")
+    figure.savefig(path, dpi=110)
+    print(f"\nwrote {path}")
 
 
 def main() -> None:
@@ -55,10 +123,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["large", "wide", "long", "features"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cpu", action="store_true", default=True)
-    parser.add_argument("--only", help="a cell")
+    parser.add_argument("--picture")
     arguments = parser.parse_args()
-    sys.argv.append("--cpu")
+    sys.argv.append("--cpu")  # seconds of the process, for everything that `engines` measures
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     print(machine())
@@ -66,8 +133,10 @@ def main() -> None:
         for part in arguments.parts:
             if part == "features":
                 wide.table([500, 2000], arguments.rounds)
+            elif part == "chart":
+                chart(arguments.picture, arguments.rounds)
             else:
-                table([case for case in suites()[part] if arguments.only in (None, case[0])], arguments.rounds)
+                table(suites()[part], arguments.rounds)
 
 
 if __name__ == "__main__":

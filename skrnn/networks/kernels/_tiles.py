@@ -20,7 +20,7 @@ __all__ = ["SPAN", "TILE_COLUMNS", "tiled_product"]
 TILE_COLUMNS = 2 * LANE_WIDTH
 _TILE_ROWS = LANE_WIDTH // 2
 SPAN = 448  # terms that are added up one after the other, where there are many
-_TERMS = 64  # that a tile takes at a time, so that they are in the cache for the next one
+_TERMS = 128  # that a tile takes at a time, so that they are in the cache for the next one
 
 try:
     many_rows, one_row = make_sums(_TILE_ROWS, 2, LANE_WIDTH), make_sums(1, 2, LANE_WIDTH)
