@@ -1,11 +1,11 @@
 """Training away from small even networks: large mini-batches, wide networks, long sequences, many features.
 
-Run ``python tests/benchmarks/cliffs.py [large] [wide] [long] [features] [--rounds 3]``: each case beside the loop in
-PyTorch in the same process on one core, seconds of the process, medians of rounds that take turns; a row ends with the
-ratio that is wanted. The loop takes numbers below the smallest normal one for zero (`torch.set_flush_denormal`), as the
-kernels do: without, its long sequences take up to twelve times as long. ``chart [--picture
-docs/images/cost_against_size.png]`` measures instead what one number costs as one of the sizes grows and the others
-stay.
+Run ``python tests/benchmarks/cliffs.py [large] [wide] [long] [both] [features] [--rounds 3]``: each case beside the
+loop in PyTorch in the same process on one core, seconds of the process, medians of rounds that take turns; a row ends
+with the ratio that is wanted. The loop takes numbers below the smallest normal one for zero
+(`torch.set_flush_denormal`), as the kernels do: without, its long sequences take up to twelve times as long.
+``chart [--picture docs/images/cost_against_size.png]`` measures instead what one number costs as one of the sizes grows
+and the others stay.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def suites() -> dict[str, list[Case]]:
     broad: list[Case] = [("rnn", hidden, 1, sine(), 32, 1.1) for hidden in (512, 1024)]
     far: list[Case] = [(cell, 64, 3, long_series(n), 32, of_long[cell]) for cell in CELLS for n in (70, 80, 100, 500)]
     far += [("lstm", hidden, 3, long_series(n), 32, 1.3) for hidden in (128, 256) for n in (100, 500)]
-    far += [(cell, 512, 1, long_series(50), 32, of_long[cell]) for cell in CELLS]
-    return {"large": large, "wide": broad, "long": far}
+    half: list[Case] = [(cell, 512, 1, long_series(50), 32, of_long[cell]) for cell in CELLS]
+    return {"large": large, "wide": broad, "long": far, "both": half}
 
 
 def fit_flushing_loop(cell: str, hidden: int, epochs: int, data: Data, batch: int) -> float:
@@ -121,7 +121,7 @@ def draw(path: str, found: dict[str, dict[str, list[float]]]) -> None:
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["large", "wide", "long", "features"])
+    parser.add_argument("parts", nargs="*", default=["large", "wide", "long", "both", "features"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--picture")
     arguments = parser.parse_args()

@@ -27,6 +27,7 @@ __all__ = [
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
 _PANEL = 64  # columns of wide matrices that are multiplied at a time
+_TALL = 256  # units up to which the sums of the recurrent weights' gradients stay near enough for tiles
 _WIDE = 64  # inputs from which on all gates share a product: reading the inputs then takes longer than the arithmetic
 
 
@@ -172,7 +173,7 @@ def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
     n = (n_steps - 1) * n_rows
     for g in range(n_gates):
         out = dw_hh[g * hidden : (g + 1) * hidden]
-        if n > 0 and hidden % TILE_COLUMNS == 0:
+        if n > 0 and hidden % TILE_COLUMNS == 0 and hidden <= _TALL:
             d, states = d_gates[g, 1:].reshape(n * hidden), h[1:n_steps].reshape(n * hidden)
             tiled_product(d, 1, hidden, states, TILE_COLUMNS, hidden, n, SPAN, out)
         elif n > 0:
