@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         pass_forward,
         work_size,
     )
-    from skrnn.networks.kernels import as_value, fused, kernel, of_fixed_types
+    from skrnn.networks.kernels import as_value, fused, kept_float_control, kernel, of_fixed_types
     from skrnn.networks.torch import (
         Search,
         SequenceModule,
@@ -73,6 +73,7 @@ __all__ = [
     "has_passes",
     "initial_weights",
     "input_gradients",
+    "kept_float_control",
     "kernel",
     "make_passes",
     "of_fixed_types",
@@ -98,7 +99,7 @@ __all__ = [
 
 _LATE = {
     "cells": ("private_torch_random",),
-    "kernels": ("as_value", "fused", "kernel", "of_fixed_types"),
+    "kernels": ("as_value", "fused", "kept_float_control", "kernel", "of_fixed_types"),
     "compiled": (
         "CompiledNetwork",
         "NetworkStream",

@@ -116,7 +116,8 @@ class InputScaling:
             np.copyto(values, found)
         else:
             level, spread = self._level_and_spread(found, missing, padding)
-            np.subtract(found, level, out=values)
+            np.copyto(values, found)  # a subtraction that also converts takes longer
+            values -= level
             values /= spread
         if not complete:
             instead = 0.0 if self.kind is not None else np.broadcast_to(self.mean, values.shape)[missing]

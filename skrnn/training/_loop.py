@@ -12,7 +12,7 @@ import numpy as np
 
 from skrnn._types import Doubles, Integers, Singles
 from skrnn.exceptions import DivergenceError
-from skrnn.networks import NetworkSpec, initial_weights, pinned_blas
+from skrnn.networks import NetworkSpec, initial_weights, kept_float_control, pinned_blas
 from skrnn.objectives import MiniBatch, Objective
 from skrnn.training._batches import draw_batches, together
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
@@ -68,7 +68,7 @@ def train(
     if start is None:
         start = TrainingResult(initial_weights(spec, rng), {})
     with ExitStack() as stack:
-        stack.enter_context(pinned_blas() if config.engine == "compiled" else _private_torch(spec, config, rng))
+        stack.enter_context(_private_kernels() if config.engine == "compiled" else _private_torch(spec, config, rng))
         learner = _make_learner(spec, objective, start, config, rng)
         stack.callback(learner.close)
         stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # what is not finite is reported here
@@ -228,6 +228,13 @@ def _validate(learner: Learner, data: TrainingSet, config: TrainingConfig) -> tu
         for batch, share, fraction, carried in _passes(data, rows, config):
             total += float(learner.losses(batch, **carried) @ share) * len(rows) * fraction
     return total / float(data.weights.sum()), losses
+
+
+@contextmanager
+def _private_kernels() -> Iterator[None]:
+    """BLAS with one thread, and the processor set back whatever ends the training."""
+    with pinned_blas(), kept_float_control():
+        yield
 
 
 @contextmanager

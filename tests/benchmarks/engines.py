@@ -64,14 +64,14 @@ class Net(torch.nn.Module):
         return self.head(self.rnn(x)[0][:, -1])
 
 
-def fit_compiled(cell: str, hidden: int, epochs: int, data: Data) -> float:
+def fit_compiled(cell: str, hidden: int, epochs: int, data: Data, batch: int = BATCH) -> float:
     """The package's own; the last epoch's loss."""
     model = RNNRegressor(cell=cell, hidden_size=hidden, max_iter=epochs, n_iter_no_change=epochs, random_state=0)
-    model.set_params(**ALONE, engine="compiled", max_grad_norm=None, learning_rate=RATE, batch_size=BATCH)
+    model.set_params(**ALONE, engine="compiled", max_grad_norm=None, learning_rate=RATE, batch_size=batch)
     return float(model.fit(*data).loss_)
 
 
-def fit_loop(cell: str, hidden: int, epochs: int, data: Data) -> float:
+def fit_loop(cell: str, hidden: int, epochs: int, data: Data, batch: int = BATCH) -> float:
     """A careful loop in PyTorch: mini-batches by index, no DataLoader, fused Adam."""
     torch.manual_seed(0)
     net = Net(cell, hidden)
@@ -79,8 +79,8 @@ def fit_loop(cell: str, hidden: int, epochs: int, data: Data) -> float:
     X, y = torch.from_numpy(data[0][:, :, None]), torch.from_numpy(data[1][:, None])
     for _ in range(epochs):
         order, total = torch.randperm(len(X)), 0.0
-        for begin in range(0, len(X), BATCH):
-            rows = order[begin : begin + BATCH]
+        for begin in range(0, len(X), batch):
+            rows = order[begin : begin + batch]
             loss = torch.nn.functional.mse_loss(net(X[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -167,13 +167,16 @@ def side_by_side(work: dict[str, Callable[[], float]], rounds: int) -> dict[str,
     return {name: (seconds[name], results[name]) for name in work}
 
 
-def compare(label: str, peer: str, ours: tuple[list[float], float], theirs: tuple[list[float], float]) -> float:
+def compare(
+    label: str, peer: str, ours: tuple[list[float], float], theirs: tuple[list[float], float], more: str = ""
+) -> float:
     """Print a row of the table; the ratio of the medians."""
     ratio = median(theirs[0]) / median(ours[0])
     rounds = [b / a for a, b in zip(ours[0], theirs[0], strict=True)]
     spread = f"{min(rounds):.2f}–{max(rounds):.2f}"
     times = f"{1e3 * median(theirs[0]):.0f} ms | {1e3 * median(ours[0]):.1f} ms"
-    print(f"| {label} | {peer} | {times} | **{ratio:.2f}** ({spread}) | {theirs[1]:.1e} | {ours[1]:.1e} |", flush=True)
+    losses = f"{theirs[1]:.1e} | {ours[1]:.1e}"
+    print(f"| {label} | {peer} | {times} | **{ratio:.2f}** ({spread}) | {losses} | {more}".rstrip(), flush=True)
     return ratio
 
 

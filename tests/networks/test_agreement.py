@@ -119,6 +119,20 @@ def test_outputs_and_gradients_are_those_of_torch(cell, form, ragged, block):
     assert largest_difference(found, gradients) < 1e-5
 
 
+@pytest.mark.parametrize("hidden_size", [64, 320])
+@pytest.mark.parametrize("cell", KINDS, ids=lambda kind: kind[0] + kind[1])
+def test_products_in_tiles_are_those_of_torch(cell, hidden_size):
+    """Sizes that fill tiles, and so many rows and steps that sums are those of several spans."""
+    spec = make_spec(cell, {"bidirectional": True}, hidden_size)
+    weights, (x, lengths) = random_weights(spec, 3), make_inputs(True, n_rows=43, n_steps=30)
+    weights = {name: value / np.sqrt(hidden_size / 5) for name, value in weights.items()}
+    arguments = (spec, weights, x, lengths, scored(lengths, spec.readout), None)
+    expected, gradients = by_torch(*arguments)
+    outputs, found = by_kernels(*arguments)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    assert largest_difference(found, gradients) < 1e-5
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     """The control: a derivative that forgets one step of the recurrence."""

@@ -35,7 +35,9 @@ from skrnn.networks.kernels import (
     panel_product,
     put_states,
     recurrent_gradients,
+    restore_denormals,
     sigmoid,
+    skip_denormals,
     state_gradient,
     sum_of,
     take_inputs,
@@ -55,7 +57,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     Leaves r, z and n in ``gates`` (3, T, B, H), and W_hn h + b_hn in ``extra`` (T, B, H).
     """
     gates, h, extra = tape
-    n_rows, hidden = h.shape[1:]
+    (n_rows, hidden), control = h.shape[1:], skip_denormals()
     w_ih, w_hh, b_ih, b_hh = gated(weights, 3, x.shape[2] - 1, hidden)
     bias = sum_of(b_ih, b_hh)
     add_or_set(b_ih[2 * hidden :], bias[2 * hidden :], False)
@@ -83,6 +85,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
             fresh[i] = tanh(fresh[i] + reset[i] * inner[i])
         for i in range(n):
             new[i] = fresh[i] + update[i] * (old[i] - fresh[i])
+    restore_denormals(control)
 
 
 @kernel()
@@ -94,6 +97,7 @@ def backward(
     ``d_gates`` (4, T, B, H) are those of r, z, W_hn h + b_hn, and the sum inside n.
     """
     gates, h, extra = tape
+    control = skip_denormals()
     n_steps, n_rows, hidden = d_out.shape
     w_ih, w_hh, _, _ = gated(weights, 3, x.shape[2] - 1, hidden)
     dw_ih, dw_hh, db_ih, db_hh = gated(dw, 3, x.shape[2] - 1, hidden)
@@ -128,6 +132,7 @@ def backward(
     add_or_set(d_gates[3].reshape(n_steps * n), d_gates[2].reshape(n_steps * n), False)
     gate_gradients(x, w_ih, d_gates[:3], dw_ih, db_ih.reshape(3, hidden), dx)
     add_or_set(db_ih[: 2 * hidden], db_hh[: 2 * hidden], False)
+    restore_denormals(control)
 
 
 @lane_kernel

@@ -34,7 +34,9 @@ from skrnn.networks.kernels import (
     panel_product,
     put_states,
     recurrent_gradients,
+    restore_denormals,
     sigmoid,
+    skip_denormals,
     state_gradient,
     sum_of,
     take_inputs,
@@ -55,7 +57,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     tanh(c) of each step.
     """
     gates, h, extra = tape
-    n_steps, (n_rows, hidden) = x.shape[0], h.shape[1:]
+    n_steps, (n_rows, hidden), control = x.shape[0], h.shape[1:], skip_denormals()
     w_ih, w_hh, b_ih, b_hh = gated(weights, 4, x.shape[2] - 1, hidden)
     input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(4, hidden), gates)
     w, n = gate_panels(w_hh, True), n_rows * hidden
@@ -83,6 +85,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
             squashed[i] = tanh(memory[i])
         for i in range(n):
             new[i] = show[i] * squashed[i]
+    restore_denormals(control)
 
 
 @kernel()
@@ -91,6 +94,7 @@ def backward(
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
     gates, h, extra = tape
+    control = skip_denormals()
     n_steps, n_rows, hidden = d_out.shape
     w_ih, w_hh, _, _ = gated(weights, 4, x.shape[2] - 1, hidden)
     dw_ih, dw_hh, db_ih, db_hh = gated(dw, 4, x.shape[2] - 1, hidden)
@@ -126,6 +130,7 @@ def backward(
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(4, hidden), dx)
     add_or_set(db_ih, db_hh, False)
+    restore_denormals(control)
 
 
 @lane_kernel

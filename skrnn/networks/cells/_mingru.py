@@ -26,7 +26,9 @@ from skrnn.networks.kernels import (
     lane_sums,
     packed,
     put_states,
+    restore_denormals,
     sigmoid,
+    skip_denormals,
     take_inputs,
 )
 
@@ -47,6 +49,7 @@ def parts(flat: Array, n_inputs: int, hidden: int) -> tuple[Array, Array]:
 def forward(x: Array, weights: Array, tape: Arrays) -> None:
     """Leaves z and g in the gates (2, T, B, H)."""
     gates, h, _ = tape
+    control = skip_denormals()
     w_ih, bias = parts(weights, x.shape[2] - 1, h.shape[2])
     n = h[0].size
     input_products(x, w_ih, bias, gates)
@@ -57,6 +60,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
             update[i] = sigmoid(update[i])
         for i in range(n):
             new[i] = old[i] + update[i] * (fresh[i] - old[i])
+    restore_denormals(control)
 
 
 @kernel()
@@ -65,6 +69,7 @@ def backward(
 ) -> None:
     """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
     gates, h, _ = tape
+    control = skip_denormals()
     n_inputs, hidden = x.shape[2] - 1, h.shape[2]
     (w_ih, _), (dw_ih, db) = parts(weights, n_inputs, hidden), parts(dw, n_inputs, hidden)
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
@@ -83,6 +88,7 @@ def backward(
         if block > 0 and (n_steps - t) % block == 0:
             through[:] = 0.0
     gate_gradients(x, w_ih, d_gates, dw_ih, db, dx)
+    restore_denormals(control)
 
 
 @lane_kernel

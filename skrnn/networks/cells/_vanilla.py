@@ -29,6 +29,8 @@ from skrnn.networks.kernels import (
     panel_product,
     put_states,
     recurrent_gradients,
+    restore_denormals,
+    skip_denormals,
     state_gradient,
     sum_of,
     take_inputs,
@@ -45,6 +47,7 @@ __all__ = ["VanillaCell"]
 def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the hyperbolic tangent or the rectifier."""
     gates, h, _ = tape
+    control = skip_denormals()
     w_ih, w_hh, b_ih, b_hh = gated(weights, 1, x.shape[2] - 1, h.shape[2])
     input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(1, h.shape[2]), gates)
     w = gate_panels(w_hh, True)[0]
@@ -61,6 +64,7 @@ def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
         else:
             for i in range(n):
                 out[i] = tanh(g[i] + s[i])
+    restore_denormals(control)
 
 
 @kernel()
@@ -76,7 +80,7 @@ def recur_back(
     relu: bool,
 ) -> None:
     """Gradients ``dw`` of the weights and ``dx`` of the input, from those of the outputs, d_out (T, B, H)."""
-    h = tape[1]
+    h, control = tape[1], skip_denormals()
     w_ih, w_hh, _, _ = gated(weights, 1, x.shape[2] - 1, h.shape[2])
     dw_ih, dw_hh, db_ih, db_hh = gated(dw, 1, x.shape[2] - 1, h.shape[2])
     w = gate_panels(w_hh, False)
@@ -97,6 +101,7 @@ def recur_back(
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(1, db_ih.size), dx)
     add_or_set(db_ih, db_hh, False)
+    restore_denormals(control)
 
 
 @kernel()

@@ -8,6 +8,7 @@ import numpy as np
 
 from skrnn._types import Array, Floats, Integers, Singles
 from skrnn.networks.compiled._network import CompiledNetwork
+from skrnn.networks.kernels import kept_float_control
 
 __all__ = ["compiled_state_gradients"]
 
@@ -19,14 +20,15 @@ def compiled_state_gradients(
     scores: Sequence[Callable[[Floats], tuple[Floats, Floats]]],
 ) -> list[Singles]:
     """`skrnn.networks.state_gradients`, in single precision."""
-    outputs = network.forward(np.ascontiguousarray(inputs, np.float32), lengths)
     found: list[Singles] = []
-    for number, score in enumerate(scores):
-        network.backward(np.asarray(score(outputs)[1], np.float32))
-        layers = [layer for directions in network.layers for layer in directions]
-        norms = [layer.state_gradients() for layer in layers]
-        if number == 0:
-            found = norms
-        else:  # the second score is that of the backward direction
-            found = [new if layer.reverse else old for new, old, layer in zip(norms, found, layers, strict=True)]
+    with kept_float_control():
+        outputs = network.forward(np.ascontiguousarray(inputs, np.float32), lengths)
+        for number, score in enumerate(scores):
+            network.backward(np.asarray(score(outputs)[1], np.float32))
+            layers = [layer for directions in network.layers for layer in directions]
+            norms = [layer.state_gradients() for layer in layers]
+            if number == 0:
+                found = norms
+            else:  # the second score is that of the backward direction
+                found = [new if layer.reverse else old for new, old, layer in zip(norms, found, layers, strict=True)]
     return found

@@ -1,5 +1,6 @@
 """What the compiled code of every cell is made of. It can be imported without Numba; calls need it."""
 
+from skrnn.networks.kernels._denormals import kept_float_control, restore_denormals, skip_denormals
 from skrnn.networks.kernels._lanes import (
     block_size,
     lane_kernel,
@@ -72,6 +73,7 @@ __all__ = [
     "head_backward",
     "input_products",
     "is_zero",
+    "kept_float_control",
     "kernel",
     "lane_kernel",
     "lane_logistic",
@@ -94,7 +96,9 @@ __all__ = [
     "put_mean",
     "put_states",
     "recurrent_gradients",
+    "restore_denormals",
     "sigmoid",
+    "skip_denormals",
     "state_gradient",
     "sum_of",
     "take_columns",

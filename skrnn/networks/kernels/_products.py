@@ -2,8 +2,8 @@
 
 Arrays are float32 and C-contiguous. Time comes first, and gates before it: inputs (T, B, F + 1) with a last column of
 ones for the bias, states (T + 1, B, H) with the one before the first step in front, gates (G, T, B, H). So what happens
-at one step to one gate is a single loop over B * H numbers, which the compiler vectorises; products are BLAS's
-(`np.dot` with an output).
+at one step to one gate is a single loop over B * H numbers, which the compiler vectorises. Products of the states are
+done in tiles where their columns fill them; all others are BLAS's (`np.dot` with an output).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from skrnn._types import Array
 from skrnn.networks.kernels._primitives import add_or_set, is_zero, kernel, put_columns, take_columns, transpose
+from skrnn.networks.kernels._tiles import SPAN, TILE_COLUMNS, tiled_product
 
 __all__ = [
     "gate_gradients",
@@ -26,6 +27,7 @@ __all__ = [
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
 _PANEL = 64  # columns of wide matrices that are multiplied at a time
+_TALL = 256  # units up to which the sums of the recurrent weights' gradients stay near enough for tiles
 _WIDE = 64  # inputs from which on all gates share a product: reading the inputs then takes longer than the arithmetic
 
 
@@ -54,11 +56,14 @@ def gated(flat: Array, n_gates: int, n_inputs: int, hidden: int) -> tuple[Array,
 def gate_panels(w_hh: Array, turned: bool) -> Array:
     """W_g, or W_g^T, of the recurrent weights (G * H, H) as panels (G, P, H, width) of columns, for `panel_product`.
 
-    Turned once, since a product with a transposed matrix is half as fast. One panel has all columns up to 353 of them.
+    Turned once, since a product with a transposed matrix is half as fast. Columns that fill tiles make a panel each
+    tile; of others, one panel has all columns up to 353 of them.
     """
     hidden = w_hh.shape[1]
     n_gates = w_hh.shape[0] // hidden
     width = hidden if 8 * hidden * hidden <= _SMALL else _PANEL
+    if hidden % TILE_COLUMNS == 0:
+        width = TILE_COLUMNS
     n_panels = -(-hidden // width)
     if n_panels == 1 and not turned:
         return w_hh.reshape(n_gates, 1, hidden, hidden)
@@ -77,7 +82,11 @@ def gate_panels(w_hh: Array, turned: bool) -> Array:
 @kernel()
 def panel_product(a: Array, panels: Array, out: Array) -> None:
     """out (M, N) = a (M, K) w (K, N), w as panels (P, K, width): every product is a small one."""
-    n_panels, _, width = panels.shape
+    n_panels, n_terms, width = panels.shape
+    if width == TILE_COLUMNS and n_panels * width == out.shape[1] and a.shape[0] > 1:
+        size = n_terms * width
+        tiled_product(a.reshape(a.size), n_terms, 1, panels.reshape(panels.size), size, width, n_terms, n_terms, out)
+        return
     if n_panels == 1:
         product(a, panels[0], out)
         return
@@ -165,7 +174,10 @@ def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
     n = (n_steps - first) * n_rows
     for g in range(n_gates):
         out = dw_hh[g * hidden : (g + 1) * hidden]
-        if n > 0:
+        if n > 0 and hidden % TILE_COLUMNS == 0 and hidden <= _TALL:
+            d, states = d_gates[g, first:].reshape(n * hidden), h[first:n_steps].reshape(n * hidden)
+            tiled_product(d, 1, hidden, states, TILE_COLUMNS, hidden, n, SPAN, out)
+        elif n > 0:
             np.dot(d_gates[g, first:].reshape(n, hidden).T, h[first:n_steps].reshape(n, hidden), out)
         else:
             out[:] = 0.0

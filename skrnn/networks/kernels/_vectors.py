@@ -1,14 +1,15 @@
-"""Two operations that the compiler is told in its own language, LLVM's, since it does not find them in a loop.
+"""Operations that the compiler is told in its own language, LLVM's, since it does not find them in a loop.
 
-Both are exactly defined, number by number: ``a * b + c`` rounded once (on processors that have it), and a product of
+All are exactly defined, number by number: ``a * b + c`` rounded once (on processors that have it), and products of
 matrices whose sums stay in registers, each with its terms in their order.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-__all__ = ["LANES", "PANEL", "fused", "lane_tile", "lane_width", "row_tile"]
+__all__ = ["LANES", "LANE_WIDTH", "PANEL", "fused", "lane_tile", "lane_width", "make_sums", "row_tile"]
 
 LANES = 32  # rows that go through a layer side by side
 PANEL = 8  # sums of a row that are computed side by side
@@ -77,6 +78,79 @@ def make_tile(n_sums: int, width: int, stride: int) -> Any:
         return types.void(factors, vectors, out, types.intp, types.intp), generate
 
     return tile
+
+
+def make_sums(n_rows: int, n_vectors: int, width: int) -> Any:
+    """``sums(a, a_start, a_row, a_term, w, w_start, w_term, out, start, row, n, going_on)`` on float32 vectors.
+
+    out[start + i * row + j] = sum over k < n of a[a_start + i * a_row + k * a_term] * w[w_start + k * w_term + j], one
+    after the other, for all i < n_rows and j < n_vectors * width; where it goes on, from what ``out`` is.
+    """
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    vector, index = ir.VectorType(ir.FloatType(), width), types.intp
+
+    @intrinsic
+    def sums(
+        context: Any,
+        a: Any,
+        a_start: Any,
+        a_row: Any,
+        a_term: Any,
+        w: Any,
+        w_start: Any,
+        w_term: Any,
+        out: Any,
+        start: Any,
+        row: Any,
+        n: Any,
+        going_on: Any,
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _, begin, a_row, a_term, _, w_begin, w_term, _, start, row, n, going_on = args
+            data = [context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7)]
+
+            number = partial(ir.Constant, start.type)
+
+            def vectors(place: Any) -> list[Any]:
+                places = [builder.gep(place, [number(v * width)]) for v in range(n_vectors)]
+                return [builder.bitcast(each, vector.as_pointer()) for each in places]
+
+            rows = [_beyond(builder, data[0], begin, builder.mul(a_row, number(i))) for i in range(n_rows)]
+            places = [vectors(_beyond(builder, data[2], start, builder.mul(row, number(i)))) for i in range(n_rows)]
+            totals = [[cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in own] for own in places]
+            pairs = [(p, t) for own, found in zip(places, totals, strict=True) for p, t in zip(own, found, strict=True)]
+            with builder.if_then(going_on):
+                for place, total in pairs:
+                    builder.store(builder.load(place, align=4), total)
+            fma = _fma(builder, vector, f"v{width}f32")
+            with cgutils.for_range(builder, n) as loop:
+                values = vectors(_beyond(builder, data[1], w_begin, builder.mul(loop.index, w_term)))
+                values = [builder.load(value, align=4) for value in values]
+                for own, found in zip(rows, totals, strict=True):
+                    factor = _spread(
+                        builder, builder.load(_beyond(builder, own, builder.mul(loop.index, a_term))), vector
+                    )
+                    for value, total in zip(values, found, strict=True):
+                        builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
+            for place, total in pairs:
+                builder.store(builder.load(total), place, align=4)
+            return context.get_dummy_value()
+
+        numbers = [index] * 3, [index] * 2, [index] * 3
+        return types.void(a, *numbers[0], w, *numbers[1], out, *numbers[2], types.boolean), generate
+
+    return sums
+
+
+def _beyond(builder: Any, place: Any, *offsets: Any) -> Any:
+    """The place so many numbers further."""
+    for offset in offsets:
+        place = builder.gep(place, [offset])
+    return place
 
 
 def _fma(builder: Any, kind: Any, name: str) -> Any:

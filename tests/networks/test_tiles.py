@@ -1,0 +1,125 @@
+"""Products in tiles, and numbers below the smallest normal one, in the kernels of training."""
+
+import platform
+
+import numpy as np
+import pytest
+
+from skrnn.networks import NetworkSpec
+from skrnn.networks.kernels import kept_float_control, restore_denormals, skip_denormals
+from skrnn.networks.kernels._products import gate_panels, panel_product, recurrent_gradients
+from skrnn.networks.kernels._tiles import SPAN, TILE_COLUMNS, tiled_product
+
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+LEAST = np.finfo(np.float32).tiny
+SIZES = [TILE_COLUMNS, 3 * TILE_COLUMNS, 16 * TILE_COLUMNS]
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def by_panels(a, w):
+    """a w by the product of a step."""
+    out = np.empty((len(a), len(w)), np.float32)
+    panel_product(a, gate_panels(w, False)[0], out)
+    return out
+
+
+@pytest.mark.parametrize("hidden", [*SIZES, TILE_COLUMNS + 1, 50])
+@pytest.mark.parametrize("n_rows", [1, 2, 9, 40])
+def test_products_are_right(hidden, n_rows):
+    a, w = numbers(n_rows, hidden), numbers(hidden, hidden, seed=1)
+    expected = a.astype(float) @ w
+    bound = 1e-6 * (np.abs(a).astype(float) @ np.abs(w)).max()
+    np.testing.assert_allclose(by_panels(a, w), expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("hidden", SIZES)
+def test_the_bits_of_a_row_do_not_depend_on_the_rows_beside_it(hidden):
+    a, w = numbers(23, hidden), numbers(hidden, hidden, seed=1)
+    whole = by_panels(a, w)
+    for n_rows in (2, 7, 8, 17):
+        assert np.array_equal(by_panels(a[:n_rows], w), whole[:n_rows])
+        assert np.array_equal(by_panels(a[-n_rows:], w), whole[-n_rows:])
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 14, 15, 16, 43, 61])
+@pytest.mark.parametrize("hidden", [TILE_COLUMNS, 3 * TILE_COLUMNS, 50])
+def test_gradients_of_recurrent_weights_are_right(n_steps, hidden):
+    d_gates, h = numbers(2, n_steps, 31, hidden), numbers(n_steps + 1, 31, hidden, seed=1)
+    found = np.full((2 * hidden, hidden), np.nan, np.float32)
+    recurrent_gradients(d_gates, h, found)
+    expected = np.concatenate([np.einsum("tbi,tbj->ij", d[1:].astype(float), h[1:n_steps]) for d in d_gates])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-4 * max(1.0, np.abs(expected).max() / 100))
+
+
+def test_sums_of_many_terms_are_those_of_their_spans():
+    """One sum of 18,000 equal terms is off in the fourth digit, that of spans in the sixth."""
+    n = 40 * SPAN
+    a, w = np.ones((1, n), np.float32), np.full((n, TILE_COLUMNS), 0.1, np.float32)
+    out = [np.empty((1, TILE_COLUMNS), np.float32) for _ in range(2)]
+    for most, found in zip((SPAN, n), out, strict=True):
+        tiled_product(a.ravel(), n, 1, w.ravel(), TILE_COLUMNS, TILE_COLUMNS, n, most, found)
+    errors = [abs(found[0, 0] / (n * np.float64(np.float32(0.1))) - 1) for found in out]
+    assert errors[0] < 1e-5 < errors[1], "the second is the control"
+
+
+def backward(cell, d_last, n_steps=300, n_rows=4, hidden=16):
+    """Gradients of the gates for that of the last state, with recurrent weights that let little through."""
+    made = NetworkSpec(cell=cell, input_size=1, hidden_size=hidden, output_size=1).make_cell()
+    kernels, rng = made.kernels, np.random.default_rng(0)
+    n_weights = sum(np.prod(shape) for shape in made.shapes(1).values())
+    weights = (0.01 * rng.normal(size=n_weights)).astype(np.float32)
+    by_step, besides = kernels.n_extra
+    x = np.ones((n_steps, n_rows, 2), np.float32)
+    tape = (
+        np.empty((kernels.n_gates, n_steps, n_rows, hidden), np.float32),
+        np.empty((n_steps + 1, n_rows, hidden), np.float32),
+        np.empty((by_step * n_steps + besides, n_rows, hidden), np.float32),
+    )
+    d_out = np.zeros((n_steps, n_rows, hidden), np.float32)
+    d_out[-1] = d_last
+    d_gates = np.empty((kernels.n_gate_gradients, n_steps, n_rows, hidden), np.float32)
+    gradient = np.empty(n_weights, np.float32)
+    kernels.forward(x, weights, tape)
+    kernels.backward(x, weights, tape, d_out, d_gates, np.empty((0, n_rows, 1), np.float32), gradient, 0)
+    return d_gates, gradient
+
+
+def below_normal(values):
+    return int(((values != 0) & (np.abs(values) < LEAST)).sum())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru"])
+def test_vanishing_gradients_become_zero(cell):
+    d_gates, gradient = backward(cell, 1.0)
+    assert (d_gates[:, 0] == 0).all(), "nothing is left after 300 steps"
+    if X86:
+        assert below_normal(d_gates) == below_normal(gradient) == 0
+    assert np.isfinite(gradient).all()
+    assert gradient.any()
+
+
+def test_the_processor_is_set_back():
+    half = np.full(20, LEAST) / 2
+    assert below_normal(half) == 20
+    backward("lstm", 1.0)
+    assert below_normal(np.full(20, LEAST) / 2) == 20
+    before = skip_denormals()
+    try:
+        assert below_normal(np.full(20, LEAST) / 2) == (0 if X86 else 20), "the control"
+    finally:
+        restore_denormals(before)
+    assert below_normal(np.full(20, LEAST) / 2) == 20
+
+
+def test_the_processor_is_set_back_after_kernels_that_did_not_end():
+    def cut_short():
+        with kept_float_control():
+            skip_denormals()
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        cut_short()
+    assert below_normal(np.full(20, LEAST) / 2) == 20
