@@ -46,8 +46,6 @@ def _unserved(spec: NetworkSpec, device: str, carries: bool) -> str | None:
     """What there is about a training that the kernels do not serve, in words."""
     if carries:
         return "a training that carries its state from chunk to chunk (bptt_steps)"
-    if spec.readout == "tokens":
-        return "a decoder of tokens"
     if spec.make_cell().kernels is None:
         return f"cell={spec.cell!r}, which has no kernels" if isinstance(spec.cell, str) else "a cell of your own"
     return None if device == "cpu" else f"device={device!r}"

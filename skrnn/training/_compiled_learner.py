@@ -16,6 +16,7 @@ from skrnn.training._compiled_optimizers import UPDATES, update_as_value
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
+from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["CompiledLearner"]
 
@@ -93,9 +94,16 @@ class CompiledLearner(BaseLearner):
         """The passes of the network."""
         return make_passes(self.network.whole)
 
-    def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
-        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
-        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask)
+    def step(self, batch: MiniBatch, share: Singles, rate: float, *, sampling: float = 0.0) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping.
+
+        ``sampling``: how likely a decoder of tokens reads a token of its own in place of the right one.
+        """
+        tokens = self._tokens(batch)
+        if tokens is not None and sampling > 0:
+            outputs = self.network.forward(batch.inputs, batch.lengths, tokens=tokens)
+            tokens = with_own_tokens(tokens, outputs, sampling, self.rng)
+        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask, tokens)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
         flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
@@ -110,7 +118,11 @@ class CompiledLearner(BaseLearner):
 
     def losses(self, batch: MiniBatch) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._loss(self.network.forward(batch.inputs, batch.lengths), batch)[0]
+        return self._loss(self.network.forward(batch.inputs, batch.lengths, tokens=self._tokens(batch)), batch)[0]
+
+    def _tokens(self, batch: MiniBatch) -> Integers | None:
+        """What a decoder of tokens reads (B, L)."""
+        return tokens_to_read(batch) if self.spec.readout == "tokens" else None
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

@@ -22,7 +22,9 @@ from skrnn.networks.kernels import (
     gate_gradients,
     gate_panels,
     gated,
+    hand_back,
     input_products,
+    is_zero,
     kernel,
     lane_kernel,
     lane_logistic,
@@ -65,9 +67,9 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
         add_or_set(b_hh[2 * hidden :], inner_bias[b], False)
     s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
     b_inner = inner_bias.reshape(n)
-    h[0] = 0.0
+    begins = not is_zero(h[0])
     for t in range(x.shape[0]):
-        if t > 0:
+        if t > 0 or begins:
             for g in range(3):
                 panel_product(h[t], w[g], added[g])
         reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
@@ -86,7 +88,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H).
 
@@ -120,8 +130,10 @@ def backward(
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
             past[:] = 0.0
-        elif t > 0:
+        elif t > 0 or d_first.shape[0] > 0:
             state_gradient(d_gates[:3], t, w, part, carried)
+    add_or_set(past, through, True)
+    hand_back(carried, d_first)
     recurrent_gradients(d_gates[:3], h, dw_hh)
     column_sums(d_gates[2].reshape(n_steps * n_rows, hidden), db_hh[2 * hidden :])
     add_or_set(d_gates[3].reshape(n_steps * n), d_gates[2].reshape(n_steps * n), False)

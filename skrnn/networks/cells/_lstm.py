@@ -21,7 +21,9 @@ from skrnn.networks.kernels import (
     gate_gradients,
     gate_panels,
     gated,
+    hand_back,
     input_products,
+    is_zero,
     kernel,
     lane_kernel,
     lane_logistic,
@@ -59,10 +61,9 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(4, hidden), gates)
     w, n = gate_panels(w_hh, True), n_rows * hidden
     added = np.zeros((4, n_rows, hidden), np.float32)
-    h[0] = 0.0
-    extra[0] = 0.0
+    begins = not is_zero(h[0])
     for t in range(n_steps):
-        if t > 0:
+        if t > 0 or begins:
             for g in range(4):
                 panel_product(h[t], w[g], added[g])
         for g in range(4):
@@ -87,7 +88,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
     gates, h, extra = tape
@@ -121,8 +130,9 @@ def backward(
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
             d_memory[:] = 0.0
-        elif t > 0:
+        elif t > 0 or d_first.shape[0] > 0:
             state_gradient(d_gates, t, w, part, carried)
+    hand_back(carried, d_first)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(4, hidden), dx)
     add_or_set(db_ih, db_hh, False)

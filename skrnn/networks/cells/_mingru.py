@@ -17,6 +17,7 @@ from skrnn.networks.kernels import (
     block_size,
     fused,
     gate_gradients,
+    hand_back,
     input_products,
     kernel,
     lane_kernel,
@@ -50,7 +51,6 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     w_ih, bias = parts(weights, x.shape[2] - 1, h.shape[2])
     n = h[0].size
     input_products(x, w_ih, bias, gates)
-    h[0] = 0.0
     for t in range(x.shape[0]):
         update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n)
         old, new = h[t].reshape(n), h[t + 1].reshape(n)
@@ -62,7 +62,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
     gates, h, _ = tape
@@ -83,6 +91,7 @@ def backward(
             through[i] *= one - update[i]
         if block > 0 and (n_steps - t) % block == 0:
             through[:] = 0.0
+    hand_back(through.reshape(d_out.shape[1:]), d_first)
     gate_gradients(x, w_ih, d_gates, dw_ih, db, dx)
 
 

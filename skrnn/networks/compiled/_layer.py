@@ -13,6 +13,7 @@ from skrnn.networks.cells import Cell, Kernels
 __all__ = ["Layer", "kernels_of"]
 
 _KEPT_SHAPES = 8  # of mini-batches, whose buffers are kept
+_UNWANTED = np.empty((0, 0, 0), np.float32)  # the gradient of the first state
 
 
 def kernels_of(cell: Cell) -> Kernels:
@@ -53,15 +54,28 @@ class Layer:
         self.x, self.tape, self.d_gates, self.dx, self.no_dx = found
         return self.x
 
+    def begin(self, states: Singles | None) -> None:
+        """Put states (``n_states``, B, H) before the first step of the chosen buffers; None: zeros."""
+        places = self.tape[1][0], *self.tape[2][: self.kernels.n_states - 1]
+        for number, place in enumerate(places):
+            place[:] = 0.0 if states is None else states[number]
+
+    def last_states(self) -> Singles:
+        """A copy of the states (``n_states``, B, H) after the last step."""
+        n_steps = len(self.x)
+        return np.stack([self.tape[1][n_steps], *self.tape[2][n_steps : n_steps + self.kernels.n_states - 1]])
+
     def forward(self) -> Singles:
         """Run on the inputs in the buffer; the states (T, B, H)."""
         self.run_forward(self.x, self.weights, self.tape)
         return self.tape[1][1:]
 
-    def backward(self, d_out: Singles, block: int, want_dx: bool) -> Singles:
-        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
+    def backward(self, d_out: Singles, block: int, want_dx: bool, d_first: Singles = _UNWANTED) -> Singles:
+        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted; that of h before the first step,
+        (1, B, H), if there is a place for it.
+        """
         dx, self.d_out = self.dx if want_dx else self.no_dx, d_out
-        self.run_backward(self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block)
+        self.run_backward(self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, d_first, block)
         return dx
 
     def state_gradients(self) -> Singles:

@@ -19,6 +19,8 @@ __all__ = [
     "Arrays",
     "add_or_set",
     "column_sums",
+    "hand_back",
+    "is_zero",
     "kernel",
     "place",
     "put_columns",
@@ -163,6 +165,25 @@ def take_columns(whole: Array, begin: int, part: Array) -> None:
     for i in range(part.shape[0]):
         for j in range(width):
             part[i, j] = whole[i, begin + j]
+
+
+@kernel()
+def hand_back(gradient: Array, d_first: Array) -> None:
+    """d_first[0] = the gradient (B, H) of the state before the first step, if there is such a place."""
+    if d_first.shape[0] > 0:
+        for b in range(gradient.shape[0]):
+            for j in range(gradient.shape[1]):
+                d_first[0, b, j] = gradient[b, j]
+
+
+@kernel()
+def is_zero(rows: Array) -> bool:
+    """Whether rows (M, N) are all zero."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            if rows[i, j] != 0:
+                return False
+    return True
 
 
 @kernel()
