@@ -1,5 +1,6 @@
 """What the compiled code of every cell is made of. It can be imported without Numba; calls need it."""
 
+from skrnn.networks.kernels._attending import attend, attend_backward
 from skrnn.networks.kernels._lanes import (
     block_size,
     lane_kernel,
@@ -62,6 +63,8 @@ __all__ = [
     "add_or_set",
     "add_product",
     "as_value",
+    "attend",
+    "attend_backward",
     "block_size",
     "column_sums",
     "fill",
