@@ -11,7 +11,7 @@ from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import Fitted, FromFit
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, count_threads
-from skrnn.networks import CELLS, resolve_device
+from skrnn.networks import CELLS, Search, resolve_device, resolve_engine
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks import Task, Tokens
 from skrnn.training import predict_attention, predict_tokens
@@ -395,8 +395,6 @@ class RNNSeq2Seq(AnsweringRNN):
 
     def _search(self, fitted: Fitted, batch: SequenceBatch) -> tuple[list[Integers], Doubles]:
         """Token numbers and log-probabilities of what is written for each sequence."""
-        from skrnn.networks import Search  # needs torch
-
         self._validate_params()
         longest = max(2 * _tokens(fitted).longest, 1) if self.max_length is None else int(self.max_length)
         search = Search(int(self.beam_width), float(self.length_penalty), longest)
@@ -404,7 +402,9 @@ class RNNSeq2Seq(AnsweringRNN):
         return predict_tokens(*fitted.network, batch, search, **options)
 
     def _resources(self, fitted: Fitted) -> dict[str, Any]:
-        return {"device": resolve_device(self.device, fitted.spec), "n_threads": count_threads(self.n_jobs)}
+        device = resolve_device(self.device, fitted.spec)
+        engine = resolve_engine(self.engine, fitted.spec, device)
+        return {"device": device, "engine": engine, "n_threads": count_threads(self.n_jobs)}
 
     def _task(self) -> Tokens:
         return Tokens()

@@ -129,7 +129,7 @@ def search_loop(net: Translator, X: list[str], width: int) -> list[list[int]]:
         search = greedy if width == 1 else partial(beam, width=width)
         tokens = search(net, codes[rows, : int(lengths[rows].max())], lengths[rows])
         for row, line in zip(rows.tolist(), tokens.tolist(), strict=True):
-            found[row] = line[: line.index(0)] if 0 in line else line
+            found[row] = line[: line.index(0)] if 0 in line else line[: MOST - 1]
     return found
 
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from stored import copies
 
 from skrnn import RNNSeq2Seq
-from skrnn.networks import NetworkSpec, Search, forward, initial_weights, search_tokens
+from skrnn.networks import NetworkSpec, Search, attend, forward, initial_weights, search_tokens
 from skrnn.text import SequenceVectorizer
 from skrnn.training import _tokens as drawn
 
@@ -155,16 +155,18 @@ def by_hand(model, sequence, max_length):
     return found
 
 
+@pytest.mark.parametrize(("engine", "rounding"), [("torch", 1e-9), ("compiled", 1e-6)])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_a_wide_beam_finds_the_best_of_all(penalty):
-    model = small(max_iter=5, max_length=3, length_penalty=penalty).fit(X, BACKWARDS)
+def test_a_wide_beam_finds_the_best_of_all(penalty, engine, rounding):
+    """The compiled search computes outputs in single precision."""
+    model = small(max_iter=5, max_length=3, length_penalty=penalty, engine=engine).fit(X, BACKWARDS)
     for sequence in ([1, 2], [3], [4, 0, 1]):
         scores = by_hand(model, sequence, 3)
         best = max(scores, key=lambda tokens: scores[tokens] / (len(tokens) + 1) ** penalty)
         model.beam_width = 5**3
         found, score = model.predict([sequence], return_scores=True)
         assert found[0] == "".join(model.tokens_[np.array(best, int) - 1])
-        assert score[0] == pytest.approx(scores[best], abs=1e-9)
+        assert score[0] == pytest.approx(scores[best], abs=rounding)
         model.beam_width = 1
         greedy = model.predict([sequence], return_scores=True)
         assert greedy[1][0] == pytest.approx(scores[tuple(np.searchsorted(model.tokens_, list(greedy[0][0])) + 1)])
@@ -198,7 +200,52 @@ def test_a_prediction_does_not_depend_on_those_beside_it(reverser, beam_width):
     together, scores = model.predict(X[:40], return_scores=True)
     alone = [model.predict([row], return_scores=True) for row in X[:40]]
     assert together == [y[0] for y, _ in alone]
-    assert np.allclose(scores, [score[0] for _, score in alone], rtol=0, atol=1e-10)
+    assert scores.tolist() == [score[0] for _, score in alone]
+    for n_jobs in (2, 3):
+        assert model.set_params(n_jobs=n_jobs).predict(X, return_scores=True)[0] == model.predict(X)
+    assert model.predict(X[:40], return_scores=True)[1].tolist() == scores.tolist()
+    model.set_params(engine="torch", n_jobs=None)
+    by_torch = model.predict(X[:40], return_scores=True)
+    assert by_torch[0] == together
+    assert np.allclose(by_torch[1], scores, atol=1e-5)
+
+
+SEARCHED = [
+    {"attention": None, "cell": "lstm", "num_layers": 2},
+    {"cell": "rnn", "nonlinearity": "relu", "bidirectional": True},
+    {"cell": "mingru", "num_layers": 2},
+    {"cell": "lstm", "num_layers": 2, "bidirectional": True},
+    {"segment": 2, "segment_stride": 1},
+]
+
+
+@pytest.mark.parametrize("form", SEARCHED, ids=str)
+@pytest.mark.parametrize(
+    "search", [Search(1, 1.0, 9), Search(3, 1.0, 9), Search(4, 0.0, 5), Search(40, 0.5, 4)], ids=str
+)
+def test_both_engines_find_the_same(form, search):
+    """Each row of a ragged batch, with attention and without, and each row by itself to the bit."""
+    cell = {"cell": "gru", "attention": "luong", **form}
+    spec = NetworkSpec(2, 7, hidden_size=9, readout="tokens", target_embedding_dim=4, **cell)
+    draws = np.random.default_rng(3)
+    weights = {name: (2.5 * value).astype(np.float32) for name, value in initial_weights(spec, draws).items()}
+    lengths = np.array([6, 1, 3, *draws.integers(1, 7, 42)])
+    inputs = draws.normal(size=(45, 6, 2)).astype(np.float32)
+    inputs[np.arange(6) >= lengths[:, None]] = 0
+    (found, scores), (expected, values) = (
+        search_tokens(spec, weights, inputs, lengths, search, engine=engine) for engine in ("compiled", "torch")
+    )
+    assert [row.tolist() for row in found] == [row.tolist() for row in expected]
+    np.testing.assert_allclose(scores, values, atol=1e-4)
+    assert len({tuple(row) for row in found}) > 3
+    for row in range(3):
+        steps = inputs[row : row + 1, : lengths[row]]
+        alone = search_tokens(spec, weights, steps, lengths[row : row + 1], search, engine="compiled")
+        assert (alone[0][0].tolist(), alone[1][0]) == (found[row].tolist(), scores[row])
+    if spec.attention:
+        tokens = draws.integers(0, 7, (45, 4))
+        one, other = (attend(spec, weights, inputs, lengths, tokens, engine=engine) for engine in ("compiled", "torch"))
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_attention_looks_where_the_token_comes_from(reverser):

@@ -55,6 +55,7 @@ from skrnn.networks.kernels._products import (
     state_gradient,
 )
 from skrnn.networks.kernels._rows import add_product
+from skrnn.networks.kernels._searching import attention_shares, grow_beams, written_outputs
 from skrnn.networks.kernels._values import as_value, of_fixed_types
 from skrnn.networks.kernels._vectors import fused
 
@@ -65,6 +66,7 @@ __all__ = [
     "as_value",
     "attend",
     "attend_backward",
+    "attention_shares",
     "block_size",
     "column_sums",
     "fill",
@@ -72,6 +74,7 @@ __all__ = [
     "gate_gradients",
     "gate_panels",
     "gated",
+    "grow_beams",
     "hand_back",
     "head",
     "head_backward",
@@ -110,4 +113,5 @@ __all__ = [
     "tanh",
     "transpose",
     "turn",
+    "written_outputs",
 ]
