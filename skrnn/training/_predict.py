@@ -78,6 +78,7 @@ def predict_tokens(
         hypothesis = 4 * (spec.num_layers + 1) * spec.hidden_size + spec.output_size
         by_step = spec.input_size + spec.step_size + 3 * spec.state_size + spec.hidden_size
         width = by_step + search.beam_width * hypothesis // batch.max_length
+        width = -(-width // 4)  # larger chunks: a step costs something, however few hypotheses are left
     chunks = batch_chunks(batch, width)
     found = [*_in_threads(run, chunks, n_threads if compiled else 1)]
     return [tokens for part, _ in found for tokens in part], np.concatenate([scores for _, scores in found])

@@ -10,7 +10,7 @@ import numpy as np
 from skrnn._types import Array, Doubles, Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
-from skrnn.networks._weights import UNBIASED, check_shape, embedding_shapes
+from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._attention import attention_of
 from skrnn.networks.compiled._layer import kernels_of
@@ -129,9 +129,8 @@ def check_width(x: Array, size: int) -> None:
 
 
 def linear(weights: NetworkWeights, name: str, x: Doubles) -> Doubles:
-    """x W^T + b on the last axis, or x W^T, each row by itself."""
-    weight = weights[f"{name}.weight"]
-    bias = np.zeros(len(weight)) if name in UNBIASED else weights[f"{name}.bias"]
+    """x W^T + b on the last axis, each row by itself."""
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     check_shape(f"{name}.weight", weight.shape, (*bias.shape, x.shape[-1]))
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     out = np.empty((len(rows), len(bias)))

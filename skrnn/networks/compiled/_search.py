@@ -33,7 +33,9 @@ class _Writer:
         if spec.attention is not None:
             size, weight = spec.state_size, weights["combine.weight"]
             self.combine = kernels.packed(weight[:, :size], weights["combine.bias"][:, None], weight[:, size:])
-            self.keys = linear(weights, "attention", run.states)
+            self.keys = np.empty((*run.states.shape[:2], spec.hidden_size))
+            packed, rows = kernels.packed(weights["attention.weight"]), run.states.reshape(-1, size)
+            kernels.attention_keys(rows, packed, self.keys.reshape(-1, spec.hidden_size))
         first = np.tanh(linear(weights, "bridge", run.last)).reshape(n_rows, spec.num_layers, spec.hidden_size)
         self.first = np.zeros((spec.num_layers, kernels_of(self.cell).n_states, n_rows, spec.hidden_size))
         self.first[:, 0] = first.transpose(1, 0, 2)

@@ -55,7 +55,7 @@ from skrnn.networks.kernels._products import (
     state_gradient,
 )
 from skrnn.networks.kernels._rows import add_product
-from skrnn.networks.kernels._searching import attention_shares, grow_beams, written_outputs
+from skrnn.networks.kernels._searching import attention_keys, attention_shares, grow_beams, written_outputs
 from skrnn.networks.kernels._values import as_value, of_fixed_types
 from skrnn.networks.kernels._vectors import fused
 
@@ -66,6 +66,7 @@ __all__ = [
     "as_value",
     "attend",
     "attend_backward",
+    "attention_keys",
     "attention_shares",
     "block_size",
     "column_sums",

@@ -12,7 +12,7 @@ from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product,
 from skrnn.networks.kernels._primitives import kernel
 from skrnn.networks.kernels._vectors import LANES
 
-__all__ = ["attention_shares", "grow_beams", "written_outputs"]
+__all__ = ["attention_keys", "attention_shares", "grow_beams", "written_outputs"]
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
@@ -22,6 +22,24 @@ def dot(a: Array, b: Array) -> float:
     for j in range(a.size):
         total += a[j] * b[j]
     return total
+
+
+@lane_kernel
+def attention_keys(states: Array, weight: Array, keys: Array) -> None:
+    """keys (N, H) = states (N, H') W^T, W packed; N may be steps of several sequences."""
+    begin = 0
+    while begin < states.shape[0]:
+        count = block_size(states.shape[0] - begin)
+        panel = np.zeros((states.shape[1], LANES if count > 1 else 1), np.float32)
+        sums = lane_sums(weight, panel)
+        for r in range(count):
+            for j in range(states.shape[1]):
+                panel[j, r] = states[begin + r, j]
+        lane_product(weight, panel, sums)
+        for r in range(count):
+            for j in range(keys.shape[1]):
+                keys[begin + r, j] = sums[j, r]
+        begin += count
 
 
 @lane_kernel
