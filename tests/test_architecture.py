@@ -64,9 +64,10 @@ ROOMS = {  # folders within folders, in order; files that are not named stand ab
         "_spec": {"cells"},
         "_weights": {"cells", "_spec"},
         "_pins": set(),
+        "_search": set(),
         "_running": {"cells", "_spec"},
-        "compiled": {"kernels", "cells", "_spec", "_weights", "_running"},
-        "torch": {"cells", "_spec", "_weights", "_pins", "_running"},
+        "compiled": {"kernels", "cells", "_spec", "_weights", "_running", "_search"},
+        "torch": {"cells", "_spec", "_weights", "_pins", "_running", "_search"},
     },
 }
 FORBIDDEN = {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
-from skrnn.networks._run import run_network
+from skrnn.networks._run import attend, run_network, search_tokens
+from skrnn.networks._search import Search
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Recurrence
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import SteppedNetworks, open_stream
@@ -33,15 +34,12 @@ if TYPE_CHECKING:
     )
     from skrnn.networks.kernels import as_value, fused, kept_float_control, kernel, of_fixed_types
     from skrnn.networks.torch import (
-        Search,
         SequenceModule,
-        attend,
         ctc_loss,
         forward,
         input_gradients,
         pinned_threads,
         recurrent_runs,
-        search_tokens,
         take_states,
         without_embeddings,
     )
@@ -112,15 +110,12 @@ _LATE = {
         "work_size",
     ),
     "torch": (
-        "Search",
         "SequenceModule",
-        "attend",
         "ctc_loss",
         "forward",
         "input_gradients",
         "pinned_threads",
         "recurrent_runs",
-        "search_tokens",
         "take_states",
         "without_embeddings",
     ),

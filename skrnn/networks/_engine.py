@@ -42,8 +42,6 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str) -> str:
 
 def _unserved(spec: NetworkSpec, device: str) -> str | None:
     """What there is about a training that the kernels do not serve, in words."""
-    if spec.readout == "tokens":
-        return "a decoder of tokens"
     if spec.make_cell().kernels is None:
         return f"cell={spec.cell!r}, which has no kernels" if isinstance(spec.cell, str) else "a cell of your own"
     return None if device == "cpu" else f"device={device!r}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from skrnn._types import Array, Doubles, Integers, NetworkWeights
+from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 
-__all__ = ["run_network"]
+__all__ = ["attend", "run_network", "search_tokens"]
 
 
 def run_network(
@@ -50,3 +51,49 @@ def run_network(
         result = forward(spec, spec.make_cell(), tensors, x, lengths)
         values = getattr(result, want).to("cpu", torch.float64).numpy()
     return values, result.lengths
+
+
+def search_tokens(
+    spec: NetworkSpec,
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
+    search: Search,
+    *,
+    device: str = "cpu",
+    engine: str = "torch",
+    n_threads: int = 1,
+) -> tuple[list[Integers], Doubles]:
+    """The best tokens found for each of the sequences (B, T, F), and their log-probabilities (B,).
+
+    Of equally good hypotheses the one with the smaller tokens is taken. Rows do not depend on each other, as in
+    `run_network`.
+    """
+    if engine == "compiled":
+        from skrnn.networks.compiled import compiled_search
+
+        return compiled_search(spec, weights, inputs, lengths, search)
+    from skrnn.networks.torch import torch_search
+
+    return torch_search(spec, weights, inputs, lengths, search, device=device, n_threads=n_threads)
+
+
+def attend(
+    spec: NetworkSpec,
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
+    tokens: Integers,
+    *,
+    device: str = "cpu",
+    engine: str = "torch",
+    n_threads: int = 1,
+) -> Doubles:
+    """The attention (B, L, T) of a network that reads the tokens (B, L), which begin with 0, as its own so far."""
+    if engine == "compiled":
+        from skrnn.networks.compiled import compiled_attention
+
+        return compiled_attention(spec, weights, inputs, lengths, tokens)
+    from skrnn.networks.torch import torch_attention
+
+    return torch_attention(spec, weights, inputs, lengths, tokens, device=device, n_threads=n_threads)

@@ -47,8 +47,8 @@ def state_gradients(
         from skrnn.networks.compiled import CompiledNetwork, compiled_state_gradients
 
         network = CompiledNetwork(spec, weights)
-        for inputs, lengths, scores, _ in parts:
-            yield [*compiled_state_gradients(network, inputs, lengths, scores)]
+        for inputs, lengths, scores, tokens in parts:
+            yield [*compiled_state_gradients(network, inputs, lengths, scores, tokens)]
         return
     from skrnn.networks.torch import torch_state_gradients
 

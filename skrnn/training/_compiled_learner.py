@@ -17,6 +17,7 @@ from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entr
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
+from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["CompiledLearner"]
 
@@ -97,14 +98,24 @@ class CompiledLearner(BaseLearner):
         return make_passes(self.network.whole)
 
     def step(
-        self, batch: MiniBatch, share: Singles, rate: float, *, going_on: Integers | None = None
+        self,
+        batch: MiniBatch,
+        share: Singles,
+        rate: float,
+        *,
+        going_on: Integers | None = None,
+        sampling: float = 0.0,
     ) -> tuple[float, float]:
         """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping.
 
         ``going_on`` (B,): which rows of the last mini-batch the rows go on with, if the training is one of chunks;
-        None: with none.
+        None: with none. ``sampling``: how likely a decoder of tokens reads one of its own in place of the right one.
         """
-        outputs = self._outputs(batch, True, going_on)
+        tokens = self._tokens(batch)
+        if tokens is not None and sampling > 0:
+            outputs = self.network.forward(batch.inputs, batch.lengths, tokens=tokens)
+            tokens = with_own_tokens(tokens, outputs, sampling, self.rng)
+        outputs = self._outputs(batch, True, going_on, tokens)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
         flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
@@ -119,22 +130,27 @@ class CompiledLearner(BaseLearner):
 
     def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._loss(self._outputs(batch, False, going_on), batch)[0]
+        return self._loss(self._outputs(batch, False, going_on, self._tokens(batch)), batch)[0]
 
     def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         if self.of_steps and batch.offset is None:
             return cross_entropy_of_steps(outputs, batch)
         return super()._loss(outputs, batch)
 
-    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None) -> Singles:
+    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None, tokens: Integers | None) -> Singles:
         """The network's outputs; the states behind them are kept, where the next mini-batch may go on with them."""
         before = None
         if going_on is not None:
             assert self.carried is not None
             before = self.carried[:, :, going_on]
-        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask if training else None, before)
+        draw_mask = self.draw_mask if training else None
+        outputs = self.network.forward(batch.inputs, batch.lengths, draw_mask, before, tokens)
         self.carried = None if self.config.chunk_steps is None else self.network.last_states()
         return outputs
+
+    def _tokens(self, batch: MiniBatch) -> Integers | None:
+        """What a decoder of tokens reads (B, L)."""
+        return tokens_to_read(batch) if self.spec.readout == "tokens" else None
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from skrnn._types import Doubles, Integers, Singles
-from skrnn.networks import NetworkSpec, run_network
+from skrnn.networks import NetworkSpec, Search, attend, run_network, search_tokens
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
-
-if TYPE_CHECKING:
-    from skrnn.networks import Search
 
 __all__ = ["predict_attention", "predict_outputs", "predict_tokens"]
 
 _FEWEST_ROWS = 64  # for a thread
+
+Result = TypeVar("Result")
 
 
 def predict_outputs(
@@ -43,12 +42,7 @@ def predict_outputs(
         return run_network(spec, weights, inputs, lengths, **options)
 
     chunks = batch_chunks(batch, _numbers_per_step(spec, batch.max_length, want, compiled))
-    if n_threads < 2 or not compiled:
-        yield from map(run, chunks)
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        for rows in chunks:
-            yield from pool.map(run, np.array_split(rows, min(n_threads, -(-len(rows) // _FEWEST_ROWS))))
+    yield from _in_threads(run, chunks, n_threads if compiled else 1)
 
 
 def _numbers_per_step(spec: NetworkSpec, n_steps: int, want: str, compiled: bool) -> int:
@@ -68,20 +62,36 @@ def predict_tokens(
     search: Search,
     *,
     device: str = "cpu",
+    engine: str = "torch",
     n_threads: int = 1,
 ) -> tuple[list[Integers], Doubles]:
     """The tokens that a decoder writes for each sequence, and their log-probabilities."""
-    from skrnn.networks import search_tokens
+    compiled = engine == "compiled"
+    options: dict[str, Any] = {"device": device, "engine": engine, "n_threads": n_threads}
+
+    def run(rows: Integers) -> tuple[list[Integers], Doubles]:
+        inputs, lengths = scaling.gather(batch.take(rows), np.float32 if compiled else np.float64)
+        return search_tokens(spec, weights, inputs, lengths, search, **options)
 
     width = spec.input_size + 8 * spec.state_size * search.beam_width
-    tokens: list[Integers] = []
-    scores = []
-    for rows in batch_chunks(batch, width):
-        inputs, lengths = scaling.gather(batch.take(rows), np.float64)
-        found, score = search_tokens(spec, weights, inputs, lengths, search, device=device, n_threads=n_threads)
-        tokens += found
-        scores.append(score)
-    return tokens, np.concatenate(scores)
+    if compiled:  # which looks at the same states for all hypotheses
+        hypothesis = 4 * (spec.num_layers + 1) * spec.hidden_size + spec.output_size
+        by_step = spec.input_size + spec.step_size + 3 * spec.state_size + spec.hidden_size
+        width = by_step + search.beam_width * hypothesis // batch.max_length
+        width = -(-width // 4)  # larger chunks: a step costs something, however few hypotheses are left
+    chunks = batch_chunks(batch, width)
+    found = [*_in_threads(run, chunks, n_threads if compiled else 1)]
+    return [tokens for part, _ in found for tokens in part], np.concatenate([scores for _, scores in found])
+
+
+def _in_threads(run: Callable[[Integers], Result], chunks: Iterable[Integers], n_threads: int) -> Iterator[Result]:
+    """What is made of the rows of each chunk, which threads share, in the order of the rows."""
+    if n_threads < 2:
+        yield from map(run, chunks)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        for rows in chunks:
+            yield from pool.map(run, np.array_split(rows, min(n_threads, -(-len(rows) // _FEWEST_ROWS))))
 
 
 def predict_attention(
@@ -92,15 +102,14 @@ def predict_attention(
     tokens: list[Integers],
     *,
     device: str = "cpu",
+    engine: str = "torch",
     n_threads: int = 1,
 ) -> list[Doubles]:
     """For each sequence, how much each of its tokens attends to each step (segment); (L_i, T_i)."""
-    from skrnn.networks import attend
-
-    found = []
+    found, dtype = [], np.float32 if engine == "compiled" else np.float64
+    options: dict[str, Any] = {"device": device, "engine": engine, "n_threads": n_threads}
     for row, written in enumerate(tokens):
-        inputs, lengths = scaling.gather(batch.take(np.array([row])), np.float64)
+        inputs, lengths = scaling.gather(batch.take(np.array([row])), dtype)
         read = np.concatenate([np.zeros(1, np.intp), written])[None, : max(len(written), 1)]
-        attention = attend(spec, weights, inputs, lengths, read, device=device, n_threads=n_threads)[0]
-        found.append(attention[: len(written)])
+        found.append(attend(spec, weights, inputs, lengths, read, **options)[0, : len(written)])
     return found

@@ -15,7 +15,7 @@ from skrnn.objectives import MiniBatch
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
-from skrnn.training._torch_tokens import tokens_to_read, with_own_tokens
+from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
 
@@ -152,12 +152,13 @@ class TorchLearner(BaseLearner):
 
     def _tokens(self, batch: MiniBatch, x: Tensor, sampling: float) -> Tensor:
         """What the decoder reads (B, L): the targets, and in their place some tokens of its own."""
-        tokens = tokens_to_read(batch).to(x.device)
+        tokens = tokens_to_read(batch)
+        read = torch.from_numpy(tokens).to(x.device)
         if sampling == 0:
-            return tokens
+            return read
         with torch.no_grad():
-            run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=tokens)
-        return with_own_tokens(tokens, run.outputs, sampling, self.rng)
+            run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=read)
+        return torch.from_numpy(with_own_tokens(tokens, run.outputs.cpu().numpy(), sampling, self.rng)).to(x.device)
 
     def _draw_tensor(self, shape: tuple[int, ...]) -> Tensor:
         return torch.from_numpy(self._draw_mask(shape)).to(self.flat.device)

@@ -10,11 +10,12 @@ from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 
 from skrnn import RNNRegressor
-from skrnn.networks import CELLS, CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
+from skrnn.networks import CELLS, CompiledNetwork, NetworkSpec, ThreadedNetwork, cell_weights, forward, initial_weights
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import TrainingConfig, TrainingSet, train
 
+WRITING = {"readout": "tokens", "attention": "luong", "target_embedding_dim": 4}
 FORMS = [
     {},
     {"num_layers": 2},
@@ -36,6 +37,11 @@ FORMS = [
     {"pooling": ("max",), "bidirectional": True},
     {"pooling": ("max", "last", "mean"), "num_layers": 2, "bidirectional": True, "dropout": 0.3},
     {"pooling": ("mean", "max"), "segment": 4, "segment_stride": 2},
+    {**WRITING, "attention": None},
+    WRITING,
+    {**WRITING, "num_layers": 2, "bidirectional": True},
+    {**WRITING, "num_layers": 2, "dropout": 0.3},
+    {**WRITING, "segment": 3, "segment_stride": 2, "bidirectional": True, "dropout": 0.3},
 ]
 TABLE = [
     pytest.param(cell, form, ragged, block, id=f"{cell[0]}-{cell[1]}-{number}-{'ragged' if ragged else 'even'}-{block}")
@@ -56,6 +62,13 @@ def make_inputs(ragged, n_rows=9, n_steps=11, seed=0):
     return x, lengths.astype(np.intp)
 
 
+def tokens_for(spec, n_rows, n_tokens=6):
+    """What a decoder of tokens reads."""
+    if spec.readout != "tokens":
+        return None
+    return np.random.default_rng(4).integers(0, spec.output_size, size=(n_rows, n_tokens))
+
+
 def masks(dropout, seed=1):
     """Draws of one generator, for either engine."""
     rng = np.random.default_rng(seed)
@@ -65,13 +78,14 @@ def masks(dropout, seed=1):
 def by_torch(spec, weights, x, lengths, gradient_of, block):
     """In double precision: single precision is what is judged."""
     tensors = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in weights.items()}
-    draw = masks(spec.dropout)
+    draw, tokens = masks(spec.dropout), tokens_for(spec, len(x))
     result = forward(
         spec,
         spec.make_cell(),
         tensors,
         torch.tensor(x, dtype=torch.float64),
         lengths,
+        tokens=None if tokens is None else torch.from_numpy(tokens),
         draw_mask=(lambda shape: torch.from_numpy(draw(shape)).double()) if spec.dropout else None,
         bptt_steps=block,
     )
@@ -82,8 +96,9 @@ def by_torch(spec, weights, x, lengths, gradient_of, block):
 
 def by_kernels(spec, weights, x, lengths, gradient_of, block):
     network = CompiledNetwork(spec, weights, block)
-    network.forward(x[:3] + 1, np.minimum(lengths[:3] + 1, x.shape[1]))  # buffers are used again
-    outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
+    others = np.minimum(lengths[:3] + 1, x.shape[1])
+    network.forward(x[:3] + 1, others, tokens=tokens_for(spec, 3, 2))  # buffers are used again
+    outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None, tokens_for(spec, len(x)))
     network.backward(gradient_of(outputs))
     return outputs, network.gradients
 
@@ -93,7 +108,7 @@ def scored(lengths, readout):
 
     def gradient_of(outputs):
         gradient = np.random.default_rng(2).normal(size=outputs.shape).astype(np.float32)
-        if readout != "last":
+        if readout in ("steps", "decoder"):
             gradient[np.arange(outputs.shape[1]) >= lengths[:, None]] = 0
         return gradient
 
@@ -148,6 +163,33 @@ def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     weights, (x, lengths) = random_weights(spec, 3), make_inputs(False)
     arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
     assert largest_difference(by_kernels(*arguments)[1], by_torch(*arguments)[1]) > 1e-4
+
+
+@pytest.mark.parametrize("n_steps", [1, 4])
+@pytest.mark.parametrize("cell", KINDS, ids="-".join)
+def test_layers_begin_with_given_states(cell, n_steps):
+    """Every state that a cell hands on, and the gradient of h."""
+    spec = make_spec(cell, {})
+    network = CompiledNetwork(spec, random_weights(spec, 3))
+    layer, rng = network.layers[0][0], np.random.default_rng(5)
+    first = rng.normal(size=(layer.kernels.n_states, 7, 5)).astype(np.float32)
+    x, d_out = (rng.normal(size=(n_steps, 7, size)).astype(np.float32) for size in (3, 5))
+    layer.prepare(n_steps, 7)[:, :, :-1] = x
+    layer.begin(first)
+    out, d_first = layer.forward(), np.empty_like(first[:1])
+    layer.backward(d_out, 0, True, d_first)
+
+    tensors = {
+        name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in layer.named.items()
+    }
+    begin = torch.tensor(first, dtype=torch.float64, requires_grad=True)
+    state = (begin[:1], begin[1:]) if len(begin) > 1 else begin
+    expected = spec.make_cell().run(tensors, torch.tensor(x, dtype=torch.float64).transpose(0, 1), state)[0]
+    expected.backward(torch.tensor(d_out, dtype=torch.float64).transpose(0, 1))
+    np.testing.assert_allclose(out, expected.detach().numpy().transpose(1, 0, 2), atol=1e-5)
+    np.testing.assert_allclose(d_first, begin.grad.numpy()[:1], atol=1e-5)
+    for name, value in cell_weights(spec.make_cell(), network.gradients, spec.layers()[0][0]).items():
+        np.testing.assert_allclose(value, tensors[name].grad.numpy(), atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("cell", KINDS, ids="-".join)
@@ -222,6 +264,7 @@ def test_optimizers_are_those_of_torch(optimizer):
         {"segment": (3, 1, 4), "segment_stride": 2, "num_layers": 2},
         {"readout": "steps"},
         {"pooling": ("max", "last", "mean"), "bidirectional": True},
+        {**WRITING, "bidirectional": True, "dropout": 0.3},
     ],
     ids=str,
 )
@@ -235,7 +278,7 @@ def test_mini_batches_split_among_threads(form, ragged):
     results = []
     for n_threads in (1, 2, 3):
         network = ThreadedNetwork(spec, weights, None, n_threads)
-        outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None)
+        outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None, tokens_for(spec, len(x)))
         assert len(network.slices) > 1, "the case is large enough to be split"
         network.backward(arguments[4](outputs))
         network.close()

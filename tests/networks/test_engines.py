@@ -130,6 +130,8 @@ def test_a_compiled_fit_does_not_load_torch():
         "skrnn.RNNRegressor(cell='lstm', early_stopping=True, max_iter=2).fit(X, X[:, 0]).predict(X)\n"
         "skrnn.RNNClassifier(cell='rnn', max_iter=2).fit(X, X[:, 0] > 0).predict_proba(X)\n"
         "skrnn.RNNSequenceTransformer(max_iter=2).fit(X).transform(X)\n"
+        "writer = skrnn.RNNSeq2Seq(max_iter=2, beam_width=2, scheduled_sampling=0.5).fit(X, ['ab', 'b'] * 15)\n"
+        "writer.predict(X), writer.attention_weights(X)\n"
         "print('torch' in sys.modules)\n"
         "skrnn.RNNRegressor(max_iter=1, engine='torch').fit(X, X[:, 0])\n"
         "print('torch' in sys.modules)\n"

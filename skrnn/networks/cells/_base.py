@@ -35,8 +35,9 @@ class Kernels:
         stands in the tape already: h[0], and of a cell with two ``n_states`` the other one, in front of the further
         states, which has its last value T places behind.
     backward : callable
-        ``backward(x, weights, tape, d_out, d_gates, dx, dw, block)`` sets the gradients dw of the weights and dx
-        (T, B, F) of the inputs, or not the latter where it has no step, from those of the outputs, d_out (T, B, H).
+        ``backward(x, weights, tape, d_out, d_gates, dx, dw, d_first, block)`` sets the gradients dw of the weights, dx
+        (T, B, F) of the inputs, unless it has no step, and d_first (1, B, H) of the state h before the first step,
+        unless it is empty, from those of the outputs, d_out (T, B, H).
         Back-propagation through time (Werbos, Proc. IEEE 78(10), 1990) is truncated by ``block`` (Williams & Peng,
         Neural Computation 2(4), 1990): no gradient crosses from the step t to the one before it where T - t is a
         multiple of it; 0: never cut.

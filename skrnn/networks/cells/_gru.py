@@ -22,6 +22,7 @@ from skrnn.networks.kernels import (
     gate_gradients,
     gate_panels,
     gated,
+    hand_back,
     input_products,
     is_zero,
     kernel,
@@ -90,7 +91,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H).
 
@@ -125,8 +134,10 @@ def backward(
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
             past[:] = 0.0
-        elif t > 0:
+        elif t > 0 or d_first.shape[0] > 0:
             state_gradient(d_gates[:3], t, w, part, carried)
+    add_or_set(past, through, True)
+    hand_back(carried, d_first)
     recurrent_gradients(d_gates[:3], h, dw_hh)
     column_sums(d_gates[2].reshape(n_steps * n_rows, hidden), db_hh[2 * hidden :])
     add_or_set(d_gates[3].reshape(n_steps * n), d_gates[2].reshape(n_steps * n), False)

@@ -21,6 +21,7 @@ from skrnn.networks.kernels import (
     gate_gradients,
     gate_panels,
     gated,
+    hand_back,
     input_products,
     is_zero,
     kernel,
@@ -90,7 +91,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
     gates, h, extra = tape
@@ -125,8 +134,9 @@ def backward(
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
             d_memory[:] = 0.0
-        elif t > 0:
+        elif t > 0 or d_first.shape[0] > 0:
             state_gradient(d_gates, t, w, part, carried)
+    hand_back(carried, d_first)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(4, hidden), dx)
     add_or_set(db_ih, db_hh, False)

@@ -17,6 +17,7 @@ from skrnn.networks.kernels import (
     block_size,
     fused,
     gate_gradients,
+    hand_back,
     input_products,
     kernel,
     lane_kernel,
@@ -65,7 +66,15 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
     gates, h, _ = tape
@@ -87,6 +96,7 @@ def backward(
             through[i] *= one - update[i]
         if block > 0 and (n_steps - t) % block == 0:
             through[:] = 0.0
+    hand_back(through.reshape(d_out.shape[1:]), d_first)
     gate_gradients(x, w_ih, d_gates, dw_ih, db, dx)
     restore_denormals(control)
 

@@ -16,6 +16,7 @@ from skrnn.networks.kernels import (
     gate_gradients,
     gate_panels,
     gated,
+    hand_back,
     input_products,
     is_zero,
     kernel,
@@ -76,6 +77,7 @@ def recur_back(
     d_gates: Array,
     dx: Array,
     dw: Array,
+    d_first: Array,
     block: int,
     relu: bool,
 ) -> None:
@@ -96,8 +98,9 @@ def recur_back(
                 into[i] = (d[i] + through[i]) * (one - out[i] * out[i])
         if block > 0 and (n_steps - t) % block == 0:
             carried[:] = 0.0
-        elif t > 0:
+        elif t > 0 or d_first.shape[0] > 0:
             state_gradient(d_gates, t, w, part, carried)
+    hand_back(carried, d_first)
     recurrent_gradients(d_gates, h, dw_hh)
     gate_gradients(x, w_ih, d_gates, dw_ih, db_ih.reshape(1, db_ih.size), dx)
     add_or_set(db_ih, db_hh, False)
@@ -112,10 +115,18 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """With the hyperbolic tangent."""
-    recur_back(x, weights, tape, d_out, d_gates, dx, dw, block, False)
+    recur_back(x, weights, tape, d_out, d_gates, dx, dw, d_first, block, False)
 
 
 @kernel()
@@ -126,10 +137,18 @@ def relu_forward(x: Array, weights: Array, tape: Arrays) -> None:
 
 @kernel()
 def relu_backward(
-    x: Array, weights: Array, tape: Arrays, d_out: Array, d_gates: Array, dx: Array, dw: Array, block: int
+    x: Array,
+    weights: Array,
+    tape: Arrays,
+    d_out: Array,
+    d_gates: Array,
+    dx: Array,
+    dw: Array,
+    d_first: Array,
+    block: int,
 ) -> None:
     """With the rectifier."""
-    recur_back(x, weights, tape, d_out, d_gates, dx, dw, block, True)
+    recur_back(x, weights, tape, d_out, d_gates, dx, dw, d_first, block, True)
 
 
 @lane_kernel

@@ -16,6 +16,7 @@ from skrnn.networks.compiled._passes import (
     work_size,
 )
 from skrnn.networks.compiled._run import CompiledRun
+from skrnn.networks.compiled._search import compiled_attention, compiled_search
 from skrnn.networks.compiled._stream import NetworkStream
 from skrnn.networks.compiled._threads import ThreadedNetwork
 
@@ -25,6 +26,8 @@ __all__ = [
     "NetworkStream",
     "Passes",
     "ThreadedNetwork",
+    "compiled_attention",
+    "compiled_search",
     "compiled_state_gradients",
     "has_passes",
     "is_switched_off",

@@ -18,11 +18,12 @@ def compiled_state_gradients(
     inputs: Array,
     lengths: Integers,
     scores: Sequence[Callable[[Floats], tuple[Floats, Floats]]],
+    tokens: Integers | None = None,
 ) -> list[Singles]:
     """`skrnn.networks.state_gradients`, in single precision."""
     found: list[Singles] = []
     with kept_float_control():
-        outputs = network.forward(np.ascontiguousarray(inputs, np.float32), lengths)
+        outputs = network.forward(np.ascontiguousarray(inputs, np.float32), lengths, tokens=tokens)
         for number, score in enumerate(scores):
             network.backward(np.asarray(score(outputs)[1], np.float32))
             layers = [layer for directions in network.layers for layer in directions]

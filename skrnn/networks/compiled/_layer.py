@@ -9,10 +9,11 @@ import numpy as np
 from skrnn._types import Singles
 from skrnn.networks._spec import Recurrence
 from skrnn.networks.cells import Cell, Kernels
+from skrnn.networks.compiled._buffers import Buffer
 
 __all__ = ["Layer", "kernels_of"]
 
-_KEPT_SHAPES = 8  # of mini-batches, whose buffers are kept
+_UNWANTED = np.empty((0, 0, 0), np.float32)  # the gradient of the first state
 
 
 def kernels_of(cell: Cell) -> Kernels:
@@ -23,9 +24,7 @@ def kernels_of(cell: Cell) -> Kernels:
 
 
 class Layer:
-    """The weights of a layer in a direction and their gradients, as vectors and by name, and buffers for the shapes of
-    the mini-batches.
-    """
+    """The weights of a layer in a direction and their gradients, as vectors and by name; buffers for mini-batches."""
 
     def __init__(
         self, cell: Cell, recurrence: Recurrence, weights: Singles, gradients: Singles, named: Mapping[str, Singles]
@@ -34,23 +33,26 @@ class Layer:
         self.kernels, self.hidden = kernels_of(cell), cell.hidden_size
         self.n_inputs, self.reverse = recurrence.size, recurrence.reverse
         self.run_forward, self.run_backward = self.kernels.forward, self.kernels.backward
-        self.buffers: dict[tuple[int, int], tuple[Singles, tuple[Singles, ...], Singles, Singles, Singles]] = {}
+        self.buffers = [Buffer() for _ in range(6)]
+        self.shape = -1, -1
+        self.no_dx = np.empty((0, 0, self.n_inputs), np.float32)
 
     def prepare(self, n_steps: int, n_rows: int) -> Singles:
-        """Choose the buffers of a shape; the one that takes the inputs (T, B, F + 1), ones in its last column."""
-        found = self.buffers.get((n_steps, n_rows))
-        if found is None:
-            if len(self.buffers) >= _KEPT_SHAPES:
-                self.buffers.clear()
-            found = (
-                np.ones((n_steps, n_rows, self.n_inputs + 1), np.float32),
-                self._tape(n_steps, n_rows),
-                np.empty((self.kernels.n_gate_gradients, n_steps, n_rows, self.hidden), np.float32),
-                np.empty((n_steps, n_rows, self.n_inputs), np.float32),
-                np.empty((0, n_rows, self.n_inputs), np.float32),
+        """Buffers for a shape; the one that takes the inputs (T, B, F + 1), ones in its last column."""
+        if self.shape != (n_steps, n_rows):
+            by_step, besides = self.kernels.n_extra
+            sizes = (
+                (n_steps, n_rows, self.n_inputs + 1),
+                (self.kernels.n_gates, n_steps, n_rows, self.hidden),
+                (n_steps + 1, n_rows, self.hidden),
+                (by_step * n_steps + besides, n_rows, self.hidden),
+                (self.kernels.n_gate_gradients, n_steps, n_rows, self.hidden),
+                (n_steps, n_rows, self.n_inputs),
             )
-            self.buffers[n_steps, n_rows] = found
-        self.x, self.tape, self.d_gates, self.dx, self.no_dx = found
+            self.x, *tape, self.d_gates, self.dx = (b.of(*size) for b, size in zip(self.buffers, sizes, strict=True))
+            self.tape = tuple(tape)  # gates, states, and what else the cell wants of the forward pass
+            self.x[:, :, -1] = 1.0
+            self.shape = n_steps, n_rows
         return self.x
 
     def begin(self, states: Singles | None) -> None:
@@ -69,10 +71,12 @@ class Layer:
         self.run_forward(self.x, self.weights, self.tape)
         return self.tape[1][1:]
 
-    def backward(self, d_out: Singles, block: int, want_dx: bool) -> Singles:
-        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted."""
+    def backward(self, d_out: Singles, block: int, want_dx: bool, d_first: Singles = _UNWANTED) -> Singles:
+        """Set the gradients of the weights; those of the inputs (T, B, F), if wanted; that of h before the first step,
+        (1, B, H), if there is a place for it.
+        """
         dx, self.d_out = self.dx if want_dx else self.no_dx, d_out
-        self.run_backward(self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, block)
+        self.run_backward(self.x, self.weights, self.tape, d_out, self.d_gates, dx, self.gradients, d_first, block)
         return dx
 
     def state_gradients(self) -> Singles:
@@ -80,10 +84,3 @@ class Layer:
         parts = self.kernels.carried(tuple(self.named.values()), self.tape, self.d_out, self.d_gates)
         squares = [np.einsum("tbh,tbh->bt", part, part) for part in parts]
         return np.asarray(np.sqrt(np.sum(squares, axis=0)), np.float32)
-
-    def _tape(self, n_steps: int, n_rows: int) -> tuple[Singles, ...]:
-        """What the forward pass keeps for the backward one: gates, states, and what else the cell wants."""
-        rows, (by_step, besides) = (n_rows, self.hidden), self.kernels.n_extra
-        gates = np.empty((self.kernels.n_gates, n_steps, *rows), np.float32)
-        states = np.empty((n_steps + 1, *rows), np.float32)
-        return gates, states, np.empty((by_step * n_steps + besides, *rows), np.float32)

@@ -12,6 +12,7 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import cell_weights, embedding_shapes, parameter_shapes
 from skrnn.networks.compiled._attention import Attention
+from skrnn.networks.compiled._decoder import Decoder
 from skrnn.networks.compiled._layer import Layer
 from skrnn.networks.compiled._pooling import Pooling
 
@@ -51,8 +52,10 @@ class CompiledNetwork:
         attention = Attention(self.weights, self.gradients)
         self.pooling = Pooling(spec.pooling, spec.hidden_size, not spec.bidirectional, attention)
         self.segment_pooling = Pooling(spec.segment_pooling, spec.hidden_size, True)
-        decoder = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
-        self.decoder = decoder[0] if decoder else None
+        layers = [self._layer(recurrence) for recurrence in spec.decoder_layers()]
+        writes, attends = spec.readout == "tokens", spec.attention is not None
+        self.unfolding = layers[0] if spec.readout == "decoder" else None
+        self.writing = Decoder(layers, self.weights, self.gradients, attends) if writes else None
 
     def twin(self) -> CompiledNetwork:
         """A network on the same weights, with gradients and buffers of its own."""
@@ -69,12 +72,18 @@ class CompiledNetwork:
         return slice(places[0].start, places[-1].stop)
 
     def forward(
-        self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None, before: Singles | None = None
+        self,
+        inputs: Singles,
+        lengths: Integers,
+        draw_mask: DrawMask | None = None,
+        before: Singles | None = None,
+        tokens: Integers | None = None,
     ) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding.
 
         ``before`` (num_layers, n_states, B, H): the states of the layers of a unidirectional network before the first
-        step, as `last_states` has them; None: zero.
+        step, as `last_states` has them; None: zero. A decoder of tokens reads some (B, L), and has outputs after each
+        of them, (B, L, K).
         """
         self.n_timesteps = inputs.shape[1]
         if self.tables:
@@ -97,7 +106,7 @@ class CompiledNetwork:
                 mask = np.ascontiguousarray(drawn.transpose(1, 0, 2))
                 source = source * mask
             self.masks.append(mask)
-        return self._head(source)
+        return self._head(source, tokens, draw_mask)
 
     def backward(self, gradient: Singles) -> None:
         """Set ``gradients`` from the gradient of the outputs."""
@@ -175,7 +184,7 @@ class CompiledNetwork:
             kernels.parted(d_source, self.lengths, layer.reverse, number * hidden, shares[number])
         return shares
 
-    def _head(self, states: Singles) -> Singles:
+    def _head(self, states: Singles, tokens: Integers | None, draw_mask: DrawMask | None) -> Singles:
         """The outputs that the head reads off the states (T, B, H') of the last layer."""
         n_rows = states.shape[1]
         self.state_shape, readout = states.shape, self.spec.readout
@@ -184,10 +193,13 @@ class CompiledNetwork:
             if self.segment_pooling.names:
                 self.pooled = np.concatenate([self.pooled, self._pool_segments()], axis=1)
         read = states
-        if self.decoder is not None:
-            self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
-            self.decoder.begin(None)
-            read = self.decoder.forward()
+        if self.unfolding is not None:
+            self.unfolding.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
+            self.unfolding.begin(None)
+            read = self.unfolding.forward()
+        elif self.writing is not None:
+            assert tokens is not None
+            read = self.writing.forward(states, self.pooled, self.lengths, tokens, draw_mask)
         rows = self.pooled if readout == "last" else read.reshape(-1, read.shape[2])
         self.read = np.ascontiguousarray(rows)
         outputs = np.empty((len(rows), self.spec.output_size), np.float32)
@@ -211,8 +223,12 @@ class CompiledNetwork:
         )
         if self.spec.readout == "steps":
             return d_read.reshape(self.state_shape)
-        if self.decoder is not None:
-            d_code = self.decoder.backward(d_read.reshape(self.n_timesteps, -1, d_read.shape[1]), self.block, True)
+        if self.writing is not None:
+            d_states = np.zeros(self.state_shape, np.float32)
+            d_last = self.writing.backward(d_read.reshape(-1, self.state_shape[1], d_read.shape[1]), d_states)
+            return d_states + self.pooling.backward(d_last)
+        if self.unfolding is not None:
+            d_code = self.unfolding.backward(d_read.reshape(self.n_timesteps, -1, d_read.shape[1]), self.block, True)
             d_read = d_code.sum(axis=0)
         n_states = len(self.pooling.names) * self.state_shape[2]
         self.d_pooled_segments = np.ascontiguousarray(d_read[:, n_states:])

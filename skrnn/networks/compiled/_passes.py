@@ -36,7 +36,7 @@ from skrnn.networks.kernels import (
 __all__ = ["Passes", "has_passes", "make_passes", "pass_backward", "pass_forward", "work_size"]
 
 _FORWARD = "void({x}, float32[::1], {tape})"
-_BACKWARD = "void({x}, float32[::1], {tape}, {x}, float32[:,:,:,::1], {x}, float32[::1], int64)"
+_BACKWARD = "void({x}, float32[::1], {tape}, {x}, float32[:,:,:,::1], {x}, float32[::1], {x}, int64)"
 _TYPES = {
     "x": "float32[:,:,::1]",
     "tape": "Tuple((float32[:,:,:,::1], float32[:,:,::1], float32[:,:,::1]))",
@@ -201,6 +201,7 @@ def pass_backward(
     d_read = np.empty(read.shape, np.float32)
     head_backward(read, d_outputs, w, dw, net.gradient[bias:end], d_read)
     d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
+    d_first = np.empty((0, n_rows, hidden), np.float32)
     unpool(net, d_read, steps, lengths, d_source)
     for layer in range(n_layers - 1, -1, -1):
         below = np.empty((n_steps if layer > 0 else 0, n_rows, net.layers[layer, 0, 2]), np.float32)
@@ -212,7 +213,8 @@ def pass_backward(
                 share = np.empty((n_steps, n_rows, hidden), np.float32)
                 parted(d_source, lengths, direction == 1, direction * hidden, share)
             dx = dx[: below.shape[0]]
-            net.backward(x, net.flat[begin:end], tape, share, d_gates, dx, net.gradient[begin:end], block)
+            d_weights = net.gradient[begin:end]
+            net.backward(x, net.flat[begin:end], tape, share, d_gates, dx, d_weights, d_first, block)
             if layer > 0 and direction == 0:
                 add_or_set(dx.reshape(dx.size), below.reshape(dx.size), False)
             elif layer > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from skrnn.networks.compiled._attention import attention_of
 from skrnn.networks.compiled._layer import kernels_of
 from skrnn.networks.compiled._pooling import PooledRun, pooled
 
-__all__ = ["CompiledRun", "check_width", "embed", "layer_weights"]
+__all__ = ["CompiledRun", "check_width", "embed", "encode", "layer_weights", "linear"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +36,44 @@ class CompiledRun:
         cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers, want_states: bool = True
     ) -> CompiledRun:
         """Run on inputs (B, T, F). The states of all steps are there if they are wanted, or the head reads them."""
-        x, n_timesteps = embed(spec, weights, inputs), inputs.shape[1]
-        segments = None
-        if spec.segment is not None:
-            x, lengths = _project_segments(spec, weights, np.asarray(x, np.float64), lengths)
-            segments = x
-        lengths, order = np.ascontiguousarray(lengths), alike(lengths)
-        cell, last = spec.make_cell(), np.empty((len(x), 0))
-        want_states = want_states or spec.reads_all_states
-        for number, layer in enumerate(spec.layers(), start=1):
-            whole = want_states or number < spec.num_layers
-            found = [run_direction(cell, weights, recurrence, x, lengths, order, whole) for recurrence in layer]
-            outs, states = zip(*found, strict=True)
-            x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
-            last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-        x = x.astype(np.float64)
+        run, n_timesteps = encode(spec, weights, inputs, lengths, want_states or spec.reads_all_states), inputs.shape[1]
+        x, last, lengths = run.states, run.last, run.lengths
         attention = attention_of(weights, x, lengths) if "attention" in spec.pooling else None
-        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, segments, lengths, attention))
+        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, run.segments, lengths, attention))
         for recurrence in spec.decoder_layers():
-            code = np.repeat(last[:, None], n_timesteps, axis=1)
+            code, cell = np.repeat(last[:, None], n_timesteps, axis=1), spec.make_cell()
             n_steps = np.full(len(x), n_timesteps)
-            read = run_direction(cell, weights, recurrence, code, n_steps, order, True)[0].astype(np.float64)
+            read = run_direction(cell, weights, recurrence, code, n_steps, run.order, True)[0].astype(np.float64)
         return cls(x, last, lengths, linear(weights, "head", read), attention)
+
+
+class Encoded(NamedTuple):
+    """What the recurrent layers leave behind: states (B, T', H'), without a step where they are not wanted; last
+    (B, H'); the vectors of the segments (B, T', H), if there are any; the number of steps; an order of the rows.
+    """
+
+    states: Doubles
+    last: Doubles
+    segments: Doubles | None
+    lengths: Integers
+    order: Integers
+
+
+def encode(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers, want_states: bool) -> Encoded:
+    """The embedding, the segments and the recurrent layers, on inputs (B, T, F)."""
+    x, segments = embed(spec, weights, inputs), None
+    if spec.segment is not None:
+        x, lengths = _project_segments(spec, weights, np.asarray(x, np.float64), lengths)
+        segments = x
+    lengths, order = np.ascontiguousarray(lengths), alike(lengths)
+    cell, last = spec.make_cell(), np.empty((len(x), 0))
+    for number, layer in enumerate(spec.layers(), start=1):
+        whole = want_states or number < spec.num_layers
+        found = [run_direction(cell, weights, recurrence, x, lengths, order, whole) for recurrence in layer]
+        outs, states = zip(*found, strict=True)
+        x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
+        last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
+    return Encoded(x.astype(np.float64), last, segments, lengths, order)
 
 
 def alike(lengths: Integers) -> Integers:

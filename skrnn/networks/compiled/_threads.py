@@ -12,6 +12,7 @@ import numpy as np
 from skrnn._types import Integers, NetworkWeights, Singles
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import check_shapes
+from skrnn.networks.compiled._decoder import decoder_masks
 from skrnn.networks.compiled._network import CompiledNetwork, DrawMask
 
 __all__ = ["ThreadedNetwork"]
@@ -39,30 +40,36 @@ class ThreadedNetwork:
         self.spec = spec
         self.whole = CompiledNetwork(spec, weights, bptt_steps)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
-        apart = sum(self.weights[name].size for name in ("head.weight", *self.whole.tables))
+        tables = [name for name in self.weights if name.split(".")[0].endswith("embedding")]
+        apart = sum(self.weights[name].size for name in ("head.weight", *tables))
         self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
         self.twins: list[CompiledNetwork] = []
         self.slices: list[slice] = []
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
 
     def forward(
-        self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None, before: Singles | None = None
+        self,
+        inputs: Singles,
+        lengths: Integers,
+        draw_mask: DrawMask | None = None,
+        before: Singles | None = None,
+        tokens: Integers | None = None,
     ) -> Singles:
         """The head's outputs, as of `CompiledNetwork.forward`."""
         self.slices = self._split(inputs, lengths)
         if not self.slices:
-            return self.whole.forward(inputs, lengths, draw_mask, before)
+            return self.whole.forward(inputs, lengths, draw_mask, before, tokens)
         while len(self.twins) < len(self.slices):
             self.twins.append(self.whole.twin())
-        masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths)]
+        masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths, tokens)]
 
         def run(number: int) -> Singles:
             rows = self.slices[number]
             mine = iter(masks)
             draw = (lambda shape: next(mine)[rows, : shape[1]]) if masks else None
-            return self.twins[number].forward(
-                inputs[rows], lengths[rows], draw, None if before is None else before[:, :, rows]
-            )
+            carried = None if before is None else before[:, :, rows]
+            own = None if tokens is None else tokens[rows]
+            return self.twins[number].forward(inputs[rows], lengths[rows], draw, carried, own)
 
         return np.concatenate(list(self._map(run, range(len(self.slices)))))
 
@@ -112,11 +119,12 @@ class ThreadedNetwork:
         edges = np.linspace(0, n_rows, n_slices + 1).astype(int)
         return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
-    def _mask_shapes(self, inputs: Singles, lengths: Integers) -> list[tuple[int, ...]]:
+    def _mask_shapes(self, inputs: Singles, lengths: Integers, tokens: Integers | None) -> list[tuple[int, ...]]:
         """Of the dropout masks of all layers, as they are drawn for the whole mini-batch."""
         n_steps = inputs.shape[1]
         if self.spec.segment is not None:
             n_steps = self.spec.segment_steps(lengths, n_steps)[0].shape[1]
         n_embedded = len(self.whole.tables) * self.spec.embedding_dim
         embedding = [(*inputs.shape[:2], n_embedded)] if n_embedded else []
-        return embedding + [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers
+        layers = [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers
+        return embedding + layers + ([] if tokens is None else decoder_masks(self.spec, tokens.shape))

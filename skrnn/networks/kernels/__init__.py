@@ -1,5 +1,6 @@
 """What the compiled code of every cell is made of. It can be imported without Numba; calls need it."""
 
+from skrnn.networks.kernels._attending import attend, attend_backward
 from skrnn.networks.kernels._denormals import kept_float_control, restore_denormals, skip_denormals
 from skrnn.networks.kernels._lanes import (
     block_size,
@@ -33,6 +34,7 @@ from skrnn.networks.kernels._primitives import (
     Arrays,
     add_or_set,
     column_sums,
+    hand_back,
     is_zero,
     kernel,
     place,
@@ -54,6 +56,7 @@ from skrnn.networks.kernels._products import (
     state_gradient,
 )
 from skrnn.networks.kernels._rows import add_product
+from skrnn.networks.kernels._searching import attention_keys, attention_shares, grow_beams, written_outputs
 from skrnn.networks.kernels._values import as_value, of_fixed_types
 from skrnn.networks.kernels._vectors import fused
 
@@ -62,6 +65,10 @@ __all__ = [
     "add_or_set",
     "add_product",
     "as_value",
+    "attend",
+    "attend_backward",
+    "attention_keys",
+    "attention_shares",
     "block_size",
     "column_sums",
     "fill",
@@ -69,6 +76,8 @@ __all__ = [
     "gate_gradients",
     "gate_panels",
     "gated",
+    "grow_beams",
+    "hand_back",
     "head",
     "head_backward",
     "input_products",
@@ -109,4 +118,5 @@ __all__ = [
     "tanh",
     "transpose",
     "turn",
+    "written_outputs",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "Arrays",
     "add_or_set",
     "column_sums",
+    "hand_back",
     "is_zero",
     "kernel",
     "place",
@@ -164,6 +165,15 @@ def take_columns(whole: Array, begin: int, part: Array) -> None:
     for i in range(part.shape[0]):
         for j in range(width):
             part[i, j] = whole[i, begin + j]
+
+
+@kernel()
+def hand_back(gradient: Array, d_first: Array) -> None:
+    """d_first[0] = the gradient (B, H) of the state before the first step, if there is such a place."""
+    if d_first.shape[0] > 0:
+        for b in range(gradient.shape[0]):
+            for j in range(gradient.shape[1]):
+                d_first[0, b, j] = gradient[b, j]
 
 
 @kernel()

@@ -4,23 +4,22 @@ from skrnn.networks.torch._ctc import ctc_loss
 from skrnn.networks.torch._forward import forward, in_double, take_states
 from skrnn.networks.torch._gradients import input_gradients, recurrent_runs, torch_state_gradients, without_embeddings
 from skrnn.networks.torch._module import SequenceModule
-from skrnn.networks.torch._search import Search, attend, search_tokens
+from skrnn.networks.torch._search import torch_attention, torch_search
 from skrnn.networks.torch._stream import TorchStream
 from skrnn.networks.torch._threads import pinned_threads
 
 __all__ = [
-    "Search",
     "SequenceModule",
     "TorchStream",
-    "attend",
     "ctc_loss",
     "forward",
     "in_double",
     "input_gradients",
     "pinned_threads",
     "recurrent_runs",
-    "search_tokens",
     "take_states",
+    "torch_attention",
+    "torch_search",
     "torch_state_gradients",
     "without_embeddings",
 ]

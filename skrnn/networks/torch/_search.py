@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from skrnn._types import Array, Doubles, Integers, NetworkWeights
+from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
 from skrnn.networks.torch._forward import encode, forward, in_double, take_states
 from skrnn.networks.torch._threads import pinned_threads
 
-__all__ = ["Search", "attend", "search_tokens"]
+__all__ = ["torch_attention", "torch_search"]
 
 
-@dataclass(frozen=True)
-class Search:
-    """How to search.
-
-    ``beam_width`` hypotheses are kept, ranked by log-probability / length ** ``length_penalty``; none grows beyond
-    ``max_length`` tokens.
-    """
-
-    beam_width: int
-    length_penalty: float
-    max_length: int
-
-
-def search_tokens(
+def torch_search(
     spec: NetworkSpec,
     weights: NetworkWeights,
     inputs: Array,
@@ -40,10 +26,7 @@ def search_tokens(
     device: str = "cpu",
     n_threads: int = 1,
 ) -> tuple[list[Integers], Doubles]:
-    """The best tokens found for each of the sequences (B, T, F), and their log-probabilities (B,).
-
-    In double precision. Of equally good hypotheses the one with the smaller tokens is taken.
-    """
+    """`skrnn.networks.search_tokens`, in double precision."""
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
         cell = spec.make_cell()
@@ -106,7 +89,7 @@ class _Beams:
         return [row[:length] for row, length in zip(tokens, lengths, strict=True)], scores
 
 
-def attend(
+def torch_attention(
     spec: NetworkSpec,
     weights: NetworkWeights,
     inputs: Array,
@@ -116,7 +99,7 @@ def attend(
     device: str = "cpu",
     n_threads: int = 1,
 ) -> Doubles:
-    """The attention (B, L, T) of a network that reads the tokens (B, L), which begin with 0, as its own so far."""
+    """`skrnn.networks.attend`, in double precision."""
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
         read = torch.as_tensor(tokens, device=x.device)
