@@ -122,6 +122,8 @@ class Parameters:
     initial_weights: Any = None  # a dict of arrays
     freeze: Any = None  # several texts
     pooling: str | Sequence[str] = "last"
+    softmax: str = "full"
+    cutoffs: Any = "auto"  # or several integers
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
@@ -169,6 +171,11 @@ class Parameters:
             raise InvalidParameterError(
                 f"scaling={self.scaling!r} of {name} needs numbers, and with embedding_dim X holds categories. Use "
                 "'standard'."
+            )
+        if self.softmax == "full" and not isinstance(self.cutoffs, str):
+            raise InvalidParameterError(
+                f"cutoffs={self.cutoffs!r} of {name} are those of softmax='adaptive', and softmax is 'full'. Set one "
+                "of them."
             )
         count_threads(self.n_jobs)
 

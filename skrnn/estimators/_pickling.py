@@ -19,6 +19,8 @@ _LATER = {
     "end_of_text": None,
     "initial_weights": None,
     "freeze": None,
+    "softmax": "full",
+    "cutoffs": "auto",
 }  # parameters that came after format 2, with what models were trained with
 
 

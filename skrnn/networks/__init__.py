@@ -7,6 +7,7 @@ neither.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skrnn.networks._adaptive import AdaptiveSoftmax, cluster_size
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         SequenceModule,
         attend,
         ctc_loss,
+        encode,
         forward,
         input_gradients,
         pinned_threads,
@@ -50,6 +52,7 @@ __all__ = [
     "CELLS",
     "MAX_LAYERS",
     "POOLINGS",
+    "AdaptiveSoftmax",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",
@@ -66,7 +69,9 @@ __all__ = [
     "attend",
     "cell_weights",
     "check_weights",
+    "cluster_size",
     "ctc_loss",
+    "encode",
     "forward",
     "frozen_names",
     "fused",
@@ -115,6 +120,7 @@ _LATE = {
         "SequenceModule",
         "attend",
         "ctc_loss",
+        "encode",
         "forward",
         "input_gradients",
         "pinned_threads",

@@ -9,6 +9,7 @@ import numpy as np
 
 from skrnn._plain import is_finite_array, is_packed, require
 from skrnn._types import Singles
+from skrnn.networks._adaptive import adaptive_shapes
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks.cells import Cell, glorot
 
@@ -73,7 +74,8 @@ def projections(spec: NetworkSpec) -> Matrices:
     own_state = spec.readout in ("decoder", "tokens")
     n_pooled = spec.state_size * len(spec.pooling) + spec.hidden_size * len(spec.segment_pooling)
     n_read = spec.hidden_size if own_state else n_pooled
-    shapes["head"] = (spec.output_size, n_read)
+    if not spec.cutoffs:
+        shapes["head"] = (spec.output_size, n_read)
     return shapes
 
 
@@ -88,7 +90,12 @@ def parameter_shapes(spec: NetworkSpec) -> Shapes:
         shapes[f"{name}.weight"] = shape
         if name not in UNBIASED:
             shapes[f"{name}.bias"] = shape[:1]
-    return shapes
+    return {**shapes, **_adaptive(spec)}
+
+
+def _adaptive(spec: NetworkSpec) -> Shapes:
+    """The weights of an adaptive softmax, in the place of a head."""
+    return adaptive_shapes(spec.cutoffs, spec.output_size, spec.state_size) if spec.cutoffs else {}
 
 
 def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Singles]:
@@ -104,6 +111,9 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Si
         weights[f"{name}.weight"] = glorot((n_out, n_in), n_in, n_out, rng).astype(np.float32)
         if name not in UNBIASED:
             weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
+    for name, sizes in _adaptive(spec).items():
+        drawn = glorot((sizes[0], sizes[1]), sizes[1], sizes[0], rng) if len(sizes) > 1 else np.zeros(sizes)
+        weights[name] = drawn.astype(np.float32)
     return weights
 
 

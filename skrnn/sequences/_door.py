@@ -41,7 +41,7 @@ class Columns:
     names : array of str, or None
         Names of the columns.
     categories : list of arrays
-        Of each feature of a step, sorted; empty where X holds numbers.
+        Of each feature of a step, sorted or with the most frequent first; empty where X holds numbers.
     """
 
     form: Literal["flat", "steps"]
@@ -69,8 +69,9 @@ class Columns:
         require(names is None or (isinstance(names, np.ndarray) and names.ndim == 1), "names of X are no array")
         require(isinstance(categories, list), f"categories_ is a {type(categories).__name__}")
         for known in categories:
-            sorted_ = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
-            require(sorted_ and bool((known[1:] > known[:-1]).all()), "categories_ are not sorted")
+            plain = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
+            ordered = np.sort(known) if plain else known
+            require(plain and bool((ordered[1:] > ordered[:-1]).all()), "categories_ are not all different")
         return cls(**values)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from skrnn._types import Array, Doubles, Floats, Integers, Singles
 from skrnn.networks import Passes, ThreadedNetwork, has_passes, make_passes, work_size
 from skrnn.objectives import MiniBatch
+from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
 from skrnn.training._compiled_losses import loss_as_value
 from skrnn.training._compiled_optimizers import UPDATES, update_as_value
@@ -28,6 +29,8 @@ class CompiledLearner(BaseLearner):
     def _start(self, start: TrainingResult) -> None:
         config, found = self.config, start.optimizer_state
         self.network = ThreadedNetwork(self.spec, start.weights, config.bptt_steps, config.n_threads)
+        if self.spec.cutoffs:
+            self.adaptive = AdaptiveLoss(self.spec.cutoffs, self.network.weights)
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
@@ -98,6 +101,9 @@ class CompiledLearner(BaseLearner):
         outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
+        if self.adaptive is not None:
+            for name, value in self.adaptive.gradients.items():
+                np.copyto(self.network.whole.gradients[name], value)
         flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
         for part in self.held:
             self.network.gradient[part] = 0.0
@@ -110,7 +116,7 @@ class CompiledLearner(BaseLearner):
 
     def losses(self, batch: MiniBatch) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._loss(self.network.forward(batch.inputs, batch.lengths), batch)[0]
+        return self._losses(self.network.forward(batch.inputs, batch.lengths), batch)
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from skrnn._types import Array, Floats, Integers, Singles
-from skrnn.networks import forward, frozen_names, take_states
+from skrnn.networks import encode, forward, frozen_names, take_states
 from skrnn.objectives import MiniBatch
+from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
@@ -74,8 +75,12 @@ class TorchLearner(BaseLearner):
         assert self.flat.grad is not None
         self.flat.grad.zero_()
         outputs = self._outputs(batch, True, going_on, sampling)
+        self._look_at_head()
         loss, gradient = self._score(outputs.detach().cpu().numpy(), batch, share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
+        if self.adaptive is not None:
+            for name, value in self.adaptive.gradients.items():
+                self.parameters[name].grad.copy_(torch.from_numpy(value))  # type: ignore[union-attr]
         for part in self.held:
             self.flat.grad[part] = 0.0
         norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
@@ -101,7 +106,8 @@ class TorchLearner(BaseLearner):
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
             outputs = self._outputs(batch, False, going_on)
-        return self._loss(outputs.cpu().numpy(), batch)[0]
+        self._look_at_head()
+        return self._losses(outputs.cpu().numpy(), batch)
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""
@@ -136,19 +142,25 @@ class TorchLearner(BaseLearner):
         carried = None
         if going_on is not None:
             carried = take_states(self.carried, torch.from_numpy(going_on).to(self.flat.device))
-        run = forward(
-            self.spec,
-            self.cell,
-            self.parameters,
-            x,
-            batch.lengths,
-            tokens=tokens,
-            carried=carried,
-            draw_mask=self._draw_tensor if training and self.spec.dropout > 0 else None,
-            bptt_steps=self.config.bptt_steps,
-        )
+        network = self.spec, self.cell, self.parameters, x, batch.lengths
+        draw_mask = self._draw_tensor if training and self.spec.dropout > 0 else None
+        options: dict[str, Any] = {
+            "carried": carried,
+            "draw_mask": draw_mask,
+            "bptt_steps": self.config.bptt_steps,
+        }
+        run = encode(*network, **options) if self.spec.cutoffs else forward(*network, tokens=tokens, **options)
         self.carried = None if self.config.chunk_steps is None else run.carried
-        return run.outputs
+        return run.states if self.spec.cutoffs else run.outputs  # type: ignore[union-attr]
+
+    def _look_at_head(self) -> None:
+        """Show an adaptive softmax its weights as they are now, where NumPy can read them."""
+        if self.spec.cutoffs:
+            names = [name for name in self.parameters if name.startswith(("head.", "tail."))]
+            weights = {name: self.parameters[name].detach().cpu().numpy() for name in names}
+            if self.adaptive is None:
+                self.adaptive = AdaptiveLoss(self.spec.cutoffs, weights)
+            self.adaptive.softmax.weights = weights
 
     def _tokens(self, batch: MiniBatch, x: Tensor, sampling: float) -> Tensor:
         """What the decoder reads (B, L): the targets, and in their place some tokens of its own."""

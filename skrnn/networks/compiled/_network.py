@@ -69,7 +69,10 @@ class CompiledNetwork:
         return slice(places[0].start, places[-1].stop)
 
     def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
-        """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding."""
+        """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding.
+
+        In front of an adaptive softmax, which whoever computes a loss has to apply: the states (B, T, H').
+        """
         self.n_timesteps = inputs.shape[1]
         if self.tables:
             inputs = self._embed(inputs, lengths, draw_mask)
@@ -159,6 +162,8 @@ class CompiledNetwork:
             self.pooled = self.pooling.forward(states, self.lengths, self.even)
             if self.segment_pooling.names:
                 self.pooled = np.concatenate([self.pooled, self._pool_segments()], axis=1)
+        if self.spec.cutoffs:
+            return np.ascontiguousarray(states.transpose(1, 0, 2))
         read = states
         if self.decoder is not None:
             self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
@@ -175,6 +180,8 @@ class CompiledNetwork:
         """The gradient of the states (T, B, H'), the head's own set on the way."""
         if gradient.ndim == 3:
             gradient = np.ascontiguousarray(gradient.transpose(1, 0, 2)).reshape(-1, gradient.shape[2])
+        if self.spec.cutoffs:
+            return gradient.reshape(self.state_shape)
         d_read = np.empty_like(self.read)
         kernels.head_backward(
             self.read,

@@ -39,7 +39,8 @@ class ThreadedNetwork:
         self.spec = spec
         self.whole = CompiledNetwork(spec, weights, bptt_steps)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
-        apart = sum(self.weights[name].size for name in ("head.weight", *self.whole.tables))
+        outside = ("head.weight", "tail.", *self.whole.tables)
+        apart = sum(value.size for name, value in self.weights.items() if name.startswith(outside))
         self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
         self.twins: list[CompiledNetwork] = []
         self.slices: list[slice] = []
