@@ -13,10 +13,8 @@ from skrnn.networks._weights import initial_weights
 __all__ = ["resolve_engine"]
 
 
-def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool = False) -> str:
+def resolve_engine(engine: str, spec: NetworkSpec, device: str) -> str:
     """ "torch" or "compiled"; "auto" is the kernels wherever they serve: cells that have some, on the CPU.
-
-    ``carries``: whether the state is carried from one mini-batch to the next.
 
     Raises
     ------
@@ -28,7 +26,7 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool
         raise ValueError(f"engine={engine!r} is not known; choose from auto, compiled and torch.")
     if engine == "torch":
         return "torch"
-    unserved = _unserved(spec, device, carries)
+    unserved = _unserved(spec, device)
     if unserved is not None:
         if engine == "auto":
             return "torch"
@@ -42,10 +40,8 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str, *, carries: bool
     return "torch"
 
 
-def _unserved(spec: NetworkSpec, device: str, carries: bool) -> str | None:
+def _unserved(spec: NetworkSpec, device: str) -> str | None:
     """What there is about a training that the kernels do not serve, in words."""
-    if carries:
-        return "a training that carries its state from chunk to chunk (bptt_steps)"
     if spec.readout == "tokens":
         return "a decoder of tokens"
     if spec.make_cell().kernels is None:

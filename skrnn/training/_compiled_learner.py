@@ -32,6 +32,7 @@ class CompiledLearner(BaseLearner):
         if self.spec.cutoffs:
             self.adaptive = AdaptiveLoss(self.spec.cutoffs, self.network.weights)
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None
+        self.carried: Singles | None = None  # the states after the last mini-batch, where the next may go on with them
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
         self._check_averages(found, zeros.size)
@@ -96,9 +97,15 @@ class CompiledLearner(BaseLearner):
         """The passes of the network."""
         return make_passes(self.network.whole)
 
-    def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
-        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
-        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask)
+    def step(
+        self, batch: MiniBatch, share: Singles, rate: float, *, going_on: Integers | None = None
+    ) -> tuple[float, float]:
+        """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping.
+
+        ``going_on`` (B,): which rows of the last mini-batch the rows go on with, if the training is one of chunks;
+        None: with none.
+        """
+        outputs = self._outputs(batch, True, going_on)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
         if self.adaptive is not None:
@@ -114,9 +121,19 @@ class CompiledLearner(BaseLearner):
         self.n_steps += isfinite(norm)
         return loss, norm
 
-    def losses(self, batch: MiniBatch) -> Floats:
+    def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._losses(self.network.forward(batch.inputs, batch.lengths), batch)
+        return self._losses(self._outputs(batch, False, going_on), batch)
+
+    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None) -> Singles:
+        """The network's outputs; the states behind them are kept, where the next mini-batch may go on with them."""
+        before = None
+        if going_on is not None:
+            assert self.carried is not None
+            before = self.carried[:, :, going_on]
+        outputs = self.network.forward(batch.inputs, batch.lengths, self.draw_mask if training else None, before)
+        self.carried = None if self.config.chunk_steps is None else self.network.last_states()
+        return outputs
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

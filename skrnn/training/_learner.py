@@ -21,7 +21,7 @@ __all__ = ["BaseLearner", "Learner"]
 class Learner(Protocol):
     """Whoever owns the weights and the optimizer of a training while it lasts.
 
-    `step` and `losses` of an engine that carries states or draws tokens take more by name: see `TorchLearner`.
+    `step` and `losses` of trainings that carry states or draw tokens take more by name: see `TorchLearner`.
     """
 
     largest_norm: float

@@ -1,10 +1,11 @@
 """Language models: chunks of time with a carried state, probabilities, perplexity, and texts that are drawn."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from input_cases import assert_same_fit
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
@@ -40,24 +41,25 @@ def nothing_is_unknown(monkeypatch):
     monkeypatch.setattr("skrnn.estimators._training_data._UNKNOWN", 1e-12)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru"])
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_chunk_as_long_as_the_text_gives_the_full_gradient(cell, num_layers):
+def test_a_chunk_as_long_as_the_text_gives_the_full_gradient(cell, num_layers, engine):
     """Bit for bit the weights of back-propagation through the whole text; a shorter chunk gives others."""
-    parameters = {"cell": cell, "num_layers": num_layers, "batch_size": 1, "max_iter": 3}
-    full = small(bptt_steps=None, engine="torch", **parameters).fit(TEXT[:150])
+    parameters = {"cell": cell, "num_layers": num_layers, "batch_size": 1, "max_iter": 3, "engine": engine}
+    full = small(bptt_steps=None, **parameters).fit(TEXT[:150])
     assert_same_fit(small(bptt_steps=150, **parameters).fit(TEXT[:150]), full)
     assert_same_fit(small(bptt_steps=10_000, **parameters).fit(TEXT[:150]), full)
     cut = small(bptt_steps=75, **parameters).fit(TEXT[:150])
-    assert not np.array_equal(cut.weights_["rnn.weight_hh_l0"], full.weights_["rnn.weight_hh_l0"])
+    assert not np.array_equal(cut.weights_["rnn.weight_ih_l0"], full.weights_["rnn.weight_ih_l0"])
 
 
 def test_the_state_is_carried_from_chunk_to_chunk(nothing_is_unknown):
     """With no learning, the loss over chunks is that of the whole text; a state that began anew would change it."""
     parameters = {"batch_size": 1, "max_iter": 1, "learning_rate": 1e-12}
-    for cell in ("gru", "lstm"):
-        whole = small(bptt_steps=None, engine="torch", cell=cell, **parameters).fit(TEXT[:200])
-        chunks = small(bptt_steps=7, cell=cell, **parameters).fit(TEXT[:200])
+    for cell, engine in product(("rnn", "gru", "lstm", "mingru"), ("compiled", "torch")):
+        whole = small(bptt_steps=None, engine=engine, cell=cell, **parameters).fit(TEXT[:200])
+        chunks = small(bptt_steps=7, engine=engine, cell=cell, **parameters).fit(TEXT[:200])
         assert chunks.loss_ == pytest.approx(whole.loss_, rel=1e-5)
         assert -chunks.score(TEXT[:200]) == pytest.approx(whole.loss_, rel=1e-5)
 
@@ -71,11 +73,34 @@ def test_texts_of_different_lengths_side_by_side(nothing_is_unknown):
     assert chunks.loss_ == pytest.approx(whole.loss_, rel=1e-5)
 
 
-def test_both_engines_where_nothing_is_carried():
-    fits = [small(bptt_steps=None, engine=engine, max_iter=5).fit(NAMES) for engine in ("torch", "compiled")]
-    assert np.allclose(fits[0].loss_curve_, fits[1].loss_curve_, rtol=1e-4)
-    with pytest.raises(ValueError, match="not a training that carries its state"):
-        small(engine="compiled").fit(NAMES)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"num_layers": 2, "dropout": 0.3}], ids=str)
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mingru"])
+@pytest.mark.parametrize("bptt_steps", [None, 4])
+def test_both_engines_learn_the_same(cell, bptt_steps, options):
+    """Whole texts and chunks, in which texts end; several mini-batches, so that states begin anew."""
+    weights = np.arange(len(NAMES)) % 3
+    go = small(cell=cell, bptt_steps=bptt_steps, max_iter=4, early_stopping=True, **options)
+    fits = [clone(go).set_params(engine=engine).fit(NAMES, sample_weight=weights) for engine in ("torch", "compiled")]
+    for name in ("loss_curve_", "validation_loss_curve_", "gradient_norm_curve_"):
+        np.testing.assert_allclose(*(getattr(one, name) for one in fits), rtol=1e-4)
+    for name, value in fits[0].weights_.items():
+        np.testing.assert_allclose(fits[1].weights_[name], value, atol=2e-5)
+
+
+def test_the_kernels_train_where_states_are_carried():
+    assert_same_fit(small(engine="auto").fit(NAMES), small(engine="compiled").fit(NAMES))
+
+
+def test_training_goes_on_with_the_optimizer_of_the_other_engine():
+    """Models that an older version trained on torch go on with its running averages."""
+    for optimizer in ("adam", "sgd", "rmsprop"):
+        models = [small(engine="torch", optimizer=optimizer, bptt_steps=4).fit(NAMES) for _ in range(2)]
+        models[1].set_params(engine="compiled")
+        for model in models:
+            for _ in range(3):
+                model.set_params(warm_start=True, max_iter=3).fit(NAMES)
+        np.testing.assert_allclose(models[0].loss_curve_, models[1].loss_curve_, rtol=1e-4)
+        assert len(models[1].loss_curve_) == 11
 
 
 def test_probabilities_by_hand(reader):

@@ -31,7 +31,9 @@ class Kernels:
     ----------
     forward : callable
         ``forward(x, weights, tape)`` reads x (T, B, F + 1), ones in its last column, and fills the tape: the gates
-        (G, T, B, H), the states h (T + 1, B, H) with zeros in front, and ``n_extra`` more states.
+        (G, T, B, H), the states h (T + 1, B, H), and ``n_extra`` more states. What is there before the first step
+        stands in the tape already: h[0], and of a cell with two ``n_states`` the other one, in front of the further
+        states, which has its last value T places behind.
     backward : callable
         ``backward(x, weights, tape, d_out, d_gates, dx, dw, block)`` sets the gradients dw of the weights and dx
         (T, B, F) of the inputs, or not the latter where it has no step, from those of the outputs, d_out (T, B, H).

@@ -23,6 +23,7 @@ from skrnn.networks.kernels import (
     gate_panels,
     gated,
     input_products,
+    is_zero,
     kernel,
     lane_kernel,
     lane_logistic,
@@ -65,9 +66,9 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
         add_or_set(b_hh[2 * hidden :], inner_bias[b], False)
     s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
     b_inner = inner_bias.reshape(n)
-    h[0] = 0.0
+    begins = not is_zero(h[0])
     for t in range(x.shape[0]):
-        if t > 0:
+        if t > 0 or begins:
             for g in range(3):
                 panel_product(h[t], w[g], added[g])
         reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)

@@ -22,6 +22,7 @@ from skrnn.networks.kernels import (
     gate_panels,
     gated,
     input_products,
+    is_zero,
     kernel,
     lane_kernel,
     lane_logistic,
@@ -59,10 +60,9 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(4, hidden), gates)
     w, n = gate_panels(w_hh, True), n_rows * hidden
     added = np.zeros((4, n_rows, hidden), np.float32)
-    h[0] = 0.0
-    extra[0] = 0.0
+    begins = not is_zero(h[0])
     for t in range(n_steps):
-        if t > 0:
+        if t > 0 or begins:
             for g in range(4):
                 panel_product(h[t], w[g], added[g])
         for g in range(4):

@@ -50,7 +50,6 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     w_ih, bias = parts(weights, x.shape[2] - 1, h.shape[2])
     n = h[0].size
     input_products(x, w_ih, bias, gates)
-    h[0] = 0.0
     for t in range(x.shape[0]):
         update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n)
         old, new = h[t].reshape(n), h[t + 1].reshape(n)

@@ -17,6 +17,7 @@ from skrnn.networks.kernels import (
     gate_panels,
     gated,
     input_products,
+    is_zero,
     kernel,
     lane_kernel,
     lane_panel,
@@ -49,9 +50,9 @@ def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
     w = gate_panels(w_hh, True)[0]
     n = h[0].size
     added = np.zeros(h.shape[1:], np.float32)
-    h[0] = 0.0
+    begins = not is_zero(h[0])
     for t in range(x.shape[0]):
-        if t > 0:
+        if t > 0 or begins:
             panel_product(h[t], w, added)
         g, s, out = gates[0, t].reshape(n), added.reshape(n), h[t + 1].reshape(n)
         if relu:

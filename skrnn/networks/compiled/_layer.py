@@ -53,6 +53,17 @@ class Layer:
         self.x, self.tape, self.d_gates, self.dx, self.no_dx = found
         return self.x
 
+    def begin(self, states: Singles | None) -> None:
+        """Put states (``n_states``, B, H) before the first step of the chosen buffers; None: zeros."""
+        places = self.tape[1][0], *self.tape[2][: self.kernels.n_states - 1]
+        for number, place in enumerate(places):
+            place[:] = 0.0 if states is None else states[number]
+
+    def last_states(self) -> Singles:
+        """A copy of the states (``n_states``, B, H) after the last step."""
+        n_steps = len(self.x)
+        return np.stack([self.tape[1][n_steps], *self.tape[2][n_steps : n_steps + self.kernels.n_states - 1]])
+
     def forward(self) -> Singles:
         """Run on the inputs in the buffer; the states (T, B, H)."""
         self.run_forward(self.x, self.weights, self.tape)

@@ -68,10 +68,14 @@ class CompiledNetwork:
         places = list(cell_weights(self.spec.make_cell(), self.spans, recurrence).values())
         return slice(places[0].start, places[-1].stop)
 
-    def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
+    def forward(
+        self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None, before: Singles | None = None
+    ) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding.
 
         In front of an adaptive softmax, which whoever computes a loss has to apply: the states (B, T, H').
+        ``before`` (num_layers, n_states, B, H): the states of the layers of a unidirectional network before the first
+        step, as `last_states` has them; None: zero.
         """
         self.n_timesteps = inputs.shape[1]
         if self.tables:
@@ -83,9 +87,10 @@ class CompiledNetwork:
         source, by_row = np.ascontiguousarray(inputs), True
         n_rows, n_steps = inputs.shape[:2]
         self.masks: list[Singles | None] = []
-        for directions in self.layers:
+        for number, directions in enumerate(self.layers):
             for layer in directions:
                 kernels.fill(source, by_row, self.lengths, layer.reverse, layer.prepare(n_steps, n_rows))
+                layer.begin(None if before is None else before[number])
             source, by_row = self._joined([layer.forward() for layer in directions], directions), False
             mask = None
             if draw_mask is not None:
@@ -116,6 +121,10 @@ class CompiledNetwork:
             d_source = self._segments_backward(d_source)
         if self.tables:
             self._embed_backward(d_source, by_row)
+
+    def last_states(self) -> Singles:
+        """After `forward`: the states (num_layers, n_states, B, H) after the last step, of rows that have all steps."""
+        return np.stack([layer.last_states() for directions in self.layers for layer in directions])
 
     def _embed(self, codes: Singles, lengths: Integers, draw_mask: DrawMask | None) -> Singles:
         """The embeddings (B, T, F * D) of category numbers (B, T, F)."""
@@ -167,6 +176,7 @@ class CompiledNetwork:
         read = states
         if self.decoder is not None:
             self.decoder.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
+            self.decoder.begin(None)
             read = self.decoder.forward()
         rows = self.pooled if readout == "last" else read.reshape(-1, read.shape[2])
         self.read = np.ascontiguousarray(rows)

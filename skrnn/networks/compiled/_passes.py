@@ -172,6 +172,8 @@ def pass_forward(net: Passes, work: Array, inputs: Array, lengths: Array, n_step
             for t in range(n_steps):
                 for b in range(n_rows):
                     x[t, b, n_inputs] = np.float32(1.0)
+            tape[1][0] = 0.0
+            tape[2][: net.sizes[4]] = 0.0
             net.forward(x, net.flat[begin:end], tape)
             if n_directions > 1:
                 turn(tape[1][1:], lengths, direction == 1, direction * hidden, joined)

@@ -46,11 +46,13 @@ class ThreadedNetwork:
         self.slices: list[slice] = []
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
 
-    def forward(self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None) -> Singles:
+    def forward(
+        self, inputs: Singles, lengths: Integers, draw_mask: DrawMask | None = None, before: Singles | None = None
+    ) -> Singles:
         """The head's outputs, as of `CompiledNetwork.forward`."""
         self.slices = self._split(inputs, lengths)
         if not self.slices:
-            return self.whole.forward(inputs, lengths, draw_mask)
+            return self.whole.forward(inputs, lengths, draw_mask, before)
         while len(self.twins) < len(self.slices):
             self.twins.append(self.whole.twin())
         masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths)]
@@ -59,9 +61,17 @@ class ThreadedNetwork:
             rows = self.slices[number]
             mine = iter(masks)
             draw = (lambda shape: next(mine)[rows, : shape[1]]) if masks else None
-            return self.twins[number].forward(inputs[rows], lengths[rows], draw)
+            return self.twins[number].forward(
+                inputs[rows], lengths[rows], draw, None if before is None else before[:, :, rows]
+            )
 
         return np.concatenate(list(self._map(run, range(len(self.slices)))))
+
+    def last_states(self) -> Singles:
+        """After `forward`: the states after the last step, as of `CompiledNetwork.last_states`."""
+        if not self.slices:
+            return self.whole.last_states()
+        return np.concatenate([twin.last_states() for twin in self.twins[: len(self.slices)]], axis=2)
 
     def backward(self, gradient: Singles) -> None:
         """Set ``gradient`` from the gradient of the outputs."""

@@ -19,6 +19,7 @@ __all__ = [
     "Arrays",
     "add_or_set",
     "column_sums",
+    "is_zero",
     "kernel",
     "place",
     "put_columns",
@@ -163,6 +164,16 @@ def take_columns(whole: Array, begin: int, part: Array) -> None:
     for i in range(part.shape[0]):
         for j in range(width):
             part[i, j] = whole[i, begin + j]
+
+
+@kernel()
+def is_zero(rows: Array) -> bool:
+    """Whether rows (M, N) are all zero."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            if rows[i, j] != 0:
+                return False
+    return True
 
 
 @kernel()

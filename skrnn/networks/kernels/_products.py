@@ -1,9 +1,9 @@
 """Compiled products of the recurrences in training, for all gates of a layer: what is the same in every cell.
 
 Arrays are float32 and C-contiguous. Time comes first, and gates before it: inputs (T, B, F + 1) with a last column of
-ones for the bias, states (T + 1, B, H) with the zero state in front, gates (G, T, B, H). So what happens at one step to
-one gate is a single loop over B * H numbers, which the compiler vectorises; products are BLAS's (`np.dot` with an
-output).
+ones for the bias, states (T + 1, B, H) with the one before the first step in front, gates (G, T, B, H). So what happens
+at one step to one gate is a single loop over B * H numbers, which the compiler vectorises; products are BLAS's
+(`np.dot` with an output).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import add_or_set, kernel, put_columns, take_columns, transpose
+from skrnn.networks.kernels._primitives import add_or_set, is_zero, kernel, put_columns, take_columns, transpose
 
 __all__ = [
     "gate_gradients",
@@ -159,12 +159,13 @@ def state_gradient(d_gates: Array, t: int, panels: Array, part: Array, carried: 
 
 @kernel()
 def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
-    """Gradients of the recurrent weights; the zero state in front of the first step adds nothing."""
+    """Gradients of the recurrent weights; where the state in front of the first step is zero, it adds nothing."""
     n_gates, n_steps, n_rows, hidden = d_gates.shape
-    n = (n_steps - 1) * n_rows
+    first = 1 if is_zero(h[0]) else 0
+    n = (n_steps - first) * n_rows
     for g in range(n_gates):
         out = dw_hh[g * hidden : (g + 1) * hidden]
         if n > 0:
-            np.dot(d_gates[g, 1:].reshape(n, hidden).T, h[1:n_steps].reshape(n, hidden), out)
+            np.dot(d_gates[g, first:].reshape(n, hidden).T, h[first:n_steps].reshape(n, hidden), out)
         else:
             out[:] = 0.0
