@@ -204,6 +204,7 @@ class Parameters:
             engine=engine,
             n_threads=count_threads(self.n_jobs),
             held=held,
+            sparse=self.softmax == "adaptive",
         )
 
 

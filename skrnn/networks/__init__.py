@@ -16,7 +16,14 @@ from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Rec
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import SteppedNetworks, open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
-from skrnn.networks._weights import cell_weights, check_weights, frozen_names, initial_weights, parameter_shapes
+from skrnn.networks._weights import (
+    cell_weights,
+    check_weights,
+    embedding_names,
+    frozen_names,
+    initial_weights,
+    parameter_shapes,
+)
 from skrnn.networks.cells import CELLS
 
 if TYPE_CHECKING:
@@ -71,6 +78,7 @@ __all__ = [
     "check_weights",
     "cluster_size",
     "ctc_loss",
+    "embedding_names",
     "encode",
     "forward",
     "frozen_names",

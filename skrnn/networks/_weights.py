@@ -19,6 +19,7 @@ __all__ = [
     "check_shape",
     "check_shapes",
     "check_weights",
+    "embedding_names",
     "embedding_shapes",
     "frozen_names",
     "initial_weights",
@@ -44,6 +45,11 @@ def frozen_names(spec: NetworkSpec) -> frozenset[str]:
 def embedding_shapes(spec: NetworkSpec) -> Matrices:
     """Name and shape of the table of each category input; its first row is for unknown and missing ones."""
     return {f"embedding.{i}.weight": (size, spec.embedding_dim) for i, size in enumerate(spec.vocabulary)}
+
+
+def embedding_names(spec: NetworkSpec) -> tuple[str, ...]:
+    """Names of the tables of the category inputs."""
+    return tuple(embedding_shapes(spec))
 
 
 def _tables(spec: NetworkSpec) -> Matrices:

@@ -14,7 +14,7 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks import as_value, kernel
 
-__all__ = ["UPDATES", "update_as_value"]
+__all__ = ["UPDATES", "clip", "norm_of", "update_as_value"]
 
 _FORM = "float64(float32[::1], float32[::1], float32[:,::1], float64, Tuple((float64, float64, float64)))"
 
@@ -30,6 +30,15 @@ def norm_of(gradient: Array) -> float:
         value = np.float64(gradient[i])
         total += value * value
     return np.sqrt(total)
+
+
+@_update
+def clip(gradient: Array, norm: float, bound: float) -> None:
+    """Scale a gradient down, which may be a part of one with this norm."""
+    if bound > 0 and norm > bound:
+        factor = np.float32(bound / norm)
+        for i in range(gradient.size):
+            gradient[i] *= factor
 
 
 @_update

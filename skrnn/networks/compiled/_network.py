@@ -58,6 +58,11 @@ class CompiledNetwork:
         """A network on the same weights, with gradients and buffers of its own."""
         return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
 
+    def lend(self, tables: NetworkWeights) -> None:
+        """Take some rows for the tables of embeddings, which are empty of a network that gets them for each pass."""
+        self.weights.update(tables)
+        self.gradients.update({name: np.zeros_like(rows) for name, rows in tables.items()})
+
     def _layer(self, recurrence: Recurrence) -> Layer:
         cell, own = self.spec.make_cell(), self.place(recurrence)
         named = cell_weights(cell, self.weights, recurrence)

@@ -44,6 +44,7 @@ class ThreadedNetwork:
         self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
         self.twins: list[CompiledNetwork] = []
         self.slices: list[slice] = []
+        self.lent: NetworkWeights = {}
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
 
     def forward(
@@ -55,6 +56,8 @@ class ThreadedNetwork:
             return self.whole.forward(inputs, lengths, draw_mask, before)
         while len(self.twins) < len(self.slices):
             self.twins.append(self.whole.twin())
+        for twin in self.twins[: len(self.slices)] if self.lent else ():
+            twin.lend(self.lent)
         masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths)]
 
         def run(number: int) -> Singles:
@@ -86,6 +89,18 @@ class ThreadedNetwork:
         np.copyto(self.gradient, self.twins[0].gradient)
         for twin in self.twins[1 : len(self.slices)]:
             self.gradient += twin.gradient
+
+    def lend(self, tables: NetworkWeights) -> None:
+        """Rows for the next passes, as of `CompiledNetwork.lend`."""
+        self.lent = dict(tables)
+        self.whole.lend(tables)
+
+    def lent_gradients(self) -> dict[str, Singles]:
+        """After `backward`: the gradients of the rows that were lent, which are not in ``gradient``."""
+        if not self.slices:
+            return {name: self.whole.gradients[name] for name in self.lent}
+        twins = self.twins[: len(self.slices)]
+        return {name: np.sum([twin.gradients[name] for twin in twins], axis=0) for name in self.lent}
 
     def close(self) -> None:
         """End the threads."""
