@@ -26,8 +26,10 @@ _sum = kernel(nogil=False, fastmath={"contract", "nsz", "reassoc"})
 
 @kernel(inline="always")
 def faded(average: Any) -> Any:
-    """A running average, or 0 where little is left of it: numbers of less than full precision, to which averages fade of
-    what has no gradient for long, such as an embedding of a rare word, take processors some ten times as long.
+    """A running average, or 0 where nothing is left of it that a weight would feel.
+
+    What has no gradient for long, as the embedding of a rare word, has averages that fade to numbers of less than full
+    precision, and there they stay; with such numbers processors take some ten times as long.
     """
     return np.float32(0) if abs(average) < _SMALLEST else average
 
