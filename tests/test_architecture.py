@@ -62,12 +62,13 @@ ROOMS = {  # folders within folders, in order; files that are not named stand ab
         "kernels": set(),
         "cells": {"kernels"},
         "_spec": {"cells"},
-        "_weights": {"cells", "_spec"},
+        "_adaptive": set(),
+        "_weights": {"cells", "_spec", "_adaptive"},
         "_pins": set(),
         "_search": set(),
         "_running": {"cells", "_spec"},
-        "compiled": {"kernels", "cells", "_spec", "_weights", "_running", "_search"},
-        "torch": {"cells", "_spec", "_weights", "_pins", "_running", "_search"},
+        "compiled": {"kernels", "cells", "_spec", "_adaptive", "_weights", "_running", "_search"},
+        "torch": {"cells", "_spec", "_adaptive", "_weights", "_pins", "_running", "_search"},
     },
 }
 FORBIDDEN = {

@@ -8,7 +8,7 @@ from skrnn._types import Floats
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec
-from skrnn.objectives import EveryStep, Likelihood, MiniBatch, Objective, whole_loss
+from skrnn.objectives import CrossEntropy, EveryStep, Likelihood, MiniBatch, Objective, whole_loss
 from skrnn.tasks import Alignments, Task
 from skrnn.training import Asked, TrainingResult, TrainingSet, layer_flows
 
@@ -20,6 +20,7 @@ _CLIPPED = 0.95  # of the mini-batches
 _LONG_GRADIENT = 5.0  # times the bound, in the middle epoch
 _LITTLE, _NOTHING = 0.85, 0.95  # of the loss of a network that says nothing: above them, little or nothing was learnt
 _ROWS, _FEW = 512, 32  # that a loss is measured on, and whose gradients are looked at
+_MANY = 1 << 26  # outputs, which would have to be held at a time
 _LONG = 20  # steps (segments) of a sequence whose gradient can vanish
 _SHORT = 0.5  # of the sequence, below which a memory is too short
 
@@ -88,7 +89,11 @@ def _part_of_blank_loss(spec: NetworkSpec, data: FitData, result: TrainingResult
     if data.linear is not None or len(result.loss_curve) < _FEWEST_EPOCHS:
         return 0.0
     part, shares = _some_rows(data.training if data.validation is None else data.validation, _ROWS)
-    blank = float(data.objective.loss(_blank(spec, part), part)[0] @ shares)
+    if isinstance(data.objective, EveryStep) and isinstance(data.objective.base, CrossEntropy):
+        assert part.step_weights is not None
+        blank = float(np.log(data.objective.base.n_classes) * (part.step_weights.sum(axis=1) @ shares))
+    else:
+        blank = float(data.objective.loss(_blank(spec, part), part)[0] @ shares)
     return _best(result) / blank if blank > 0 else 0.0
 
 
@@ -106,6 +111,8 @@ def _vanished(
     if data.training.batch.max_length < _LONG:
         return ""
     part, _ = _some_rows(data.training, _FEW)
+    if part.inputs.shape[0] * part.inputs.shape[1] * spec.output_size > _MANY and spec.readout == "steps":
+        return ""  # long texts of many kinds of words
 
     def score(part: MiniBatch, outputs: Floats) -> tuple[Floats, Floats]:
         return whole_loss(data.objective, outputs, part)

@@ -6,6 +6,8 @@ from math import prod
 
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skrnn.estimators._cutoffs import cutoffs_of
+from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, parameter_shapes
@@ -15,8 +17,11 @@ __all__ = ["make_spec"]
 _MAX_WEIGHTS = 2**31  # 8 GiB of float32, and the optimizer holds three more of that size
 
 
-def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
-    """The sizes of the network; one that no machine holds is refused, before anything is allocated."""
+def make_spec(parameters: Parameters, data: FitData, name: str, before: Fitted | None = None) -> NetworkSpec:
+    """The sizes of the network; one that no machine holds is refused, before anything is allocated.
+
+    ``before``: the fit that this one goes on with.
+    """
     vocabulary = data.columns.vocabulary
     vocabulary += (0,) * (data.scalings.inputs.input_size - len(vocabulary) if vocabulary else 0)  # indicators
     spec = NetworkSpec(
@@ -36,6 +41,7 @@ def make_spec(parameters: Parameters, data: FitData, name: str) -> NetworkSpec:
         attention=parameters.attention,
         target_embedding_dim=int(parameters.target_embedding_dim),
         embedding_dim=parameters.width_for(vocabulary),
+        cutoffs=cutoffs_of(parameters, data, before, name),
     )
     n_weights = 0 if callable(spec.cell) else sum(prod(shape) for shape in parameter_shapes(spec).values())
     n_networks = int(parameters.n_networks)

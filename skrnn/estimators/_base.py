@@ -147,7 +147,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
             data = with_offsets(data, task, linear, parameters.init)
         few = np.arange(min(len(data.training.weights), int(parameters.batch_size)))
         task.check_loss(lambda: data.training.mini_batch(few))
-        spec = make_spec(parameters, data, name)
+        spec = make_spec(parameters, data, name, before)
         if before is not None:
             before.check_same(spec, parameters, name)
 

@@ -17,7 +17,7 @@ from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch
-from skrnn.tasks import EveryStep, Targets, Task, task_from_plain, task_to_plain
+from skrnn.tasks import EveryStep, NextToken, Targets, Task, task_from_plain, task_to_plain
 from skrnn.training import OPTIMIZERS, Linear, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
@@ -269,6 +269,11 @@ class Fitted:
             require(given == shape, f"linear has shape {given}, not {shape}")
             require(self.task.can_start_linear, f"a linear model is not for {self.task.form} targets")
         self.task.check_state(self.spec, targets, self.n_outputs)
+        tokens = isinstance(self.task, NextToken)
+        require(tokens or not self.spec.cutoffs, f"no {self.task.form} targets have cutoffs")
+        require(
+            tokens or all((one[1:] > one[:-1]).all() for one in self.columns.categories), "categories_ are not sorted"
+        )
 
     def _check_training(self) -> None:
         """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, check_arguments, integers, plain, reals
+from skrnn._constraints import Options, check_arguments, integers, plain, reals, several_integers
 from skrnn._texts import shown
 from skrnn._types import Doubles
 from skrnn._warnings import warn_caller
@@ -55,6 +55,16 @@ class RNNLanguageModel(BaseRNN):
     end_of_text : str, int or None, default=None
         A token that stands in no text, which `fit` and the scores put behind each: it is learnt where texts end, and
         `sample` stops there. Of texts that are strings, one character such as "\\n". None: texts do not end.
+    softmax : {"full", "adaptive"}, default="full"
+        What turns states into probabilities. "full": a score for each token, whose cost grows with their number.
+        "adaptive": for thousands of different tokens and more, several times cheaper. Frequent tokens have a score
+        each, rarer ones stand in clusters, each with one score and a softmax within (Grave et al., "Efficient softmax
+        approximation for GPUs", ICML 2017). The probabilities are exactly those of this model, and sum to 1.
+    cutoffs : "auto" or list of int, default="auto"
+        Of ``softmax="adaptive"``: how many of the most frequent tokens have a score of their own, and how many stand in
+        front of each further cluster, as in `torch.nn.AdaptiveLogSoftmaxWithLoss`; increasing, from 1 to one less than
+        the number of tokens. "auto": what is cheapest by the frequencies of the tokens; up to four clusters, and none
+        of less than a thousand tokens.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".
@@ -108,12 +118,14 @@ class RNNLanguageModel(BaseRNN):
     Attributes
     ----------
     categories_ : list of one ndarray
-        The tokens, sorted. A token that `fit` did not see is read as unknown, and not scored.
+        The tokens, sorted; with ``softmax="adaptive"``, the most frequent one first. A token that `fit` did not see is
+        read as unknown, and not scored.
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
         The network in torch, built from ``weights_`` when asked for. It reads the numbers of tokens, from 1 on in the
-        order of ``categories_[0]`` (0: unknown), and returns scores whose softmax is the probability of each next one.
+        order of ``categories_[0]`` (0: unknown), and returns scores whose softmax is the probability of each next one;
+        with ``softmax="adaptive"`` its logarithm, which is such a score.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -155,6 +167,8 @@ class RNNLanguageModel(BaseRNN):
         "cell": [Options(set(CELLS))],
         "embedding_dim": [integers(1)],
         "end_of_text": [str, integers(-_MOST, _MOST), None],
+        "softmax": [Options({"full", "adaptive"})],
+        "cutoffs": [Options({"auto"}), several_integers(1)],
     }
 
     def __init__(
@@ -167,6 +181,8 @@ class RNNLanguageModel(BaseRNN):
         dropout: float = 0.0,
         embedding_dim: int = 32,
         end_of_text: str | int | None = None,
+        softmax: str = "full",
+        cutoffs: Any = "auto",
         optimizer: str = "adam",
         learning_rate: float = 1e-2,
         learning_rate_schedule: str | None = None,
@@ -194,6 +210,8 @@ class RNNLanguageModel(BaseRNN):
         self.dropout = dropout
         self.embedding_dim = embedding_dim
         self.end_of_text = end_of_text
+        self.softmax = softmax
+        self.cutoffs = cutoffs
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule

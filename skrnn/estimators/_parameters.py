@@ -126,6 +126,8 @@ class Parameters:
     freeze: Any = None  # several texts
     pooling: str | Sequence[str] = "last"
     categorical_features: Any = None  # a list, "from_dtype" or None
+    softmax: str = "full"
+    cutoffs: Any = "auto"  # or several integers
 
     @classmethod
     def of(cls, estimator: BaseEstimator) -> Parameters:
@@ -191,6 +193,11 @@ class Parameters:
                 f"scaling={self.scaling!r} of {name} needs numbers, and with embedding_dim X holds categories. Use "
                 "'standard'."
             )
+        if self.softmax == "full" and not isinstance(self.cutoffs, str):
+            raise InvalidParameterError(
+                f"cutoffs={self.cutoffs!r} of {name} are those of softmax='adaptive', and softmax is 'full'. Set one "
+                "of them."
+            )
         count_threads(self.n_jobs)
 
     def check_categories(self, name: str) -> None:
@@ -229,6 +236,7 @@ class Parameters:
             engine=engine,
             n_threads=count_threads(self.n_jobs),
             held=held,
+            sparse=self.softmax == "adaptive",
         )
 
 

@@ -20,6 +20,8 @@ _LATER = {
     "initial_weights": None,
     "freeze": None,
     "categorical_features": None,
+    "softmax": "full",
+    "cutoffs": "auto",
 }  # parameters that came after format 2, with what models were trained with
 
 

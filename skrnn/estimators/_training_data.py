@@ -14,11 +14,18 @@ from skrnn._warnings import warn_caller
 from skrnn.estimators._own_start import OwnStart
 from skrnn.estimators._parameters import Parameters
 from skrnn.objectives import Objective, Scalings
-from skrnn.sequences import Columns, InputScaling, SequenceBatch, canonical_rows, keep_used_categories
+from skrnn.sequences import (
+    Columns,
+    InputScaling,
+    SequenceBatch,
+    canonical_rows,
+    keep_used_categories,
+    number_by_frequency,
+)
 from skrnn.tasks import Targets, Task
 from skrnn.training import Linear, TrainingSet
 
-__all__ = ["FitData", "Part", "prepare", "refuse_features_without_values"]
+__all__ = ["FitData", "Part", "category_counts", "prepare", "refuse_features_without_values"]
 
 _ROWS_BESIDE_SHARES = 20  # different rows: a network soon spoils the start that MiniRocket gives it
 _ROWS_TO_KEEP = 3  # of a class: to give one away, "auto" needs more
@@ -78,6 +85,8 @@ def prepare(
         batch, categories = keep_used_categories(batch, columns.categories, used > 0)
         columns = replace(columns, categories=categories)
     canonical = canonical_rows(batch, targets.values, kept)
+    if fresh and parameters.softmax == "adaptive":
+        batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
     when = _in_time(canonical.rows, kept, int(parameters.validation_gap))
@@ -114,6 +123,16 @@ def prepare(
         validation = part(np.ones(len(apart.targets.sample_weights), dtype=bool), apart)
         return FitData(columns, objective, scalings, training, validation, apart=True)
     return FitData(columns, objective, scalings, training, validation, part(gap, given), whole)
+
+
+def _by_frequency(
+    batch: SequenceBatch, columns: Columns, rows: Integers, weights: Doubles
+) -> tuple[SequenceBatch, Columns]:
+    """Categories numbered by how frequent they are in the rows, whose order, the canonical one, is that of the sums."""
+    some = batch.take(rows)
+    counts = [category_counts(some, f, size, weights) for f, size in enumerate(columns.vocabulary)]
+    batch, categories = number_by_frequency(batch, columns.categories, counts)
+    return batch, replace(columns, categories=categories)
 
 
 def _check_width(apart: Targets, targets: Targets, name: str) -> None:
@@ -224,16 +243,20 @@ def _unknown_rates(batch: SequenceBatch, categories: list[Array | None]) -> tupl
     """
     if not categories:
         return ()
-    uses = batch.coverage()
-    rates: list[Singles] = []
-    for f, values in enumerate(categories):
-        if values is None:
-            rates.append(np.zeros(0, np.float32))
-            continue
-        numbers = np.nan_to_num(batch.steps[:, f]).astype(np.intp)
-        counts = np.bincount(numbers, weights=uses, minlength=len(values) + 1)
-        rates.append((_UNKNOWN / (_UNKNOWN + counts)).astype(np.float32))
+    nothing = np.zeros(0, np.float32)
+    rates = []
+    for feature, values in enumerate(categories):
+        counts = None if values is None else category_counts(batch, feature, len(values) + 1)
+        rates.append(nothing if counts is None else (_UNKNOWN / (_UNKNOWN + counts)).astype(np.float32))
     return tuple(rates)
+
+
+def category_counts(batch: SequenceBatch, feature: int, size: int, weights: Doubles | None = None) -> Doubles:
+    """How often each of the numbers 0 to ``size`` - 1 of a feature of categories stands in the sequences, missing ones
+    as 0; each occurrence counts its sequence's weight.
+    """
+    numbers = np.nan_to_num(batch.steps[:, feature]).astype(np.intp)
+    return np.bincount(numbers, weights=batch.coverage(weights), minlength=size).astype(np.float64, copy=False)
 
 
 def refuse_features_without_values(batch: SequenceBatch, columns: Columns) -> None:

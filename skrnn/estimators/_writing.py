@@ -36,7 +36,9 @@ def scores_behind(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBat
     for start, length in zip(batch.starts, batch.lengths, strict=True):
         stream.clear()
         codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
-        yield stream, stream.read(codes[None])[-1, 1:]
+        if length > 1:
+            stream.follow(codes[None, :-1])
+        yield stream, stream.read(codes[None, -1:])[-1, 1:]  # the scores behind the others are many, and not wanted
 
 
 def drawn_tokens(

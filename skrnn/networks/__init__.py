@@ -7,6 +7,7 @@ neither.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skrnn.networks._adaptive import AdaptiveSoftmax, cluster_size
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
@@ -16,7 +17,14 @@ from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Rec
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import SteppedNetworks, open_stream
 from skrnn.networks._summary import NetworkSummary, summarize
-from skrnn.networks._weights import cell_weights, check_weights, frozen_names, initial_weights, parameter_shapes
+from skrnn.networks._weights import (
+    cell_weights,
+    check_weights,
+    embedding_names,
+    frozen_names,
+    initial_weights,
+    parameter_shapes,
+)
 from skrnn.networks.cells import CELLS
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from skrnn.networks.torch import (
         SequenceModule,
         ctc_loss,
+        encode,
         forward,
         input_gradients,
         pinned_threads,
@@ -48,6 +57,7 @@ __all__ = [
     "CELLS",
     "MAX_LAYERS",
     "POOLINGS",
+    "AdaptiveSoftmax",
     "CompiledNetwork",
     "NetworkSpec",
     "NetworkStream",
@@ -64,7 +74,10 @@ __all__ = [
     "attend",
     "cell_weights",
     "check_weights",
+    "cluster_size",
     "ctc_loss",
+    "embedding_names",
+    "encode",
     "forward",
     "frozen_names",
     "fused",
@@ -112,6 +125,7 @@ _LATE = {
     "torch": (
         "SequenceModule",
         "ctc_loss",
+        "encode",
         "forward",
         "input_gradients",
         "pinned_threads",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -75,6 +76,10 @@ class NetworkSpec:
         mean and the maximum are those over its steps (segments); with segments, the head also reads those of their
         vectors, past the recurrence. The attention is additive, with one query (Bahdanau, Cho & Bengio, ICLR 2015,
         section A.1.2): softmax over the steps of q . tanh(W h + b).
+    cutoffs : tuple of int
+        With the readout "steps": the outputs are log-probabilities of classes by an adaptive softmax
+        (`skrnn.networks.AdaptiveSoftmax`), in which these are the first classes of each cluster. Empty: they are the
+        scores of a linear head.
     """
 
     input_size: int
@@ -93,6 +98,7 @@ class NetworkSpec:
     attention: str | None = None
     target_embedding_dim: int = 0
     pooling: tuple[str, ...] = ("last",)
+    cutoffs: tuple[int, ...] = ()
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -203,6 +209,7 @@ class NetworkSpec:
             If it describes no network.
         """
         names = {field.name for field in fields(cls)}
+        values = {"cutoffs": (), **values} if isinstance(values, dict) else values  # which came later
         require(isinstance(values, dict) and set(values) == names, "_spec does not name a network's sizes")
         _check_sizes(values)
         _check_choices(values)
@@ -236,6 +243,7 @@ def _check_choices(values: dict[str, Any]) -> None:
     require(isinstance(values["bidirectional"], bool), "_spec['bidirectional'] is not a bool")
     require(isinstance(dropout, float) and 0 <= dropout < 1, "_spec['dropout'] is not in [0, 1)")
     _check_pooling(values["pooling"], values["readout"])
+    _check_cutoffs(values["cutoffs"], values["readout"], values["output_size"])
 
 
 def _check_pooling(pooling: Any, readout: str) -> None:
@@ -243,3 +251,11 @@ def _check_pooling(pooling: Any, readout: str) -> None:
     known = isinstance(pooling, tuple) and all(isinstance(name, str) and name in POOLINGS for name in pooling)
     require(known and len(pooling) == len(set(pooling)) > 0, "_spec has an unknown pooling")
     require(readout == "last" or pooling == ("last",), f"_spec has a pooling, which the readout {readout!r} has not")
+
+
+def _check_cutoffs(cutoffs: Any, readout: str, n_classes: int) -> None:
+    """Of a plain spec: where the clusters of an adaptive softmax begin."""
+    sizes = isinstance(cutoffs, tuple) and all(map(is_size, cutoffs))
+    edges = (*cutoffs, n_classes) if sizes else (1, 0)
+    require(all(a < b for a, b in pairwise(edges)), "_spec has cutoffs that are no increasing numbers of classes")
+    require(readout == "steps" or not cutoffs, f"_spec has cutoffs, which the readout {readout!r} has not")

@@ -35,7 +35,7 @@ def state_gradients(
         Inputs (B, T, F), lengths (B,), a score for each direction or one for both, and what a decoder of tokens reads
         (B, L), or None.
     engine : {"torch", "compiled"}
-        In double precision, or, several times faster, in single precision.
+        In double precision, or, several times faster, in single precision. An adaptive softmax takes torch's.
 
     Yields
     ------
@@ -43,7 +43,7 @@ def state_gradients(
         Of each part; one for each layer and direction, in the order of `NetworkSpec.layers`, along the steps as it
         reads them: the last state of a row of n steps (segments) is in column n - 1, in the backward direction too.
     """
-    if engine == "compiled":
+    if engine == "compiled" and not spec.cutoffs:
         from skrnn.networks.compiled import CompiledNetwork, compiled_state_gradients
 
         network = CompiledNetwork(spec, weights)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from skrnn._types import Doubles, NetworkWeights
+from skrnn.networks._adaptive import AdaptiveSoftmax
 from skrnn.networks._engine import resolve_engine
 from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
@@ -16,10 +17,13 @@ __all__ = ["SteppedNetwork", "SteppedNetworks", "open_stream"]
 
 
 class SteppedNetwork(Protocol):
-    """``states`` (num_layers, 2 or more, H) are h and the memory c of every layer, zero before the first step."""
+    """``states`` (num_layers, 2 or more, H) are h and the memory c of every layer, zero before the first step;
+    ``adaptive`` is the head, where its outputs are log-probabilities of an adaptive softmax.
+    """
 
     states: Doubles
     running: RunningPooling
+    adaptive: AdaptiveSoftmax | None
 
     def clear(self) -> None:
         """Forget all steps."""
@@ -29,6 +33,9 @@ class SteppedNetwork(Protocol):
 
     def read(self, x: Doubles) -> Doubles:
         """Outputs (T, K) after each of more steps, x (1, T, F)."""
+
+    def follow(self, x: Doubles) -> Doubles:
+        """The last layer's states (T, H) after each of more steps, x (1, T, F)."""
 
     def outputs(self) -> Doubles:
         """What the head makes of the present state, (1, K)."""

@@ -89,5 +89,12 @@ def summarize(spec: NetworkSpec) -> NetworkSummary:
         add(f"pooling ({', '.join(spec.pooling)}{of})", f"(n, {n_pooled})", [])
     axis = {"decoder": "n_timesteps", "tokens": "n_tokens"}.get(spec.readout, steps)
     head_shape = f"(n, {spec.output_size})" if spec.readout == "last" else f"(n, {axis}, {spec.output_size})"
-    add("head (Linear)", head_shape, ["head.weight", "head.bias"])
+    if not spec.cutoffs:
+        add("head (Linear)", head_shape, ["head.weight", "head.bias"])
+        return NetworkSummary(tuple(layers))
+    add("head (Linear)", f"(n, {axis}, {shapes['head.bias'][0]})", ["head.weight", "head.bias"])
+    for i in range(len(spec.cutoffs)):
+        names = [f"tail.{i}.0.weight", f"tail.{i}.1.weight"]
+        add(f"tail.{i} (Linear, Linear)", f"(n, {axis}, {shapes[names[1]][0]})", names)
+    add("adaptive softmax", head_shape, [])
     return NetworkSummary(tuple(layers))

@@ -9,6 +9,7 @@ import numpy as np
 
 from skrnn._plain import is_finite_array, is_packed, require
 from skrnn._types import Singles
+from skrnn.networks._adaptive import adaptive_shapes
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks.cells import Cell, glorot
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_shape",
     "check_shapes",
     "check_weights",
+    "embedding_names",
     "embedding_shapes",
     "frozen_names",
     "initial_weights",
@@ -48,6 +50,11 @@ def embedding_shapes(spec: NetworkSpec) -> Matrices:
     return {f"embedding.{number}.weight": (size, spec.embedding_dim) for number, size in enumerate(sizes)}
 
 
+def embedding_names(spec: NetworkSpec) -> tuple[str, ...]:
+    """Names of the tables of the category inputs."""
+    return tuple(embedding_shapes(spec))
+
+
 def _tables(spec: NetworkSpec) -> Matrices:
     """All tables: those of the inputs, and that of the tokens which a decoder reads."""
     written = {"decoder_embedding.weight": (spec.output_size, spec.target_embedding_dim)}
@@ -76,7 +83,8 @@ def projections(spec: NetworkSpec) -> Matrices:
     own_state = spec.readout in ("decoder", "tokens")
     n_pooled = spec.state_size * len(spec.pooling) + spec.hidden_size * len(spec.segment_pooling)
     n_read = spec.hidden_size if own_state else n_pooled
-    shapes["head"] = (spec.output_size, n_read)
+    if not spec.cutoffs:
+        shapes["head"] = (spec.output_size, n_read)
     return shapes
 
 
@@ -91,7 +99,12 @@ def parameter_shapes(spec: NetworkSpec) -> Shapes:
         shapes[f"{name}.weight"] = shape
         if name not in UNBIASED:
             shapes[f"{name}.bias"] = shape[:1]
-    return shapes
+    return {**shapes, **_adaptive(spec)}
+
+
+def _adaptive(spec: NetworkSpec) -> Shapes:
+    """The weights of an adaptive softmax, in the place of a head."""
+    return adaptive_shapes(spec.cutoffs, spec.output_size, spec.state_size) if spec.cutoffs else {}
 
 
 def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Singles]:
@@ -107,6 +120,9 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Si
         weights[f"{name}.weight"] = glorot((n_out, n_in), n_in, n_out, rng).astype(np.float32)
         if name not in UNBIASED:
             weights[f"{name}.bias"] = np.zeros(n_out, dtype=np.float32)
+    for name, sizes in _adaptive(spec).items():
+        drawn = glorot((sizes[0], sizes[1]), sizes[1], sizes[0], rng) if len(sizes) > 1 else np.zeros(sizes)
+        weights[name] = drawn.astype(np.float32)
     return weights
 
 

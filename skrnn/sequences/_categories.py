@@ -1,4 +1,6 @@
-"""Categories become numbers: 0 for the unknown, 1, 2, … for those of `fit` in sorted order, NaN for the missing."""
+"""Categories become numbers: 0 for the unknown, 1, 2, … for those of `fit` in sorted order, or with the most frequent
+first, NaN for the missing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skrnn._types import Array, Flags, Longs, Singles
+from skrnn._types import Array, Doubles, Flags, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._container import open_container
 from skrnn.sequences._layout import check_shape, read_array, read_list
@@ -19,6 +21,7 @@ __all__ = [
     "check_categories",
     "keep_used_categories",
     "kind_of_categories",
+    "number_by_frequency",
     "number_categories",
     "number_column",
     "open_categories",
@@ -85,7 +88,7 @@ def check_categories(
         Integers or strings: (n_samples, n_timesteps, n_features), (n_samples, n_timesteps * features_per_step), or a
         list of (n_timesteps_i, n_features) or (n_timesteps_i,) arrays or lists.
     categories : list of arrays, or None
-        The categories of each feature, sorted. None: those that occur in X.
+        The categories of each feature, in any order. None: those that occur in X, sorted.
     features_per_step, name
         As in `check_sequences`.
 
@@ -138,7 +141,9 @@ def number_categories(values: Array, missing: Flags, categories: Array | None) -
     if len(categories) == 0:
         codes[~missing] = 0
         return codes, categories
-    place = np.minimum(np.searchsorted(categories, found), len(categories) - 1)
+    order = None if (categories[1:] > categories[:-1]).all() else np.argsort(categories)
+    place = np.minimum(np.searchsorted(categories, found, sorter=order), len(categories) - 1)
+    place = place if order is None else order[place]
     codes[~missing] = np.where(categories[place] == found, place + 1, 0)[back]
     return codes, categories
 
@@ -170,6 +175,24 @@ def keep_used_categories(
         renumbered[present, f] = table[batch.steps[present, f].astype(np.intp)]
         kept.append(values[found - 1])
     return replace(batch, steps=renumbered), kept
+
+
+def number_by_frequency(
+    batch: SequenceBatch, categories: Categories, counts: list[Doubles]
+) -> tuple[SequenceBatch, Categories]:
+    """Number the categories again, from the most frequent one on; those that are equally frequent stay in their order.
+
+    ``counts``: of each feature how often each number occurs, from that of the unknown on.
+    """
+    renumbered, ordered = batch.steps.copy(), []
+    for f, values in enumerate(categories):
+        order = np.argsort(-counts[f][1:], kind="stable")
+        table = np.zeros(len(values) + 1, np.float32)
+        table[order + 1] = np.arange(1, len(values) + 1)
+        present = ~np.isnan(batch.steps[:, f])
+        renumbered[present, f] = table[batch.steps[present, f].astype(np.intp)]
+        ordered.append(values[order])
+    return SequenceBatch(renumbered, batch.starts, batch.lengths, batch.leading, batch.spans), ordered
 
 
 def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array, Flags]:

@@ -45,7 +45,8 @@ class Columns:
     names : array of str, or None
         Names of the columns.
     categories : list of arrays and None
-        Of each feature of a step, sorted; None for a feature of numbers; empty where all are numbers.
+        Of each feature of a step, sorted or with the most frequent first; None for a feature of numbers; empty where
+        all are numbers.
     """
 
     form: Literal["flat", "steps"]
@@ -86,8 +87,9 @@ class Columns:
         require(isinstance(categories, list), f"categories_ is a {type(categories).__name__}")
         require(not categories or any(known is not None for known in categories), "categories_ are those of no feature")
         for known in filter(lambda known: known is not None, categories):
-            sorted_ = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
-            require(sorted_ and bool((known[1:] > known[:-1]).all()), "categories_ are not sorted")
+            plain = isinstance(known, np.ndarray) and known.ndim == 1 and known.dtype.kind in "iU"
+            ordered = np.sort(known) if plain else known
+            require(plain and bool((ordered[1:] > ordered[:-1]).all()), "categories_ are not all different")
         return cls(**values)
 
 

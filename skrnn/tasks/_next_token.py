@@ -21,7 +21,8 @@ from skrnn.tasks._self_supervised import NextCategory
 
 __all__ = ["NextToken", "close_texts", "cut_texts", "open_texts", "token_log_probabilities"]
 
-_CHUNK_STEPS = 1024  # tokens scored at a time
+_CHUNK_STEPS = 1024  # tokens scored at a time,
+_AT_ONCE = 1 << 22  # of which there are at most so many scores
 _FEWEST_WORDS = 10  # that are taken for the words of one text,
 _DIFFERENT = 0.9  # if at most so many of them are different
 
@@ -154,15 +155,19 @@ def cut_texts(texts: list[Any], sample_weight: Any, n_wanted: int, shortest: int
 def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBatch) -> list[Doubles]:
     """Of each text, the log-probability of each known token but the first, given those before it."""
     stream, found = open_stream(spec, weights), []
+    n_steps = _CHUNK_STEPS if spec.cutoffs else max(min(_CHUNK_STEPS, _AT_ONCE // spec.output_size), 1)
     for start, length in zip(batch.starts, batch.lengths, strict=True):
         codes = np.nan_to_num(batch.steps[start : start + length]).astype(np.float64)
         stream.states[:] = 0.0
         parts = []
-        for begin in range(0, length - 1, _CHUNK_STEPS):
-            end = min(begin + _CHUNK_STEPS, length - 1)
-            outputs, following = stream.read(codes[None, begin:end]), codes[begin + 1 : end + 1, 0].astype(np.intp)
+        for begin in range(0, length - 1, n_steps):
+            end = min(begin + n_steps, length - 1)
+            read, following = codes[None, begin:end], codes[begin + 1 : end + 1, 0].astype(np.intp)
             known = following > 0
-            logs = log_softmax(outputs)
+            if stream.adaptive is not None:
+                parts.append(-stream.adaptive.losses(stream.follow(read)[known], following[known]))
+                continue
+            logs = log_softmax(stream.read(read))
             parts.append(logs[np.arange(len(logs)), following][known])
         found.append(np.concatenate([np.zeros(0), *parts]))
     return found

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
-from math import isfinite
+from math import hypot, isfinite
 
 import numpy as np
 
 from skrnn._types import Array, Doubles, Floats, Integers, Singles
-from skrnn.networks import Passes, ThreadedNetwork, has_passes, make_passes, work_size
+from skrnn.networks import Passes, ThreadedNetwork, embedding_names, has_passes, make_passes, work_size
 from skrnn.objectives import MiniBatch
+from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
 from skrnn.training._compiled_losses import loss_as_value
-from skrnn.training._compiled_optimizers import UPDATES, update_as_value
+from skrnn.training._compiled_optimizers import UPDATES, clip, norm_of, update_as_value
 from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entropy_of_steps
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
+from skrnn.training._sparse_tables import SparseTables
 from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["CompiledLearner"]
@@ -29,13 +32,25 @@ class CompiledLearner(BaseLearner):
 
     def _start(self, start: TrainingResult) -> None:
         config, found = self.config, start.optimizer_state
-        self.network = ThreadedNetwork(self.spec, start.weights, config.bptt_steps, config.n_threads)
+        self.order, rest, spec = tuple(start.weights), dict(start.weights), self.spec
+        tables = embedding_names(spec) if config.sparse else ()
+        if tables:  # the network has none of its own: it gets the rows that a mini-batch reads
+            spec = replace(spec, vocabulary=(0,) * len(tables))
+            rest |= {name: np.empty((0, spec.embedding_dim), np.float32) for name in tables}
+        self.network = ThreadedNetwork(spec, rest, config.bptt_steps, config.n_threads)
+        if self.spec.cutoffs:
+            self.adaptive = AdaptiveLoss(self.spec.cutoffs, self.network.weights)
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None
         self.carried: Singles | None = None  # the states after the last mini-batch, where the next may go on with them
         self.update, zeros = UPDATES[config.optimizer], np.zeros_like(self.network.flat)
         self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
-        self._check_averages(found, zeros.size)
-        self.state = np.array([found.get(name, zeros) for name in self.names], np.float32)
+        n_outside = sum(start.weights[name].size for name in tables)
+        self._check_averages(found, n_outside + zeros.size)
+        blank = np.zeros(n_outside + zeros.size, np.float32)
+        averages = [np.asarray(found.get(name, blank), np.float32) for name in self.names]
+        own = {name: start.weights[name] for name in tables}
+        self.sparse = SparseTables(own, averages) if tables else None
+        self.state = np.array([value[n_outside:] for value in averages], np.float32)
         self.n_steps = int(found.get("step", 0))
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
@@ -118,19 +133,37 @@ class CompiledLearner(BaseLearner):
         outputs = self._outputs(batch, True, going_on, tokens)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
+        if self.adaptive is not None:
+            for name, value in self.adaptive.gradients.items():
+                np.copyto(self.network.whole.gradients[name], value)
         flat, before = self.network.flat, [self.network.flat[part].copy() for part in self.held]
         for part in self.held:
             self.network.gradient[part] = 0.0
-        norm = self.update(flat, self.network.gradient, self.state, self.n_steps + 1.0, (rate, *self.settings))
+        norm = self._update(rate)
         for part, value in zip(self.held, before, strict=True):  # weight decay and momentum have moved them
             flat[part] = value
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         self.n_steps += isfinite(norm)
         return loss, norm
 
+    def _update(self, rate: float) -> float:
+        """Change the weights by the gradient; its norm before it was clipped. What is not finite changes nothing."""
+        flat, gradient, step = self.network.flat, self.network.gradient, self.n_steps + 1.0
+        if self.sparse is None:
+            return self.update(flat, gradient, self.state, step, (rate, *self.settings))
+        of_rows = np.concatenate([value.ravel() for value in self.network.lent_gradients().values()])
+        norm, (bound, decay) = hypot(norm_of(gradient), norm_of(of_rows)), self.settings
+        if isfinite(norm):
+            averages = self.sparse.remembered()
+            for weights, part, state in ((flat, gradient, self.state), (self.sparse.flat, of_rows, averages)):
+                clip(part, norm, bound)
+                self.update(weights, part, state, step, (rate, 0.0, decay))
+            self.sparse.put(averages)
+        return norm
+
     def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
-        return self._loss(self._outputs(batch, False, going_on, self._tokens(batch)), batch)[0]
+        return self._losses(self._outputs(batch, False, going_on, self._tokens(batch)), batch)
 
     def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         if self.of_steps and batch.offset is None:
@@ -143,8 +176,12 @@ class CompiledLearner(BaseLearner):
         if going_on is not None:
             assert self.carried is not None
             before = self.carried[:, :, going_on]
+        inputs = batch.inputs
+        if self.sparse is not None:
+            inputs = self.sparse.read(inputs)
+            self.network.lend(self.sparse.views)
         draw_mask = self.draw_mask if training else None
-        outputs = self.network.forward(batch.inputs, batch.lengths, draw_mask, before, tokens)
+        outputs = self.network.forward(inputs, batch.lengths, draw_mask, before, tokens)
         self.carried = None if self.config.chunk_steps is None else self.network.last_states()
         return outputs
 
@@ -154,15 +191,19 @@ class CompiledLearner(BaseLearner):
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""
-        return {name: value.copy() for name, value in self.network.weights.items()}
+        tables = {} if self.sparse is None else self.sparse.tables
+        return {name: tables.get(name, self.network.weights[name]).copy() for name in self.order}
 
     def weights_are_finite(self) -> bool:
-        return bool(np.isfinite(self.network.flat).all())
+        return bool(np.isfinite(self.network.flat).all()) and (self.sparse is None or self.sparse.are_finite())
 
     def optimizer_state(self) -> dict[str, Array]:
         """A copy of the optimizer's running averages and step count, as torch names them."""
         counted = {"step": np.array(self.n_steps, np.float32)} if "step" in OPTIMIZERS[self.config.optimizer] else {}
-        return {**counted, **{name: value.copy() for name, value in zip(self.names, self.state, strict=True)}}
+        averages = [value.copy() for value in self.state]
+        if self.sparse is not None:
+            averages = [np.concatenate(pair) for pair in zip(self.sparse.whole_averages(), averages, strict=True)]
+        return {**counted, **dict(zip(self.names, averages, strict=True))}
 
     def restart(self, start: TrainingResult) -> None:
         self.close()

@@ -14,12 +14,24 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks import as_value, kernel
 
-__all__ = ["UPDATES", "update_as_value"]
+__all__ = ["UPDATES", "clip", "norm_of", "update_as_value"]
 
 _FORM = "float64(float32[::1], float32[::1], float32[:,::1], float64, Tuple((float64, float64, float64)))"
 
+_SMALLEST = np.float32(16 * np.finfo(np.float32).tiny)  # far enough above what has full precision
+
 _update = kernel(nogil=False)
 _sum = kernel(nogil=False, fastmath={"contract", "nsz", "reassoc"})
+
+
+@kernel(inline="always")
+def faded(average: Any) -> Any:
+    """A running average, or 0 where nothing is left of it that a weight would feel.
+
+    What has no gradient for long, as the embedding of a rare word, has averages that fade to numbers of less than full
+    precision, and there they stay; with such numbers processors take some ten times as long.
+    """
+    return np.float32(0) if abs(average) < _SMALLEST else average
 
 
 @_sum
@@ -30,6 +42,15 @@ def norm_of(gradient: Array) -> float:
         value = np.float64(gradient[i])
         total += value * value
     return np.sqrt(total)
+
+
+@_update
+def clip(gradient: Array, norm: float, bound: float) -> None:
+    """Scale a gradient down, which may be a part of one with this norm."""
+    if bound > 0 and norm > bound:
+        factor = np.float32(bound / norm)
+        for i in range(gradient.size):
+            gradient[i] *= factor
 
 
 @_update
@@ -61,8 +82,8 @@ def adam(flat: Array, gradient: Array, state: Array, step: float, settings: tupl
     size, epsilon = np.float32(root * rate / (1 - 0.9**step)), np.float32(root * 1e-8)
     for i in range(flat.size):
         g = gradient[i]
-        first[i] += (g - first[i]) * (one - b1)
-        second[i] = b2 * second[i] + (one - b2) * g * g
+        first[i] = faded(first[i] + (g - first[i]) * (one - b1))
+        second[i] = faded(b2 * second[i] + (one - b2) * g * g)
         flat[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
     return norm
 
@@ -76,7 +97,7 @@ def sgd(flat: Array, gradient: Array, state: Array, step: float, settings: tuple
         return norm
     momentum, size, buffer = np.float32(0.9), np.float32(rate), state[0]
     for i in range(flat.size):
-        buffer[i] = momentum * buffer[i] + gradient[i]
+        buffer[i] = faded(momentum * buffer[i] + gradient[i])
         flat[i] -= size * (gradient[i] + momentum * buffer[i])
     return norm
 
@@ -91,7 +112,7 @@ def rmsprop(flat: Array, gradient: Array, state: Array, step: float, settings: t
     old, new, size, epsilon = np.float32(0.99), np.float32(0.01), np.float32(rate), np.float32(1e-8)
     square = state[0]
     for i in range(flat.size):
-        square[i] = old * square[i] + new * gradient[i] * gradient[i]
+        square[i] = faded(old * square[i] + new * gradient[i] * gradient[i])
         flat[i] -= size * gradient[i] / (np.sqrt(square[i]) + epsilon)
     return norm
 

@@ -25,6 +25,7 @@ class TrainingConfig:
 
     ``chunk_steps``: an update for each chunk of this number of time steps; the state is carried from one to the next.
     ``held``: names of the weights that stay as they are.
+    ``sparse``: an update moves only those rows of the embeddings that its mini-batch reads.
     ``stop_after``: epochs after which training ends, and before which no loss ends it; schedules plan for ``max_iter``.
     """
 
@@ -46,6 +47,7 @@ class TrainingConfig:
     engine: str = "torch"
     n_threads: int = 1
     held: tuple[str, ...] = ()
+    sparse: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from skrnn._plain import require
 from skrnn._types import Array, Doubles, Floats, Integers, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective, whole_loss
+from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._config import TrainingConfig, TrainingResult
 
 __all__ = ["BaseLearner", "Learner"]
@@ -71,6 +72,7 @@ class BaseLearner(ABC):
     ):
         self.spec, self.objective, self.config, self.rng = spec, objective, config, rng
         self.largest_norm = 0.0  # of a gradient so far
+        self.adaptive: AdaptiveLoss | None = None
         self._start(start)
 
     def _held(self, sizes: Mapping[str, int]) -> list[slice]:
@@ -98,7 +100,11 @@ class BaseLearner(ABC):
             require(value.shape == (() if name == "step" else (size,)), f"{name} of the optimizer has another size")
 
     def _score(self, outputs: Floats, batch: MiniBatch, share: Singles) -> tuple[float, Floats]:
-        """The mini-batch's loss, and its gradient with respect to the outputs."""
+        """The mini-batch's loss, and its gradient with respect to the outputs: of states, in front of an adaptive
+        softmax, whose own gradients `AdaptiveLoss` keeps.
+        """
+        if self.adaptive is not None:
+            return self.adaptive.score(outputs, batch, share)
         losses, gradient = self._loss(outputs, batch)
         gradient *= share.reshape(-1, *(1,) * (gradient.ndim - 1))
         return float(losses @ share), gradient
@@ -106,6 +112,10 @@ class BaseLearner(ABC):
     def _loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
         """The loss of each row, and its gradient with respect to the outputs."""
         return whole_loss(self.objective, outputs, batch)
+
+    def _losses(self, outputs: Floats, batch: MiniBatch) -> Floats:
+        """The loss of each row, from outputs or from the states in front of an adaptive softmax."""
+        return self._loss(outputs, batch)[0] if self.adaptive is None else self.adaptive.losses(outputs, batch)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Singles:
         """A dropout mask: zeros and 1 / (1 - dropout)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor
 
 from skrnn._types import Array, Floats, Integers, Singles
-from skrnn.networks import forward, frozen_names, take_states
+from skrnn.networks import embedding_names, encode, forward, frozen_names, take_states
 from skrnn.objectives import MiniBatch
+from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
+from skrnn.training._sparse_tables import SparseTables
 from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
@@ -32,13 +35,18 @@ class TorchLearner(BaseLearner):
         self.cell = spec.make_cell()
         device = torch.device(config.device)
         frozen = frozen_names(spec)
-        values = [np.ravel(value) for name, value in weights.items() if name not in frozen]
-        self.held = self._held({name: value.size for name, value in weights.items() if name not in frozen})
+        tables = embedding_names(spec) if config.sparse else ()
+        self.order, self.lent = tuple(weights), {name: torch.empty(0) for name in tables}
+        flattened = [name for name in weights if name not in frozen and name not in tables]
+        values = [np.ravel(weights[name]) for name in flattened]
+        self.held = self._held({name: weights[name].size for name in flattened})
         self.flat = torch.from_numpy(np.concatenate(values, dtype=np.float32)).to(device)
         self.flat.grad = torch.zeros_like(self.flat)
         self.parameters: dict[str, Tensor] = {}
         begin = 0
         for name, value in weights.items():
+            if name in tables:
+                continue
             if name in frozen:
                 self.parameters[name] = torch.tensor(value, device=device)
                 continue
@@ -50,8 +58,15 @@ class TorchLearner(BaseLearner):
         self.carried: Any = None  # the state of each layer after the last mini-batch, where the next may go on with it
         self.norm_dtype = torch.float32 if device.type == "mps" else torch.float64  # squares overflow float32
         self.optimizer = _make_optimizer(config.optimizer, self.flat)
-        self._check_averages(start.optimizer_state, self.flat.numel())
-        self._load(start.optimizer_state)
+        n_outside = sum(weights[name].size for name in tables)
+        self._check_averages(start.optimizer_state, n_outside + self.flat.numel())
+        self._load(
+            {name: value if name == "step" else value[n_outside:] for name, value in start.optimizer_state.items()}
+        )
+        self.names = tuple(name for name in OPTIMIZERS[config.optimizer] if name != "step")
+        blank = np.zeros(n_outside, np.float32)
+        averages = [np.asarray(start.optimizer_state.get(name, blank), np.float32) for name in self.names]
+        self.sparse = SparseTables({name: weights[name] for name in tables}, averages) if tables else None
 
     def step(
         self,
@@ -74,19 +89,49 @@ class TorchLearner(BaseLearner):
         assert self.flat.grad is not None
         self.flat.grad.zero_()
         outputs = self._outputs(batch, True, going_on, sampling)
+        self._look_at_head()
         loss, gradient = self._score(outputs.detach().cpu().numpy(), batch, share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
+        if self.adaptive is not None:
+            for name, value in self.adaptive.gradients.items():
+                self.parameters[name].grad.copy_(torch.from_numpy(value))  # type: ignore[union-attr]
         for part in self.held:
             self.flat.grad[part] = 0.0
-        norm = float(torch.linalg.vector_norm(self.flat.grad, dtype=self.norm_dtype))
+        norm = self._norm()
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         if np.isfinite(loss) and np.isfinite(norm):
             self._update(norm, rate)
         return loss, norm
 
+    def _norm(self) -> float:
+        """Of the gradient."""
+        gradients = [self.flat.grad, *(rows.grad for rows in self.lent.values())]
+        norms = [float(torch.linalg.vector_norm(each, dtype=self.norm_dtype)) for each in gradients]
+        return hypot(*norms)
+
+    def _update_rows(self, norm: float, rate: float) -> None:
+        """Change those rows of the embeddings that were read, before the others: by the same rule, on the CPU."""
+        assert self.sparse is not None
+        gradients = [rows.grad.cpu().ravel() for rows in self.lent.values() if rows.grad is not None]
+        rows, averages = torch.from_numpy(self.sparse.flat), torch.from_numpy(self.sparse.remembered())
+        rows.grad, bound = torch.cat(gradients), self.config.max_grad_norm
+        if bound is not None and norm > bound:
+            rows.grad.mul_(bound / norm)
+        if self.config.weight_decay:
+            rows.mul_(1 - rate * self.config.weight_decay)
+        optimizer, count = _make_optimizer(self.config.optimizer, rows), self.optimizer.state[self.flat].get("step")
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.state[rows].update(zip(self.names, averages, strict=True))
+        if "step" in OPTIMIZERS[self.config.optimizer]:
+            optimizer.state[rows]["step"] = torch.tensor(0.0) if count is None else count.cpu().clone()
+        optimizer.step()
+        self.sparse.put(averages.numpy())
+
     def _update(self, norm: float, rate: float) -> None:
         assert self.flat.grad is not None
         bound = self.config.max_grad_norm
+        if self.sparse is not None:
+            self._update_rows(norm, rate)
         if bound is not None and norm > bound:
             self.flat.grad.mul_(bound / norm)
         self.optimizer.param_groups[0]["lr"] = rate
@@ -101,22 +146,28 @@ class TorchLearner(BaseLearner):
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
             outputs = self._outputs(batch, False, going_on)
-        return self._loss(outputs.cpu().numpy(), batch)[0]
+        self._look_at_head()
+        return self._losses(outputs.cpu().numpy(), batch)
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""
-        return {name: value.detach().cpu().numpy().copy() for name, value in self.parameters.items()}
+        found = {name: value.detach().cpu().numpy().copy() for name, value in self.parameters.items()}
+        if self.sparse is not None:
+            found |= {name: table.copy() for name, table in self.sparse.tables.items()}
+        return {name: found[name] for name in self.order}
 
     def weights_are_finite(self) -> bool:
-        return bool(self.flat.isfinite().all())
+        return bool(self.flat.isfinite().all()) and (self.sparse is None or self.sparse.are_finite())
 
     def optimizer_state(self) -> dict[str, Array]:
         """A copy of the optimizer's running averages and step count."""
         state = self.optimizer.state[self.flat]
         names = [name for name in OPTIMIZERS[self.config.optimizer] if name in state]
-        return {
-            name: state[name].cpu().numpy().astype(np.float32) for name in names
-        }  # torch counts in its default dtype
+        found = {name: state[name].cpu().numpy().astype(np.float32) for name in names}  # torch counts in its own dtype
+        if self.sparse is not None and len(names) > ("step" in names):
+            outside = dict(zip(self.names, self.sparse.whole_averages(), strict=True))
+            found |= {name: np.concatenate([value, found[name]]) for name, value in outside.items()}
+        return found
 
     def restart(self, start: TrainingResult) -> None:
         self._start(start)
@@ -131,24 +182,39 @@ class TorchLearner(BaseLearner):
 
     def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None, sampling: float = 0.0) -> Tensor:
         self.cell.training = training
-        x = torch.from_numpy(batch.inputs).to(self.flat.device)
+        x, parameters = torch.from_numpy(self._inputs(batch)).to(self.flat.device), {**self.parameters, **self.lent}
         tokens = self._tokens(batch, x, sampling) if self.spec.readout == "tokens" else None
         carried = None
         if going_on is not None:
             carried = take_states(self.carried, torch.from_numpy(going_on).to(self.flat.device))
-        run = forward(
-            self.spec,
-            self.cell,
-            self.parameters,
-            x,
-            batch.lengths,
-            tokens=tokens,
-            carried=carried,
-            draw_mask=self._draw_tensor if training and self.spec.dropout > 0 else None,
-            bptt_steps=self.config.bptt_steps,
-        )
+        network = self.spec, self.cell, parameters, x, batch.lengths
+        draw_mask = self._draw_tensor if training and self.spec.dropout > 0 else None
+        options: dict[str, Any] = {
+            "carried": carried,
+            "draw_mask": draw_mask,
+            "bptt_steps": self.config.bptt_steps,
+        }
+        run = encode(*network, **options) if self.spec.cutoffs else forward(*network, tokens=tokens, **options)
         self.carried = None if self.config.chunk_steps is None else run.carried
-        return run.outputs
+        return run.states if self.spec.cutoffs else run.outputs  # type: ignore[union-attr]
+
+    def _inputs(self, batch: MiniBatch) -> Array:
+        """What the network reads; rows of embeddings that it needs for that are taken out of their tables."""
+        if self.sparse is None:
+            return batch.inputs
+        inputs = self.sparse.read(batch.inputs)
+        rows = {name: torch.tensor(view, device=self.flat.device) for name, view in self.sparse.views.items()}
+        self.lent = {name: value.requires_grad_() for name, value in rows.items()}
+        return inputs
+
+    def _look_at_head(self) -> None:
+        """Show an adaptive softmax its weights as they are now, where NumPy can read them."""
+        if self.spec.cutoffs:
+            names = [name for name in self.parameters if name.startswith(("head.", "tail."))]
+            weights = {name: self.parameters[name].detach().cpu().numpy() for name in names}
+            if self.adaptive is None:
+                self.adaptive = AdaptiveLoss(self.spec.cutoffs, weights)
+            self.adaptive.softmax.weights = weights
 
     def _tokens(self, batch: MiniBatch, x: Tensor, sampling: float) -> Tensor:
         """What the decoder reads (B, L): the targets, and in their place some tokens of its own."""

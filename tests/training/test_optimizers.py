@@ -11,6 +11,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import OPTIMIZERS, TrainingConfig, TrainingResult, TrainingSet, train
+from skrnn.training._compiled_optimizers import UPDATES
 from skrnn.training._schedule import rate_factor
 from skrnn.training._torch_learner import TorchLearner
 
@@ -210,3 +211,40 @@ def test_bound_of_the_gradient(growth):
     assert curve[-1] < curve[0]
     unbounded = np.linalg.norm(flat(run(None, 1)) - flat(TrainingResult(weights, {})))
     assert unbounded > 1e4 * step
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_averages_fade_to_nothing(optimizer):
+    """Of a weight without a gradient, in 12,000 updates: not to numbers of less than full precision, which would make
+    each update several times slower; and no weight is another one for it.
+    """
+    rng = np.random.default_rng(0)
+    flat, plain = (rng.normal(size=50).astype(np.float32) for _ in range(2))
+    plain[:] = flat
+    averages = np.full((2, 50), 1e-3, np.float32)
+    averages[:, 25:] = np.float32(1e-38)
+    kept = averages.astype(np.float32)
+    for step in range(1, 12_001):
+        UPDATES[optimizer](flat, np.zeros(50, np.float32), averages, float(step), (0.01, 0.0, 0.0))
+        without_fading(optimizer, plain, kept, step)
+    used = averages[: 2 if optimizer == "adam" else 1]
+    assert ((used == 0) | (used >= np.finfo(np.float32).tiny)).all()
+    assert (used[0] == 0).all()
+    assert (kept[0] > 0).any()
+    assert np.allclose(flat, plain, rtol=1e-6)
+
+
+def without_fading(optimizer, flat, averages, step):
+    """The rules for gradients of zero, in single precision."""
+    one = np.float32
+    if optimizer == "adam":
+        averages[0] += (one(0) - averages[0]) * (one(1) - one(0.9))
+        averages[1] *= one(0.999)
+        root = np.sqrt(1 - 0.999**step)
+        size, epsilon = one(root * 0.01 / (1 - 0.9**step)), one(root * 1e-8)
+        flat -= size * averages[0] / (np.sqrt(averages[1]) + epsilon)
+    elif optimizer == "sgd":
+        averages[0] *= one(0.9)
+        flat -= one(0.01) * (one(0.9) * averages[0])
+    else:
+        averages[0] *= one(0.99)

@@ -61,6 +61,11 @@ class CompiledNetwork:
         """A network on the same weights, with gradients and buffers of its own."""
         return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
 
+    def lend(self, tables: NetworkWeights) -> None:
+        """Take some rows for the tables of embeddings, which are empty of a network that gets them for each pass."""
+        self.weights.update(tables)
+        self.gradients.update({name: np.zeros_like(rows) for name, rows in tables.items()})
+
     def _layer(self, recurrence: Recurrence) -> Layer:
         cell, own = self.spec.make_cell(), self.place(recurrence)
         named = cell_weights(cell, self.weights, recurrence)
@@ -81,6 +86,7 @@ class CompiledNetwork:
     ) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding.
 
+        In front of an adaptive softmax, which whoever computes a loss has to apply: the states (B, T, H').
         ``before`` (num_layers, n_states, B, H): the states of the layers of a unidirectional network before the first
         step, as `last_states` has them; None: zero. A decoder of tokens reads some (B, L), and has outputs after each
         of them, (B, L, K).
@@ -192,6 +198,8 @@ class CompiledNetwork:
             self.pooled = self.pooling.forward(states, self.lengths, self.even)
             if self.segment_pooling.names:
                 self.pooled = np.concatenate([self.pooled, self._pool_segments()], axis=1)
+        if self.spec.cutoffs:
+            return np.ascontiguousarray(states.transpose(1, 0, 2))
         read = states
         if self.unfolding is not None:
             self.unfolding.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
@@ -212,6 +220,8 @@ class CompiledNetwork:
         """The gradient of the states (T, B, H'), the head's own set on the way."""
         if gradient.ndim == 3:
             gradient = np.ascontiguousarray(gradient.transpose(1, 0, 2)).reshape(-1, gradient.shape[2])
+        if self.spec.cutoffs:
+            return gradient.reshape(self.state_shape)
         d_read = np.empty_like(self.read)
         kernels.head_backward(
             self.read,

@@ -9,6 +9,7 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
+from skrnn.networks._adaptive import adaptive_of
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
@@ -44,7 +45,9 @@ class CompiledRun:
             code, cell = np.repeat(last[:, None], n_timesteps, axis=1), spec.make_cell()
             n_steps = np.full(len(x), n_timesteps)
             read = run_direction(cell, weights, recurrence, code, n_steps, run.order, True)[0].astype(np.float64)
-        return cls(x, last, lengths, linear(weights, "head", read), attention)
+        adaptive = adaptive_of(spec, weights)
+        outputs = linear(weights, "head", read) if adaptive is None else adaptive.of_steps(read)
+        return cls(x, last, lengths, outputs, attention)
 
 
 class Encoded(NamedTuple):

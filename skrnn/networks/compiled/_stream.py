@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Doubles, Integers, NetworkWeights, Singles
+from skrnn.networks._adaptive import adaptive_of
 from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks._weights import check_shapes, embedding_shapes
@@ -34,6 +35,7 @@ class NetworkStream:
         n_outputs = 0 if spec.decoder_layers() else spec.output_size
         self.head = np.ascontiguousarray(weights["head.weight"].T[:, :n_outputs], np.float64)
         self.bias = weights["head.bias"][:n_outputs].astype(np.float64)
+        self.adaptive = adaptive_of(spec, weights)
         self.width = spec.step_size
         self._out = np.zeros((1, 1, spec.hidden_size), np.float32)
         self.running = RunningPooling(spec)
@@ -51,16 +53,24 @@ class NetworkStream:
 
     def read(self, x: Doubles) -> Doubles:
         """Outputs (T, K) after each of more steps, x (1, T, F), of a network that does not pool."""
+        return self._outputs(self.follow(x))
+
+    def follow(self, x: Doubles) -> Doubles:
+        """The last layer's states (T, H) after each of more steps, x (1, T, F)."""
         out = np.zeros((1, x.shape[1], self.spec.hidden_size), np.float32)
         self._advance(x, np.full(1, x.shape[1]), out)
-        outputs = np.repeat(self.bias[None], x.shape[1], axis=0)
-        add_product(out[0].astype(np.float64), self.head, outputs)
-        return outputs
+        return np.asarray(out[0], np.float64)
 
     def outputs(self) -> Doubles:
         """What the head makes of the present state, (1, K)."""
-        outputs = self.bias[None].copy()
-        add_product(self.running.read(self.states[-1, :1]), self.head, outputs)
+        return self._outputs(self.running.read(self.states[-1, :1]))
+
+    def _outputs(self, read: Doubles) -> Doubles:
+        """The outputs (N, K) that the head makes of what it reads (N, P)."""
+        if self.adaptive is not None:
+            return self.adaptive.log_probabilities(read)
+        outputs = np.repeat(self.bias[None], len(read), axis=0)
+        add_product(read, self.head, outputs)
         return outputs
 
     def _advance(self, x: Doubles, lengths: Integers, out: Singles) -> None:

@@ -40,11 +40,13 @@ class ThreadedNetwork:
         self.spec = spec
         self.whole = CompiledNetwork(spec, weights, bptt_steps)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
+        outside = "head.weight", "tail."
         tables = [name for name in self.weights if name.split(".")[0].endswith("embedding")]
-        apart = sum(self.weights[name].size for name in ("head.weight", *tables))
+        apart = sum(value.size for name, value in self.weights.items() if name.startswith((*outside, *tables)))
         self.n_products = self.flat.size - apart  # multiplications of a row's time step, about
         self.twins: list[CompiledNetwork] = []
         self.slices: list[slice] = []
+        self.lent: NetworkWeights = {}
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
 
     def forward(
@@ -61,6 +63,8 @@ class ThreadedNetwork:
             return self.whole.forward(inputs, lengths, draw_mask, before, tokens)
         while len(self.twins) < len(self.slices):
             self.twins.append(self.whole.twin())
+        for twin in self.twins[: len(self.slices)] if self.lent else ():
+            twin.lend(self.lent)
         masks = [] if draw_mask is None else [draw_mask(shape) for shape in self._mask_shapes(inputs, lengths, tokens)]
 
         def run(number: int) -> Singles:
@@ -92,6 +96,18 @@ class ThreadedNetwork:
         np.copyto(self.gradient, self.twins[0].gradient)
         for twin in self.twins[1 : len(self.slices)]:
             self.gradient += twin.gradient
+
+    def lend(self, tables: NetworkWeights) -> None:
+        """Rows for the next passes, as of `CompiledNetwork.lend`."""
+        self.lent = dict(tables)
+        self.whole.lend(tables)
+
+    def lent_gradients(self) -> dict[str, Singles]:
+        """After `backward`: the gradients of the rows that were lent, which are not in ``gradient``."""
+        if not self.slices:
+            return {name: self.whole.gradients[name] for name in self.lent}
+        twins = self.twins[: len(self.slices)]
+        return {name: np.sum([twin.gradients[name] for twin in twins], axis=0) for name in self.lent}
 
     def close(self) -> None:
         """End the threads."""

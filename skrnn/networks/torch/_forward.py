@@ -16,7 +16,7 @@ from skrnn.networks.cells import Cell
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
 from skrnn.networks.torch._pooling import attention_of, pooled
 
-__all__ = ["Encoded", "Forward", "embed", "encode", "forward", "in_double", "take_states"]
+__all__ = ["Encoded", "Forward", "embed", "encode", "forward", "head_outputs", "in_double", "take_states"]
 
 DrawMask = Callable[[tuple[int, ...]], Tensor]
 
@@ -94,8 +94,22 @@ def forward(
         if spec.readout == "decoder":
             code = read[:, None].expand(-1, x.shape[1], -1)
             read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]
-        outputs = torch.nn.functional.linear(read, weights["head.weight"], weights["head.bias"])
+        outputs = head_outputs(spec, weights, read)
     return Forward(run.states, run.last, run.lengths, outputs, attention, run.carried)
+
+
+def head_outputs(spec: NetworkSpec, weights: Mapping[str, Tensor], read: Tensor) -> Tensor:
+    """What the head makes (…, K) of what it reads (…, P): scores, or log-probabilities of an adaptive softmax."""
+    linear = torch.nn.functional.linear
+    scores = linear(read, weights["head.weight"], weights["head.bias"])
+    if not spec.cutoffs:
+        return scores
+    head, n_frequent = scores.log_softmax(dim=-1), spec.cutoffs[0]
+    parts = [head[..., :n_frequent]]
+    for i in range(len(spec.cutoffs)):
+        within = linear(linear(read, weights[f"tail.{i}.0.weight"]), weights[f"tail.{i}.1.weight"])
+        parts.append(within.log_softmax(dim=-1) + head[..., n_frequent + i, None])
+    return torch.cat(parts, dim=-1)
 
 
 def encode(

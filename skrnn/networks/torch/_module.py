@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skrnn._types import NetworkWeights
 from skrnn.networks._spec import NetworkSpec, Recurrence
-from skrnn.networks._weights import UNBIASED, embedding_shapes, projections
+from skrnn.networks._weights import UNBIASED, embedding_shapes, parameter_shapes, projections
 from skrnn.networks.torch._forward import forward
 
 __all__ = ["SequenceModule"]
@@ -44,6 +44,19 @@ class SequenceModule(torch.nn.Module):
             self.decoder = self._recurrence(spec.decoder_layers())
         for name, (n_out, n_in) in projections(spec).items():
             self.add_module(name, torch.nn.Linear(n_in, n_out, bias=name not in UNBIASED))
+        if spec.cutoffs:
+            self._build_adaptive(parameter_shapes(spec), len(spec.cutoffs))
+
+    def _build_adaptive(self, shapes: dict[str, tuple[int, ...]], n_clusters: int) -> None:
+        """The parts of an adaptive softmax, named as in `torch.nn.AdaptiveLogSoftmaxWithLoss`."""
+
+        def linear(name: str, bias: bool) -> torch.nn.Linear:
+            n_out, n_in = shapes[f"{name}.weight"]
+            return torch.nn.Linear(n_in, n_out, bias=bias)
+
+        self.head = linear("head", True)
+        pairs = ([linear(f"tail.{i}.{j}", False) for j in range(2)] for i in range(n_clusters))
+        self.tail = torch.nn.ModuleList(torch.nn.Sequential(*pair) for pair in pairs)
 
     def _recurrence(self, recurrences: list[Recurrence]) -> torch.nn.Module:
         return self.cell.torch_module([(recurrence.suffix, recurrence.size) for recurrence in recurrences])

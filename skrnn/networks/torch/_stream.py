@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skrnn._types import Doubles, NetworkWeights
+from skrnn.networks._adaptive import adaptive_of
 from skrnn.networks._running import RunningPooling
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.torch._forward import encode, in_double
@@ -34,6 +35,7 @@ class TorchStream:
         n_outputs = 0 if spec.decoder_layers() else spec.output_size
         self.running = RunningPooling(spec)
         self.head, self.bias = self.weights["head.weight"][:n_outputs], self.weights["head.bias"][:n_outputs]
+        self.adaptive = adaptive_of(spec, weights)
 
     def clear(self) -> None:
         """Forget all steps."""
@@ -49,6 +51,10 @@ class TorchStream:
         """Outputs (T, K) after each of more steps, x (1, T, F), of a network that does not pool."""
         with pinned_threads(1), torch.inference_mode():
             return self._outputs(self._advance(x))
+
+    def follow(self, x: Doubles) -> Doubles:
+        """The last layer's states (T, H) after each of more steps, x (1, T, F)."""
+        return np.asarray(self._advance(x).numpy())
 
     def _advance(self, x: Doubles) -> Tensor:
         """The last layer's states (T, H) after each of more steps."""
@@ -69,6 +75,8 @@ class TorchStream:
             return self._outputs(torch.tensor(self.running.read(self.states[-1, :1])))
 
     def _outputs(self, states: Tensor) -> Doubles:
+        if self.adaptive is not None:
+            return self.adaptive.log_probabilities(np.asarray(states.numpy(), np.float64))
         return np.asarray(torch.nn.functional.linear(states, self.head, self.bias).numpy())
 
     def _carried(self, states: Tensor) -> Any:
