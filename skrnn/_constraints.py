@@ -8,7 +8,7 @@ from operator import index
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, is_regressor
 from sklearn.utils._param_validation import HasMethods as _HasMethods
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in
 __all__ = [
     "JOBS",
     "HasMethods",
+    "Learners",
     "Options",
     "Several",
     "Texts",
@@ -139,6 +140,21 @@ class HasMethods(_HasMethods):  # type: ignore[misc]  # scikit-learn has no type
 
     def is_satisfied_by(self, value: Any) -> bool:
         return not isinstance(value, type) and bool(super().is_satisfied_by(value))
+
+
+class Learners(HasMethods):
+    """A constraint: an object that learns and predicts; a regressor that can say how only after its `fit`, too, such as
+    a `StackingRegressor` with its default final estimator.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(["fit", "predict"])
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        if super().is_satisfied_by(value):
+            return True
+        later = not isinstance(value, type) and hasattr(value, "fit") and hasattr(value, "__sklearn_tags__")
+        return later and bool(is_regressor(value))
 
 
 class Several(Options):  # type: ignore[misc]  # scikit-learn has no types

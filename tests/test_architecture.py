@@ -16,6 +16,7 @@ SHARED = {
     "_atomic",
     "_constraints",
     "_plain",
+    "_ridge",
     "_state",
     "_texts",
     "_types",

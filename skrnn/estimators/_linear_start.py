@@ -104,9 +104,12 @@ def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tupl
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
     if robust:
-        return fit_by_absolute_errors(data.batch, data.scaling, task.linear_targets(data.targets), data.weights)
+        return fit_by_absolute_errors(
+            data.batch, data.scaling, task.linear_targets(data.targets), data.weights, data.when
+        )
     reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
-    return fit_linear(data.batch, data.scaling, task.linear_targets(data.targets), data.gain, data.weights, reads)
+    targets = task.linear_targets(data.targets)
+    return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)
 
 
 def _may_be_robust(data: FitData, init: Any) -> bool:
@@ -158,4 +161,6 @@ def _joined(found: list[TrainingSet | None]) -> TrainingSet:
     parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain", "weights"))
     targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
     assert weights is not None
-    return TrainingSet(batch, sets[0].scaling, targets, gain, weights)
+    when = [part.when for part in sets if part.when is not None]
+    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if when else None
+    return TrainingSet(batch, sets[0].scaling, targets, gain, weights, when=joined)

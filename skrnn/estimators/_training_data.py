@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skrnn._ridge import InTime
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn._warnings import warn_caller
 from skrnn.estimators._own_start import OwnStart
@@ -79,6 +80,7 @@ def prepare(
     canonical = canonical_rows(batch, targets.values, kept)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
+    when = _in_time(canonical.rows, kept, int(parameters.validation_gap))
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         if columns.embeds_all:
@@ -87,14 +89,16 @@ def prepare(
             inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights, columns.vocabulary)
         scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
-    training = _make_set(task, distinct, learnt, scalings, unknown)
+    training = _make_set(task, distinct, learnt, scalings, unknown, when)
 
     def part(chosen: Flags | None, rows: Part) -> TrainingSet | None:
         if chosen is None or not chosen.any():
             return None
-        rest = canonical_rows(rows.batch, rows.targets.values, rows.targets.sample_weights * chosen)
+        weights = rows.targets.sample_weights * chosen
+        rest = canonical_rows(rows.batch, rows.targets.values, weights)
         taken = Targets(_take(rows.targets.values, rest.rows), rest.weights)
-        return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown)
+        when = _in_time(rest.rows, weights, int(parameters.validation_gap))
+        return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown, when)
 
     given = Part(batch, targets)
     validation = part(held_out, given)
@@ -131,8 +135,18 @@ def _make_set(
     targets: Targets,
     scalings: Scalings,
     unknown: tuple[Singles, ...],
+    when: InTime | None,
 ) -> TrainingSet:
-    return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown)
+    if when is not None and scalings.targets is not None and scalings.targets.kind not in ("last", "window"):
+        when = when._replace(zero=-scalings.targets.mean / scalings.targets.scale)
+    return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown, when=when)
+
+
+def _in_time(rows: Integers, weights: Doubles, gap: int) -> InTime | None:
+    """Where the distinct rows of X lie, if those within a gap of each other overlap; None, too, where most rows are the
+    same as others, far away.
+    """
+    return InTime(rows, gap) if gap and 2 * len(rows) > np.count_nonzero(weights) else None
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:

@@ -139,7 +139,7 @@ def _next_levels(heads: Heads, newest: Newest, first: int) -> tuple[Doubles, Dou
     """
     setup = newest.views.setup
     X = newest.windows(first)
-    units = take_units(X, setup.n_targets, setup.level, setup.spread)
+    units = take_units(X, setup.n_targets, setup.units)
     levels = [newest.levels(units.undo(outputs), first) for outputs in heads.outputs(setup, X)]
     return np.stack(levels, axis=1), newest.views.statistics[:, 1] * units.spread
 
@@ -173,7 +173,7 @@ def paths_ahead(
     for first in range(0, steps, setup.horizon):
         apart = paths if first else paths[:1]  # up to now all have seen the same
         X = np.concatenate([path.windows(first) for path in apart])
-        units = take_units(X, k, setup.level, setup.spread)
+        units = take_units(X, k, setup.units)
         drawn = heads.draws(setup, X, 1 if first else n_paths, rng)
         outputs = np.stack([units.undo(one) for one in drawn]).reshape(n_paths, len(views), setup.horizon, k)
         levels = np.stack([path.levels(one, first) for path, one in zip(paths, outputs, strict=True)], axis=1)

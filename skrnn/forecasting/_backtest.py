@@ -150,6 +150,11 @@ def backtest(
             f"{skipped[0]}. Fill the rows that are absent, or use a regressor that takes missing values.",
             UserWarning,
         )
+    if len(skipped) == len(cutoffs):
+        raise ValueError(
+            f"None of the {len(cutoffs)} cutoffs has a full window before it, or no series goes on after it. Fill the "
+            "rows that are absent, use a regressor that takes missing values, or choose another initial or step."
+        )
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     frame = pd.concat(frames, ignore_index=True)

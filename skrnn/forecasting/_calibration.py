@@ -38,10 +38,10 @@ class Calibration:
 
     ``folds`` are these models, oldest first: each measures the windows from its first row to that of the next one;
     ``last`` is, by key, the position of the last row of `fit`. ``blocks`` are signed errors (n, horizon, k, n_heads) of
-    the forecast and of the learnt quantiles, oldest first, in units of each series: those of the first ``horizon``
-    steps, those of the next, and so on, as far as they were asked for. ``ratios`` (horizon, k, n_heads - 1) are,
-    of each block, what the distances of the quantiles from the forecast are multiplied by where those of the model that
-    forecasts are much smaller than those that were measured.
+    the forecast and of the learnt quantiles, oldest first, in units of each series, NaN where the target is missing:
+    those of the first ``horizon`` steps, those of the next, and so on, as far as they were asked for. ``ratios``
+    (horizon, k, n_heads - 1) are, of each block, what the distances of the quantiles from the forecast are multiplied
+    by where those of the model that forecasts are much smaller than those that were measured.
     """
 
     folds: tuple[Fold, ...]
@@ -93,7 +93,7 @@ def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weig
 
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them.
     """
-    rows = views.samples().ends
+    rows = views.samples(partial=True).ends
     counts = np.bincount(views.table.series[rows], minlength=len(views))
     whole = views.table.among(counts > 0)
     _refuse_none(len(whole), share)
@@ -114,7 +114,7 @@ def _fold(
     """A model of the rows up to the ``last`` (n_series,) of each series, counted from its first."""
     table = views.table
     part = replace(views.panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], last + 1))
-    setup = learnt.setup.fitted(part)
+    setup = learnt.setup.fitted(part, again=True)
     older = series_views(setup, part, part.histories)
     model, n_samples = learn(model, setup, older, weigh)
     _refuse_none(n_samples, share)
@@ -180,8 +180,8 @@ def _errors(
         some = some[table.positions[last] - table.positions[ends[some]] == span * table.sizes[table.series[last]]]
         errors = newer.true_levels(ends[some] + span - h) - levels[:, some, span - h : span]
         errors = errors / scales[some, None]
-        whole = ~np.isnan(errors).any(axis=(0, 2, 3))
-        found[block] = np.moveaxis(errors[:, whole], 0, -1), moments_of(table.times.take(ends[some[whole]]))
+        known = ~np.isnan(errors).all(axis=(0, 2, 3))
+        found[block] = np.moveaxis(errors[:, known], 0, -1), moments_of(table.times.take(ends[some[known]]))
     return found
 
 
@@ -196,6 +196,15 @@ def _distances(errors: Doubles) -> Doubles:
     return errors[..., :1] - errors[..., 1:]
 
 
+def _mean_distances(errors: Doubles) -> Doubles:
+    """Those (horizon, k, n_heads - 1) where the target is known; 0 where it never is."""
+    distances = _distances(errors)
+    known = ~np.isnan(distances)
+    if known.all():
+        return np.asarray(distances.mean(axis=0))
+    return np.asarray(np.where(known, distances, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+
+
 def _ratio(measured: Doubles, own: Doubles) -> Doubles:
     """Mean distances of the quantiles that were measured in units of a model's own on the same windows,
     (horizon, k, n_heads - 1); 1 where they are not larger by more than what more data explain.
@@ -203,7 +212,7 @@ def _ratio(measured: Doubles, own: Doubles) -> Doubles:
     one = np.ones((*measured.shape[1:3], measured.shape[3] - 1))
     if not len(measured) or not one.size:
         return one
-    found, other = _distances(measured).mean(axis=0), _distances(own).mean(axis=0)
+    found, other = _mean_distances(measured), _mean_distances(own)
     ratio = np.divide(found, other, out=one.copy(), where=found * other > 0)
     return np.where(ratio > _SURER, ratio, one)
 

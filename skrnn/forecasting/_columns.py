@@ -16,10 +16,9 @@ from skrnn.windowing import first_large
 __all__ = ["read_future_columns", "read_series", "refuse_polars", "refuse_useless", "with_targets"]
 
 
-def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
+def read_series(data: Any, freq: Any = None, like: Panel | None = None, other: bool = False) -> Panel:
     """`read_panel`, behind checks of every column: pandas drops imaginary parts, squares of huge values overflow."""
     refuse_polars("The data are", data)
-    _refuse_time_in_front(getattr(data, "index", None))
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if isinstance(frame, pd.DataFrame):
         _refuse_same_names(frame.columns, "The data have")
@@ -28,7 +27,7 @@ def read_series(data: Any, freq: Any = None, like: Panel | None = None) -> Panel
             _refuse_complex(label, dtype)
             if getattr(dtype, "kind", "O") in "iuf":
                 _refuse_large(label, frame.iloc[:, place])
-    return read_panel(data, freq, like)
+    return read_panel(data, freq, like, other)
 
 
 def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
@@ -142,19 +141,6 @@ def _refuse_same_names(columns: Any, words: str) -> None:
     """Refuse two columns with one name: nothing says which is which."""
     if columns.has_duplicates:
         raise ValueError(f"{words} several columns named {columns[columns.duplicated()][0]!r}. Rename or drop them.")
-
-
-def _refuse_time_in_front(index: Any) -> None:
-    """Refuse (time, id): the last level of an index is the time."""
-    if not isinstance(index, pd.MultiIndex):
-        return
-    kinds = [isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)) for level in index.levels]
-    if any(kinds[:-1]) and not kinds[-1]:
-        names = list(index.names)
-        raise ValueError(
-            f"The last level of the index must be the time, and the levels are {names}, with times in level "
-            f"{kinds.index(True)}. Put it last: data.swaplevel().sort_index()."
-        )
 
 
 def _refuse_complex(label: str, dtype: Any) -> None:

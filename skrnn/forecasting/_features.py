@@ -16,6 +16,7 @@ from skrnn.windowing import windows_of
 __all__ = [
     "Roles",
     "Samples",
+    "Units",
     "WindowUnits",
     "feature_names",
     "feature_table",
@@ -67,14 +68,26 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class WindowUnits:
-    """What was taken off the targets of each window, and what they were then divided by; (n, n_targets) each."""
+    """What is taken off what follows each window, (n, horizon, n_targets) or for all steps (n, 1, n_targets), and what
+    it is then divided by, (n, n_targets).
+    """
 
     level: Doubles
     spread: Doubles
 
     def undo(self, outputs: Doubles) -> Doubles:
         """Values (n, horizon, n_targets) in these units, in those of the series."""
-        return outputs * self.spread[:, None] + self.level[:, None]
+        return outputs * self.spread[:, None] + self.level
+
+
+@dataclass(frozen=True)
+class Units:
+    """How the units of a window come from it: the ``level`` and the ``spread`` by name, the season, the horizon."""
+
+    level: str | None
+    spread: str | None
+    season: int
+    horizon: int
 
 
 def feature_names(roles: Roles, embeds: bool) -> list[tuple[str, Any]]:
@@ -155,35 +168,40 @@ def samples(
     return Samples(X, Y, kept, ends[kept])
 
 
-def stack(found: Samples, n_targets: int, kinds: tuple[str | None, str | None]) -> tuple[Doubles, Doubles, WindowUnits]:
+def stack(found: Samples, n_targets: int, kinds: Units) -> tuple[Doubles, Doubles, WindowUnits]:
     """The kept windows X (n, window, n_features) and what follows them Y (n, horizon, n_targets), both in the units of
-    each window; ``kinds`` are those of `take_units`. The only copy that is made of them.
+    each window. The only copy that is made of them.
     """
     n = len(found.kept)
     X, Y = np.empty((n, *found.X.shape[1:])), np.empty((n, *found.Y.shape[1:]))
-    units = WindowUnits(np.empty((n, n_targets)), np.empty((n, n_targets)))
+    n_levels = kinds.horizon if kinds.level == "season" else 1
+    units = WindowUnits(np.empty((n, n_levels, n_targets)), np.empty((n, n_targets)))
     for first in range(0, n, _CHUNK_WINDOWS):  # taking all at once would copy them twice
         rows = slice(first, first + _CHUNK_WINDOWS)
         X[rows], Y[rows] = found.X[found.kept[rows]], found.Y[found.kept[rows]]
-        taken = take_units(X[rows], n_targets, *kinds)
+        taken = take_units(X[rows], n_targets, kinds)
         np.round(X[rows, :, :n_targets], _DECIMALS, out=X[rows, :, :n_targets])
         units.level[rows], units.spread[rows] = taken.level, taken.spread
-    Y -= units.level[:, None]
+    Y -= units.level
     Y /= units.spread[:, None]
     np.round(Y, _DECIMALS, out=Y)
     return X, Y, units
 
 
-def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None) -> WindowUnits:
+def take_units(X: Doubles, n_targets: int, kinds: Units) -> WindowUnits:
     """Subtract the level of each target from its column of the windows and divide by its spread, in place.
 
-    The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None). The spread is the root
-    mean square of what is left ("std"), bounded from below, or 1 (None).
+    The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None). "season" is "last" in
+    the windows, and for what follows them the value a season before, where that is known. The spread is the root mean
+    square of what is left ("std"), bounded from below, or 1 (None).
     """
-    targets = X[:, :, :n_targets]
+    targets, level = X[:, :, :n_targets], kinds.level
     known = ~np.isnan(targets)
     count = np.maximum(known.sum(axis=1), 1)
-    if level == "last":
+    ahead = None
+    if level == "season":
+        ahead = targets[:, np.arange(kinds.horizon) % kinds.season - kinds.season]
+    if level in ("last", "season"):
         newest = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
         taken = np.take_along_axis(targets, newest[:, None], axis=1)[:, 0]
     elif level == "mean":
@@ -194,11 +212,12 @@ def take_units(X: Doubles, n_targets: int, level: str | None, spread: str | None
     taken = np.where(some, taken, 0.0)
     targets -= taken[:, None]
     width = np.ones_like(taken)
-    if spread == "std":
+    if kinds.spread == "std":
         square = (np.where(known, targets, 0.0) ** 2).sum(axis=1) / count
         width = np.where(some, np.maximum(np.sqrt(square), _SPREAD_FLOOR), 1.0)
         targets /= width[:, None]
-    return WindowUnits(taken, width)
+    level_ahead = taken[:, None] if ahead is None else np.where(np.isnan(ahead), taken[:, None], ahead)
+    return WindowUnits(level_ahead, width)
 
 
 def _none_in(rows: Flags, width: int, count: int) -> Flags:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import HasMethods, Options, check_arguments, integers, listed, reals, sizes
+from skrnn._constraints import Learners, Options, check_arguments, integers, listed, reals, sizes
 from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration, calibrate
 from skrnn.forecasting._columns import read_series, refuse_useless, with_targets
@@ -23,9 +23,16 @@ from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import correction
 from skrnn.forecasting._learnt import Learnt
+from skrnn.forecasting._level import choose_level
 from skrnn.forecasting._outputs import for_outputs
 from skrnn.forecasting._panel import Panel, as_frame, extend
-from skrnn.forecasting._regressors import keep_validation_apart, learns_quantiles, prepared, takes_missing_targets
+from skrnn.forecasting._regressors import (
+    keep_validation_apart,
+    learns_quantiles,
+    prepared,
+    starts_linear,
+    takes_missing_targets,
+)
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
@@ -90,9 +97,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
         to a third of the series, at which the differences of its values are most alike; 1 if they are nowhere.
-    level : {"auto", "last", "mean"} or None, default="auto"
-        What is subtracted from the targets in each window and added to its forecast. "auto": "last", and None for
-        targets that may not be negative.
+    level : {"auto", "last", "mean", "season"} or None, default="auto"
+        What is subtracted from the targets in each window and added to its forecast: the newest value, or the mean of
+        the window. "season": from each value to forecast the one a season before (the newest value from the window),
+        so that what is learnt is the error of the seasonal naive forecast; window must hold a season. "auto": "last",
+        and None for targets that may not be negative; for a network that starts from a linear model and less than 50
+        windows that do not overlap, the one that alone is the better forecast, if it is better than ridge regression
+        on windows that this has not seen.
     spread : {"auto", "std"} or None, default="auto"
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
@@ -139,10 +150,11 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Windows that the model learnt from.
     n_filled_ : int
         Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
-        missing values, and none in gaps that no window spans.
+        missing values, none in gaps that no window spans, none of a series of which more rows are absent than there.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
+        NaN where a target is missing.
         Of a recursive strategy those of the first step.
     n_features_in_ : int
         Columns of the data of `fit`.
@@ -162,14 +174,14 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [Learners(), None],
         "window": [integers(1), None],
         "horizon": [integers(1)],
         "strategy": [Options({"direct", "recursive"})],
         **dict.fromkeys(("target", "past", "future", "static"), "no_validation"),  # compared with the data's columns
         **dict.fromkeys(("calendar", "target_transform"), "no_validation"),  # checked item by item
         "season": [integers(1), None],
-        "level": [Options({"auto", "last", "mean"}), None],
+        "level": [Options({"auto", "last", "mean", "season"}), None],
         "spread": [Options({"auto", "std"}), None],
         "calibration": [reals(0, 1, "neither"), None],
         "channel_independent": ["boolean"],
@@ -251,7 +263,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             One series, several in columns, or a panel with a (series, time) MultiIndex. Rows sorted in time. Rows that
-            are absent are rows of missing values; for a regressor that takes none of these, a gap splits a series.
+            are absent are rows of missing values; for a regressor that takes none of these, and in a series of which
+            more rows are absent than there, a gap splits a series.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, if X holds the covariates alone, each with its role. None: X holds the targets.
         sample_weight : array of shape (n_rows,) or dict, default=None
@@ -289,6 +302,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if chooses_transform(self) and setup.sequences and learns_quantiles(model):
             setup = replace(setup, transforms=choose_roots(views))
             views = series_views(setup, inner, inner.histories)
+        if self.level == "auto" and starts_linear(model) and not setup.positive:
+            setup = replace(setup, level=choose_level(views))
+            views = replace(views, setup=setup)
         keep_validation_apart(model, (setup.horizon - 1) * len(views))
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)
@@ -362,8 +378,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             the same for all.
         history : Series or DataFrame, default=None
             What is to be followed instead of the history: an earlier part of it, or another series, with the columns
-            of `fit`. It is not learnt from, and not kept. A series that has the name of one of `fit`, and no other
-            value at a time of that, is in its units; those of others are measured on the rows that are given.
+            of `fit`, which may have another step. It is not learnt from, and not kept. A series that has the name of
+            one of `fit`, and no other value at a time of that, is in its units; those of others are measured on the
+            rows that are given.
 
         Returns
         -------
@@ -468,7 +485,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         ----------
         X : Series or DataFrame
             Rows that follow the history (they then see its end), or any other rows with the same columns. A warning
-            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel.
+            says where they look like a fold of `TimeSeriesSplit`, which tests on other series of a panel; one that
+            begins and ends with a series looks like one of `GroupKFold`, and nothing is said.
         y : Series, DataFrame or array of shape (n_rows,) or (n_rows, k), default=None
             The targets, as in `fit`.
 
@@ -583,9 +601,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
         if history is None:
             return learnt
-        other = read_series(history, self.freq, self._panel)
-        warn_of_unknown(self._setup, other)
-        return learnt.on(other)
+        following = read_series(history, self.freq, self._panel, other=True)
+        warn_of_unknown(self._setup, following)
+        return learnt.on(following)
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""

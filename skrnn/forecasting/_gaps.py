@@ -11,7 +11,7 @@ from skrnn._types import Flags, Integers, Longs
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._table import Table
 
-__all__ = ["fill_gaps", "filled", "n_absent", "regular_up_to"]
+__all__ = ["fill_gaps", "filled", "n_absent", "regular_up_to", "too_sparse"]
 
 
 def fill_gaps(panel: Panel, longest: int, constant: Sequence[int]) -> Panel:
@@ -61,6 +61,11 @@ def regular_up_to(table: Table, rows: Integers, longest: int) -> Integers | None
 def n_absent(panel: Panel, longest: int) -> int:
     """How many rows `filled` adds."""
     return int(_absent_before(panel.table, longest).sum())
+
+
+def too_sparse(table: Table, longest: int) -> Flags:
+    """Which series `filled` leaves as they are, since more rows are absent than there."""
+    return _irregular(table, _absent(table, longest))
 
 
 def _absent_before(table: Table, longest: int) -> Longs:

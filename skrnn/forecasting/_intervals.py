@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skrnn._constraints import check_arguments, listed, reals
-from skrnn._types import Doubles
+from skrnn._types import Doubles, Integers
 from skrnn._warnings import warn_caller
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._learnt import Ahead, Learnt
@@ -73,7 +73,7 @@ def correction(learnt: Learnt, calibration: Calibration | None, method: str, cov
     width = np.concatenate([_smallest(errors, coverage) for errors, _ in scores])[:steps]
     share = np.concatenate([_smallest(errors / distance, coverage) for errors, distance in scores])[:steps]
     if np.isinf(width).any():
-        _warn_of_infinite(coverage, min(len(block) for block in blocks))
+        _warn_of_infinite(coverage, min(int(_known(block[..., 0]).min()) for block in blocks))
     narrow = 0.0 if _are_edges(quantiles, coverage) else 1.0
     return Correction(quantiles, ratio, np.maximum(width, 0.0), narrow * np.maximum(-share, 0.0))
 
@@ -199,9 +199,20 @@ def _scores(errors: Doubles, heads: Sequence[int]) -> tuple[Doubles, Doubles]:
 
 
 def _smallest(errors: Doubles, coverage: float) -> Doubles:
-    """The ceil((n + 1) * coverage)-th smallest of errors (n, horizon, k); infinite if there are fewer.
+    """The ceil((n + 1) * coverage)-th smallest of the n known errors of each step (n_errors, horizon, k); infinite if
+    there are fewer.
 
     Lei et al., JASA 113 (2018), algorithm 2.
     """
-    rank = int(np.ceil((len(errors) + 1) * coverage))
-    return np.full(errors.shape[1:], np.inf) if rank > len(errors) else np.sort(errors, axis=0)[rank - 1]
+    known = _known(errors)
+    ranks = np.ceil((known + 1) * coverage).astype(np.intp)
+    if not len(errors):
+        return np.full(errors.shape[1:], np.inf)
+    places = np.minimum(ranks, len(errors)) - 1
+    found = np.take_along_axis(np.sort(errors, axis=0), places[None], axis=0)[0]  # what is missing comes last
+    return np.where(ranks > known, np.inf, found)
+
+
+def _known(errors: Doubles) -> Integers:
+    """How many errors of each step and target (n_errors, horizon, k) are known."""
+    return np.asarray((~np.isnan(errors)).sum(axis=0))

@@ -54,7 +54,7 @@ class Learnt:
 
         It is another one where a value differs at a time that both have, or where a lone Series has another name.
         """
-        if list(panel.columns) != list(self.panel.columns) and not (panel.layout == self.panel.layout == "series"):
+        if list(panel.columns) != list(self.panel.columns) and not (panel.single and self.panel.single):
             raise ValueError(f"The history has the columns {panel.columns}; those of fit were {self.panel.columns}.")
         renamed = panel.columns != self.panel.columns
         others = set(panel.table.keys) if renamed else _differing(self.panel.table, panel.table)

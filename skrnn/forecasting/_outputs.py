@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
+from skrnn._constraints import Learners
 from skrnn._types import Doubles
 from skrnn.forecasting._regressors import distribution_inside, gives_distributions, gives_several_outputs
 from skrnn.forecasting._setup import Setup
 
-__all__ = ["Heads", "for_outputs"]
+__all__ = ["Heads", "for_outputs", "without_missing_targets"]
+
+
+_SEVERAL = MultiOutputRegressor, RegressorChain  # which learn no single output
 
 
 class PerOutput(MultiOutputRegressor):
     """A clone for each output, fitted on the rows in which it is known."""
 
     _takes_missing_targets = True
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **MultiOutputRegressor._parameter_constraints,
+        "estimator": [Learners()],
+    }
 
     def fit(self, X: Any, Y: Any, **weights: Any) -> PerOutput:
         """Fit a clone to each column of Y (n_samples, k), NaN where it is missing; weights are of rows."""
@@ -36,6 +44,7 @@ class PerOutput(MultiOutputRegressor):
             clone(self.estimator).fit(X[rows], y[rows], **{name: values[rows] for name, values in weights.items()})
             for rows, y in zip(~missing.T, Y.T, strict=True)
         ]
+        self.n_features_in_ = X.shape[1]
         return self
 
 
@@ -93,5 +102,28 @@ def _between(levels: Doubles, outputs: Doubles, wanted: float) -> Doubles:
 
 
 def for_outputs(estimator: Any, n_outputs: int) -> Any:
-    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each."""
-    return PerOutput(estimator) if n_outputs > 1 and not gives_several_outputs(estimator) else estimator
+    """A regressor for ``n_outputs`` outputs: one that can only have a single output is fitted once for each, and so is
+    one that its user gave to a `MultiOutputRegressor`, at the end of a Pipeline, too. For a single one what is inside
+    that, or a `RegressorChain`, is enough.
+    """
+    if hasattr(estimator, "steps"):
+        name, last = estimator.steps[-1]
+        if isinstance(last, _SEVERAL):
+            return clone(estimator).set_params(**{name: for_outputs(last, n_outputs)})
+    if n_outputs == 1:
+        return estimator.estimator if isinstance(estimator, _SEVERAL) else estimator
+    if type(estimator) is MultiOutputRegressor:
+        return PerOutput(estimator.estimator, n_jobs=estimator.n_jobs)
+    return estimator if gives_several_outputs(estimator) else PerOutput(estimator)
+
+
+def without_missing_targets(model: Any) -> Any:
+    """A fitted regressor as scikit-learn knows it, which predicts the same, and which files without code can hold."""
+    if hasattr(model, "steps") and type(model.steps[-1][1]) is PerOutput:
+        name, last = model.steps[-1]
+        return model.set_params(**{name: without_missing_targets(last)})
+    if type(model) is not PerOutput:
+        return model
+    plain = MultiOutputRegressor(model.estimator)
+    vars(plain).update(vars(model))
+    return plain

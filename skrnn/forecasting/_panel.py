@@ -15,17 +15,20 @@ from skrnn.forecasting._categories import encoded, holds_categories
 from skrnn.forecasting._table import Channel, History, Table
 from skrnn.windowing import Seen, Step, is_rows, read_index
 
-__all__ = ["Panel", "as_frame", "by_channel", "extend", "numbers_of_columns", "read_panel", "with_keys"]
+__all__ = ["LAYOUTS", "Panel", "as_frame", "by_channel", "extend", "numbers_of_columns", "read_panel", "with_keys"]
+
+
+LAYOUTS = ("series", "frame", "panel", "series panel")
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Series with the same columns.
 
-    ``layout`` says what the data were: "series", "frame" or "panel"; ``named`` whether a series had a name;
-    ``names`` are those of the levels of the index; ``step`` is that of most series; ``freq`` is the frequency of a
-    DatetimeIndex that had one. ``categories`` are those of the columns that hold no numbers, but texts or the like: in
-    the table are their places among these, -1 where the value is missing.
+    ``layout`` says what the data were: a "series", a "frame", a "panel", or the "series panel" of a Series with such an
+    index; ``named`` whether a series had a name; ``names`` are those of the levels of the index; ``step`` is that of
+    most series; ``freq`` is the frequency of a DatetimeIndex that had one. ``categories`` are those of the columns that
+    hold no numbers, but texts or the like: in the table are their places among these, -1 where the value is missing.
     """
 
     layout: str
@@ -37,6 +40,21 @@ class Panel:
     freq: Any
     histories: Sequence[History]
     categories: Mapping[Any, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def many(self) -> bool:
+        """Whether series have names in the index."""
+        return self.layout.endswith("panel")
+
+    @property
+    def single(self) -> bool:
+        """Whether the data were a Series, whose name is no column's."""
+        return self.layout.startswith("series")
+
+    @property
+    def wide(self) -> Panel:
+        """The same, as of a frame with one column."""
+        return replace(self, layout="panel" if self.many else "frame")
 
     @property
     def table(self) -> Table:
@@ -54,7 +72,7 @@ class Panel:
         return replace(self, histories=self.table.among(np.array([key in kept for key in self.table.keys], dtype=bool)))
 
 
-def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
+def read_panel(data: Any, freq: Any = None, like: Panel | None = None, other: bool = False) -> Panel:
     """Validate a Series, a DataFrame, or a DataFrame with a (series, time) MultiIndex.
 
     Parameters
@@ -65,6 +83,8 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
         From one row to the next, as in `read_index`.
     like : Panel, optional
         The panel of an earlier call, whose kind of index, steps and categories are kept; new ones follow these.
+    other : bool
+        Whether a series without a name in the index may be another one than that of the panel.
 
     Raises
     ------
@@ -74,12 +94,14 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
     if not isinstance(data, (pd.Series, pd.DataFrame)):
         raise TypeError(
             f"A pandas Series or DataFrame with a time index is needed, got a {type(data).__name__}. For arrays use "
-            "make_windows and an estimator."
+            "make_windows and an estimator; a Pipeline hands frames on after set_output(transform='pandas')."
         )
-    layout = "panel" if data.index.nlevels > 1 else "series" if isinstance(data, pd.Series) else "frame"
+    layout = "series" if isinstance(data, pd.Series) else "frame"
+    if data.index.nlevels > 1:
+        layout = "series panel" if layout == "series" else "panel"
     if len(data) == 0:
         raise ValueError(f"The data are empty (shape={data.shape}).")
-    rows = read_index(data, freq, None if like is None else like.seen)
+    rows = read_index(data, freq, None if like is None else like.seen, other)
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if any(name is pd.NA for name in frame.columns):
         raise ValueError(f"Columns need names, and one is <NA>: {list(frame.columns)}. Rename it.")
@@ -93,7 +115,7 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None) -> Panel:
 
 def extend(panel: Panel, new: Panel) -> Panel:
     """The panel with the rows of another behind those of its own."""
-    if list(new.columns) != list(panel.columns) and not (panel.layout == new.layout == "series"):
+    if list(new.columns) != list(panel.columns) and not (panel.single and new.single):
         raise ValueError(f"The data have the columns {new.columns}; those of fit were {panel.columns}.")
     together = panel.table.followed_by(new.table) if len(panel.histories) else new.histories
     return replace(panel, histories=together, categories=new.categories)
@@ -105,14 +127,15 @@ def as_frame(panel: Panel, parts: Sequence[Doubles], columns: Any, ahead: bool =
     """
     counts = np.array([len(part) for part in parts])
     index = times = panel.table.next_times(counts) if ahead else panel.table.times
-    if panel.layout == "panel":
+    if panel.many:
         index = with_keys(panel.table.keys, counts, times, panel.names)
     elif isinstance(times, pd.DatetimeIndex):
         with suppress(ValueError):  # the data are not at that frequency
             index = pd.DatetimeIndex(times, freq=panel.freq)
     frame = pd.DataFrame(np.concatenate(parts), index=index, columns=columns)
-    one_series = panel.layout == "series" and len(frame.columns) == 1
-    return frame.iloc[:, 0].rename(panel.columns[0] if panel.named else None) if one_series else frame
+    if not panel.single or len(frame.columns) != 1:
+        return frame
+    return frame.iloc[:, 0].rename(panel.columns[0] if panel.named else None)
 
 
 def with_keys(keys: Sequence[Any], counts: Integers, times: pd.Index, names: Sequence[Any]) -> pd.MultiIndex:
@@ -156,7 +179,8 @@ def numbers_of_columns(
             codes, categories[column] = encoded(frame.iloc[:, place], categories.get(column), words)
             numeric.isetitem(place, codes)
         elif not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
-            raise ValueError(f"{words} has dtype {dtype}. Forecasts need numbers: drop, encode or index it.")
+            advice = "convert numbers with astype(float)" if pd.api.types.is_object_dtype(dtype) else "index it"
+            raise ValueError(f"{words} has dtype {dtype}. Forecasts need numbers: drop, encode or {advice}.")
     values = numeric.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     if np.isinf(values).any():
         row, place = (int(index[0]) for index in np.nonzero(np.isinf(values)))

@@ -29,7 +29,9 @@ __all__ = [
     "needs_positive",
     "prepared",
     "quantile_levels",
+    "read_by_step",
     "reads_steps",
+    "starts_linear",
     "takes_missing",
     "takes_missing_targets",
     "takes_sequences",
@@ -46,6 +48,9 @@ _POSITIVE = {
     "objective": {"poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie"},
     "loss_function": {"poisson", "tweedie"},
 }
+
+
+_HANDS_ON = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor  # X as it is; others of their kind check it
 
 
 def prepared(estimator: Any) -> Any:
@@ -67,7 +72,18 @@ def takes_sequences(estimator: Any) -> bool:
     if hasattr(estimator, "steps"):
         return all(takes_sequences(step) for step in _steps(estimator))
     inner = inner_of(estimator)
-    return takes_sequences(inner) if inner is not None else bool(get_tags(estimator).input_tags.three_d_array)
+    if inner is None:
+        return bool(get_tags(estimator).input_tags.three_d_array)
+    return takes_sequences(inner) and (isinstance(estimator, _HANDS_ON) or not _is_of_scikit_learn(estimator))
+
+
+def read_by_step(estimator: Any, n_features: int) -> Any:
+    """The same regressor of flat windows, of which networks inside, as in a `BaggingRegressor`, are told how many
+    columns a time step has; one that its user has told stays.
+    """
+    found = {name: value for name, value in _deep_parameters(estimator).items() if name.endswith("features_per_step")}
+    told = {name: n_features for name, value in found.items() if value == 1}
+    return estimator.set_params(**told) if told else estimator
 
 
 def reads_steps(estimator: Any) -> bool:
@@ -147,6 +163,12 @@ def learns_quantiles(estimator: Any) -> bool:
     return _parameters(learner_of(estimator)).get("loss") in ("absolute_error", "quantile")
 
 
+def starts_linear(estimator: Any) -> bool:
+    """Whether a regressor is a network that starts from a linear model of the windows."""
+    network = learner_of(estimator)
+    return hasattr(network, "validation_gap") and _parameters(network).get("init") in ("auto", "linear")
+
+
 def gives_distributions(estimator: Any) -> bool:
     """Whether a regressor learns a distribution of its targets, in Pipelines and searches, too."""
     if hasattr(estimator, "steps"):
@@ -181,8 +203,7 @@ def weight_parameter(estimator: Any) -> str | None:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    hands_on = BaseSearchCV, TransformedTargetRegressor, MultiOutputRegressor
-    if isinstance(estimator, hands_on) and inner_of(estimator) is not None:
+    if isinstance(estimator, _HANDS_ON) and inner_of(estimator) is not None:
         return weight_parameter(inner_of(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
@@ -254,6 +275,14 @@ def learner_of(estimator: Any) -> Any:
 
 def _parameters(estimator: Any) -> dict[str, Any]:
     return estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+
+
+def _deep_parameters(estimator: Any) -> dict[str, Any]:
+    return estimator.get_params() if hasattr(estimator, "get_params") else {}
+
+
+def _is_of_scikit_learn(estimator: Any) -> bool:
+    return type(estimator).__module__.split(".")[0] == "sklearn"
 
 
 def _steps(pipeline: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from skrnn._warnings import warn_caller
 from skrnn.forecasting._endings import name_some
+from skrnn.forecasting._gaps import too_sparse
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._setup import Setup
@@ -40,12 +41,13 @@ def refuse_short(given: Table, views: SeriesViews, found: int) -> None:
         return
     setup, longest = views.setup, views.table[int(views.table.counts.argmax())]
     missing = "missing value" if setup.complete else "missing target in their horizon"
-    broken = _first_break(given)
+    broken = _first_break(given, setup.longest_gap)
     gap = f" {broken}. {ADVICE}." if broken else ""
     raise ValueError(
         f"{longest.label} has {len(longest.times)} rows; window={setup.window} and "
         f"horizon={setup.horizon} need at least {_needed(setup)} without a gap or a {missing}.{gap} Use a smaller "
         f"window, a longer series{', or a regressor that takes missing values' if setup.complete else ''}."
+        f"{_way_for_partial(views)}"
     )
 
 
@@ -55,10 +57,13 @@ def warn_of_windows(given: Table, views: SeriesViews, found: int) -> None:
     possible = int(np.maximum(views.table.counts - _needed(setup) + 1, 0).sum())
     if possible - found <= _NOTICED * possible:
         return
-    broken = _first_break(given)
-    reasons = [reason for reason in (broken, _first_missing(given, views)) if reason]
+    unknown = _first_missing(given, views)
+    filled = setup.partial and unknown  # then the rows that stand for absent ones cost nothing
+    broken = _first_break(views.table if filled else given, setup.longest_gap)
+    reasons = [reason for reason in (broken, unknown) if reason]
     advice = f" {ADVICE}." if broken else ""
     takes = " Fill them, or use a regressor that takes missing values." if setup.complete else ""
+    takes = takes or _way_for_partial(views)
     warn_caller(f"{possible - found} of {possible} windows are lost. {'. '.join(reasons)}.{advice}{takes}", UserWarning)
 
 
@@ -91,17 +96,32 @@ def _needed(setup: Setup) -> int:
     return setup.window + setup.horizon + setup.lag
 
 
-def _first_break(given: Table) -> str:
-    """The first row that does not follow the row before it, and the step, in words; empty if there is none."""
-    gaps = np.add.reduceat(given.begins, given.bounds[:-1], dtype=np.intp) - 1
+def _way_for_partial(views: SeriesViews) -> str:
+    """What learns from horizons of which a part is known, if some are, and this regressor does not."""
+    setup = views.setup
+    if setup.complete or setup.partial or setup.horizon * setup.n_targets == 1 or not np.isnan(views.raw()).any():
+        return ""
+    return (
+        " This regressor learns from complete horizons alone. RNNRegressor, or MultiOutputRegressor around this one, "
+        "learns from what is known of the others."
+    )
+
+
+def _first_break(table: Table, longest: int) -> str:
+    """The first row that does not follow the row before it, and the step, in words; empty if there is none. Gaps of up
+    to ``longest`` rows are filled, unless these are more than the series has.
+    """
+    gaps = np.add.reduceat(table.begins, table.bounds[:-1], dtype=np.intp) - 1
     if not gaps.any():
         return ""
     number = int((gaps > 0).argmax())
-    history, count = given[number], gaps[number]
+    history, count = table[number], gaps[number]
     row = history.starts[1]
+    sparse = ". More of its rows are absent than there, too many to count as missing values"
     return (
         f"{history.label} has {count} gap{'s' if count > 1 else ''}: its step is {history.step}, and the row at "
         f"{history.times[row]} comes after that at {history.times[row - 1]}"
+        f"{sparse if too_sparse(table, longest)[number] else ''}"
     )
 
 

@@ -36,7 +36,7 @@ def roll(heads: Heads, views: SeriesViews, ends: Integers, n_blocks: int) -> tup
             X, alive = X[whole], alive[whole]
         if not len(X):
             continue
-        units = take_units(X, k, setup.level, setup.spread)
+        units = take_units(X, k, setup.units)
         for number, found in enumerate(heads.outputs(setup, X)):
             outputs[number, alive, block * h : (block + 1) * h] = units.undo(found)
         if block == 0:

@@ -23,10 +23,17 @@ __all__ = ["frame_of_rows", "r2_of"]
 
 
 def r2_of(learnt: Learnt, new: Panel) -> float:
-    """R2 of all forecasts of a horizon made at the rows of ``new``."""
+    """R2 of all forecasts of a horizon made at the rows of ``new``: the mean over steps and targets that are known."""
     _, found = _at_rows(learnt, new, ())
     truths, forecasts = to_units(learnt.setup, found.truths), to_forecasts(learnt.setup, found.forecasts[0])
-    return float(r2_score(learnt.setup.flat(truths), learnt.setup.flat(forecasts)))
+    pairs = truths.reshape(len(truths), -1).T, forecasts.reshape(len(truths), -1).T
+    known = ~np.isnan(pairs[0])
+    if known.all():
+        return float(r2_score(learnt.setup.flat(truths), learnt.setup.flat(forecasts)))
+    scores = [
+        r2_score(*(side[there] for side in both)) for *both, there in zip(*pairs, known, strict=True) if there.any()
+    ]
+    return float(np.mean(scores))
 
 
 def frame_of_rows(

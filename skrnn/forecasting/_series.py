@@ -13,9 +13,9 @@ import numpy as np
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._categories import series_codes
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
-from skrnn.forecasting._outputs import Heads
+from skrnn.forecasting._outputs import Heads, without_missing_targets
 from skrnn.forecasting._panel import Panel
-from skrnn.forecasting._regressors import weight_parameter
+from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
 from skrnn.forecasting._transform import apply, invert, leading_pointwise
@@ -25,6 +25,7 @@ __all__ = [
     "SeriesViews",
     "WeighsWindows",
     "evaluate",
+    "in_turns",
     "learn",
     "series_views",
     "stacked_windows",
@@ -187,9 +188,9 @@ def series_views(
 class Evaluation:
     """Forecasts from all rows that have a window behind and a horizon ahead, beside the truth; series by series.
 
-    ``ends`` (n,) are these rows in the table of the series; ``truths`` (n, horizon, k) and ``forecasts``
-    (n_heads, n, horizon, k) are levels; ``scales`` (n, k) the units in which errors are measured: the series' scale,
-    times the spread of the window.
+    ``ends`` (n,) are these rows in the table of the series; ``truths`` (n, horizon, k), NaN where they are missing, and
+    ``forecasts`` (n_heads, n, horizon, k) are levels; ``scales`` (n, k) the units in which errors are measured: the
+    series' scale, times the spread of the window.
     """
 
     ends: Integers
@@ -215,13 +216,17 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
 
 def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, weigh: WeighsWindows | None) -> Any:
     """The regressor, fitted on some windows of the series, which are given by series, and told in turns."""
-    found = found if len(views) == 1 else found.among(_in_turns(views.table.series[found.ends]))
+    found = found if len(views) == 1 else found.among(in_turns(views.table.series[found.ends]))
     X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
-    return model.fit(setup.arrange(X), setup.flat(Y), **weights) if len(X) else model
+    if not len(X):
+        return model
+    given = setup.arrange(X)
+    model = model if setup.sequences else read_by_step(model, given.shape[1] // X.shape[1])
+    return without_missing_targets(model.fit(given, setup.flat(Y), **weights))
 
 
-def _in_turns(series: Integers) -> Integers:
+def in_turns(series: Integers) -> Integers:
     """An order in which windows, given by their series one after the other, come in turns."""
     counts = np.bincount(series)
     number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
@@ -229,8 +234,8 @@ def _in_turns(series: Integers) -> Integers:
 
 
 def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
-    """Forecast by each head from each window behind which the differences can be undone."""
-    found = views.samples()
+    """Forecast by each head from each window before a known target, behind which the differences can be undone."""
+    found = views.samples(partial=True)
     found = found.among(np.flatnonzero(views.undoable(found.ends)))
     X, Y, units = stacked_windows(views.setup, found)
     scales = views.statistics[views.table.series[found.ends], 1] * units.spread
@@ -242,7 +247,7 @@ def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:
 
 def stacked_windows(setup: Setup, found: Samples) -> tuple[Doubles, Doubles, WindowUnits]:
     """Windows and what follows them, each in its own units, and these."""
-    return stack(found, setup.n_targets, (setup.level, setup.spread))
+    return stack(found, setup.n_targets, setup.units)
 
 
 def _statistics(values: Doubles, bounds: Integers, measure: Callable[[Doubles], Doubles]) -> Doubles:

@@ -15,7 +15,7 @@ from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import check_calendar
 from skrnn.forecasting._categories import Code, constant_codes, one_hot
 from skrnn.forecasting._choices import choose_window, find_season, stretches
-from skrnn.forecasting._features import Roles, feature_names
+from skrnn.forecasting._features import Roles, Units, feature_names
 from skrnn.forecasting._gaps import fill_gaps
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import (
@@ -75,6 +75,11 @@ class Setup:
         return len(self.roles.target)
 
     @property
+    def units(self) -> Units:
+        """How the units of a window come from it."""
+        return Units(self.level, self.spread, self.season, self.horizon)
+
+    @property
     def lag(self) -> int:
         """Rows in front of the first that has a transformed value."""
         return total_lag(self.transforms, self.season)
@@ -115,11 +120,14 @@ class Setup:
         coded = [places[column] for column, _ in self.categories if column in places]
         return replace(panel, histories=constant_codes(panel.table, coded)) if coded else panel
 
-    def fitted(self, panel: Panel) -> Setup:
-        """With the transformers among the transformations fitted on the targets of a panel of its own."""
+    def fitted(self, panel: Panel, again: bool = False) -> Setup:
+        """With the transformers among the transformations fitted on the targets of a panel of its own; ``again``: a
+        word about them has been said.
+        """
         places = [panel.columns.index(column) for column in self.roles.target]
         table = panel.table
-        return replace(self, transforms=fitted(self.transforms, table.values[:, places], self.season, table.before))
+        values = table.values[:, places]
+        return replace(self, transforms=fitted(self.transforms, values, self.season, table.before, again))
 
     def columns(self, parts: Doubles) -> Doubles:
         """Values (n_views, …, k) of each series of `panel`, as values of the series that it came from."""
@@ -178,13 +186,13 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             f"window={window} is shorter than horizon={horizon}: the covariates and the calendar of the "
             "horizon are read step by step of the window. Widen window."
         )
+    if forecaster.level == "season" and window < season:
+        raise ValueError(
+            f"level='season' takes off the value a season before, and window={window} is shorter than the season of "
+            f"{season} steps. Widen window, or give another level."
+        )
     if channels:
-        if CHANNEL in (*roles.past, *roles.future, *roles.static):
-            raise ValueError(
-                f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
-                "covariate has that name. Rename it."
-            )
-        roles = replace(roles, target=(CHANNEL,))
+        roles = _of_channels(roles)
     return Setup(
         roles=roles,
         window=int(window),
@@ -206,9 +214,19 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
     )
 
 
+def _of_channels(roles: Roles) -> Roles:
+    """The roles where each target column is a series of its own."""
+    if CHANNEL in (*roles.past, *roles.future, *roles.static):
+        raise ValueError(
+            f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
+            "covariate has that name. Rename it."
+        )
+    return replace(roles, target=(CHANNEL,))
+
+
 def _told_apart(panel: Panel, channels: tuple[Any, ...]) -> tuple[Any, ...]:
     """The names of the series of which the model is told which one it sees."""
-    if panel.layout != "panel" and not channels:
+    if not panel.many and not channels:
         raise InvalidParameterError(
             "embed_series=True tells the series of a panel apart, and the data are one series. Give a panel with a "
             "(series, time) MultiIndex, or set channel_independent=True for a series in each column; else leave it out."
@@ -267,7 +285,7 @@ def _bounds(bounds: Any) -> tuple[float | None, float | None]:
     if bounds is None:
         return None, None
     pair = isinstance(bounds, (tuple, list)) and len(bounds) == 2
-    if not pair or not all(bound is None or isinstance(bound, Real) for bound in bounds):
+    if not pair or not all(bound is None or (isinstance(bound, Real) and bound == bound) for bound in bounds):
         raise ValueError(f"bounds={bounds!r} must be two numbers, each of which may be None: (lowest, highest).")
     low, high = bounds
     if low is not None and high is not None and not low < high:

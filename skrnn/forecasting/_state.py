@@ -254,7 +254,7 @@ _SETUP: dict[str, Callable[[Any], bool]] = {
     "roles": lambda value: isinstance(value, dict),
     "window": is_size,
     "horizon": is_size,
-    "level": lambda value: value in ("last", "mean", None),
+    "level": lambda value: value in ("last", "mean", "season", None),
     "spread": lambda value: value in ("std", None),
     "transforms": lambda value: isinstance(value, list) and all(map(is_transform, value)),
     "season": is_size,

@@ -9,7 +9,7 @@ import numpy as np
 
 from skrnn._plain import require
 from skrnn._types import Doubles
-from skrnn.forecasting._panel import Panel
+from skrnn.forecasting._panel import LAYOUTS, Panel
 from skrnn.forecasting._table import Table
 from skrnn.windowing import (
     check_rows,
@@ -64,11 +64,12 @@ def panel_from_plain(values: Any) -> Panel:
         values = {"categories": [], **values}  # of which earlier versions knew none
     require(isinstance(values, dict) and set(values) == names, f"the history needs {', '.join(sorted(names))}")
     layout = values["layout"]
-    require(layout in ("series", "frame", "panel") and type(values["named"]) is bool, f"no data are a {layout!r}")
+    require(layout in LAYOUTS and type(values["named"]) is bool, f"no data are a {layout!r}")
     levels, columns = (_keys(values[name], name) for name in ("names", "columns"))
-    require((len(levels) > 1) == (layout == "panel") and bool(levels and columns), f"a {layout} has no such levels")
+    many = layout.endswith("panel")
+    require((len(levels) > 1) == many and bool(levels and columns), f"a {layout} has no such levels")
     times, sizes = index_from_plain(values["times"]), values["sizes"]
-    kind = ("series, " if layout == "panel" else "") + kind_of_times(times)
+    kind = ("series, " if many else "") + kind_of_times(times)
     require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
     keys = keys_from_plain(values["keys"], kind)
     depth = len(levels) <= 2 or all(isinstance(key, tuple) and len(key) == len(levels) - 1 for key in keys)

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from skrnn._types import Doubles, Integers
+from skrnn._warnings import warn_caller
 
 __all__ = [
     "TRANSFORMS",
@@ -40,6 +41,8 @@ _POINTWISE: dict[str, tuple[Callable[[Doubles], Doubles], Callable[[Doubles], Do
     ),
 }
 _BOUNDS = {"log": (0.0, False), "log1p": (-1.0, False), "sqrt": (0.0, True)}  # and whether it may be reached
+_CLOSE = 1e-3  # of the range of the values, that a transformation and its inverse may lose
+_ROUNDED = 1e-6  # of the values
 _METHODS = ("fit", "transform", "inverse_transform")
 
 
@@ -70,9 +73,11 @@ def read_transforms(value: Any) -> tuple[Any, ...]:
     return items
 
 
-def fitted(items: Sequence[Any], values: Doubles, season: int | None, before: Integers) -> tuple[Any, ...]:
+def fitted(
+    items: Sequence[Any], values: Doubles, season: int | None, before: Integers, again: bool = False
+) -> tuple[Any, ...]:
     """The transformations, with a clone of each transformer fitted on the rows (n_rows, k) of all series; ``before`` as
-    in `apply`.
+    in `apply`. A warning, unless it is done ``again``, says which is not undone by its inverse.
     """
     if all(isinstance(item, str) for item in items):
         return tuple(items)
@@ -80,6 +85,8 @@ def fitted(items: Sequence[Any], values: Doubles, season: int | None, before: In
     for item in items:
         if not isinstance(item, str):
             item = clone(item).fit(values[_usable(item, values)])
+            if not again:
+                _warn_of_inverse(item, values)
         done.append(item)
         values = apply(values, [item], season, "the series", before)
     return tuple(done)
@@ -165,6 +172,20 @@ def total_lag(names: Sequence[Any], season: int | None) -> int:
 
 def _is_difference(name: Any) -> bool:
     return isinstance(name, str) and name in _DIFFERENCES
+
+
+def _warn_of_inverse(transformer: Any, values: Doubles) -> None:
+    """Warn where a fitted transformer is not undone by its inverse, such as one of a function without any."""
+    back = _through(transformer, transformer.inverse_transform, _through(transformer, transformer.transform, values))
+    far = np.where(np.isnan(values), 0.0, np.abs(back - values))
+    known = values[~np.isnan(values).any(axis=1)]
+    if len(known) and far.max() > _CLOSE * np.ptp(known, axis=0).max() + _ROUNDED * np.abs(known).max():
+        place = np.unravel_index(far.argmax(), far.shape)
+        warn_caller(
+            f"target_transform={transformer!r} is not undone by its inverse_transform, which makes {back[place]:g} of "
+            f"{values[place]:g}: forecasts are off by as much. Give it an inverse, or use another.",
+            UserWarning,
+        )
 
 
 def _usable(transformer: Any, rows: Doubles) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -170,4 +169,4 @@ class UncertainForecasts:
 def _below(targets: Sequence[Any], names: Sequence[Any], panel: Panel, parts: list[Doubles]) -> pd.DataFrame:
     """A frame with these columns; of several targets, below the name of each."""
     columns = list(names) if len(targets) == 1 else pd.MultiIndex.from_product([targets, names])
-    return as_frame(replace(panel, layout="frame") if panel.layout == "series" else panel, parts, columns)
+    return as_frame(panel.wide, parts, columns)

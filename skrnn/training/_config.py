@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from skrnn._ridge import InTime
 from skrnn._types import Array, Doubles, Integers, Singles
 from skrnn.objectives import MiniBatch
 from skrnn.sequences import InputScaling, SequenceBatch
@@ -53,7 +54,8 @@ class TrainingSet:
 
     Sequences of targets have a last column of step weights. ``unknown`` holds, where inputs are category numbers, how
     likely each of them is read as unknown in training; an array for each feature, empty for one of numbers. ``offset``
-    (n_samples, n_outputs) is what a simple model says, which is added to the outputs.
+    (n_samples, n_outputs) is what a simple model says, which is added to the outputs. ``when``: where the rows lie in
+    time, if they overlap.
     """
 
     batch: SequenceBatch
@@ -63,6 +65,7 @@ class TrainingSet:
     weights: Doubles
     unknown: tuple[Singles, ...] = ()
     offset: Singles | None = None
+    when: InTime | None = None
 
     @cached_property
     def inputs(self) -> Singles | None:

@@ -2,7 +2,8 @@
 
 Ridge regression in closed form: Hoerl & Kennard, Technometrics 12(1), 1970. Its strength is the one with the smallest
 leave-one-out error, which needs no second fit: Allen, "The relationship between variable selection and data
-augmentation and a method for prediction", Technometrics 16(1), 1974.
+augmentation and a method for prediction", Technometrics 16(1), 1974. Of few rows that overlap in time whole folds are
+left out, with their neighbours.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skrnn._plain import is_finite_array, is_size, require, require_fields
+from skrnn._ridge import STRENGTHS, InTime, said_by_folds
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 from skrnn.training._shares import Shares
@@ -26,7 +28,6 @@ _COPIES = 16  # of a chunk of features, that a fit makes at most
 _KEPT_VALUES = 1 << 23  # of features that are costly: kept from pass to pass up to so many
 _REWEIGHTED = 2  # fits after the first, of a model by absolute errors
 _SMALLEST = 0.1  # of the median error: rows that fit better count no more
-_STRENGTHS = np.logspace(-6, 4, 21)  # of the ridge, in units of the mean variance of a feature
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,11 +178,12 @@ def fit_linear(
     gain: Floats | None,
     sample_weights: Doubles,
     reads: NewestSteps | Shares | None = None,
+    when: InTime | None = None,
 ) -> tuple[Linear, Doubles]:
     """The model of targets (n_samples, k), and what it says of each row without having seen it (n_samples, k).
 
     With a ``gain`` (n_samples, k) outputs count that many times in the units of the loss. Missing targets are NaN.
-    ``reads``: the features; None: the newest steps.
+    ``reads``: the features; None: the newest steps. ``when``: which rows overlap; None: none do.
     """
     reads = NewestSteps.fit(batch, scaling) if reads is None else reads
     if gain is not None:
@@ -192,11 +194,11 @@ def fit_linear(
         coef = np.concatenate([part.coef for part, _ in parts], axis=1)
         intercept = np.concatenate([part.intercept for part, _ in parts])
         return Linear(reads, coef, intercept), np.concatenate([unseen for _, unseen in parts], axis=1)
-    return _fit_known(batch, scaling, targets, sample_weights, reads)
+    return _fit_known(batch, scaling, targets, sample_weights, reads, when)
 
 
 def fit_by_absolute_errors(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles
+    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, when: InTime | None = None
 ) -> tuple[Linear, Doubles]:
     """As `fit_linear`, where a row counts by its mean absolute error instead of its squares.
 
@@ -204,7 +206,7 @@ def fit_by_absolute_errors(
     "An iterative technique for absolute deviations curve fitting", JASA 68, 1973), one weight for all of its targets.
     """
     weights, known = sample_weights, ~np.isnan(targets)
-    model, unseen = fit_linear(batch, scaling, targets, None, weights)
+    model, unseen = fit_linear(batch, scaling, targets, None, weights, when=when)
     for _ in range(_REWEIGHTED):
         errors = np.where(known, np.abs(targets - model.outputs(batch, scaling)), 0.0)
         sizes = errors.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
@@ -212,12 +214,17 @@ def fit_by_absolute_errors(
         if least == 0.0:
             break
         weights = sample_weights / np.maximum(sizes, least)
-        model, unseen = fit_linear(batch, scaling, targets, None, weights, model.reads)
+        model, unseen = fit_linear(batch, scaling, targets, None, weights, model.reads, when)
     return model, unseen
 
 
 def _fit_known(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, reads: NewestSteps | Shares
+    batch: SequenceBatch,
+    scaling: InputScaling,
+    targets: Floats,
+    sample_weights: Doubles,
+    reads: NewestSteps | Shares,
+    when: InTime | None = None,
 ) -> tuple[Linear, Doubles]:
     """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing.
 
@@ -225,10 +232,15 @@ def _fit_known(
     """
     missing = np.isnan(targets)
     if not missing.any():
-        return _fit(batch, scaling, targets, sample_weights, reads)
+        return _fit(batch, scaling, targets, sample_weights, reads, when)
+
+    def of(rows: Integers, columns: Integers) -> tuple[Linear, Doubles]:
+        there = None if when is None else when.take(rows, columns)
+        return _fit(batch.take(rows), scaling, targets[np.ix_(rows, columns)], sample_weights[rows], reads, there)
+
     complete = np.flatnonzero(~missing.any(axis=1))
     if 2 * len(complete) > len(missing):  # one model of them, where most rows have all targets
-        model, unseen = _fit(batch.take(complete), scaling, targets[complete], sample_weights[complete], reads)
+        model, unseen = of(complete, np.arange(targets.shape[1]))
         left_out = model.outputs(batch, scaling)
         left_out[complete] = unseen
         return model, left_out
@@ -239,8 +251,7 @@ def _fit_known(
         columns, rows = np.flatnonzero(which == number), np.flatnonzero(~pattern)
         if not len(rows):
             continue
-        known = targets[np.ix_(rows, columns)]
-        part, unseen = _fit(batch.take(rows), scaling, known, sample_weights[rows], reads)
+        part, unseen = of(rows, columns)
         whole.coef[:, columns], whole.intercept[columns] = part.coef, part.intercept
         left_out[:, columns] = part.outputs(batch, scaling)
         left_out[np.ix_(rows, columns)] = unseen
@@ -248,7 +259,12 @@ def _fit_known(
 
 
 def _fit(
-    batch: SequenceBatch, scaling: InputScaling, targets: Floats, sample_weights: Doubles, reads: NewestSteps | Shares
+    batch: SequenceBatch,
+    scaling: InputScaling,
+    targets: Floats,
+    sample_weights: Doubles,
+    reads: NewestSteps | Shares,
+    when: InTime | None,
 ) -> tuple[Linear, Doubles]:
     """The model of targets of which none is missing."""
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
@@ -268,7 +284,7 @@ def _fit(
         else:
             gram += weighted.T @ centred
     spectrum, basis = _spectrum_of_rows(rooted) if few else np.linalg.eigh(gram)
-    strengths = _STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
+    strengths = STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
     spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
 
     def left_out(rows: Integers, z: Doubles, strength: float) -> Doubles:
@@ -277,16 +293,34 @@ def _fit(
         leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
         return np.asarray(y[rows] - (y[rows] - y_mean - shrunk @ turned) / (1.0 - leverage))
 
-    errors = np.zeros(len(strengths))
-    for rows, features in passes():
-        z = (features - mean) @ basis
-        for number, strength in enumerate(strengths):
-            errors[number] += weights[rows] @ ((left_out(rows, z, strength) - y[rows]) ** 2).sum(axis=1)
-    best, unseen = int(np.argmin(errors)), np.empty_like(y)
-    for rows, features in passes():
-        unseen[rows] = left_out(rows, (features - mean) @ basis, strengths[best])
+    if when is not None and when.are_few and batch.n_samples * n_features <= _KEPT_VALUES:
+        best, unseen = _best_by_folds(np.concatenate([features for _, features in passes()]), y, weights, when)
+        if best is None:
+            assert when.zero is not None
+            return Linear(reads, np.zeros((n_features, y.shape[1])), when.zero), unseen
+    else:
+        errors = np.zeros(len(strengths))
+        for rows, features in passes():
+            z = (features - mean) @ basis
+            for number, strength in enumerate(strengths):
+                errors[number] += weights[rows] @ ((left_out(rows, z, strength) - y[rows]) ** 2).sum(axis=1)
+        best, unseen = int(np.argmin(errors)), np.empty_like(y)
+        for rows, features in passes():
+            unseen[rows] = left_out(rows, (features - mean) @ basis, strengths[best])
     coef = basis @ (turned / (spectrum + strengths[best])[:, None])
     return Linear(reads, coef, y_mean - mean @ coef), unseen
+
+
+def _best_by_folds(features: Doubles, y: Doubles, weights: Doubles, when: InTime) -> tuple[int | None, Doubles]:
+    """The number of the strength with the smallest absolute error, of equal ones the largest, and what it says (n, k);
+    None: zero, which learns nothing, has no larger one. (Of so few errors the squares are those of one or two rows.)
+    """
+    said = said_by_folds(features, y, weights, when)
+    errors = [float(weights @ np.abs(each - y).sum(axis=1)) for each in said]
+    best = len(errors) - 1 - int(np.argmin(errors[::-1]))
+    if when.zero is not None and weights @ np.abs(when.zero - y).sum(axis=1) <= errors[best]:
+        return None, np.broadcast_to(when.zero, y.shape)
+    return best, said[best]
 
 
 def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:

@@ -106,8 +106,8 @@ def _offset(freq: Any) -> Any:
         offset = pd.tseries.frequencies.to_offset(freq)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"freq={freq!r} is no frequency: {error}. Give an offset or alias of pandas, a DatetimeIndex with all "
-            "dates, or 'rows'."
+            f"freq={freq!r:.80} is no frequency: {error!s:.200}. Give an offset or alias of pandas, a DatetimeIndex "
+            "with all dates, or 'rows'."
         ) from error
     if offset.n < 1:
         raise ValueError(f"freq={freq!r} does not go forward in time.")

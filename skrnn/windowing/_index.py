@@ -101,7 +101,7 @@ class TimeRows:
         return Seen(self.kind, self.common, dict(zip(self.keys, self.steps, strict=True)))
 
 
-def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRows:
+def read_index(data: Any, freq: Any = None, seen: Seen | None = None, other: bool = False) -> TimeRows:
     """Positions of the rows of an array, a series or a frame.
 
     Parameters
@@ -113,6 +113,8 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
         From one row to the next.
     seen : Seen, optional
         What an earlier call found.
+    other : bool
+        Whether rows without names of series may be those of another one, which has a step of its own.
 
     Raises
     ------
@@ -122,6 +124,8 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
         If it has duplicates or missing times, is not sorted, or a row is none of the dates of its step.
     """
     index: Any = getattr(data, "index", None)
+    if has_index(data):
+        _refuse_time_in_front(index)
     kind = _kind(index) if has_index(data) else "no index"
     if seen is not None and kind != seen.kind:
         raise TypeError(f"The rows have {kind} in their index; they had {seen.kind} in fit. Convert one of the two.")
@@ -137,6 +141,8 @@ def read_index(data: Any, freq: Any = None, seen: Seen | None = None) -> TimeRow
     ordered = times if order is None else times.take(order)
     _check_order(ordered, bounds, keys)
     common, steps = _steps(ordered, bounds, keys, freq, index, seen)
+    if other and seen is not None and index.nlevels == 1:
+        steps = [_own_step(ordered, bounds, freq, index, steps[0])]
     if steps[0].source == _OF_INDEX and index.nlevels == 1 and seen is None:  # pandas has made sure that it is regular
         positions = steps[0].positions(times[:1])[0] + steps[0].size * np.arange(len(times))
     else:
@@ -180,6 +186,18 @@ def _check_apart(positions: Longs, times: Any, bounds: Integers, steps: list[Ste
         f"The step of the rows is {step}, and the rows at {times[row]} and {times[row + 1]} are less than one apart. "
         "Aggregate them, or give the step with freq."
     )
+
+
+def _refuse_time_in_front(index: Any) -> None:
+    """Refuse (time, id): the last level of an index is the time."""
+    import pandas as pd
+
+    kinds = [isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)) for level in getattr(index, "levels", [])]
+    if any(kinds[:-1]) and not kinds[-1]:
+        raise ValueError(
+            f"The last level of the index must be the time, and the levels are {list(index.names)}, with times in "
+            f"level {kinds.index(True)}. Put it last: data.swaplevel().sort_index()."
+        )
 
 
 def has_index(data: Any) -> bool:
@@ -235,6 +253,24 @@ def _steps(
     return common, steps
 
 
+def _own_step(times: Any, bounds: Integers, freq: Any, index: Any, known: Step) -> Step:
+    """The step of rows that may go on from others with a known step, or be of another series."""
+    if freq is not None:
+        said = _said(freq, times, bounds, GIVEN)[0]
+        return known if said == known else said
+    if known.unit == "row" or not seem_odd(times, bounds, known)[0]:
+        return known
+    if _hint(index) is not None:
+        return _said(_hint(index), times, bounds, _OF_INDEX)[0]
+    own = odd_step(times, known)
+    if own is known and not (np.diff(known.places(times)) == known.size).any():
+        raise ValueError(
+            f"The step of fit is {known}, no two of these rows are one apart, and they show no other step. Say it with "
+            "freq of their index."
+        )
+    return own
+
+
 def _common(times: Any, bounds: Integers, hint: Any) -> Step:
     """The step of most series of a panel: that of the level of all times, if there is one, else the most common."""
     if hint is not None:
@@ -276,10 +312,12 @@ def _positions(times: Any, bounds: Integers, steps: list[Step]) -> Longs:
 
 def _kind(index: Any) -> str:
     """In words, what the index counts time in."""
-    return ("series, " if index.nlevels > 1 else "") + kind_of_times(index.get_level_values(-1))
+    if index.nlevels == 1:
+        return kind_of_times(index)
+    return "series, " + kind_of_times(index.get_level_values(-1), f"last level of the index, {index.names[-1]!r},")
 
 
-def kind_of_times(times: Any) -> str:
+def kind_of_times(times: Any, what: str = "index") -> str:
     """In words, what one series counts time in."""
     import pandas as pd
 
@@ -290,7 +328,7 @@ def kind_of_times(times: Any) -> str:
     if pd.api.types.is_integer_dtype(times.dtype):
         return "whole numbers"
     raise TypeError(
-        f"The index has dtype {times.dtype}. Time needs a DatetimeIndex, a PeriodIndex or whole numbers: choose it "
+        f"The {what} has dtype {times.dtype}. Time needs a DatetimeIndex, a PeriodIndex or whole numbers: choose it "
         "with set_index, convert text with pd.to_datetime."
     )
 

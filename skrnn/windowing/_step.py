@@ -216,7 +216,9 @@ class Step:
             nanoseconds = self.size * (1000 if self.unit == "microsecond" else 1)
             unit, length = next((name, length) for name, length in _LENGTHS.items() if nanoseconds % length == 0)
             return _several(nanoseconds // length, unit)
-        return _several(self.size, self.unit) if self.unit in CALENDAR_UNITS else f"{self.size} x {self.unit}"
+        if self.unit in CALENDAR_UNITS:
+            return _several(self.size, self.unit)
+        return f"{self.size} x {self.unit.lstrip('0123456789')}"  # positions count units, not frequencies
 
 
 def _out_of_bounds() -> type[Exception]:

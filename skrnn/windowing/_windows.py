@@ -98,7 +98,7 @@ def make_windows(
     values = read_rows(series, "make_windows", "series", ensure_2d=False)
     columns = values.reshape(len(values), -1)
     aims = _aims(target, labels, horizon, columns.shape[1], getattr(series, "columns", None))
-    labels = None if labels is None else _read_labels(labels, len(values))
+    labels = None if labels is None else _read_labels(labels, series, len(values))
     rows = read_index(series, freq) if has_index(series) or freq is not None else None
     span = (window - 1) * dilation + 1
     starts = _starts(rows, len(values), span + horizon, stride)
@@ -172,8 +172,16 @@ def _flat_rows(windows: Array) -> Array:
     return as_strided(windows, shape, (windows.strides[0], windows.itemsize), writeable=windows.flags.writeable)
 
 
-def _read_labels(labels: Any, n_rows: int) -> Array:
+def _read_labels(labels: Any, series: Any, n_rows: int) -> Array:
     """A label per row, none of which is missing."""
+    both = has_index(labels) and has_index(series) and type(labels.index) is type(series.index)
+    if both and len(labels.index) == n_rows and not labels.index.equals(series.index):
+        raise ValueError(
+            "labels has another index than the series. Align it, labels.loc[series.index], or pass values."
+        )
+    kind = getattr(getattr(labels, "dtype", None), "numpy_dtype", None)  # of pandas' integers, which may be missing
+    if isinstance(kind, np.dtype) and not labels.isna().any():
+        labels = labels.to_numpy(dtype=kind)
     try:
         values = column_or_1d(labels)
     except ValueError as error:

@@ -416,6 +416,7 @@ def test_rows_number_their_forecasts_and_take_covariates_in_order():
 
 BAD = {
     "no frequency": ("moon", ValueError, "freq='moon' is no frequency"),
+    "a long list": ([*HOURS.index], ValueError, r"freq=\[Timestamp\('2024-01-01 00:00:00'\), .{0,60} is no frequency"),
     "backwards": ("-1D", ValueError, "freq='-1D' does not go forward"),
     "another day": ("W-TUE", ValueError, r"The step of the rows is W-TUE \(given as freq\), and the row at 2024-01-01"),
     "dates without a row": (HOURS.index[5:], ValueError, "rows lie on none, the first at 2024-01-01 00:00:00"),
@@ -530,3 +531,25 @@ def test_whole_numbers_stay_whole(dtype, freq):
     assert forecast.index.tolist() == ([35, 36, 37, 38] if freq is None else [30, 31, 32, 33])
     if freq is None and "uint64" in dtype.lower():
         assert forecast.index.dtype == dtype
+
+
+@pytest.mark.parametrize(("freq", "step"), [("2M", "2 x M"), ("3h", "3 x h"), ("W-WED", "1 x W-WED")])
+def test_steps_of_periods_are_told_in_their_unit(freq, step):
+    values = pd.Series(np.arange(30.0), pd.period_range("2024-01-01", periods=30, freq=freq))
+    _, (word,) = fitted(values.drop(values.index[[20]]), window=4)
+    assert f"its step is {step} (inferred)" in word
+
+
+def test_a_series_of_which_most_rows_are_absent_is_not_filled_and_says_so():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    trees = HistGradientBoostingRegressor(max_iter=1)
+    values = pd.Series(np.arange(280.0), bars())
+    message = (
+        r"its step is 1 hour .* More of its rows are absent than there, too many to count as missing values\. Give"
+    )
+    with pytest.raises(ValueError, match=message):
+        WindowForecaster(trees, window=24, horizon=2).fit(values)
+    model, (word,) = fitted(values, trees, window=5)
+    assert "More of its rows" not in word  # no gap is short enough to be filled
+    assert model.n_filled_ == 0

@@ -11,7 +11,13 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -134,6 +140,28 @@ def test_targets_that_the_calibration_measures_are_not_seen_by_its_transformer()
     ]
     np.testing.assert_array_equal(*errors)
     assert max(seen) > 2  # the control: the forecaster's own transformer has seen them
+
+
+@pytest.mark.parametrize(
+    ("transformer", "lost"),
+    [
+        (FunctionTransformer(np.cbrt), True),  # scikit-learn takes the identity for its inverse
+        (KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf"), True),
+        (["sqrt", FunctionTransformer(np.cbrt)], True),
+        (FunctionTransformer(np.cbrt, lambda X: X**3), False),
+        (QuantileTransformer(n_quantiles=20), False),
+        (["log", StandardScaler(), "difference"], False),
+    ],
+    ids=str,
+)
+def test_what_its_inverse_does_not_undo_is_told_once(transformer, lost):
+    model = WindowForecaster(Ridge(), window=7, target_transform=transformer, calibration=0.3)
+    for data in (series(), series().round(), series() + 1000):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            model.fit(data)
+        words = [str(one.message) for one in found if "is not undone by its inverse" in str(one.message)]
+        assert len(words) == lost
 
 
 def test_what_is_no_invertible_transformer_is_refused():

@@ -1,17 +1,27 @@
 """What a regressor inside a forecaster is given and asked for, by itself and in Pipelines and searches."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import (
+    AdaBoostRegressor,
+    BaggingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -117,3 +127,63 @@ def test_a_transformer_behind_a_logarithm():
         for transform in ("log", ["log", StandardScaler()])
     ]
     np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=1e-8)
+
+
+class Seen(RNNRegressor):
+    """A network that tells how many columns its time steps have, and how many there are in all."""
+
+    found: ClassVar[set] = set()
+
+    def fit(self, X, y, **weights):
+        self.found.add((self.features_per_step, np.shape(X)[1:]))
+        return super().fit(X, y, **weights)
+
+
+SEEN = Seen(hidden_size=2, max_iter=1, random_state=0)
+TEAMS = {
+    "bagging": BaggingRegressor(SEEN, n_estimators=2, random_state=0),
+    "boosting": AdaBoostRegressor(SEEN, n_estimators=2, random_state=0),
+    "voting": VotingRegressor([("net", SEEN), ("ridge", Ridge())]),
+    "stacking": StackingRegressor([("net", SEEN)], final_estimator=Ridge(), cv=2),
+    "search": GridSearchCV(BaggingRegressor(SEEN, n_estimators=2, random_state=0), {"n_estimators": [1, 2]}, cv=2),
+    "pipeline": make_pipeline(StandardScaler(), VotingRegressor([("net", SEEN), ("ridge", Ridge())])),
+}
+
+
+@pytest.mark.parametrize("name", TEAMS)
+def test_networks_in_teams_that_read_tables_are_told_the_columns_of_a_step(name):
+    Seen.found.clear()
+    model = WindowForecaster(TEAMS[name], window=4, horizon=2).fit(DATA)
+    assert Seen.found == {(2, (8,))}  # four steps of two columns
+    assert model.forecast(3).shape == (3, 2)
+    assert SEEN.features_per_step == 1  # what was given is as it was
+    Seen.found.clear()
+    WindowForecaster(VotingRegressor([("net", clone(SEEN).set_params(features_per_step=4))]), window=4).fit(DATA)
+    assert Seen.found == {(4, (8,))}  # its user's choice stays
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_a_regressor_that_knows_only_after_fit_how_to_predict(horizon):
+    stack = StackingRegressor([("ridge", Ridge()), ("line", LinearRegression())], cv=2)
+    assert not hasattr(stack, "predict")
+    for estimator in (
+        stack,
+        make_pipeline(StandardScaler(), stack),
+        GridSearchCV(stack, {"passthrough": [True]}, cv=2),
+    ):
+        model = WindowForecaster(estimator, window=4, horizon=horizon, calibration=0.3).fit(DATA["u"])
+        assert np.isfinite(model.forecast_interval(3, coverage=0.5)).all(axis=None)
+    for wrong in (StackingRegressor, StandardScaler(), "ridge"):
+        with pytest.raises(ValueError, match="must be an object implementing 'fit' and 'predict' or None"):
+            WindowForecaster(wrong).fit(DATA)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("several", [MultiOutputRegressor, RegressorChain])
+def test_regressors_of_several_outputs_learn_a_single_one(several, strategy):
+    for front in ([], [StandardScaler()]):
+        plain = WindowForecaster(make_pipeline(*front, Ridge()), window=4, strategy=strategy).fit(DATA["u"])
+        model = WindowForecaster(make_pipeline(*front, several(Ridge())), window=4, strategy=strategy).fit(DATA["u"])
+        np.testing.assert_allclose(model.forecast(3), plain.forecast(3))
+        alone = WindowForecaster(several(Ridge()), window=4, strategy=strategy).fit(DATA["u"])
+        assert np.isfinite(alone.forecast(3)).all()

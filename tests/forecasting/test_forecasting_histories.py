@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
 
 DAYS = pd.date_range("2023-01-01", periods=240, freq="D")
+IMPUTED = make_pipeline(SimpleImputer(keep_empty_features=True), Ridge())
 TREES = HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=3)
 
 
@@ -153,3 +156,35 @@ def test_an_absent_row_in_the_last_season_is_carried_from_the_season_before():
     walk = v.cumsum()
     last = model(TREES, target_transform="difference").fit(walk[:200].drop(DAYS[150]))
     assert np.isfinite(last.forecast()).all()
+
+
+OTHER_STEPS = ["W", "h", "ME", "B", "QE", "2D", "YE-FEB", "15min"]
+
+
+@pytest.mark.filterwarnings("ignore:The forecaster has learnt from rows up to")
+@pytest.mark.parametrize(
+    "freq", [*OTHER_STEPS, "SME", "WOM-3FRI", pd.offsets.CustomBusinessDay(holidays=["2024-03-05"])]
+)
+@pytest.mark.parametrize("estimator", [Ridge(), IMPUTED], ids=["ridge", "imputed"])
+def test_another_series_may_have_another_step(estimator, freq):
+    fitted = model(estimator, calibration=0.3).fit(series())
+    times = pd.date_range("2024-01-31", periods=63, freq=freq)
+    history, plain = series()[:60].set_axis(times[:60]), series()[:60].set_axis(pd.DatetimeIndex(times[:60], freq=None))
+    same = fitted.forecast(history=series()[:60])
+    for data in (history, plain) if freq in OTHER_STEPS else (history,):
+        forecast = fitted.forecast(3, history=data)
+        assert list(forecast.index) == list(times[60:])
+        np.testing.assert_allclose(forecast, same[:3])
+        assert list(fitted.forecast_interval(3, history=data).index) == list(times[60:])
+    errors = backtest(fitted, history, initial=40, step=5)
+    as_days = backtest(fitted, series()[:60], initial=40, step=5, season=errors.season)
+    np.testing.assert_allclose(errors.frame["forecast"], as_days.frame["forecast"])
+    if isinstance(freq, str) and freq not in OTHER_STEPS:
+        with pytest.raises(ValueError, match=r"The step of fit is 1 day .*Say it with freq of their index"):
+            fitted.forecast(history=plain)
+
+
+def test_a_history_with_gaps_keeps_the_step_of_fit():
+    fitted = model(IMPUTED).fit(series())
+    history = series()[:60].drop(DAYS[[*range(3, 57, 4)]])
+    assert fitted.forecast(2, history=history).index[0] == DAYS[60]

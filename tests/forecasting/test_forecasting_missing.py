@@ -5,13 +5,18 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
-from skrnn import RNNRegressor, WindowForecaster
+from skrnn import RNNRegressor, WindowForecaster, load, make_forecast_scorer, save
+from skrnn.forecasting import model_windows
 
 RNG = np.random.default_rng(0)
 T = np.arange(734)
@@ -27,6 +32,10 @@ def net(**parameters):
 
 def trees():
     return HistGradientBoostingRegressor(max_iter=10, min_samples_leaf=5)
+
+
+def few_trees():
+    return HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=5)
 
 
 def words_of(model, data):
@@ -106,8 +115,105 @@ def test_a_hundredth_of_the_hours_absent_leaves_nearly_all_windows():
     assert model.n_filled_ == rows[-1] - rows[0] + 1 - len(rows)
 
 
-def test_intervals_are_measured_on_complete_horizons():
-    model = WindowForecaster(net(), window=12, horizon=3, calibration=0.3).fit(HOLES[["u"]])
-    assert np.isfinite(model.calibration_errors_).all()
-    assert np.isfinite(model.forecast_interval(coverage=0.8)).all(axis=None)
-    assert np.isfinite(model.score(HOLES[["u"]]))
+SHOP = pd.Series(10 + np.sin(np.arange(200) * 2 * np.pi / 7), pd.date_range("2024", periods=200))
+SHOP = (SHOP + 0.1 * RNG.normal(size=200)).mask(SHOP.index.day_of_week == 6)  # no seven days are all known
+
+
+@pytest.mark.parametrize("steps", [7, 9])
+def test_intervals_are_measured_on_all_known_targets(steps):
+    model = WindowForecaster(few_trees(), window=7, horizon=7, calibration=0.3).fit(SHOP)
+    errors = model.calibration_errors_[:, :, 0]
+    assert len(errors) == np.ceil(0.3 * (200 - 13))
+    missing = SHOP.isna().to_numpy()[-len(errors) - 6 :]
+    np.testing.assert_array_equal(np.isnan(errors), np.lib.stride_tricks.sliding_window_view(missing, 7))
+    intervals = model.forecast_interval(steps, coverage=0.8)
+    assert np.isfinite(intervals).all(axis=None)
+    scale = (SHOP - SHOP.mean()).abs().mean()
+    for step in range(7):
+        known = np.sort(errors[:, step][~np.isnan(errors[:, step])])
+        half = known[int(np.ceil((len(known) + 1) * 0.8)) - 1] * scale
+        np.testing.assert_allclose((intervals["upper"] - intervals["forecast"]).iloc[step], half)
+    moved = WindowForecaster(few_trees(), window=7, horizon=7, calibration=0.3).fit(SHOP[:190]).update(SHOP[190:])
+    assert np.isnan(moved.calibration_errors_[-4:]).sum() == 4  # a Sunday in each horizon that the rows settle
+    assert np.isfinite(moved.forecast_interval(steps, coverage=0.8)).all(axis=None)
+
+
+def test_few_known_targets_leave_an_interval_without_end():
+    data = SHOP.where((SHOP.index.day_of_week != 2) | (SHOP.index < "2024-05-01"))
+    model = WindowForecaster(few_trees(), window=7, horizon=1, calibration=0.1).fit(data)
+    known = int(np.isfinite(model.calibration_errors_).sum())
+    with pytest.warns(UserWarning, match=f"needs at least 19 measured errors, and there are {known}:"):
+        assert np.isinf(model.forecast_interval(coverage=0.95)["upper"]).all()
+
+
+def test_quantiles_are_measured_on_all_known_targets():
+    quantiles = RNNRegressor(hidden_size=4, max_iter=5, loss="quantile", quantile=[0.1, 0.5, 0.9], random_state=0)
+    model = WindowForecaster(quantiles, window=7, horizon=7, calibration=0.3).fit(SHOP)
+    for steps in (7, 10):
+        intervals = model.forecast_interval(steps, coverage=0.8, method="cqr")
+        assert (intervals["lower"] < intervals["upper"]).all()
+        assert np.isfinite(intervals).all(axis=None)
+
+
+def test_scores_are_of_all_known_targets():
+    model = WindowForecaster(few_trees(), window=7, horizon=7).fit(SHOP[:150])
+    forecasts = np.array([model.forecast(history=SHOP[:row]) for row in range(150, 194)])
+    truths = np.array([SHOP[row : row + 7] for row in range(150, 194)])
+    errors = np.abs(forecasts - truths)
+    scorer = make_forecast_scorer("MAE")
+    np.testing.assert_allclose(scorer(model, SHOP[150:]), -np.nanmean(errors))
+    by_step = 1 - np.nansum(errors**2, axis=0) / np.nansum((truths - np.nanmean(truths, axis=0)) ** 2, axis=0)
+    np.testing.assert_allclose(model.score(SHOP[150:]), by_step.mean())
+    search = GridSearchCV(model, {"window": [7, 14]}, cv=TimeSeriesSplit(2), scoring=scorer).fit(SHOP.to_frame("sold"))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_a_regressor_of_complete_windows_is_scored_on_all_known_targets():
+    data = SHOP.ffill().mask(np.arange(200) == 170)
+    model = WindowForecaster(Ridge(), window=7, horizon=3).fit(data[:150])
+    rows = [row for row in range(150, 198) if not data[row - 7 : row].isna().any()]
+    errors = np.abs([model.forecast(history=data[:row]) - data[row : row + 3].to_numpy() for row in rows])
+    np.testing.assert_allclose(make_forecast_scorer("MAE")(model, data[150:]), -np.nanmean(errors))
+
+
+def test_a_clone_for_each_output_learns_from_what_is_known():
+    forest = RandomForestRegressor(2, max_depth=2, random_state=0)
+    for data in (SHOP, SHOP.dropna()):
+        with pytest.raises(ValueError, match=r"complete horizons alone\. RNNRegressor, or MultiOutputRegressor around"):
+            WindowForecaster(forest, window=7, horizon=7).fit(data)
+    word = words_of(WindowForecaster(forest, window=12, horizon=3), HOLES[["u"]])[0]
+    assert "This regressor learns from complete horizons alone" in word
+    for estimator in (forest, make_pipeline(SimpleImputer(), Ridge())):
+        steps = getattr(estimator, "steps", None)
+        each = MultiOutputRegressor(estimator) if steps is None else make_pipeline(*(step for _, step in steps[:-1]))
+        if steps is not None:
+            each.steps.append(("outputs", MultiOutputRegressor(steps[-1][1])))
+        model = WindowForecaster(each, window=7, horizon=7)
+        assert words_of(model, SHOP) == []
+        assert model.n_samples_ == 200 - 13
+        inside = model.estimator_.steps[-1][1] if steps else model.estimator_
+        assert type(inside) is MultiOutputRegressor
+        X, Y, _ = model_windows(model)
+        known = ~np.isnan(Y[:, 2])
+        if steps is None:
+            alone = clone(forest).fit(X[known], Y[known, 2])
+            np.testing.assert_array_equal(inside.estimators_[2].predict(X), alone.predict(X))
+
+
+def test_what_is_fitted_for_each_output_can_be_kept(tmp_path):
+    data = SHOP.ffill()
+    model = WindowForecaster(SVR(), window=7, horizon=3, calibration=0.3).fit(data)
+    assert type(model.estimator_) is MultiOutputRegressor
+    save(model, tmp_path / "model.skrnn")
+    pd.testing.assert_frame_equal(load(tmp_path / "model.skrnn").forecast_interval(), model.forecast_interval())
+
+
+def test_gaps_that_cost_no_window_are_no_reason():
+    data = SHOP.where((T[:200] < 40) | (T[:200] > 60))
+    holes = data.drop(data.index[[100, 150]])
+    (word,) = words_of(WindowForecaster(few_trees(), window=7, horizon=7), holes)
+    assert "The series has missing targets in" in word
+    assert "gap" not in word
+    for data, horizon in ((SHOP.ffill().drop(SHOP.index[[100, 120, 150]]), 1), (holes.dropna(), 7)):
+        (word,) = words_of(WindowForecaster(few_trees(), window=7, horizon=horizon), data)
+        assert "gaps: its step is 1 day" in word

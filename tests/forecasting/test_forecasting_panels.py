@@ -13,7 +13,16 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 import skrnn.forecasting._backtest as module
-from skrnn import RNNRegressor, SlidingWindow, WindowForecaster, backtest, make_forecast_scorer, make_windows
+from skrnn import (
+    RNNRegressor,
+    SlidingWindow,
+    WindowForecaster,
+    backtest,
+    load,
+    make_forecast_scorer,
+    make_windows,
+    save,
+)
 from skrnn.forecasting._table import Table
 
 
@@ -278,3 +287,23 @@ class Newest(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+@pytest.mark.parametrize("name", ["sold", None])
+def test_a_panel_that_is_a_series_is_forecast_as_a_series(name, tmp_path):
+    times = pd.date_range("2024", periods=40)
+    sold = pd.concat({key: pd.Series(np.sin(np.arange(40.0) + place), times) for place, key in enumerate("ab")})
+    sold = sold.rename_axis(["shop", "day"]).rename(name)
+    first = sold[sold.index.get_level_values("day") < times[30]]
+    model = WindowForecaster(Ridge(), window=4, horizon=2, calibration=0.3).fit(first)
+    frame = WindowForecaster(Ridge(), window=4, horizon=2).fit(first.to_frame("sold"))
+    save(model, tmp_path / "model.skrnn")
+    for one in (model, pickle.loads(pickle.dumps(model)), load(tmp_path / "model.skrnn")):
+        forecast = one.forecast()
+        pd.testing.assert_series_equal(forecast, frame.forecast()["sold"].rename(name))
+        pd.testing.assert_series_equal(one.fitted_values(), frame.fitted_values()["sold"].rename(name))
+        assert list(one.forecast_interval().columns) == ["forecast", "lower", "upper"]
+        assert one.future_times().equals(frame.future_times())
+        assert one.forecast(history=first.rename("other")).name == "other"
+    error = sold.drop(first.index) - model.update(sold.drop(first.index)[:1]).forecast(history=first)
+    assert error.notna().sum() == 4  # by their index, not each with each

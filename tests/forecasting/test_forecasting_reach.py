@@ -93,6 +93,7 @@ def test_forecasts_stay_within_bounds():
         (0, r"bounds=0 must be two numbers"),
         ((0,), r"must be two numbers, each of which may be None"),
         (("0", None), "must be two numbers"),
+        ((np.nan, None), "must be two numbers"),
         ((1, 1), "the lowest must be below the highest"),
     ],
 )
@@ -109,6 +110,13 @@ GAPS = {
 }
 
 
+def check_errors(model):
+    """Each horizon has an error; a regressor of complete windows forecasts no absent row."""
+    known = ~np.isnan(model.calibration_errors_)
+    assert known.any(axis=(1, 2)).all() if model.estimator is NET else known.all()
+    assert not np.isinf(model.calibration_errors_).any()
+
+
 @pytest.mark.filterwarnings("ignore:.* windows are lost", "ignore:coverage=", "ignore:.* series are left out")
 @pytest.mark.parametrize(("gaps", "horizon"), list(itertools.product(GAPS, [1, 3])))
 @pytest.mark.parametrize("estimator", [Ridge(), NET], ids=["ridge", "net"])
@@ -123,13 +131,13 @@ def test_series_that_leave_no_window(estimator, gaps, horizon):
                 with pytest.raises(ValueError, match=r"need at least|leaves no windows"):
                     model.fit(data)
                 continue
-            assert np.isfinite(whole.calibration_errors_).all()
+            check_errors(whole)
             moving = model.fit(data[:99])
             for end in (100, 102, 103, 140, 141):
                 moving.update(data[len(moving._panel.histories[0].times) : end])
-            assert np.isfinite(moving.calibration_errors_).all()
+            check_errors(moving)
             panel = pd.concat({"a": data.to_frame(), "b": HOURS[:200].to_frame(), "c": HOURS[:14].to_frame()})
-            assert np.isfinite(model.fit(panel).calibration_errors_).all()
+            check_errors(model.fit(panel))
             result = backtest(clone(model), data, initial=80, step=29, coverage=0.8, horizon=horizon)
             assert np.isfinite(result.frame["forecast"]).all()
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skrnn import RNNClassifier, WindowForecaster
+from skrnn import RNNClassifier, WindowForecaster, backtest
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D", name="time")
 RNG = np.random.default_rng(0)
@@ -131,12 +131,12 @@ DATA = {
     "numbers as objects": (
         lambda: EARLY.assign(x=np.arange(100).astype(object)),
         ValueError,
-        r"Column 'x' has dtype object and holds 0, a int\. .*astype\(float\) or astype\('category'\)",
+        r"Column 'x' has dtype object\. .* it holds 0, a int .*astype\(float\), categories with astype\('category'\)",
     ),
     "lists": (
         lambda: EARLY.assign(x=pd.Series([[1, 2]] * 100, EARLY.index)),
         ValueError,
-        r"Column 'x' has dtype object and holds \[1, 2\], a list",
+        r"Column 'x' has dtype object\. .* it holds \[1, 2\], a list",
     ),
     "static text that varies": (
         lambda: EARLY.assign(size=np.r_[["s"] * 70, ["m"], ["s"] * 29]),
@@ -223,3 +223,22 @@ def test_past_covariates_that_no_one_knows(strategy):
         model.forecast(5)
     trees = WindowForecaster(TREES, window=7, horizon=4, strategy=strategy, target="y", past=["x"]).fit(data)
     assert len(trees.forecast(9)) == 18
+
+
+def test_what_is_almost_usable_is_told_what_to_do():
+    model = WindowForecaster(Ridge(), window=7)
+    numbers = EARLY.loc["a", "y"].reset_index(drop=True)
+    with pytest.raises(ValueError, match=r"has dtype object\. .* convert numbers with astype\(float\)"):
+        model.fit(numbers.astype(object))
+    with pytest.raises(TypeError, match=r"set_output\(transform='pandas'\)"):
+        make_pipeline(StandardScaler(), model).fit(numbers.to_frame())
+    panel = pd.concat({"a": numbers.set_axis(numbers.index.astype(str))}, names=["id", "day"])
+    with pytest.raises(TypeError, match="The last level of the index, 'day', has dtype"):
+        model.fit(panel)
+
+
+def test_a_backtest_whose_windows_all_have_a_gap_says_so():
+    numbers = pd.Series(np.sin(np.arange(60.0))).drop(range(35, 60, 4))
+    message = "None of the 5 cutoffs has a full window before it"
+    with pytest.raises(ValueError, match=message):
+        backtest(WindowForecaster(Ridge(), window=6), numbers, initial=40, step=3)

@@ -124,3 +124,15 @@ def test_rows_of_other_kinds_may_follow_as_they_come():
     np.testing.assert_array_equal(
         SlidingWindow(2, freq="rows").fit_transform(np.arange(3.0)[:, None])[1:, 0], [[0], [1]]
     )
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [1, 2]], ids=str)
+def test_times_in_front_of_the_series_are_refused(names):
+    days = pd.date_range("2024", periods=20, name="day")
+    panel = pd.concat({name: pd.DataFrame({"y": np.arange(20.0)}, days) for name in names}, names=["id"])
+    turned = panel.swaplevel().sort_index()
+    message = r"The last level .* levels are \['day', 'id'\], with times in level 0. Put it last"
+    for function in (lambda data: make_windows(data, 2), SlidingWindow(2).fit, SlidingWindow(2).fit(panel).transform):
+        with pytest.raises(ValueError, match=message):
+            function(turned)
+    assert make_windows(turned.swaplevel().sort_index(), 2)[0].shape == (36, 2, 1)

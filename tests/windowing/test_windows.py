@@ -492,3 +492,19 @@ def test_what_fit_has_seen_does_not_reach_over_a_gap_behind_it(panel):
     np.testing.assert_array_equal(windows[:5], expected)
     if panel:
         np.testing.assert_array_equal(windows[5:], np.add(expected, 100))
+
+
+def test_labels_of_pandas():
+    days = pd.date_range("2024", periods=9)
+    rows, names = pd.Series(np.arange(9.0), days), pd.Series([1, 1, 1, 2, 2, 2, 3, 3, 3], days)
+    expected = make_windows(rows, 3, 0, labels=names.to_numpy(), stride=3)[1]
+    for dtype in ("Int64", "int64[pyarrow]", "category", "string"):
+        found = make_windows(rows, 3, 0, labels=names.astype(dtype), stride=3)[1]
+        assert found.tolist() == (expected.astype(str).tolist() if dtype == "string" else expected.tolist())
+        assert (found.dtype == np.int64) == (dtype != "string")
+    np.testing.assert_array_equal(make_windows(rows, 3, 0, labels=names.reset_index(drop=True), stride=3)[1], expected)
+    for wrong in (names[::-1], names.shift(1, freq="D")):
+        with pytest.raises(ValueError, match=r"labels has another index than the series\. Align it"):
+            make_windows(rows, 3, 0, labels=wrong)
+    with pytest.raises(ValueError, match="labels has 1 missing entries, first at row 4"):
+        make_windows(rows, 3, 0, labels=names.astype("Int64").mask(days == days[4]))

@@ -1,0 +1,58 @@
+"""Ridge regression that is tested on rows apart in time from those that it learns from."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from skrnn import RNNRegressor
+from skrnn._ridge import STRENGTHS, InTime, said_by_folds
+
+
+def overlapping(n, window, horizon, seed=0):
+    """Windows of a random walk, and the changes that follow them."""
+    walk = np.cumsum(np.random.default_rng(seed).normal(size=n))
+    last = np.lib.stride_tricks.sliding_window_view(walk[: n - horizon], window)
+    after = np.lib.stride_tricks.sliding_window_view(walk[window:], horizon)[: len(last)]
+    return last - last[:, -1:], after - last[:, -1:]
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_each_fold_is_told_by_ridges_of_the_rows_that_are_far_from_it(gap):
+    X, y = overlapping(60, 6, 4)
+    rng = np.random.default_rng(1)
+    shuffled, weights = rng.permutation(len(X)), rng.uniform(0.5, 2.0, len(X))
+    when = InTime(shuffled, gap)
+    said = said_by_folds(X[shuffled], y[shuffled], weights[shuffled], when)
+    assert said.shape == (len(STRENGTHS), *y.shape)
+    edges = np.linspace(0, len(X), 6).astype(int)
+    for first, last in pairwise(edges):
+        learnt = np.r_[: max(first - gap, 0), min(last + gap, len(X)) : len(X)]
+        share = weights[learnt] / weights[learnt].sum()
+        unit = ((X[learnt] - share @ X[learnt]) ** 2 * share[:, None]).sum() / X.shape[1]
+        for number in (0, 10, 20):
+            ridge = Ridge(STRENGTHS[number] * unit, solver="svd").fit(X[learnt], y[learnt], share)
+            rows = np.flatnonzero((shuffled >= first) & (shuffled < last))
+            np.testing.assert_allclose(said[number, rows], ridge.predict(X[shuffled[rows]]), rtol=1e-6, atol=1e-9)
+
+
+def test_where_no_row_is_far_enough_zero_is_said():
+    X, y = overlapping(20, 6, 4)
+    zero = np.array([1.0, 2.0, 3.0, 4.0])
+    said = said_by_folds(X, y, np.ones(len(X)), InTime(np.arange(len(X)), 50, zero))
+    np.testing.assert_array_equal(said, np.broadcast_to(zero, said.shape))
+
+
+def drift_of(gap):
+    """How far what a network starts from moves on a random walk, whose best forecast is no change."""
+    X, y = overlapping(70, 8, 12)
+    net = RNNRegressor(
+        hidden_size=2, init="linear", max_iter=1, learning_rate=1e-30, validation_gap=gap, random_state=0
+    )
+    return np.abs(net.fit(X, y).predict(X)).mean()
+
+
+def test_a_network_starts_from_zero_where_overlapping_rows_teach_nothing():
+    assert drift_of(gap=11) < 1e-6
+    assert drift_of(gap=0) > 0.5  # left out one by one, rows are told by their neighbours
