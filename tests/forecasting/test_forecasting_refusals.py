@@ -131,7 +131,7 @@ DATA = {
     "numbers as objects": (
         lambda: EARLY.assign(x=np.arange(100).astype(object)),
         ValueError,
-        r"Column 'x' has dtype object\. .* it holds 0, a int .*astype\(float\), categories with astype\('category'\)",
+        r"Column 'x' has dtype object\. .* it holds 0, a int: .*astype\(float\), categories with astype\('category'\)",
     ),
     "lists": (
         lambda: EARLY.assign(x=pd.Series([[1, 2]] * 100, EARLY.index)),
