@@ -101,8 +101,8 @@ def _refuse_objects(column: pd.Series, label: str) -> None:
         return
     odd = next(value for value in column[column.notna()] if not isinstance(value, str))
     raise ValueError(
-        f"{label} has dtype object and holds {odd!r}, a {type(odd).__name__}. Forecasts need numbers, or categories: "
-        "convert it by astype(float) or astype('category')."
+        f"{label} has dtype object. Forecasts need numbers or categories; it holds {odd!r}, a {type(odd).__name__}: "
+        "convert numbers with astype(float), categories with astype('category')."
     )
 
 

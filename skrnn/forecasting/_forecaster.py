@@ -601,9 +601,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         learnt = Learnt(self.estimator_, self._setup, self._panel, self._statistics)
         if history is None:
             return learnt
-        other = read_series(history, self.freq, self._panel, other=True)
-        warn_of_unknown(self._setup, other)
-        return learnt.on(other)
+        following = read_series(history, self.freq, self._panel, other=True)
+        warn_of_unknown(self._setup, following)
+        return learnt.on(following)
 
     def _following(self, learnt: Learnt) -> WindowForecaster:
         """The same with another history, whose series keep the centre and scale that they have now."""

@@ -31,7 +31,9 @@ def choose_level(views: SeriesViews) -> str | None:
     X, Y, _ = stacked_windows(setup, found)
     n = len(X)
     y = Y.reshape(n, -1)
-    said = said_by_folds(np.nan_to_num(X.reshape(n, -1)), y, np.ones(n), when)
+    said = said_by_folds(
+        np.nan_to_num(replace(setup, sequences=False, encoding="once").arrange(X)), y, np.ones(n), when
+    )
     least = float(np.abs(said - y).mean(axis=(1, 2)).min())
     kinds = ["last", "mean", *(["season"] if 1 < setup.season <= setup.window else [])]
     errors = {}

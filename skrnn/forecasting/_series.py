@@ -221,8 +221,9 @@ def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, 
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     if not len(X):
         return model
-    model = model if setup.sequences else read_by_step(model, X.shape[2])
-    return without_missing_targets(model.fit(setup.arrange(X), setup.flat(Y), **weights))
+    given = setup.arrange(X)
+    model = model if setup.sequences else read_by_step(model, given.shape[1] // X.shape[1])
+    return without_missing_targets(model.fit(given, setup.flat(Y), **weights))
 
 
 def in_turns(series: Integers) -> Integers:

@@ -192,12 +192,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
             f"{season} steps. Widen window, or give another level."
         )
     if channels:
-        if CHANNEL in (*roles.past, *roles.future, *roles.static):
-            raise ValueError(
-                f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
-                "covariate has that name. Rename it."
-            )
-        roles = replace(roles, target=(CHANNEL,))
+        roles = _of_channels(roles)
     return Setup(
         roles=roles,
         window=int(window),
@@ -217,6 +212,16 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         series=_told_apart(panel, channels) if forecaster.embed_series else (),
         encoding="steps" if reads_steps(estimator) else "once",
     )
+
+
+def _of_channels(roles: Roles) -> Roles:
+    """The roles where each target column is a series of its own."""
+    if CHANNEL in (*roles.past, *roles.future, *roles.static):
+        raise ValueError(
+            f"With channel_independent=True the values of each target stand in a column named {CHANNEL!r}, and a "
+            "covariate has that name. Rename it."
+        )
+    return replace(roles, target=(CHANNEL,))
 
 
 def _told_apart(panel: Panel, channels: tuple[Any, ...]) -> tuple[Any, ...]:

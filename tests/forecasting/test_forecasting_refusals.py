@@ -131,12 +131,12 @@ DATA = {
     "numbers as objects": (
         lambda: EARLY.assign(x=np.arange(100).astype(object)),
         ValueError,
-        r"Column 'x' has dtype object and holds 0, a int\. .*astype\(float\) or astype\('category'\)",
+        r"Column 'x' has dtype object\. .* it holds 0, a int: .*astype\(float\), categories with astype\('category'\)",
     ),
     "lists": (
         lambda: EARLY.assign(x=pd.Series([[1, 2]] * 100, EARLY.index)),
         ValueError,
-        r"Column 'x' has dtype object and holds \[1, 2\], a list",
+        r"Column 'x' has dtype object\. .* it holds \[1, 2\], a list",
     ),
     "static text that varies": (
         lambda: EARLY.assign(size=np.r_[["s"] * 70, ["m"], ["s"] * 29]),
