@@ -152,7 +152,7 @@ def test_targets_that_the_calibration_measures_are_not_seen_by_its_transformer()
         (QuantileTransformer(n_quantiles=20), False),
         (["log", StandardScaler(), "difference"], False),
     ],
-    ids=str,
+    ids=["no inverse", "bins", "no inverse behind a root", "inverse", "quantiles", "several"],
 )
 def test_what_its_inverse_does_not_undo_is_told_once(transformer, lost):
     model = WindowForecaster(Ridge(), window=7, target_transform=transformer, calibration=0.3)
