@@ -271,9 +271,8 @@ class Fitted:
         self.task.check_state(self.spec, targets, self.n_outputs)
         tokens = isinstance(self.task, NextToken)
         require(tokens or not self.spec.cutoffs, f"no {self.task.form} targets have cutoffs")
-        require(
-            tokens or all((one[1:] > one[:-1]).all() for one in self.columns.categories), "categories_ are not sorted"
-        )
+        listed = [one for one in self.columns.categories if one is not None]
+        require(tokens or all((one[1:] > one[:-1]).all() for one in listed), "categories_ are not sorted")
 
     def _check_training(self) -> None:
         """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""
