@@ -162,5 +162,5 @@ def _joined(found: list[TrainingSet | None]) -> TrainingSet:
     targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
     assert weights is not None
     when = [part.when for part in sets if part.when is not None]
-    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if when else None
+    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if len(when) == len(sets) else None
     return TrainingSet(batch, sets[0].scaling, targets, gain, weights, when=joined)
