@@ -181,6 +181,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window
+        window = max(window, season) if forecaster.level == "season" else window
     elif (roles.future or roles.calendar) and window < horizon:
         raise ValueError(
             f"window={window} is shorter than horizon={horizon}: the covariates and the calendar of the "
