@@ -261,8 +261,8 @@ class Fitted:
         require(type(self.n_outputs) is int and self.n_outputs >= 0, "n_outputs_ is not a number of targets")
         if targets is not None:
             require(len(targets.mean) == self.n_outputs, "target_scaling has another number of targets")
-            inside = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
-            require(bool(inside.all()), "target_scaling has an unknown feature")
+            known = (targets.feature >= 0) & (targets.feature < len(inputs.mean))
+            require(bool(known.all()), "target_scaling has an unknown feature")
         if self.linear is not None:
             shape = self.linear.reads.n_features, self.spec.output_size if targets is None else self.n_outputs
             given = self.linear.shape
@@ -271,8 +271,8 @@ class Fitted:
         self.task.check_state(self.spec, targets, self.n_outputs)
         tokens = isinstance(self.task, NextToken)
         require(tokens or not self.spec.cutoffs, f"no {self.task.form} targets have cutoffs")
-        known = [one for one in self.columns.categories if one is not None]
-        require(tokens or all((one[1:] > one[:-1]).all() for one in known), "categories_ are not sorted")
+        listed = [one for one in self.columns.categories if one is not None]
+        require(tokens or all((one[1:] > one[:-1]).all() for one in listed), "categories_ are not sorted")
 
     def _check_training(self) -> None:
         """The curves, and the optimizer's running averages: all of them, of the size of the weights, or none."""

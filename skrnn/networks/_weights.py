@@ -88,10 +88,15 @@ def projections(spec: NetworkSpec) -> Matrices:
     return shapes
 
 
-def parameter_shapes(spec: NetworkSpec) -> Shapes:
-    """Name and shape of every weight, without allocating any of a built-in cell."""
+def parameter_shapes(spec: NetworkSpec, lent: bool = False) -> Shapes:
+    """Name and shape of every weight, without allocating any of a built-in cell.
+
+    ``lent``: the tables of the inputs have no rows of their own, but are lent some for each mini-batch.
+    """
     cell = spec.make_cell()
     shapes: Shapes = {**_tables(spec)}
+    if lent:
+        shapes |= dict.fromkeys(embedding_names(spec), (0, spec.embedding_dim))
     for prefix, suffix, size in spec.cell_sizes():
         for name, shape in cell.shapes(size).items():
             shapes[cell.full_name(prefix, name, suffix)] = shape
@@ -142,12 +147,13 @@ def check_weights(spec: NetworkSpec, weights: Any) -> None:
         require(is_packed(value), f"weights_[{name!r}] is not C-contiguous")
 
 
-def check_shapes(spec: NetworkSpec, weights: Mapping[str, Any]) -> None:
+def check_shapes(spec: NetworkSpec, weights: Mapping[str, Any], lent: bool = False) -> None:
     """Refuse weights of other names or shapes than those of a network of a built-in cell.
 
-    Compiled code does not look at the bounds of an array: this is called before it runs.
+    Compiled code does not look at the bounds of an array: this is called before it runs. ``lent`` as in
+    `parameter_shapes`.
     """
-    shapes = parameter_shapes(spec)
+    shapes = parameter_shapes(spec, lent)
     found = sorted(map(str, weights))
     require(set(weights) == set(shapes), f"weights_ has the names {found}, the parameters need {sorted(shapes)}")
     for name, shape in shapes.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from math import hypot, isfinite
 
@@ -32,12 +31,11 @@ class CompiledLearner(BaseLearner):
 
     def _start(self, start: TrainingResult) -> None:
         config, found = self.config, start.optimizer_state
-        self.order, rest, spec = tuple(start.weights), dict(start.weights), self.spec
-        tables = embedding_names(spec) if config.sparse else ()
-        if tables:  # the network has none of its own: it gets the rows that a mini-batch reads
-            spec = replace(spec, vocabulary=(0,) * len(tables))
-            rest |= {name: np.empty((0, spec.embedding_dim), np.float32) for name in tables}
-        self.network = ThreadedNetwork(spec, rest, config.bptt_steps, config.n_threads)
+        self.order, rest = tuple(start.weights), dict(start.weights)
+        tables = embedding_names(self.spec) if config.sparse else ()
+        # Where there are tables, the network has none of its own: it gets the rows that a mini-batch reads.
+        rest |= {name: np.empty((0, self.spec.embedding_dim), np.float32) for name in tables}
+        self.network = ThreadedNetwork(self.spec, rest, config.bptt_steps, config.n_threads, bool(tables))
         if self.spec.cutoffs:
             self.adaptive = AdaptiveLoss(self.spec.cutoffs, self.network.weights)
         self.draw_mask = self._draw_mask if self.spec.dropout > 0 else None

@@ -34,9 +34,10 @@ class CompiledNetwork:
         weights: NetworkWeights,
         bptt_steps: int | None = None,
         flat: Singles | None = None,
+        lent: bool = False,
     ):
-        self.spec, self.block = spec, bptt_steps or 0
-        shapes = parameter_shapes(spec)
+        self.spec, self.block, self.lent = spec, bptt_steps or 0, lent
+        shapes = parameter_shapes(spec, lent)
         if flat is None:
             flat = np.concatenate([np.ravel(weights[name]) for name in shapes], dtype=np.float32)
         self.flat = flat
@@ -59,7 +60,7 @@ class CompiledNetwork:
 
     def twin(self) -> CompiledNetwork:
         """A network on the same weights, with gradients and buffers of its own."""
-        return CompiledNetwork(self.spec, self.weights, self.block, self.flat)
+        return CompiledNetwork(self.spec, self.weights, self.block, self.flat, self.lent)
 
     def lend(self, tables: NetworkWeights) -> None:
         """Take some rows for the tables of embeddings, which are empty of a network that gets them for each pass."""

@@ -35,10 +35,11 @@ class ThreadedNetwork:
         weights: NetworkWeights,
         bptt_steps: int | None = None,
         n_threads: int = 1,
+        lent: bool = False,
     ):
-        check_shapes(spec, weights)
+        check_shapes(spec, weights, lent)
         self.spec = spec
-        self.whole = CompiledNetwork(spec, weights, bptt_steps)
+        self.whole = CompiledNetwork(spec, weights, bptt_steps, lent=lent)
         self.flat, self.gradient, self.weights = self.whole.flat, self.whole.gradient, self.whole.weights
         outside = "head.weight", "tail."
         tables = [name for name in self.weights if name.split(".")[0].endswith("embedding")]
