@@ -78,8 +78,7 @@ def prepare(
     if held_out is not None:
         gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
         kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
-    embeds, refits = bool(columns.categories), parameters.refit and held_out is not None
-    fresh = scalings is None
+    embeds, fresh, refits = bool(columns.categories), scalings is None, parameters.refit and held_out is not None
     if embeds and fresh:
         used = targets.sample_weights if refits else kept
         batch, categories = keep_used_categories(batch, columns.categories, used > 0)
