@@ -98,7 +98,9 @@ def by_kernels(spec, weights, x, lengths, gradient_of, block):
     network = CompiledNetwork(spec, weights, block)
     others = np.minimum(lengths[:3] + 1, x.shape[1])
     network.forward(x[:3] + 1, others, tokens=tokens_for(spec, 3, 2))  # buffers are used again
-    outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None, tokens_for(spec, len(x)))
+    outputs = network.forward(
+        x, lengths, masks(spec.dropout) if spec.dropout else None, tokens=tokens_for(spec, len(x))
+    )
     network.backward(gradient_of(outputs))
     return outputs, network.gradients
 
@@ -278,7 +280,9 @@ def test_mini_batches_split_among_threads(form, ragged):
     results = []
     for n_threads in (1, 2, 3):
         network = ThreadedNetwork(spec, weights, None, n_threads)
-        outputs = network.forward(x, lengths, masks(spec.dropout) if spec.dropout else None, tokens_for(spec, len(x)))
+        outputs = network.forward(
+            x, lengths, masks(spec.dropout) if spec.dropout else None, tokens=tokens_for(spec, len(x))
+        )
         assert len(network.slices) > 1, "the case is large enough to be split"
         network.backward(arguments[4](outputs))
         network.close()

@@ -46,11 +46,13 @@ def test_the_bits_of_a_row_do_not_depend_on_the_rows_beside_it(hidden):
 
 @pytest.mark.parametrize("n_steps", [1, 2, 14, 15, 16, 43, 61])
 @pytest.mark.parametrize("hidden", [TILE_COLUMNS, 3 * TILE_COLUMNS, 50])
-def test_gradients_of_recurrent_weights_are_right(n_steps, hidden):
+@pytest.mark.parametrize("carried", [False, True])
+def test_gradients_of_recurrent_weights_are_right(n_steps, hidden, carried):
     d_gates, h = numbers(2, n_steps, 31, hidden), numbers(n_steps + 1, 31, hidden, seed=1)
+    h[0] *= carried
     found = np.full((2 * hidden, hidden), np.nan, np.float32)
     recurrent_gradients(d_gates, h, found)
-    expected = np.concatenate([np.einsum("tbi,tbj->ij", d[1:].astype(float), h[1:n_steps]) for d in d_gates])
+    expected = np.concatenate([np.einsum("tbi,tbj->ij", d.astype(float), h[:n_steps]) for d in d_gates])
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-4 * max(1.0, np.abs(expected).max() / 100))
 
 
@@ -82,8 +84,11 @@ def backward(cell, d_last, n_steps=300, n_rows=4, hidden=16):
     d_out[-1] = d_last
     d_gates = np.empty((kernels.n_gate_gradients, n_steps, n_rows, hidden), np.float32)
     gradient = np.empty(n_weights, np.float32)
+    for before in (tape[1][0], *tape[2][: kernels.n_states - 1]):
+        before[:] = 0.0
     kernels.forward(x, weights, tape)
-    kernels.backward(x, weights, tape, d_out, d_gates, np.empty((0, n_rows, 1), np.float32), gradient, 0)
+    unwanted = np.empty((0, n_rows, 1), np.float32), np.empty((0, n_rows, hidden), np.float32)
+    kernels.backward(x, weights, tape, d_out, d_gates, unwanted[0], gradient, unwanted[1], 0)
     return d_gates, gradient
 
 
