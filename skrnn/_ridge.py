@@ -23,22 +23,25 @@ _FEW = 50  # rows that share nothing with each other; of more, leaving out each 
 
 
 class InTime(NamedTuple):
-    """Where rows lie in time (n,), and within how many places of each other they share targets; and what their targets
-    (k,) are if the user's are 0, where that is the same for all rows.
+    """Where rows lie in time (n,), and within how many places of each other they share targets; what their targets
+    (k,) are if the user's are 0, where that is the same for all rows; and whether most rows were copies of others, far
+    away, of which one is kept.
     """
 
     places: Integers
     gap: int
     zero: Doubles | None = None
+    repeat: bool = False
 
     def take(self, rows: Integers, columns: Integers) -> InTime:
         """Some of the rows and targets."""
-        return InTime(self.places[rows], self.gap, None if self.zero is None else self.zero[columns])
+        zero = None if self.zero is None else self.zero[columns]
+        return self._replace(places=self.places[rows], zero=zero)
 
     @property
     def are_few(self) -> bool:
         """Whether hardly any row is without a neighbour that tells on it."""
-        return self.gap > 0 and len(self.places) < _FEW * (self.gap + 1)
+        return self.gap > 0 and not self.repeat and len(self.places) < _FEW * (self.gap + 1)
 
 
 def said_by_folds(X: Doubles, y: Floats, weights: Doubles, when: InTime) -> Doubles:

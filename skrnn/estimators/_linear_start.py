@@ -158,9 +158,9 @@ def _joined(found: list[TrainingSet | None]) -> TrainingSet:
     fields = ("starts", "lengths", "leading", "spans")
     starts, lengths, leading, spans = (np.concatenate([getattr(part.batch, name) for part in sets]) for name in fields)
     batch = replace(sets[0].batch, starts=starts, lengths=lengths, leading=leading, spans=spans)
-    parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain", "weights"))
-    targets, gain, weights = (None if values[0] is None else np.concatenate(values) for values in parts)
-    assert weights is not None
+    parts = ([getattr(part, name) for part in sets] for name in ("targets", "gain"))
+    targets, gain = (None if values[0] is None else np.concatenate(values) for values in parts)
+    weights = np.concatenate([part.weights * (part.unit / sets[0].unit) for part in sets])
     when = [part.when for part in sets if part.when is not None]
-    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if when else None
+    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if len(when) == len(sets) else None
     return TrainingSet(batch, sets[0].scaling, targets, gain, weights, when=joined)

@@ -78,8 +78,7 @@ def prepare(
     if held_out is not None:
         gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
         kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
-    embeds, refits = bool(columns.categories), parameters.refit and held_out is not None
-    fresh = scalings is None
+    embeds, fresh, refits = bool(columns.categories), scalings is None, parameters.refit and held_out is not None
     if embeds and fresh:
         used = targets.sample_weights if refits else kept
         batch, categories = keep_used_categories(batch, columns.categories, used > 0)
@@ -89,7 +88,7 @@ def prepare(
         batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
-    when = _in_time(canonical.rows, kept, int(parameters.validation_gap))
+    when, unit = _in_time(canonical.rows, kept, int(parameters.validation_gap)), canonical.unit
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         if columns.embeds_all:
@@ -98,7 +97,7 @@ def prepare(
             inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights, columns.vocabulary)
         scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
-    training = _make_set(task, distinct, learnt, scalings, unknown, when)
+    training = _make_set(task, distinct, learnt, scalings, unknown, when, unit)
 
     def part(chosen: Flags | None, rows: Part) -> TrainingSet | None:
         if chosen is None or not chosen.any():
@@ -107,7 +106,7 @@ def prepare(
         rest = canonical_rows(rows.batch, rows.targets.values, weights)
         taken = Targets(_take(rows.targets.values, rest.rows), rest.weights)
         when = _in_time(rest.rows, weights, int(parameters.validation_gap))
-        return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown, when)
+        return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown, when, rest.unit)
 
     given = Part(batch, targets)
     validation = part(held_out, given)
@@ -155,17 +154,16 @@ def _make_set(
     scalings: Scalings,
     unknown: tuple[Singles, ...],
     when: InTime | None,
+    unit: float,
 ) -> TrainingSet:
     if when is not None and scalings.targets is not None and scalings.targets.kind not in ("last", "window"):
         when = when._replace(zero=-scalings.targets.mean / scalings.targets.scale)
-    return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown, when=when)
+    return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown, when=when, unit=unit)
 
 
 def _in_time(rows: Integers, weights: Doubles, gap: int) -> InTime | None:
-    """Where the distinct rows of X lie, if those within a gap of each other overlap; None, too, where most rows are the
-    same as others, far away.
-    """
-    return InTime(rows, gap) if gap and 2 * len(rows) > np.count_nonzero(weights) else None
+    """Where the distinct rows of X lie, if those within a gap of each other overlap."""
+    return InTime(rows, gap, repeat=2 * len(rows) <= int(np.count_nonzero(weights))) if gap else None
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:

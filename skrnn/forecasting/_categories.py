@@ -11,7 +11,7 @@ import pandas as pd
 from skrnn._types import Doubles
 from skrnn.forecasting._table import Table
 
-__all__ = ["Code", "constant_codes", "encoded", "holds_categories", "one_hot", "series_codes"]
+__all__ = ["Code", "constant_codes", "encoded", "holds_categories", "in_order", "one_hot", "series_codes"]
 
 
 class Code(NamedTuple):
@@ -49,7 +49,7 @@ def encoded(column: pd.Series, known: Sequence[Any] | None, label: str) -> tuple
             f"{known[0]!r}. Convert it."
         )
     new = set(values).difference(known)
-    categories = (*known, *_in_order([value for value in dict.fromkeys(values) if value in new]))
+    categories = (*known, *in_order([value for value in dict.fromkeys(values) if value in new]))
     place = {value: number for number, value in enumerate(categories)}
     numbers = np.array([*(place[value] for value in values), -1], dtype=np.float64)  # a code of -1 takes the last one
     return numbers[codes], categories
@@ -111,7 +111,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, pd.Interval) else getattr(value, "item", lambda: value)()
 
 
-def _in_order(values: list[Any]) -> list[Any]:
+def in_order(values: Sequence[Any]) -> list[Any]:
+    """Sorted, by type first; those of a type that has no order by their texts."""
     try:
         return sorted(values, key=lambda value: (type(value).__name__, value))
     except TypeError:  # of a type that has no order

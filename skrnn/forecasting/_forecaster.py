@@ -37,7 +37,7 @@ from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
 from skrnn.forecasting._roots import choose_roots
 from skrnn.forecasting._scores import frame_of_rows, r2_of
-from skrnn.forecasting._series import learn, series_views, to_forecasts
+from skrnn.forecasting._series import learn, overlapping, series_views, to_forecasts
 from skrnn.forecasting._setup import chooses_transform, make_setup, names_of
 from skrnn.forecasting._spread import choose_spread
 from skrnn.forecasting._state import ForecasterState
@@ -70,7 +70,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
-        series as much as leaves windows to learn from.
+        series as much as leaves windows to learn from, but a season for ``level="season"``.
     horizon : int, default=1
         Steps that the model forecasts at once; at least 1. `forecast` goes on from its own forecasts for more.
     strategy : {"direct", "recursive"}, default="direct"
@@ -101,9 +101,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         What is subtracted from the targets in each window and added to its forecast: the newest value, or the mean of
         the window. "season": from each value to forecast the one a season before (the newest value from the window),
         so that what is learnt is the error of the seasonal naive forecast; window must hold a season. "auto": "last",
-        and None for targets that may not be negative; for a network that starts from a linear model and less than 50
-        windows that do not overlap, the one that alone is the better forecast, if it is better than ridge regression
-        on windows that this has not seen.
+        and None for targets that may not be negative; for a network that starts from a linear model, a horizon of more
+        than one step and less than 50 windows that do not overlap, the one that alone is the better forecast, if it is
+        better than ridge regression on windows that this has not seen.
     spread : {"auto", "std"} or None, default="auto"
         What the targets in each window are divided by, and the forecast multiplied by: "std", their root mean square
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
@@ -293,7 +293,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
-        given, found = setup.given(panel).table, len(views.samples(setup.partial).kept)
+        given, windows = setup.given(panel).table, views.samples(setup.partial)
+        found, overlap = len(windows.kept), overlapping(views, windows)
+        del windows  # which holds a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
         if self.spread == "auto" and setup.sequences and len(views) > 1 and setup.positive != "counts":
@@ -303,9 +305,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             setup = replace(setup, transforms=choose_roots(views))
             views = series_views(setup, inner, inner.histories)
         if self.level == "auto" and starts_linear(model) and not setup.positive:
-            setup = replace(setup, level=choose_level(views))
+            setup = replace(setup, level=choose_level(views, weigh))
             views = replace(views, setup=setup)
-        keep_validation_apart(model, (setup.horizon - 1) * len(views))
+        keep_validation_apart(model, overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))

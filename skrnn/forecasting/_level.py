@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from skrnn._ridge import InTime, said_by_folds
-from skrnn.forecasting._series import SeriesViews, in_turns, stacked_windows
+from skrnn._types import Doubles
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, in_turns, overlapping, stacked_windows
 
 __all__ = ["choose_level"]
 
 _MOST_VALUES = 4_000_000  # that are looked at
 
 
-def choose_level(views: SeriesViews) -> str | None:
+def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     """The level of windows that hardly any do not overlap with: of the forecasts that learn nothing the one with the
     smallest mean absolute error, if no ridge regression is better on windows that it has not seen.
 
     These are the newest value, the mean of the window, and the value a season before. Else, and with many windows, it
-    stays as it is, the newest value.
+    stays as it is, the newest value. Windows count by the weights that ``weigh`` gives them.
     """
     setup = views.setup
     found = views.samples()
     found = found.among(in_turns(views.table.series[found.ends]))
-    when = InTime(np.arange(len(found.kept)), (setup.horizon - 1) * len(views))
+    when = InTime(np.arange(len(found.kept)), overlapping(views, found))
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
         return setup.level
+    weights = np.ones(len(found.kept)) if weigh is None else weigh(views, found.ends)
+    if not weights.any():
+        return setup.level
     X, Y, _ = stacked_windows(setup, found)
-    n = len(X)
-    y = Y.reshape(n, -1)
-    said = said_by_folds(
-        np.nan_to_num(replace(setup, sequences=False, encoding="once").arrange(X)), y, np.ones(n), when
-    )
-    least = float(np.abs(said - y).mean(axis=(1, 2)).min())
+    y = Y.reshape(len(Y), -1)
+    X = _standardized(X, [code.place for code in setup.codes])
+    said = said_by_folds(replace(setup, sequences=False, encoding="once").arrange(X), y, weights, when)
+    least = min(_mean_size(each - y, weights) for each in said)
     kinds = ["last", "mean", *(["season"] if 1 < setup.season <= setup.window else [])]
-    errors = {}
-    for kind in kinds:
-        _, left, _ = stacked_windows(replace(setup, level=kind), found)
-        errors[kind] = float(np.abs(left).mean())
+    errors = {kind: _mean_size(stacked_windows(replace(setup, level=kind), found)[1], weights) for kind in kinds}
     best = min(kinds, key=errors.__getitem__)
     return best if errors[best] <= least else setup.level
+
+
+def _mean_size(errors: Doubles, weights: Doubles) -> float:
+    """The mean absolute value of errors (n, …), by the weights (n,) of the rows."""
+    return float(np.average(np.abs(errors).reshape(len(errors), -1).mean(axis=1), weights=weights))
+
+
+def _standardized(X: Doubles, codes: Sequence[int]) -> Doubles:
+    """Windows (n, window, n_features) with each feature in its standard units, as a network reads it, and the mean in
+    the place of a missing value; but not the numbers of categories.
+    """
+    numbers = [place for place in range(X.shape[2]) if place not in codes]
+    values, scaled = X[:, :, numbers], X.copy()
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=(0, 1)), 1)
+    centred = np.where(known, values - np.where(known, values, 0.0).sum(axis=(0, 1)) / count, 0.0)
+    deviation = np.sqrt((centred**2).sum(axis=(0, 1)) / count)
+    scaled[:, :, numbers] = centred / np.where(deviation > 0, deviation, 1.0)
+    return scaled

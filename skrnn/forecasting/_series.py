@@ -27,6 +27,7 @@ __all__ = [
     "evaluate",
     "in_turns",
     "learn",
+    "overlapping",
     "series_views",
     "stacked_windows",
     "to_forecasts",
@@ -231,6 +232,11 @@ def in_turns(series: Integers) -> Integers:
     counts = np.bincount(series)
     number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
     return np.argsort(number / counts[series], kind="stable")
+
+
+def overlapping(views: SeriesViews, found: Samples) -> int:
+    """How many windows in front of one, as they are told in turns, have targets in common with it."""
+    return (views.setup.horizon - 1) * len(np.unique(views.table.series[found.ends]))
 
 
 def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:

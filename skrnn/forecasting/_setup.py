@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._types import Doubles, Flags
 from skrnn.forecasting._calendar import check_calendar
-from skrnn.forecasting._categories import Code, constant_codes, one_hot
+from skrnn.forecasting._categories import Code, constant_codes, in_order, one_hot
 from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import Roles, Units, feature_names
 from skrnn.forecasting._gaps import fill_gaps
@@ -181,6 +181,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         lag = total_lag(transforms, season)
         window = choose_window([max(n - lag, 0) for n in rows], season, int(forecaster.horizon))
         window = max(window, horizon) if roles.future or roles.calendar else window
+        window = max(window, season) if forecaster.level == "season" else window
     elif (roles.future or roles.calendar) and window < horizon:
         raise ValueError(
             f"window={window} is shorter than horizon={horizon}: the covariates and the calendar of the "
@@ -225,17 +226,14 @@ def _of_channels(roles: Roles) -> Roles:
 
 
 def _told_apart(panel: Panel, channels: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The names of the series of which the model is told which one it sees."""
+    """The names of the series of which the model is told which one it sees, sorted: in no order of the data."""
     if not panel.many and not channels:
         raise InvalidParameterError(
             "embed_series=True tells the series of a panel apart, and the data are one series. Give a panel with a "
             "(series, time) MultiIndex, or set channel_independent=True for a series in each column; else leave it out."
         )
-    return (
-        tuple(Channel(key, one) for key in panel.table.keys for one in channels)
-        if channels
-        else tuple(panel.table.keys)
-    )
+    keys = in_order(panel.table.keys)
+    return tuple(Channel(key, one) for key in keys for one in channels) if channels else tuple(keys)
 
 
 def chooses_transform(forecaster: Any) -> bool:

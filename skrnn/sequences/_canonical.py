@@ -33,13 +33,14 @@ _CHUNK_VALUES = 1 << 22  # values compared at a time
 
 @dataclass(frozen=True)
 class CanonicalRows:
-    """Row numbers of the distinct rows, in canonical order, and their merged weights, of mean 1.
+    """Row numbers of the distinct rows, in canonical order, and their merged weights, of mean 1, in this ``unit``.
 
     ``group`` (n_samples,), if it was asked for, says which distinct row each row equals; -1 for rows of weight 0.
     """
 
     rows: Integers
     weights: Doubles
+    unit: float
     group: Integers | None
 
 
@@ -75,16 +76,17 @@ def canonical_rows(
     del keys
     first = np.flatnonzero(~equal)
     if uniform and len(first) == len(order):
-        merged = np.broadcast_to(np.float64(1.0), order.shape)
+        merged, unit = np.broadcast_to(np.float64(1.0), order.shape), float(weights[0])
     else:
         merged = np.add.reduceat(weights[order], first)
+        unit = float(merged.sum() / len(merged))
         merged *= len(merged) / merged.sum()
     group = None
     if groups:
         group = np.full(n_samples, -1, dtype=np.intp)
         group[order if kept is None else kept[order]] = np.cumsum(~equal) - 1
     rows = order if len(first) == len(order) else order[first]
-    return CanonicalRows(rows if kept is None else kept[rows], merged, group)
+    return CanonicalRows(rows if kept is None else kept[rows], merged, unit, group)
 
 
 def _equal_neighbours(

@@ -57,7 +57,7 @@ class TrainingSet:
     Sequences of targets have a last column of step weights. ``unknown`` holds, where inputs are category numbers, how
     likely each of them is read as unknown in training; an array for each feature, empty for one of numbers. ``offset``
     (n_samples, n_outputs) is what a simple model says, which is added to the outputs. ``when``: where the rows lie in
-    time, if they overlap.
+    time, if they overlap. ``unit``: of the weights, in those that the rows were given.
     """
 
     batch: SequenceBatch
@@ -68,6 +68,7 @@ class TrainingSet:
     unknown: tuple[Singles, ...] = ()
     offset: Singles | None = None
     when: InTime | None = None
+    unit: float = 1.0
 
     @cached_property
     def inputs(self) -> Singles | None:

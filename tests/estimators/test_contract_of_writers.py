@@ -70,15 +70,19 @@ def test_predictions_from_many_threads(name):
 @names
 def test_an_interrupt_leaves_the_estimator_as_it_was(name, monkeypatch):
     fresh, fitted = clone(MODELS[name]), fit(name)
-    before, gather, count = state(fitted), TrainingSet.mini_batch, [0]
+    before, count = state(fitted), [0]
 
-    def interrupted(self, *arguments):
-        count[0] += 1
-        if count[0] % 3 == 0:
-            raise KeyboardInterrupt
-        return gather(self, *arguments)
+    def interrupting(gather):
+        def interrupted(self, *arguments):
+            count[0] += 1
+            if count[0] % 3 == 0:
+                raise KeyboardInterrupt
+            return gather(self, *arguments)
 
-    monkeypatch.setattr(TrainingSet, "mini_batch", interrupted)
+        return interrupted
+
+    for name_of_gather in ("mini_batch", "chunk"):
+        monkeypatch.setattr(TrainingSet, name_of_gather, interrupting(getattr(TrainingSet, name_of_gather)))
     for model in (fresh, fitted):
         with pytest.raises(KeyboardInterrupt):
             fit(name, model)

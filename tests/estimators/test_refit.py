@@ -203,7 +203,7 @@ def test_a_panel_says_whether_its_windows_are_divided_by_their_spread():
     assert WindowForecaster(NET, **options, spread=None).fit(growing).spread_ is None
     one = WindowForecaster(NET, **options).fit(growing).forecast()
     same = WindowForecaster(NET, **options, spread="std").fit(growing).forecast()
-    pd.testing.assert_frame_equal(one, same)
+    pd.testing.assert_series_equal(one, same)
 
 
 @pytest.mark.parametrize("better", [None, "std"])

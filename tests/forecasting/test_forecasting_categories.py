@@ -31,7 +31,7 @@ def panel(keys=KEYS, n=60, regions=REGIONS):
     """Steps of a walk that come from the region, and at a sale: what a window shows of neither is in the columns."""
     frames = []
     for number, key in enumerate(keys):
-        rng = np.random.default_rng(number)
+        rng = np.random.default_rng(KEYS.index(key) if key in KEYS else number)
         sale = rng.choice(["half", "two for one", None], n, p=[0.2, 0.2, 0.6])
         jump = pd.Series(sale).map({"half": 5.0, "two for one": -4.0}).fillna(0).to_numpy()
         y = np.cumsum(np.full(n, SLOPES.get(regions[key], 0.0)) + rng.normal(0, 0.01, n)) + jump
@@ -405,3 +405,12 @@ def test_a_look_inside_takes_a_category_as_one_feature(three_d):
         "west": 0.0,
     }
     assert partial_dependence(model, PANEL, feature=1, grid=["east", "north"]).average.tolist() == [0.0, 1.0]
+
+
+def test_the_order_in_which_series_come_does_not_matter():
+    told, turned = (
+        fitted(net(init=None, early_stopping=False), panel(keys), embed_series=True) for keys in (KEYS, KEYS[::-1])
+    )
+    for key in KEYS:
+        found = [model.forecast(future=FUTURE).loc[key] for model in (told, turned)]
+        pd.testing.assert_frame_equal(*found)

@@ -50,6 +50,14 @@ def test_a_window_that_is_shorter_than_the_season_is_refused():
         WindowForecaster(Ridge(), window=6, level="season").fit(yearly_pattern(60, 1.0))
 
 
+def test_the_window_that_is_chosen_holds_the_season_that_is_asked_for():
+    short = yearly_pattern(21, 1.0)
+    assert WindowForecaster(Ridge(), horizon=3).fit(short).window_ < 12
+    assert WindowForecaster(Ridge(), horizon=3, level="season", season=12).fit(short).window_ == 12
+    with pytest.raises(ValueError, match=r"window=12 and horizon=14 need at least 26"):
+        WindowForecaster(Ridge(), horizon=14, level="season", season=12).fit(short)
+
+
 RNG = np.random.default_rng(3)
 FEW = {
     "last": monthly(np.cumsum(RNG.normal(size=60))),
@@ -71,6 +79,37 @@ def test_many_windows_and_what_a_linear_model_says_better_keep_the_newest_value(
     trend = monthly(np.arange(60) * 1.0 + np.random.default_rng(0).normal(size=60) * 0.1)
     net = RNNRegressor(hidden_size=2, early_stopping=True, random_state=0)
     assert WindowForecaster(net, horizon=12).fit(trend).level_ == "last"
+
+
+def start(**options):
+    return RNNRegressor(hidden_size=2, init="linear", max_iter=1, learning_rate=1e-30, random_state=0, **options)
+
+
+def test_the_level_does_not_depend_on_the_units_of_covariates():
+    rng, months = np.random.default_rng(9), np.arange(60)
+    walk = np.cumsum(rng.normal(size=60))
+    values = 6 * rng.normal(size=12)[months % 12] + 2 * walk + 2 * rng.normal(size=60)
+    frame = pd.DataFrame({"value": values, "walk": walk}, index=monthly(values).index)
+    found = [
+        WindowForecaster(start(), horizon=12, past=["walk"]).fit(frame.assign(walk=frame.walk * unit)).level_
+        for unit in (1, 1e-4, 1e6)
+    ]
+    assert found == ["last"] * 3
+
+
+def test_series_without_a_weight_have_no_say():
+    panel = pd.concat({"seasonal": FEW["season"], "walk": FEW["last"]})
+    for weights, level in (((1, 0), "season"), ((0, 1), "last")):
+        model = WindowForecaster(start(), horizon=12, season=12, window=24, spread=None)
+        assert model.fit(panel, sample_weight=dict(zip(["seasonal", "walk"], weights, strict=True))).level_ == level
+
+
+def test_series_that_are_too_short_leave_the_gap_in_front_of_the_validation_as_it_is():
+    alone = pd.concat({"long": FEW["season"]})
+    beside = pd.concat({"long": FEW["season"], **{f"short {n}": FEW["last"][:5] for n in range(5)}})
+    fits = [WindowForecaster(start(), horizon=12, season=12, window=24).fit(data) for data in (alone, beside)]
+    assert [fit.estimator_.validation_gap for fit in fits] == [11, 11]
+    assert fits[0].level_ == fits[1].level_ == "season"
 
 
 def test_a_short_seasonal_series_is_forecast_no_worse_than_by_repeating_it():

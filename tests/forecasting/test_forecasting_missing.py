@@ -193,7 +193,7 @@ def test_a_clone_for_each_output_learns_from_what_is_known():
         assert model.n_samples_ == 200 - 13
         inside = model.estimator_.steps[-1][1] if steps else model.estimator_
         assert type(inside) is MultiOutputRegressor
-        X, Y, _ = model_windows(model)
+        X, Y = model_windows(model)[:2]
         known = ~np.isnan(Y[:, 2])
         if steps is None:
             alone = clone(forest).fit(X[known], Y[known, 2])

@@ -56,3 +56,14 @@ def drift_of(gap):
 def test_a_network_starts_from_zero_where_overlapping_rows_teach_nothing():
     assert drift_of(gap=11) < 1e-6
     assert drift_of(gap=0) > 0.5  # left out one by one, rows are told by their neighbours
+
+
+@pytest.mark.parametrize("copied", [slice(54, None), slice(None, 46)], ids=["validation", "training"])
+def test_a_part_most_of_whose_rows_are_copies_of_each_other_is_joined_to_the_others(copied):
+    """A series that stands still at its end, or at its beginning: one row is kept of the equal ones."""
+    X, y = overlapping(69, 6, 4)
+    X[copied], y[copied] = X[copied][:1], y[copied][:1]
+    options = {"hidden_size": 2, "init": "linear", "max_iter": 1, "learning_rate": 1e-30, "validation_gap": 3}
+    nets = [RNNRegressor(**options, early_stopping=True, refit=refit, random_state=0) for refit in (False, True)]
+    once, twice = (net.fit(X, y).predict(X) for net in nets)
+    np.testing.assert_allclose(once, twice, atol=1e-6)  # both start from a linear model of all rows
