@@ -15,7 +15,7 @@ from skrnn._types import Array, Doubles, Flags, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._container import open_container
 from skrnn.sequences._layout import check_shape, read_array, read_list
-from skrnn.sequences._numbers import refuse_mask
+from skrnn.sequences._numbers import decoded, refuse_mask
 
 __all__ = [
     "check_categories",
@@ -108,7 +108,7 @@ def check_categories(
         parts, starts, spans = read_list(X, read_sequence, "the same number of categories per time step")
         values = table_of(parts)
     else:
-        values, starts, spans = read_array(np.asarray(X), features_per_step, name)
+        values, starts, spans = read_array(np.asarray(decoded(X)), features_per_step, name)
     steps, found = np.empty(values.shape, np.float32), []
     for f, known in enumerate([None] * values.shape[1] if categories is None else categories[: values.shape[1]]):
         steps[:, f], known = number_column(values[:, f], known, f"Feature {f} of X", name, "X")
@@ -282,7 +282,7 @@ def table_of(parts: list[Array]) -> Array:
 def _as_array(item: Any) -> Array:
     """An array that keeps numbers and strings apart, where NumPy would make all of them strings."""
     if hasattr(item, "__array__"):
-        return np.asarray(item)
+        return np.asarray(decoded(item))
     try:
         array = np.asarray(item)
     except ValueError:

@@ -15,7 +15,7 @@ from skrnn.sequences._categories import number_column, read_sequence, table_of
 from skrnn.sequences._check import finished_batch, precision
 from skrnn.sequences._lag_names import read_lags
 from skrnn.sequences._layout import read_array, read_list
-from skrnn.sequences._numbers import as_numbers, named_columns, refuse_mask
+from skrnn.sequences._numbers import as_numbers, decoded, named_columns, refuse_mask
 
 __all__ = ["categorical_features_of", "check_mixed", "n_features_of_steps", "number_step"]
 
@@ -146,7 +146,7 @@ def _columns_of_steps(X: Any, features_per_step: Width, name: str) -> tuple[list
     if columns:  # of a column by itself the dtype says what it is; a table of all would be one of objects
         table, starts, spans = read_array(np.zeros(X.shape, bool), features_per_step, name)
         width, n_rows = table.shape[1], X.shape[0]
-        values = [np.asarray(X[column]) for column, _ in columns]
+        values = [np.asarray(decoded(X[column])) for column, _ in columns]
         by_feature = (table_of(values[f::width]) for f in range(width))  # one time step after the other
         return [column.reshape(-1, n_rows).T.ravel() for column in by_feature], starts, spans
     if isinstance(X, list):
@@ -190,7 +190,7 @@ def _by_dtype(X: Any, width: int, name: str) -> Flags:
 def _holds_categories(frame: Any, column: Any, dtype: Any) -> bool:
     kind = str(dtype).lower()
     if kind == "object":
-        return any(isinstance(value, str) for value in np.asarray(frame[column]))
+        return any(isinstance(value, str) for value in np.asarray(decoded(frame[column])))
     return kind == "str" or kind.startswith(_DTYPES)
 
 

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from skrnn._types import Array
 
-__all__ = ["ENCODE", "as_numbers", "named_columns", "refuse_mask", "refuse_same_names"]
+__all__ = ["ENCODE", "as_numbers", "decoded", "named_columns", "refuse_mask", "refuse_same_names"]
 
 
 ENCODE = "encode it before (OrdinalEncoder, OneHotEncoder)"
@@ -29,7 +29,7 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
         raise TypeError(f"{label} is sparse, but {name} needs dense data. Use .toarray().")
     refuse_mask(X, name, label)
     try:
-        array = np.asarray(X)
+        array = np.asarray(decoded(X))
     except ValueError:
         raise ValueError(
             f"{label} is a list of rows of different lengths; one row per sequence, all of one length, is needed by "
@@ -119,6 +119,26 @@ def named_columns(X: Any) -> list[tuple[Any, Any]]:
     if hasattr(X, "column_names") and hasattr(X, "schema"):
         return list(zip(X.column_names, X.schema.types, strict=True))
     return []
+
+
+def decoded(X: Any) -> Any:
+    """A table or column of pyarrow with dictionaries as one of plain values: NumPy would get the last value of the
+    dictionary in the place of a missing one. Anything else as it is.
+    """
+    if not type(X).__module__.startswith("pyarrow"):
+        return X
+    if hasattr(X, "schema"):
+        schema = X.schema
+        for i, field in enumerate(X.schema):
+            if _is_dictionary(field.type):
+                schema = schema.set(i, field.with_type(field.type.value_type))
+        return X.cast(schema)
+    return X.cast(X.type.value_type) if _is_dictionary(getattr(X, "type", "")) else X
+
+
+def _is_dictionary(kind: Any) -> bool:
+    """Of a type of pyarrow."""
+    return str(kind).startswith("dictionary")
 
 
 def _refuse_date(label: str, dtype: Any, name: str) -> None:

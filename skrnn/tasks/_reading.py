@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skrnn._types import Array, Doubles
 from skrnn._warnings import warn_caller
-from skrnn.sequences import as_numbers, detached
+from skrnn.sequences import as_numbers, decoded, detached
 
 __all__ = ["check_labels", "check_numbers", "check_size", "check_weights", "is_continuous", "require_y"]
 
@@ -101,8 +101,9 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
 def _plain_dtype(y: Any) -> Any:
     """Integers and booleans of pandas' nullable and pyarrow dtypes under NumPy's dtype, which predictions will have.
 
-    Texts of NumPy's new dtype become objects, which scikit-learn knows.
+    Texts of NumPy's new dtype become objects, which scikit-learn knows; pyarrow's dictionaries what they stand for.
     """
+    y = decoded(y)
     if isinstance(y, np.ndarray) and y.dtype.kind == "T":
         return y.astype(object)
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)

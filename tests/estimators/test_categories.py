@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from input_cases import assert_same_fit
@@ -15,7 +16,7 @@ from stored import copies
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks import CompiledNetwork, NetworkSpec, ThreadedNetwork, forward, initial_weights
 from skrnn.networks.compiled import _threads as threads
-from skrnn.sequences import SequenceBatch, check_categories, keep_used_categories
+from skrnn.sequences import SequenceBatch, as_numbers, check_categories, keep_used_categories
 
 rng = np.random.default_rng(0)
 WORDS = [[str(w) for w in rng.choice(list("abcdef"), n)] for n in rng.integers(1, 8, size=40)]
@@ -79,6 +80,31 @@ def test_forms_of_a_table(form):
     model, other = regressor().fit(TABLE, SUM), regressor().fit(TABLES[form](TABLE), SUM)
     assert_same_fit(model, other)
     assert [values.tolist() for values in other.categories_] == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("parameters", [{}, {"categorical_features": [0], "features_per_step": 2}], ids=["all", "some"])
+@pytest.mark.parametrize("column", [["b", None, "c", "a"] * 8, [5, None, 7, 2] * 8], ids=["texts", "numbers"])
+def test_missing_ones_of_dictionaries_of_pyarrow(column, parameters):
+    """NumPy gets the last value of the dictionary in their place."""
+    plain = pa.table({"first": column, "second": list(range(8)) * 4})
+    coded = plain.set_column(0, "first", plain["first"].dictionary_encode())
+    if not parameters:
+        plain, coded = plain.select(["first"]), coded.select(["first"])
+    target = np.arange(32.0)
+    assert_same_fit(regressor(**parameters).fit(coded, target), regressor(**parameters).fit(plain, target))
+
+
+def test_missing_labels_of_dictionaries_of_pyarrow():
+    labels = pa.chunked_array([pa.array(["a", "b"] * 20)]).dictionary_encode()
+    assert classifier(max_iter=1).fit(WORDS, labels).classes_.tolist() == ["a", "b"]
+    missing = pa.chunked_array([pa.array([*["a", "b"] * 19, "a", None])]).dictionary_encode()
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        classifier(max_iter=1).fit(WORDS, missing)
+
+
+def test_numbers_of_dictionaries_of_pyarrow():
+    column = pa.chunked_array([pa.array([1.0, None, 3.0])]).dictionary_encode()
+    assert np.isnan(as_numbers(pa.table({"x": column}), "X")[1, 0])
 
 
 def test_names_of_the_numbers_do_not_matter():
