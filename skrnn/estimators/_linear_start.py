@@ -103,12 +103,10 @@ def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tupl
     assert isinstance(data.targets, np.ndarray)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
-    if robust:
-        return fit_by_absolute_errors(
-            data.batch, data.scaling, task.linear_targets(data.targets), data.weights, data.when
-        )
-    reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
     targets = task.linear_targets(data.targets)
+    if robust:
+        return fit_by_absolute_errors(data.batch, data.scaling, targets, data.weights, data.when)
+    reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
     return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)
 
 
@@ -162,5 +160,5 @@ def _joined(found: list[TrainingSet | None]) -> TrainingSet:
     targets, gain = (None if values[0] is None else np.concatenate(values) for values in parts)
     weights = np.concatenate([part.weights * (part.unit / sets[0].unit) for part in sets])
     when = [part.when for part in sets if part.when is not None]
-    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if len(when) == len(sets) else None
+    joined = when[0]._replace(places=np.concatenate([each.places for each in when])) if when else None
     return TrainingSet(batch, sets[0].scaling, targets, gain, weights, when=joined)
