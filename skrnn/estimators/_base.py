@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
@@ -42,6 +43,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS
     _fitted: Fitted
+    _validated: Self | None
 
     weights_ = Weights()
     loss_curve_ = FromFit(lambda fitted: fitted.loss_curve)
@@ -162,15 +164,29 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
             starts = [*before.trainings(parameters.optimizer)]
         held = held_weights(spec, parameters.freeze, name, silent=silent)
         config = parameters.config(device, engine, carries=carries, held=held)
-        fitted = partial(Fitted.of, data, spec, task, parameters.optimizer)
-        observer.fitted = lambda result: {"_fitted": fitted([result])}
+        fitted = partial(Fitted.of, spec, task, parameters.optimizer)
+        observer.fitted = lambda result: {"_fitted": fitted(data, [result])}
         results = train_several(_trained(data, spec), config, rngs, starts, observer)
         advice = advice_on(spec, task, data, parameters, results[0], engine, name)
         if advice:
             warn_caller(advice, ConvergenceWarning)
-        self._fitted = fitted(results)
+        self._fitted = fitted(data, results)
+        if "_validated" in vars(self) and data.validation is not None:
+            seen = [replace(one, weights=one.weights_validated) for one in results]
+            self._validated = clone(self)
+            self._validated._fitted = fitted(replace(data, linear=data.linear_validated), seen)
         observer.fit_ends()
         return self
+
+    def _fit_validated(self, X: Any, y: Any, **weights: Any) -> tuple[Self, Self | None]:
+        """As `fit`, and beside it the network that the validation part was asked about, which has learnt nothing from
+        that part; None without one.
+        """
+        self._validated = None
+        try:
+            return self.fit(X, y, **weights), self._validated
+        finally:
+            del self._validated
 
     @with_callbacks
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Array | None = None) -> Self:

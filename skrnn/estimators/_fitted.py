@@ -96,7 +96,7 @@ class Fitted:
 
     @classmethod
     def of(
-        cls, data: FitData, spec: NetworkSpec, task: Task, optimizer: str, results: Sequence[TrainingResult]
+        cls, spec: NetworkSpec, task: Task, optimizer: str, data: FitData, results: Sequence[TrainingResult]
     ) -> Fitted:
         """What the trainings of one network or several leave behind; the curves are those of the first."""
         result = results[0]

@@ -52,7 +52,7 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
             fitted, unseen = fitted.times(factor), unseen * factor
         else:
             fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
-        training = replace(training, offset=offset(unseen))
+        training, before = replace(training, offset=offset(unseen)), fitted
         if validation is not None:
             outputs = fitted.outputs(validation.batch, validation.scaling)
             validation = replace(validation, offset=offset(outputs))
@@ -64,7 +64,7 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
                 unseen = linear.outputs(whole.batch, whole.scaling)
         if whole is not None:
             whole = replace(whole, offset=offset(unseen))
-    return replace(data, training=training, validation=validation, whole=whole, linear=fitted)
+    return replace(data, training=training, validation=validation, whole=whole, linear=fitted, linear_validated=before)
 
 
 def silenced(weights: dict[str, Singles], bias: Singles | float) -> dict[str, Singles]:

@@ -36,8 +36,8 @@ _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKN
 class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
     the training part holds, with ``refit`` all rows; the rows of the gap between training and validation part; with
-    ``refit``, all rows; and the model that the network starts from, if there is one. ``apart``: the validation part is
-    none of the rows of X, and nothing is learnt from it.
+    ``refit``, all rows; and the model that the network starts from, if there is one, and the same as it was for the
+    validation part. ``apart``: that part is none of the rows of X, and nothing is learnt from it.
     """
 
     columns: Columns
@@ -48,6 +48,7 @@ class FitData:
     gap: TrainingSet | None = None
     whole: TrainingSet | None = None
     linear: Linear | OwnStart | None = None
+    linear_validated: Linear | OwnStart | None = None
     apart: bool = False
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn._types import Doubles, Flags, Integers, Longs
+from skrnn.forecasting._learning import learn
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._rolling import ends_of_windows, roll
-from skrnn.forecasting._series import SeriesViews, WeighsWindows, evaluate, learn, series_views
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, evaluate, series_views
 from skrnn.forecasting._table import Table
 from skrnn.windowing import moments_of
 

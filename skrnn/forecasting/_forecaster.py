@@ -22,6 +22,7 @@ from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import correction
+from skrnn.forecasting._learning import learn_validated, overlapping
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._level import choose_level
 from skrnn.forecasting._outputs import for_outputs
@@ -35,13 +36,13 @@ from skrnn.forecasting._regressors import (
 )
 from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
-from skrnn.forecasting._roots import choose_roots
 from skrnn.forecasting._scores import frame_of_rows, r2_of
-from skrnn.forecasting._series import learn, overlapping, series_views, to_forecasts
+from skrnn.forecasting._series import series_views, to_forecasts
 from skrnn.forecasting._setup import chooses_transform, make_setup, names_of
-from skrnn.forecasting._spread import choose_spread
 from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._uncertain import UncertainForecasts
+from skrnn.forecasting._units import choose_units
+from skrnn.forecasting._validation import validation_scores, warn_of_naive
 from skrnn.forecasting._weights import read_weights
 
 __all__ = ["WindowForecaster"]
@@ -151,6 +152,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     n_filled_ : int
         Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
         missing values, none in gaps that no window spans, none of a series of which more rows are absent than there.
+    validation_scores_ : DataFrame or None
+        How far off the network was on the newest windows, before it had learnt from them, beside repeating the last
+        season (the last value where there is none): rows "forecast" and "seasonal_naive", columns "MAE", "RMSE", in the
+        units of the targets, "MASE" and "sMAPE", as `backtest` has them. These windows have
+        chosen when training stops, so the scores flatter the network a little, and few of them say little: a warning
+        says that the network is behind where they are three horizons or more. None: the regressor is no network with a
+        validation part.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
@@ -298,11 +306,11 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         del windows  # which holds a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
-        if self.spread == "auto" and setup.sequences and len(views) > 1 and setup.positive != "counts":
-            setup = replace(setup, spread=choose_spread(model, setup, views, weigh))
-            views = replace(views, setup=setup)
-        if chooses_transform(self) and setup.sequences and learns_quantiles(model):
-            setup = replace(setup, transforms=choose_roots(views))
+        several = self.spread == "auto" and len(views) > 1 and setup.positive != "counts"
+        roots = chooses_transform(self) and learns_quantiles(model)
+        if setup.sequences and (several or roots):
+            spread, transforms = choose_units(views, weigh, (None, "std") if several else (setup.spread,), roots)
+            setup = replace(setup, spread=spread, transforms=transforms)
             views = series_views(setup, inner, inner.histories)
         if self.level == "auto" and starts_linear(model) and not setup.positive:
             setup = replace(setup, level=choose_level(views, weigh))
@@ -314,7 +322,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
             calibration = calibrate(model, learnt, views, self.calibration, weigh)
-        self.estimator_, self.n_samples_ = learn(model, setup, views, weigh)
+        self.estimator_, self.n_samples_, validated = learn_validated(model, setup, views, weigh)
+        self.validation_scores_, n_validated = None, 0
+        if validated is not None:
+            self.validation_scores_, n_validated = validation_scores(validated, views, weigh)
         if calibration is not None:
             calibration = calibration.reaching(replace(learnt, regressor=self.estimator_), setup.horizon)
         self._calibration: Calibration | None = calibration
@@ -323,6 +334,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self.n_filled_ = n_absent(panel, setup.longest_gap)
         self._keep_columns(X)
         warn_of_windows(given, views, self.n_samples_)
+        if self.estimator is None:
+            warn_of_naive(self.validation_scores_, n_validated, setup, len(views))
         return self
 
     @all_or_nothing

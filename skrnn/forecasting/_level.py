@@ -9,7 +9,8 @@ import numpy as np
 
 from skrnn._ridge import InTime, said_by_folds
 from skrnn._types import Doubles
-from skrnn.forecasting._series import SeriesViews, WeighsWindows, in_turns, overlapping, stacked_windows
+from skrnn.forecasting._learning import in_turns, overlapping
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows
 
 __all__ = ["choose_level"]
 

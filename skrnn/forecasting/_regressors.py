@@ -35,7 +35,6 @@ __all__ = [
     "takes_missing",
     "takes_missing_targets",
     "takes_sequences",
-    "train_once",
     "weight_parameter",
 ]
 
@@ -131,13 +130,6 @@ def keep_validation_apart(estimator: Any, n_rows: int) -> None:
     network = learner_of(estimator)
     if getattr(network, "validation_gap", None) == 0:
         network.set_params(validation_gap=n_rows)
-
-
-def train_once(estimator: Any) -> None:
-    """Have a network that would learn a second time from all rows, with its ``refit``, not do so."""
-    network = learner_of(estimator)
-    if hasattr(network, "validation_gap"):
-        network.set_params(refit=False)
 
 
 def needs_positive(estimator: Any) -> bool:

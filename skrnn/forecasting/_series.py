@@ -13,9 +13,8 @@ import numpy as np
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._categories import series_codes
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
-from skrnn.forecasting._outputs import Heads, without_missing_targets
+from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
-from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._setup import Setup
 from skrnn.forecasting._table import History, Table
 from skrnn.forecasting._transform import apply, invert, leading_pointwise
@@ -25,9 +24,6 @@ __all__ = [
     "SeriesViews",
     "WeighsWindows",
     "evaluate",
-    "in_turns",
-    "learn",
-    "overlapping",
     "series_views",
     "stacked_windows",
     "to_forecasts",
@@ -201,42 +197,6 @@ class Evaluation:
 
 
 WeighsWindows = Callable[[SeriesViews, Integers], Doubles]  # a weight for each window, by the row at which it ends
-
-
-def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
-    """Fit a regressor on all windows of all series; the fitted one and the number of windows.
-
-    The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
-    last rows then does so on all series.
-    """
-    if not len(views):
-        return model, 0
-    found = views.samples(setup.partial)
-    return learn_windows(model, setup, views, found, weigh), len(found.kept)
-
-
-def learn_windows(model: Any, setup: Setup, views: SeriesViews, found: Samples, weigh: WeighsWindows | None) -> Any:
-    """The regressor, fitted on some windows of the series, which are given by series, and told in turns."""
-    found = found if len(views) == 1 else found.among(in_turns(views.table.series[found.ends]))
-    X, Y, _ = stacked_windows(setup, found)
-    weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
-    if not len(X):
-        return model
-    given = setup.arrange(X)
-    model = model if setup.sequences else read_by_step(model, given.shape[1] // X.shape[1])
-    return without_missing_targets(model.fit(given, setup.flat(Y), **weights))
-
-
-def in_turns(series: Integers) -> Integers:
-    """An order in which windows, given by their series one after the other, come in turns."""
-    counts = np.bincount(series)
-    number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
-    return np.argsort(number / counts[series], kind="stable")
-
-
-def overlapping(views: SeriesViews, found: Samples) -> int:
-    """How many windows in front of one, as they are told in turns, have targets in common with it."""
-    return (views.setup.horizon - 1) * len(np.unique(views.table.series[found.ends]))
 
 
 def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:

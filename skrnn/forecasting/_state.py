@@ -21,6 +21,7 @@ from skrnn.forecasting._setup import CHANNEL, ENCODINGS, Setup
 from skrnn.forecasting._state_of_series import MOST, panel_from_plain, plain_panel
 from skrnn.forecasting._table import Channel
 from skrnn.forecasting._transform import is_transform
+from skrnn.forecasting._validation import plain_scores, scores_from_plain
 from skrnn.windowing import (
     freq_from_plain,
     index_from_plain,
@@ -48,6 +49,7 @@ class ForecasterState(PlainState):
         "_statistics",
         "_calibration",
         "_learnt_until",
+        "validation_scores_",
         *_COUNTS,
         *OF_COLUMNS,
     )
@@ -67,10 +69,12 @@ class ForecasterState(PlainState):
             "panel": plain_panel(fitted["_panel"]),
             "calibration": _plain_calibration(fitted["_calibration"]),
             "until": _by_key(fitted["_learnt_until"], lambda times: plain_index(pd.Index(times))),
+            "scores": plain_scores(fitted["validation_scores_"]),
         }
 
     def _read_fit(self, values: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-        names = {"learnt", "panel", "calibration", "until", "columns", *_COUNTS}
+        names = {"learnt", "panel", "calibration", "until", "columns", "scores", *_COUNTS}
+        values = {"scores": None, **values} if isinstance(values, dict) else values  # as earlier versions were
         require(isinstance(values, dict) and set(values) == names, f"a forecaster has {', '.join(sorted(names))}")
         for name in _COUNTS:
             require(is_size(values[name], 0), f"{name} is no count")
@@ -91,6 +95,7 @@ class ForecasterState(PlainState):
             "_statistics": learnt.statistics,
             "_calibration": _calibration(values["calibration"], learnt),
             "_learnt_until": dict(zip(keys, ends, strict=True)),
+            "validation_scores_": scores_from_plain(values["scores"]),
         }
 
     def _upgraded(self, state: dict[str, Any], form: int) -> dict[str, Any]:

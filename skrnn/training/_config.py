@@ -171,7 +171,8 @@ class TrainingResult:
 
     ``weights`` are those of the best epoch, ``best_epoch`` (0: the start); ``still_falling``: there were too few
     epochs; ``norm_curve`` and ``clipped_curve``: of each epoch, the mean norm of a mini-batch's gradient before it was
-    clipped, and the part of the mini-batches whose gradient was.
+    clipped, and the part of the mini-batches whose gradient was. ``validated``: the weights of the first training, if a
+    second one has followed.
     """
 
     weights: Mapping[str, Singles]
@@ -183,6 +184,12 @@ class TrainingResult:
     still_falling: bool = False
     norm_curve: list[float] = field(default_factory=list)
     clipped_curve: list[float] = field(default_factory=list)
+    validated: Mapping[str, Singles] | None = None
+
+    @property
+    def weights_validated(self) -> Mapping[str, Singles]:
+        """Those that the validation part decided on, which have learnt nothing from it."""
+        return self.weights if self.validated is None else self.validated
 
 
 class Progress(NamedTuple):

@@ -44,7 +44,7 @@ def train_and_refit(
     again = replace(config, stop_after=first.best_epoch)
     follower = observer if isinstance(observer, Follower) else None  # others count epochs
     second = train(spec, objective, whole, again, rng, start=start, observer=follower)
-    return replace(first, weights=second.weights, optimizer_state=second.optimizer_state)
+    return replace(first, weights=second.weights, optimizer_state=second.optimizer_state, validated=first.weights)
 
 
 def _with_unknown(result: TrainingResult, data: TrainingSet) -> TrainingResult:

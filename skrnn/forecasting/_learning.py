@@ -1,0 +1,65 @@
+"""A regressor learns the windows of all series together, in turns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skrnn._types import Doubles, Integers
+from skrnn.forecasting._features import Samples
+from skrnn.forecasting._outputs import without_missing_targets
+from skrnn.forecasting._regressors import read_by_step, weight_parameter
+from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows
+from skrnn.forecasting._setup import Setup
+
+__all__ = ["in_turns", "learn", "learn_validated", "overlapping"]
+
+
+def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
+    """Fit a regressor on all windows of all series; the fitted one and the number of windows.
+
+    The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
+    last rows then does so on all series.
+    """
+    if not len(views):
+        return model, 0
+    X, y, weights = _told(model, setup, views, weigh)
+    if len(X):
+        model = model if setup.sequences else read_by_step(model, X.shape[1] // setup.window)
+        model = without_missing_targets(model.fit(X, y, **weights))
+    return model, len(X)
+
+
+def learn_validated(
+    model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None
+) -> tuple[Any, int, Any]:
+    """As `learn`, and the network that has not learnt from the validation part; None for other regressors."""
+    if not hasattr(model, "_fit_validated"):
+        return *learn(model, setup, views, weigh), None
+    X, y, weights = _told(model, setup, views, weigh)
+    fitted, validated = model._fit_validated(X, y, **weights)
+    return fitted, len(X), validated
+
+
+def _told(
+    model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None
+) -> tuple[Doubles, Doubles, dict[str, Doubles]]:
+    """Windows as the regressor takes them, in turns, what follows them, and their weights by the name of these."""
+    found = views.samples(setup.partial)
+    found = found if len(views) == 1 else found.among(in_turns(views.table.series[found.ends]))
+    X, Y, _ = stacked_windows(setup, found)
+    weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
+    return (setup.arrange(X), setup.flat(Y), weights) if len(X) else (X, Y, weights)
+
+
+def in_turns(series: Integers) -> Integers:
+    """An order in which windows, given by their series one after the other, come in turns."""
+    counts = np.bincount(series)
+    number = np.arange(1, len(series) + 1) - np.repeat(np.cumsum(counts) - counts, counts)  # of a window in its series
+    return np.argsort(number / counts[series], kind="stable")
+
+
+def overlapping(views: SeriesViews, found: Samples) -> int:
+    """How many windows in front of one, as they are told in turns, have targets in common with it."""
+    return (views.setup.horizon - 1) * len(np.unique(views.table.series[found.ends]))

@@ -1,0 +1,103 @@
+"""The units in which a network learns a panel, where nothing is said: chosen by ridge regression, so without chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skrnn import RNNRegressor, WindowForecaster
+
+NET = RNNRegressor(loss="absolute_error", hidden_size=4, max_iter=2, early_stopping=False, random_state=0)
+
+
+def walk(swells, n=240, seed=0, base=0.0):
+    """A season that swells twenty-fold and goes down again, with its noise; or a slow rise behind even noise."""
+    rng, t = np.random.default_rng(seed), np.arange(n)
+    size = np.exp(3 * np.sin(t * np.pi / 60 + seed))
+    season = 2 * np.sin(t * np.pi / 6) + 0.5 * rng.normal(size=n)
+    return size * (base + season) if swells else 500 + 0.5 * t + 5 * rng.normal(size=n)
+
+
+def panel(**parts):
+    parts = {key: pd.DataFrame({"y": values}) for key, values in parts.items()}
+    return pd.concat(parts, names=["id", "t"])
+
+
+def chosen(data, regressor=NET, sample_weight=None, **parameters):
+    fitted = WindowForecaster(regressor, window=24, horizon=6, **parameters).fit(data, sample_weight=sample_weight)
+    return fitted.spread_, fitted.target_transform_
+
+
+SWELLING = panel(a=walk(True), b=walk(True, seed=1))
+EVEN = panel(a=walk(False), b=walk(False, seed=1))
+
+
+def test_panels_that_swell_are_divided_by_their_spread_and_others_are_not():
+    assert chosen(SWELLING) == ("std", ())
+    assert chosen(EVEN) == (None, ())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_chance_has_no_part_in_it(seed):
+    untrained = RNNRegressor(loss="absolute_error", hidden_size=1, max_iter=1, learning_rate=0.5, random_state=seed)
+    assert chosen(SWELLING, untrained) == ("std", ())
+    assert chosen(EVEN, untrained) == (None, ())
+
+
+def test_no_network_is_fitted_for_it(monkeypatch):
+    fits, fit = [], RNNRegressor.fit
+
+    def counted(self, *args, **kwargs):
+        fits.append(self)
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(RNNRegressor, "fit", counted)
+    assert chosen(SWELLING) == ("std", ())
+    assert len(fits) == 1
+
+
+def test_weights_count():
+    both = panel(a=walk(True), b=walk(False))
+    assert chosen(both, sample_weight={"a": 1.0, "b": 0.0}) == ("std", ())
+    assert chosen(both, sample_weight={"a": 0.0, "b": 1.0}) == (None, ())
+    assert chosen(both, sample_weight={"a": 1.0, "b": 1e-6}) == ("std", ())
+    assert chosen(both, sample_weight={"a": 1e-6, "b": 1.0}) == (None, ())
+
+
+def test_weights_count_for_roots():
+    rng, t = np.random.default_rng(0), np.arange(480)
+    level = 12 + 5 * np.sin(t * np.pi / 150) + 3 * np.sin(t * np.pi / 6)
+    both = panel(a=(level + 0.2 * rng.normal(size=480)) ** 2, b=50 + level + 0.2 * rng.normal(size=480))
+    assert chosen(both, spread=None, sample_weight={"a": 1.0, "b": 0.0}) == (None, ("signed_sqrt",))
+    assert chosen(both, spread=None, sample_weight={"a": 0.0, "b": 1.0}) == (None, ())
+    a = both.loc["a", "y"]
+    steady = pd.Series(np.where(t < 240, 50 + level + 0.2 * rng.normal(size=480), a))  # roots from the middle on
+    assert chosen(steady, half_life=None) != chosen(steady, sample_weight=np.where(t < 240, 1.0, 0.0))
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_the_size_of_a_series_does_not_matter(factor):
+    others = panel(a=walk(True), b=walk(True, seed=1), c=factor * walk(False))
+    assert chosen(others)[0] == chosen(panel(a=walk(True), b=walk(True, seed=1), c=walk(False)))[0] == "std"
+
+
+@pytest.mark.parametrize("base", [4.0, 6.0, 12.0])
+def test_one_of_both_is_enough(base):
+    """Of values that are never negative, so that roots may be taken."""
+    above = panel(a=walk(True, base=base), b=walk(True, seed=1, base=base))
+    assert above["y"].min() > 0
+    spread, roots = chosen(above)
+    assert (spread is None) == (roots == ("signed_sqrt",))
+    assert chosen(above, spread=None) == (None, ("signed_sqrt",))
+
+
+def test_few_windows_and_missing_values_everywhere_stay_as_they_are():
+    assert chosen(panel(a=walk(True, 45), b=walk(True, 45, 1))) == (None, ())
+    holes = SWELLING.copy()
+    holes.iloc[::6] = np.nan  # no window without a missing value
+    assert chosen(holes) == (None, ())
+
+
+def test_given_transformations_stay():
+    difference = {"target_transform": "seasonal_difference", "season": 12}
+    assert chosen(SWELLING, **difference) == ("std", ("seasonal_difference",))
+    assert chosen(EVEN, spread=None, **difference) == (None, ("seasonal_difference",))
