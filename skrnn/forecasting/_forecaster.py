@@ -93,7 +93,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         inverse, of which a clone is fitted on the targets of all series. A season before stands in for a missing row
         that a difference has to be undone from. "auto": for a regressor of sequences that learns medians or other
         quantiles (a root moves a mean), and targets that are never negative, "signed_sqrt" if ridge regression has the
-        smaller mean absolute error in the newest windows with it; else none. None: none.
+        smaller mean absolute error in the newest windows with it, and a ``spread`` that is left to choose is no better;
+        else none. None: none.
     season : int, default=None
         Steps in a cycle, for "seasonal_difference" and the window. None: what the index says (a day of hours or of
         quarters of an hour, seven days, five business days, 52 weeks, twelve months, four quarters), else the lag, up
@@ -110,7 +111,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         distance from the level (without one, from the series' mean), at least a tenth of the series' mean absolute
         deviation (Kim et al., RevIN, ICLR 2022). For series whose swings grow with them: a window ten times as large
         then has a forecast and an interval ten times as large. "auto": for a panel and a regressor of sequences, the
-        better of the two for the newest windows of each series, for which models of older ones are fitted; else None.
+        better of the two for ridge regression that learns the older windows and forecasts the newest, each series
+        counting alike; else None.
     calibration : float, default=None
         Share of the newest windows of each series, in (0, 1), on which the errors for `forecast_interval` are measured:
         each third of them by a model of all rows before it, so that `fit` learns four times. None: no intervals.
