@@ -80,6 +80,14 @@ def test_the_size_of_a_series_does_not_matter(factor):
     assert chosen(others)[0] == chosen(panel(a=walk(True), b=walk(True, seed=1), c=walk(False)))[0] == "std"
 
 
+def test_a_series_that_is_hard_to_forecast_does_not_decide_for_all():
+    """Its errors are larger than those of the two others together, and smaller without a spread."""
+    rng, t = np.random.default_rng(3), np.arange(240)
+    hard = np.sign(np.sin(t * np.pi / 5.3)) * 3 + 1.5 * rng.standard_t(2, size=240)
+    assert chosen(panel(a=walk(True), b=walk(True, seed=1), c=hard)) == ("std", ())
+    assert chosen(panel(c=hard, d=hard)) == (None, ())
+
+
 @pytest.mark.parametrize("base", [4.0, 6.0, 12.0])
 def test_one_of_both_is_enough(base):
     """Of values that are never negative, so that roots may be taken."""
