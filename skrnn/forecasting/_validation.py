@@ -37,7 +37,7 @@ def validation_scores(
     found = found.among(in_turns(views.table.series[found.ends])) if len(views) > 1 else found
     weights = np.ones(len(found.ends)) if weigh is None else weigh(views, found.ends)
     rows = _newest(weights, validated.validation_fraction)
-    count, rows = len(rows), rows[:: -(-len(rows) // _MOST_WINDOWS)]
+    count, rows = len(rows), rows[:: max(-(-len(rows) // _MOST_WINDOWS), 1)]
     rows = rows[views.undoable(found.ends[rows])]
     if not len(rows):
         return None, 0
