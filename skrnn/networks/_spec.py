@@ -153,6 +153,11 @@ class NetworkSpec:
         return [i for i, size in enumerate(self.vocabulary) if size]
 
     @property
+    def reads_tokens(self) -> bool:
+        """Whether each step of the recurrence is the embedding of one category."""
+        return len(self.vocabulary) == 1 and self.vocabulary[0] > 0 and self.segment is None
+
+    @property
     def step_size(self) -> int:
         """Numbers per time step after the embedding: the inputs that are numbers, and then the embeddings."""
         if not self.vocabulary:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,17 @@ from reference_networks import KINDS, random_weights
 from sklearn.base import clone
 
 from skrnn import RNNRegressor
-from skrnn.networks import CELLS, CompiledNetwork, NetworkSpec, ThreadedNetwork, cell_weights, forward, initial_weights
+from skrnn.networks import (
+    CELLS,
+    CompiledNetwork,
+    NetworkSpec,
+    ThreadedNetwork,
+    cell_weights,
+    forward,
+    initial_weights,
+    kernels,
+)
+from skrnn.networks.compiled import _token_layer
 from skrnn.objectives import SquaredError
 from skrnn.sequences import InputScaling, SequenceBatch
 from skrnn.training import TrainingConfig, TrainingSet, train
@@ -165,6 +176,66 @@ def test_the_comparison_sees_a_broken_kernel(cell, monkeypatch):
     weights, (x, lengths) = random_weights(spec, 3), make_inputs(False)
     arguments = (spec, weights, x, lengths, scored(lengths, "last"), None)
     assert largest_difference(by_kernels(*arguments)[1], by_torch(*arguments)[1]) > 1e-4
+
+
+TOKENS = [
+    {},
+    {"num_layers": 2, "bidirectional": True},
+    {"readout": "steps", "num_layers": 2},
+    {"pooling": ("max", "mean"), "bidirectional": True},
+]
+
+
+@pytest.mark.parametrize("ragged", [False, True], ids=["even", "ragged"])
+@pytest.mark.parametrize("hidden_size", [5, 32])
+@pytest.mark.parametrize("form", TOKENS, ids=range(len(TOKENS)))
+@pytest.mark.parametrize("cell", KINDS, ids=lambda kind: kind[0] + kind[1])
+def test_tokens_of_which_there_are_fewer_than_steps(cell, form, hidden_size, ragged):
+    spec = NetworkSpec(1, 2, cell[0], hidden_size, nonlinearity=cell[1], vocabulary=(7,), embedding_dim=32, **form)
+    weights, lengths = random_weights(spec, 3), make_inputs(ragged)[1]
+    weights = {name: value / np.sqrt(hidden_size / 5) for name, value in weights.items()}
+    tokens = np.random.default_rng(5).integers(0, 7, (len(lengths), lengths.max(), 1)).astype(np.float32)
+    tokens[np.arange(lengths.max()) >= lengths[:, None]] = 0
+    network = CompiledNetwork(spec, weights)
+    gradient_of, few = scored(lengths, spec.readout), spec.readout == "last" and not ragged
+    for n_rows in (1, len(lengths)) if few else (len(lengths),):  # few rows read embeddings, and leave nothing behind
+        expected, gradients = by_torch(
+            spec, weights, tokens[:n_rows, :6], lengths[:n_rows].clip(max=6), gradient_of, None
+        )
+        outputs = network.forward(tokens[:n_rows, :6], lengths[:n_rows].clip(max=6))
+        assert (network.running is network.layers) == (n_rows == 1)
+        network.backward(gradient_of(outputs))
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        assert largest_difference(network.gradients, gradients) < 1e-5
+
+
+def test_the_comparison_sees_gradients_of_tokens_that_are_lost(monkeypatch):
+    """The control: the last gate of a token adds nothing."""
+
+    def forgetful(tokens, d_gates, lengths, reverse, d_sums):
+        kernels.take_sums(tokens, d_gates, lengths, reverse, d_sums)
+        d_sums[-1, -1] *= 0.9
+
+    monkeypatch.setattr(_token_layer, "kernels", SimpleNamespace(put_sums=kernels.put_sums, take_sums=forgetful))
+    spec = NetworkSpec(1, 2, "gru", 5, vocabulary=(7,), embedding_dim=4)
+    weights, lengths = random_weights(spec, 3), make_inputs(False)[1]
+    tokens = np.random.default_rng(5).integers(0, 7, (len(lengths), lengths.max(), 1)).astype(np.float32)
+    arguments = (spec, weights, tokens, lengths, scored(lengths, "last"), None)
+    network = CompiledNetwork(spec, weights)
+    network.backward(scored(lengths, "last")(network.forward(tokens, lengths)))
+    assert largest_difference(network.gradients, by_torch(*arguments)[1]) > 1e-4
+
+
+@pytest.mark.parametrize("n_outputs", [3, 33])
+@pytest.mark.parametrize("hidden_size", [32, 50, 320])
+def test_the_gradient_of_a_head_that_reads_every_step(hidden_size, n_outputs):
+    rng = np.random.default_rng(0)
+    read, gradient = (rng.normal(size=(1000, n)).astype(np.float32) for n in (hidden_size, n_outputs))
+    weight = rng.normal(size=(n_outputs, hidden_size)).astype(np.float32)
+    found = {"w": np.empty_like(weight), "b": np.empty(n_outputs, np.float32), "x": np.empty_like(read)}
+    kernels.steps_head_backward(read, gradient, weight, *found.values())
+    d, x = gradient.astype(float), read.astype(float)
+    assert largest_difference(found, {"w": d.T @ x, "b": d.sum(axis=0), "x": d @ weight}) < 1e-5
 
 
 @pytest.mark.parametrize("n_steps", [1, 4])

@@ -14,8 +14,11 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._buffers import Buffer
 from skrnn.networks.compiled._layer import Layer
+from skrnn.networks.compiled._token_layer import TokenLayer
 
 __all__ = ["Decoder", "decoder_masks"]
+
+_TABLE = "decoder_embedding.weight"
 
 DrawMask = Callable[[tuple[int, ...]], Singles]
 
@@ -27,6 +30,7 @@ class Decoder:
         self, layers: Sequence[Layer], weights: Mapping[str, Singles], gradients: Mapping[str, Singles], attends: bool
     ):
         self.layers, self.weights, self.gradients = layers, weights, gradients
+        self.running, self.reader = self.layers, TokenLayer(layers[0], weights, gradients, _TABLE)
         self.attention = LuongAttention(weights, gradients) if attends else None
 
     def forward(
@@ -41,10 +45,15 @@ class Decoder:
         firsts = self.begin.reshape(len(last), len(self.layers), -1).transpose(1, 0, 2)
         n_rows, n_tokens = tokens.shape
         draw = _by_time(draw_mask)
-        x = self.weights["decoder_embedding.weight"][tokens.T]
-        self.masks = [draw(x.shape)]
-        for layer, first in zip(self.layers, firsts, strict=True):
-            layer.prepare(n_tokens, n_rows)[:, :, :-1] = _masked(x, self.masks[-1])
+        reads_tokens = draw_mask is None and self.reader.pays(n_tokens, n_rows)
+        self.running = [self.reader, *self.layers[1:]] if reads_tokens else self.layers
+        x = np.empty((0, 0, 0), np.float32) if reads_tokens else self.weights[_TABLE][tokens.T]
+        self.masks, self.ends = [draw(x.shape)], np.full(n_rows, n_tokens)
+        for layer, first in zip(self.running, firsts, strict=True):
+            if layer is self.reader:
+                layer.read(self.tokens, True, self.ends, n_tokens, n_rows)
+            else:
+                layer.prepare(n_tokens, n_rows)[:, :, :-1] = _masked(x, self.masks[-1])
             before = np.zeros((layer.kernels.n_states, *first.shape), np.float32)
             before[0] = first
             layer.begin(before)
@@ -63,11 +72,12 @@ class Decoder:
         if self.attention is not None:
             d_x = _masked(self.attention.backward(d_x, d_states), next(masks))
         d_begin = np.empty((len(self.layers), 1, *d_x.shape[1:]), np.float32)
-        for layer, d_first in zip(reversed(self.layers), reversed(d_begin), strict=True):
+        table = self.gradients[_TABLE]
+        table[:] = 0.0
+        for layer, d_first in zip(reversed(self.running), reversed(d_begin), strict=True):
             d_x = _masked(layer.backward(np.ascontiguousarray(d_x), 0, True, d_first), next(masks))
-        ends = np.full(d_x.shape[1], len(d_x))
-        table = self.gradients["decoder_embedding.weight"]
-        kernels.look_up_backward(self.tokens, 0, ends, False, 0, np.ascontiguousarray(d_x), table)
+        if self.running is self.layers:
+            kernels.look_up_backward(self.tokens, 0, self.ends, False, 0, np.ascontiguousarray(d_x), table)
         d_bridge = d_begin[:, 0].transpose(1, 0, 2).reshape(self.begin.shape) * (1 - self.begin**2)
         return _linear_backward(d_bridge, self.last, self.weights, self.gradients, "bridge", Buffer())
 

@@ -26,7 +26,7 @@ def compiled_state_gradients(
         outputs = network.forward(np.ascontiguousarray(inputs, np.float32), lengths, tokens=tokens)
         for number, score in enumerate(scores):
             network.backward(np.asarray(score(outputs)[1], np.float32))
-            layers = [layer for directions in network.layers for layer in directions]
+            layers = [layer for directions in network.running for layer in directions]
             norms = [layer.state_gradients() for layer in layers]
             if number == 0:
                 found = norms

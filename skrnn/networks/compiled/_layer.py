@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skrnn._types import Singles
+from skrnn._types import Integers, Singles
+from skrnn.networks import kernels
 from skrnn.networks._spec import Recurrence
 from skrnn.networks.cells import Cell, Kernels
 from skrnn.networks.compiled._buffers import Buffer
 
-__all__ = ["Layer", "kernels_of"]
+__all__ = ["NO_STATE", "Layer", "kernels_of"]
 
-_UNWANTED = np.empty((0, 0, 0), np.float32)  # the gradient of the first state
+NO_STATE = np.empty((0, 0, 0), np.float32)  # where the gradient of the first state is not wanted
 
 
 def kernels_of(cell: Cell) -> Kernels:
@@ -30,7 +31,7 @@ class Layer:
         self, cell: Cell, recurrence: Recurrence, weights: Singles, gradients: Singles, named: Mapping[str, Singles]
     ):
         self.weights, self.gradients, self.named = weights, gradients, named
-        self.kernels, self.hidden = kernels_of(cell), cell.hidden_size
+        self.cell, self.kernels, self.hidden = cell, kernels_of(cell), cell.hidden_size
         self.n_inputs, self.reverse = recurrence.size, recurrence.reverse
         self.run_forward, self.run_backward = self.kernels.forward, self.kernels.backward
         self.buffers = [Buffer() for _ in range(6)]
@@ -55,6 +56,10 @@ class Layer:
             self.shape = n_steps, n_rows
         return self.x
 
+    def read(self, source: Singles, by_row: bool, lengths: Integers, n_steps: int, n_rows: int) -> None:
+        """Put inputs, (B, T, F) by row or (T, B, F), into the buffer, in the direction of the layer."""
+        kernels.fill(source, by_row, lengths, self.reverse, self.prepare(n_steps, n_rows))
+
     def begin(self, states: Singles | None) -> None:
         """Put states (``n_states``, B, H) before the first step of the chosen buffers; None: zeros."""
         places = self.tape[1][0], *self.tape[2][: self.kernels.n_states - 1]
@@ -71,7 +76,7 @@ class Layer:
         self.run_forward(self.x, self.weights, self.tape)
         return self.tape[1][1:]
 
-    def backward(self, d_out: Singles, block: int, want_dx: bool, d_first: Singles = _UNWANTED) -> Singles:
+    def backward(self, d_out: Singles, block: int, want_dx: bool, d_first: Singles = NO_STATE) -> Singles:
         """Set the gradients of the weights; those of the inputs (T, B, F), if wanted; that of h before the first step,
         (1, B, H), if there is a place for it.
         """

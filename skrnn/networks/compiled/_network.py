@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -15,6 +15,7 @@ from skrnn.networks.compiled._attention import Attention
 from skrnn.networks.compiled._decoder import Decoder
 from skrnn.networks.compiled._layer import Layer
 from skrnn.networks.compiled._pooling import Pooling
+from skrnn.networks.compiled._token_layer import TokenLayer
 
 __all__ = ["CompiledNetwork", "DrawMask"]
 
@@ -50,6 +51,9 @@ class CompiledNetwork:
         self.gradients = {name: self.gradient[own].reshape(shapes[name]) for name, own in self.spans.items()}
         self.tables = list(embedding_shapes(spec))
         self.layers = [[self._layer(recurrence) for recurrence in layer] for layer in spec.layers()]
+        self.running: Sequence[Sequence[Layer]] = self.layers  # of the last forward pass
+        read = self.layers[0] if spec.reads_tokens else []
+        self.readers = [TokenLayer(layer, self.weights, self.gradients, self.tables[0]) for layer in read]
         attention = Attention(self.weights, self.gradients)
         self.pooling = Pooling(spec.pooling, spec.hidden_size, not spec.bidirectional, attention)
         self.segment_pooling = Pooling(spec.segment_pooling, spec.hidden_size, True)
@@ -93,7 +97,9 @@ class CompiledNetwork:
         of them, (B, L, K).
         """
         self.n_timesteps = inputs.shape[1]
-        if self.tables:
+        reads_tokens = draw_mask is None and self.readers != [] and self.readers[0].pays(*inputs.shape[1::-1])
+        self.running = [self.readers, *self.layers[1:]] if reads_tokens else self.layers
+        if self.tables and not reads_tokens:
             inputs = self._embed(inputs, lengths, draw_mask)
         if self.spec.segment is not None:
             inputs, lengths = self._segments(inputs, lengths)
@@ -102,9 +108,9 @@ class CompiledNetwork:
         source, by_row = np.ascontiguousarray(inputs), True
         n_rows, n_steps = inputs.shape[:2]
         self.masks: list[Singles | None] = []
-        for number, directions in enumerate(self.layers):
+        for number, directions in enumerate(self.running):
             for layer in directions:
-                kernels.fill(source, by_row, self.lengths, layer.reverse, layer.prepare(n_steps, n_rows))
+                layer.read(source, by_row, self.lengths, n_steps, n_rows)
                 layer.begin(None if before is None else before[number])
             source, by_row = self._joined([layer.forward() for layer in directions], directions), False
             mask = None
@@ -118,12 +124,15 @@ class CompiledNetwork:
     def backward(self, gradient: Singles) -> None:
         """Set ``gradients`` from the gradient of the outputs."""
         d_source = self._head_backward(np.ascontiguousarray(gradient, np.float32))
+        if self.running is not self.layers:
+            self.gradients[self.tables[0]][:] = 0.0  # each direction adds to it
         for number in range(len(self.layers) - 1, -1, -1):
             mask = self.masks[number]
             if mask is not None:
                 d_source *= mask
-            wanted = number > 0 or self.spec.segment is not None or bool(self.tables)
-            directions, shares = self.layers[number], self._shares(d_source, self.layers[number])
+            embedded = bool(self.tables) and self.running is self.layers
+            wanted = number > 0 or self.spec.segment is not None or embedded
+            directions, shares = self.running[number], self._shares(d_source, self.running[number])
             found = [layer.backward(d, self.block, wanted) for layer, d in zip(directions, shares, strict=True)]
             if wanted:
                 d_source = found[0]
@@ -134,12 +143,12 @@ class CompiledNetwork:
         by_row = self.spec.segment is not None
         if by_row:
             d_source = self._segments_backward(d_source)
-        if self.tables:
+        if embedded:
             self._embed_backward(d_source, by_row)
 
     def last_states(self) -> Singles:
         """After `forward`: the states (num_layers, n_states, B, H) after the last step, of rows that have all steps."""
-        return np.stack([layer.last_states() for directions in self.layers for layer in directions])
+        return np.stack([layer.last_states() for directions in self.running for layer in directions])
 
     def _embed(self, codes: Singles, lengths: Integers, draw_mask: DrawMask | None) -> Singles:
         """The numbers among the inputs (B, T, F), and the embeddings of the category numbers, (B, T, N + C * D)."""
@@ -171,7 +180,7 @@ class CompiledNetwork:
             d_table = self.gradients[name]
             kernels.look_up_backward(self.codes, feature, self.code_lengths, by_row, begin, d_x, d_table)
 
-    def _joined(self, outs: list[Singles], directions: list[Layer]) -> Singles:
+    def _joined(self, outs: list[Singles], directions: Sequence[Layer]) -> Singles:
         """Outputs of all directions side by side, in the order of time; (T, B, H')."""
         if len(outs) == 1:
             return outs[0]
@@ -181,7 +190,7 @@ class CompiledNetwork:
             kernels.turn(out, self.lengths, layer.reverse, number * hidden, joined)
         return joined
 
-    def _shares(self, d_source: Singles, directions: list[Layer]) -> list[Singles]:
+    def _shares(self, d_source: Singles, directions: Sequence[Layer]) -> list[Singles]:
         """The share of each direction in a gradient (T, B, H'), in its own order of time."""
         if len(directions) == 1:
             return [d_source]
@@ -224,7 +233,8 @@ class CompiledNetwork:
         if self.spec.cutoffs:
             return gradient.reshape(self.state_shape)
         d_read = np.empty_like(self.read)
-        kernels.head_backward(
+        backward = kernels.head_backward if self.spec.readout == "last" else kernels.steps_head_backward
+        backward(
             self.read,
             gradient,
             self.weights["head.weight"],

@@ -25,9 +25,11 @@ from skrnn.networks.kernels._moves import (
     put_last,
     put_max,
     put_mean,
+    put_sums,
     take_last,
     take_max,
     take_mean,
+    take_sums,
     turn,
 )
 from skrnn.networks.kernels._primitives import (
@@ -54,6 +56,7 @@ from skrnn.networks.kernels._products import (
     product,
     recurrent_gradients,
     state_gradient,
+    steps_head_backward,
 )
 from skrnn.networks.kernels._rows import add_product
 from skrnn.networks.kernels._searching import attention_keys, attention_shares, grow_beams, written_outputs
@@ -104,17 +107,20 @@ __all__ = [
     "put_max",
     "put_mean",
     "put_states",
+    "put_sums",
     "recurrent_gradients",
     "restore_denormals",
     "sigmoid",
     "skip_denormals",
     "state_gradient",
+    "steps_head_backward",
     "sum_of",
     "take_columns",
     "take_inputs",
     "take_last",
     "take_max",
     "take_mean",
+    "take_sums",
     "tanh",
     "transpose",
     "turn",

@@ -20,9 +20,11 @@ __all__ = [
     "put_last",
     "put_max",
     "put_mean",
+    "put_sums",
     "take_last",
     "take_max",
     "take_mean",
+    "take_sums",
     "turn",
 ]
 
@@ -64,6 +66,33 @@ def look_up_backward(
             row, d = d_table[int(codes[b, t, feature])], dx[b, t] if by_row else dx[t, b]
             for j in range(size):
                 row[j] += d[begin + j]
+
+
+@kernel(nogil=False)
+def put_sums(tokens: Array, sums: Array, lengths: Array, reverse: bool, gates: Array) -> None:
+    """gates[g, t, b] = the g-th part of the row of ``sums`` (V, G * H) at each token (B, T, 1), in a direction."""
+    n_gates, n_steps, n_rows, hidden = gates.shape
+    for t in range(n_steps):
+        for b in range(n_rows):
+            row = sums[int(tokens[b, place(t, lengths[b], reverse), 0])]
+            for g in range(n_gates):
+                out = gates[g, t, b]
+                for j in range(hidden):
+                    out[j] = row[g * hidden + j]
+
+
+@kernel(nogil=False)
+def take_sums(tokens: Array, d_gates: Array, lengths: Array, reverse: bool, d_sums: Array) -> None:
+    """The gradient of the sums (V, G * H) from that of the gates, whose first G have that of their inputs."""
+    d_sums[:] = 0.0
+    hidden = d_gates.shape[3]
+    for b in range(tokens.shape[0]):
+        for t in range(lengths[b]):
+            row = d_sums[int(tokens[b, place(t, lengths[b], reverse), 0])]
+            for g in range(d_sums.shape[1] // hidden):
+                d = d_gates[g, t, b]
+                for j in range(hidden):
+                    row[g * hidden + j] += d[j]
 
 
 @kernel(nogil=False)

@@ -11,7 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._primitives import add_or_set, is_zero, kernel, put_columns, take_columns, transpose
+from skrnn.networks.kernels._moves import head_backward
+from skrnn.networks.kernels._primitives import (
+    add_or_set,
+    column_sums,
+    is_zero,
+    kernel,
+    put_columns,
+    take_columns,
+    transpose,
+)
 from skrnn.networks.kernels._tiles import SPAN, TILE_COLUMNS, tiled_product
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "product",
     "recurrent_gradients",
     "state_gradient",
+    "steps_head_backward",
 ]
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
@@ -97,10 +107,25 @@ def panel_product(a: Array, panels: Array, out: Array) -> None:
 
 
 @kernel()
+def add_bias(bias: Array, rows: Array) -> None:
+    """rows (N, H) += bias (H,)"""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            rows[i, j] += bias[j]
+
+
+@kernel()
 def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
-    """gates[g] = x W_g^T + b_g for all steps at once; x (T, B, F + 1), W (G * H, F), b (G, H)."""
+    """gates[g] = x W_g^T + b_g for all steps at once; x (T, B, F + 1), W (G * H, F), b (G, H).
+
+    Without inputs (F = 0) the biases are added to what stands there.
+    """
     n_gates, n_steps, n_rows, hidden = gates.shape
     n_inputs = x.shape[2]
+    if n_inputs == 1:
+        for g in range(n_gates):
+            add_bias(bias[g], gates[g].reshape(n_steps * n_rows, hidden))
+        return
     if n_inputs > _WIDE:
         n, width = n_steps * n_rows, n_gates * hidden
         whole, sums = np.empty((n_inputs, width), np.float32), np.empty((n, width), np.float32)
@@ -135,6 +160,22 @@ def wide_gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db:
 
 
 @kernel()
+def tiled_gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Array, dx: Array) -> None:
+    """`gate_gradients` of inputs that fill tiles, x (N * (F + 1),) and dx (N, F)."""
+    n_gates, n_steps, n_rows, hidden = d_gates.shape
+    n, n_features = n_steps * n_rows, w_ih.shape[1]
+    part = np.empty((n if dx.shape[0] > 0 else 0, n_features), np.float32)
+    for g in range(n_gates):
+        d, rows = d_gates[g].reshape(n * hidden), slice(g * hidden, (g + 1) * hidden)
+        tiled_product(d, 1, hidden, x, TILE_COLUMNS, n_features + 1, n, SPAN, dw_ih[rows])
+        column_sums(d.reshape(n, hidden), db[g])
+        if dx.shape[0] > 0:
+            w = w_ih[rows].reshape(hidden * n_features)
+            tiled_product(d, hidden, 1, w, TILE_COLUMNS, n_features, hidden, hidden, part)
+            add_or_set(part.reshape(part.size), dx.reshape(dx.size), g > 0)
+
+
+@kernel()
 def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Array, dx: Array) -> None:
     """Gradients of the input weights, of the bias db (G, H) and of the input, from those of the gates' sums.
 
@@ -142,6 +183,9 @@ def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Arra
     """
     n_gates, n_steps, n_rows, hidden = d_gates.shape
     n, n_features = n_steps * n_rows, x.shape[2] - 1
+    if n_features > 0 and n_features % TILE_COLUMNS == 0 and n_features <= _TALL:
+        tiled_gate_gradients(x.reshape(x.size), w_ih, d_gates, dw_ih, db, dx.reshape(-1, n_features))
+        return
     if n_features >= _WIDE:
         wide_gate_gradients(x.reshape(n, n_features + 1), w_ih, d_gates.reshape(n_gates, n, hidden), dw_ih, db, dx)
         return
@@ -156,6 +200,21 @@ def gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Arra
         if dx.shape[0] > 0:
             product(d, w_ih[g * hidden : (g + 1) * hidden], part)
             add_or_set(part.reshape(part.size), dx.reshape(dx.size), g > 0)
+
+
+@kernel(nogil=False)
+def steps_head_backward(
+    read: Array, gradient: Array, weight: Array, d_weight: Array, d_bias: Array, d_read: Array
+) -> None:
+    """`head_backward` of a head that reads the rows of all steps: in tiles, where its inputs fill them."""
+    (n, size), n_outputs = read.shape, gradient.shape[1]
+    if size % TILE_COLUMNS == 0 and size <= _TALL:
+        d, rows, w = gradient.reshape(n * n_outputs), read.reshape(n * size), weight.reshape(n_outputs * size)
+        tiled_product(d, 1, n_outputs, rows, TILE_COLUMNS, size, n, SPAN, d_weight)
+        column_sums(gradient, d_bias)
+        tiled_product(d, n_outputs, 1, w, TILE_COLUMNS, size, n_outputs, n_outputs, d_read)
+    else:
+        head_backward(read, gradient, weight, d_weight, d_bias, d_read)
 
 
 @kernel()
