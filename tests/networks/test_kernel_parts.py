@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.types import float64, literal
 
 from skrnn.networks.kernels import kernel, of_fixed_types
 from skrnn.networks.kernels._parts import uncollected
@@ -51,9 +52,19 @@ def test_parts_of_parts_are_taken_in():
 
 
 def test_numbers_in_the_code_of_a_caller_have_no_part_of_their_own():
-    outer(np.arange(5.0))
-    (form,) = shifted.get_call_template.__closure__[0].cell_contents.overloads
-    assert [str(kind) for kind in form] == ["float64", "float64"]
+    """Numba would compile `doubled_or_not` for True and for False."""
+
+    @kernel()
+    def doubled_or_not(x, doubled):
+        return 2 * x if doubled else x
+
+    @kernel()
+    def thrice(x):
+        return doubled_or_not(x, True) + doubled_or_not(x, False)
+
+    assert thrice(5.0) == 15.0
+    template, _, _, _ = doubled_or_not.get_call_template((float64, literal(True)), {})
+    assert [list(map(str, case.args)) for case in template.cases] == [["float64", "bool"]]
 
 
 def test_a_part_can_be_called_from_python_too():

@@ -127,7 +127,7 @@ def _warn_once(trouble: str) -> None:
     if not _said:
         _said.append(trouble)
         warn_caller(
-            f"The compiled kernels cannot be kept on disk ({trouble}); every new process compiles them again, in about "
-            "twenty seconds. Make the folder of the package writable, or set NUMBA_CACHE_DIR to one that is.",
+            f"The compiled kernels cannot be kept on disk ({trouble}); every new process compiles them again, in ten "
+            "seconds and more. Make the folder of the package writable, or set NUMBA_CACHE_DIR to one that is.",
             UserWarning,
         )

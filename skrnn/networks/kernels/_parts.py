@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from numba import njit
@@ -110,14 +111,19 @@ def made_of_parts(function: Any, nogil: bool = False, **options: Any) -> Any:
     Numbers that stand in the code of the caller are not types of their own there: a part is compiled once for all.
     """
     whole = njit(**options, pipeline_class=_FreeCompiler if nogil else _Compiler)(function)
-    part = njit(**options, pipeline_class=_PartCompiler)(function)
     if whole is function:  # the compiler is switched off
         return function
-    part._compiling_counter = whole._compiling_counter  # by which Numba knows a call of a function within itself
+
+    @cache
+    def part() -> Any:
+        """What is not made in a process that compiles nothing."""
+        made = njit(**options, pipeline_class=_PartCompiler)(function)
+        made._compiling_counter = whole._compiling_counter  # by which Numba knows a call of a function within itself
+        return made
 
     def get_call_template(args: Any, kws: Any) -> Any:
         plain: Any = unliteral
-        return part.get_call_template([plain(each) for each in args], {name: plain(kws[name]) for name in kws})
+        return part().get_call_template([plain(each) for each in args], {name: plain(kws[name]) for name in kws})
 
     whole.get_call_template = get_call_template
 
@@ -127,5 +133,5 @@ def made_of_parts(function: Any, nogil: bool = False, **options: Any) -> Any:
 
     compile_whole = whole.compile
     whole.compile = compile_kernel
-    whole.get_overload = part.get_overload
+    whole.get_overload = lambda signature: part().get_overload(signature)
     return whole
