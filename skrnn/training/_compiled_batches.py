@@ -12,7 +12,28 @@ import numpy as np
 from skrnn._types import Array, Doubles, Integers, Singles
 from skrnn.networks import Passes, kernel, of_fixed_types, pass_backward, pass_forward
 
-__all__ = ["Optimizer", "Rows", "train_batches"]
+__all__ = ["Optimizer", "Patience", "Rows", "are_at_hand", "patience", "train_batches"]
+
+
+class Patience:
+    """When `train_batches`, which takes as long to compile as all other kernels of a network, is worth it.
+
+    Mini-batches that are taken one by one give the same bits, and take up to half as long again. So it is used where it
+    is at hand, in this process or on disk, and compiled once a process has trained on so many mini-batches that it
+    would have had something of it.
+    """
+
+    enough = 50_000  # by which some 3 s are lost
+
+    def __init__(self) -> None:
+        self.n_batches = 0  # that were taken one by one
+
+    @property
+    def ended(self) -> bool:
+        return self.n_batches >= self.enough
+
+
+patience = Patience()  # that of this process
 
 
 class Rows(NamedTuple):
@@ -87,3 +108,8 @@ def train_batches(
         if not np.isfinite(norms[number]):
             return number + 1
     return int(rates.size)
+
+
+def are_at_hand(*arguments: Any) -> bool:
+    """Whether `train_batches` need not be compiled for such arguments."""
+    return train_batches.is_at_hand(*arguments)

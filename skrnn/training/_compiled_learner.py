@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import hypot, isfinite
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from skrnn._types import Array, Doubles, Floats, Integers, Singles
 from skrnn.networks import Passes, ThreadedNetwork, embedding_names, has_passes, make_passes, work_size
 from skrnn.objectives import MiniBatch
 from skrnn.training._adaptive_loss import AdaptiveLoss
-from skrnn.training._compiled_batches import Optimizer, Rows, train_batches
+from skrnn.training._compiled_batches import Optimizer, Rows, are_at_hand, patience, train_batches
 from skrnn.training._compiled_losses import loss_as_value
 from skrnn.training._compiled_optimizers import UPDATES, clip, norm_of, update_as_value
 from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entropy_of_steps
@@ -56,10 +57,13 @@ class CompiledLearner(BaseLearner):
         self.of_steps = is_cross_entropy_of_steps(self.objective)
         self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
+        self.__dict__.pop("at_hand", None)
 
     def cost(self, n_rows: int, n_steps: int) -> float:
         """Multiplications of a mini-batch for `steps`, about, and its memory; infinity: `step` has to take it."""
         if self.loss is None or self.held or self.network.splits(n_rows, n_steps):
+            return np.inf
+        if not (self.at_hand or patience.ended):
             return np.inf
         return n_rows * n_steps * max(self.network.n_products, _MEMORY * self.spec.step_size)
 
@@ -70,22 +74,9 @@ class CompiledLearner(BaseLearner):
 
         Ends with the first loss or norm that is not finite.
         """
-        assert batch.targets is not None
-        assert self.loss is not None
-        n_rows = len(shares)
-        none, outputs = np.empty((n_rows, 0), np.float32), np.zeros((n_rows, self.spec.output_size), np.float32)
-        rows = Rows(
-            np.ascontiguousarray(batch.inputs, np.float32),
-            np.ascontiguousarray(batch.lengths, np.int64),
-            np.ascontiguousarray(batch.targets, np.float32),
-            none if batch.gain is None else np.ascontiguousarray(batch.gain, np.float32),
-            none if batch.offset is None else np.ascontiguousarray(batch.offset, np.float32),
-            shares,
-            edges,
-        )
-        optimizer = Optimizer(update_as_value(self.config.optimizer), self.state, float(self.n_steps), *self.settings)
         work, norms = self._room(batch.inputs.shape[1], int(np.diff(edges).max())), np.empty(len(rates))
-        n_done = train_batches(self.passes, work, rows, *self.loss, optimizer, rates, outputs, norms)
+        outputs = np.zeros((len(shares), self.spec.output_size), np.float32)
+        n_done = train_batches(*self._arguments(batch, shares, edges, rates, work, outputs, norms))
         values = self.objective.loss(outputs, batch)[0]
         found: tuple[list[float], list[float]] = [], []
         for number in range(n_done):
@@ -97,6 +88,39 @@ class CompiledLearner(BaseLearner):
             if not (isfinite(norm) and isfinite(found[0][-1])):
                 break
         return found
+
+    @cached_property
+    def at_hand(self) -> bool:
+        """Whether `train_batches` is compiled already."""
+        nothing, few = MiniBatch(np.empty((0, 0, 0)), np.empty(0, int), np.empty((0, 0))), np.empty((0, 0), np.float32)
+        one, numbers = few.ravel(), np.empty(0)
+        return are_at_hand(*self._arguments(nothing, one, np.zeros(1, int), numbers, one, few, numbers))
+
+    def _arguments(
+        self,
+        batch: MiniBatch,
+        shares: Singles,
+        edges: Integers,
+        rates: Doubles,
+        work: Singles,
+        outputs: Singles,
+        norms: Doubles,
+    ) -> tuple[Any, ...]:
+        """What `train_batches` takes."""
+        assert batch.targets is not None
+        assert self.loss is not None
+        none = np.empty((len(shares), 0), np.float32)
+        rows = Rows(
+            np.ascontiguousarray(batch.inputs, np.float32),
+            np.ascontiguousarray(batch.lengths, np.int64),
+            np.ascontiguousarray(batch.targets, np.float32),
+            none if batch.gain is None else np.ascontiguousarray(batch.gain, np.float32),
+            none if batch.offset is None else np.ascontiguousarray(batch.offset, np.float32),
+            shares,
+            edges,
+        )
+        optimizer = Optimizer(update_as_value(self.config.optimizer), self.state, float(self.n_steps), *self.settings)
+        return self.passes, work, rows, *self.loss, optimizer, rates, outputs, norms
 
     def _room(self, n_steps: int, n_rows: int) -> Singles:
         """Buffers for mini-batches of at most so many steps and rows."""
@@ -142,6 +166,7 @@ class CompiledLearner(BaseLearner):
             flat[part] = value
         self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
         self.n_steps += isfinite(norm)
+        patience.n_batches += self.loss is not None
         return loss, norm
 
     def _update(self, rate: float) -> float:

@@ -29,7 +29,9 @@ from threadpoolctl import threadpool_limits
 
 from skrnn import RNNRegressor
 from skrnn.datasets import load_sine_wave
+from skrnn.training._compiled_batches import patience
 
+patience.n_batches = patience.enough  # as in a process that has trained for long
 ALONE = {"init": None, "early_stopping": False}  # the network by itself, as its peers are
 CELLS = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 HIDDEN = (16, 50, 128)

@@ -57,6 +57,12 @@ CASES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _compiled(monkeypatch):
+    """As in a process that has trained for long."""
+    monkeypatch.setattr(_compiled_batches.patience, "n_batches", _compiled_batches.Patience.enough)
+
+
 def one_by_one(monkeypatch):
     monkeypatch.setattr(_compiled_learner.CompiledLearner, "cost", lambda *sizes: np.inf)
 
@@ -105,6 +111,25 @@ def test_how_many_go_together_does_not_matter(at_once, monkeypatch):
     monkeypatch.setattr(_batches, "_AT_ONCE", at_once)
     assert same(number().fit(RAGGED, Y), expected)
     assert (max(calls) == 1) == (at_once == 1)
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_what_takes_long_to_compile_has_to_be_worth_it(at_hand, monkeypatch):
+    """A fit takes six mini-batches an epoch, three times."""
+    expected, calls = number().fit(X, Y), counted(monkeypatch)
+    monkeypatch.setattr(_compiled_learner.CompiledLearner, "at_hand", at_hand)
+    monkeypatch.setattr(_compiled_batches.patience, "n_batches", 0)
+    monkeypatch.setattr(_compiled_batches.Patience, "enough", 30)
+    found = []
+    for _ in range(3):
+        assert same(number().fit(X, Y), expected)
+        found.append(sum(calls))
+    assert found == ([18, 36, 54] if at_hand else [0, 6, 24])
+
+
+def test_it_is_at_hand_once_it_has_run():
+    number().fit(X, Y)
+    assert _compiled_batches.are_at_hand()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

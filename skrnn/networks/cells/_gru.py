@@ -32,6 +32,7 @@ from skrnn.networks.kernels import (
     lane_product,
     lane_sums,
     lane_tanh,
+    longest,
     packed,
     panel_product,
     put_states,
@@ -155,7 +156,7 @@ def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arr
     n = hidden * panel.shape[1]
     reset, update = s_gates[:hidden].reshape(n), s_gates[hidden : 2 * hidden].reshape(n)
     h, inner, fresh = panel[:hidden].reshape(n), s_inner[:hidden].reshape(n), s_fresh[:hidden].reshape(n)
-    for t in range(lengths[rows].max()):
+    for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
         lane_product(w_gates, panel, s_gates)
         lane_product(w_inner, panel[: hidden + 1], s_inner)

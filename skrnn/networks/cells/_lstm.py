@@ -31,6 +31,7 @@ from skrnn.networks.kernels import (
     lane_product,
     lane_sums,
     lane_tanh,
+    longest,
     packed,
     panel_product,
     put_states,
@@ -152,7 +153,7 @@ def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arr
     h, c = panel[:hidden].reshape(n), memory[:hidden].reshape(n)
     into, keep = whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
     value, show = whole[2 * hidden : 3 * hidden].reshape(n), whole[3 * hidden : 4 * hidden].reshape(n)
-    for t in range(lengths[rows].max()):
+    for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
         lane_product(w, panel, whole)
         for i in range(n):

@@ -25,6 +25,7 @@ from skrnn.networks.kernels import (
     lane_panel,
     lane_product,
     lane_sums,
+    longest,
     packed,
     put_states,
     restore_denormals,
@@ -108,7 +109,7 @@ def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arr
     panel = lane_panel(states[0], rows, x.shape[2])
     whole, n = lane_sums(w, panel), hidden * panel.shape[1]
     h, update, fresh = panel[:hidden].reshape(n), whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
-    for t in range(lengths[rows].max()):
+    for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
         lane_product(w, panel[hidden:], whole)
         for i in range(n):

@@ -26,6 +26,7 @@ from skrnn.networks.kernels import (
     lane_relu,
     lane_sums,
     lane_tanh,
+    longest,
     packed,
     panel_product,
     put_states,
@@ -168,7 +169,7 @@ def run_block(
     whole = lane_sums(w, panel)
     h = panel[:hidden].reshape(hidden * panel.shape[1])
     sums = whole[:hidden].reshape(h.size)
-    for t in range(lengths[rows].max()):
+    for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
         lane_product(w, panel, whole)
         if relu:

@@ -103,7 +103,7 @@ class CompiledNetwork:
             inputs = self._embed(inputs, lengths, draw_mask)
         if self.spec.segment is not None:
             inputs, lengths = self._segments(inputs, lengths)
-        self.lengths = lengths
+        self.lengths = np.array(lengths, np.intp)  # another type of array would have kernels of its own
         self.even = lengths.strides == (0,) or bool((lengths == inputs.shape[1]).all())
         source, by_row = np.ascontiguousarray(inputs), True
         n_rows, n_steps = inputs.shape[:2]

@@ -16,6 +16,7 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from skrnn._warnings import warn_caller
+from skrnn.networks.kernels._parts import made_of_parts
 
 __all__ = ["kept_njit"]
 
@@ -27,7 +28,7 @@ def kept_njit(**options: Any) -> Callable[[Any], Any]:
     """``numba.njit(cache=True, ...)``, with a cache that raises nothing."""
 
     def compiled(function: Any) -> Any:
-        dispatcher = njit(**options)(function)
+        dispatcher = njit(**options)(function) if "inline" in options else made_of_parts(function, **options)
         if hasattr(dispatcher, "_cache"):  # there is none where the compiler is switched off
             dispatcher._cache = _cache_of(function)
         return dispatcher
@@ -49,6 +50,9 @@ class _NoCache(NullCache):
     def __init__(self, error: Exception):
         self.trouble = _in_words(error)
 
+    def has(self, sig: Any, target_context: Any) -> bool:
+        return False
+
     def save_overload(self, sig: Any, data: Any) -> None:
         _warn_once(self.trouble)
 
@@ -60,6 +64,13 @@ class _KernelCache(FunctionCache):
         super().__init__(function)
         path, base = self._cache_path, self._impl.filename_base
         self._cache_file = _KernelFiles(path, base, self._impl.locator.get_source_stamp())
+
+    def has(self, sig: Any, target_context: Any) -> bool:
+        """Whether there is a file for a signature, by the index."""
+        try:
+            return self._index_key(sig, target_context.codegen()) in self._cache_file._load_index()
+        except Exception:  # what reading a file may raise: there is none, then
+            return False
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -116,7 +127,7 @@ def _warn_once(trouble: str) -> None:
     if not _said:
         _said.append(trouble)
         warn_caller(
-            f"The compiled kernels cannot be kept on disk ({trouble}); every new process compiles them again, in about "
-            "twenty seconds. Make the folder of the package writable, or set NUMBA_CACHE_DIR to one that is.",
+            f"The compiled kernels cannot be kept on disk ({trouble}); every new process compiles them again, in ten "
+            "seconds and more. Make the folder of the package writable, or set NUMBA_CACHE_DIR to one that is.",
             UserWarning,
         )

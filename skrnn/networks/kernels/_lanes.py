@@ -27,6 +27,7 @@ __all__ = [
     "lane_relu",
     "lane_sums",
     "lane_tanh",
+    "longest",
     "packed",
     "put_states",
     "take_inputs",
@@ -80,6 +81,15 @@ def lane_relu(x: Any) -> Any:
 def block_size(n_rows: int) -> int:
     """How many of the rows that are left go through a layer side by side."""
     return min(n_rows, LANES) if n_rows > _FEW else 1
+
+
+@lane_kernel
+def longest(lengths: Array, rows: Array) -> int:
+    """The largest length of some rows."""
+    most = 0
+    for r in range(rows.size):
+        most = max(most, lengths[rows[r]])
+    return most
 
 
 @lane_kernel

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, update_wrapper
 from typing import Any
 
-__all__ = ["as_value", "of_fixed_types"]
+__all__ = ["FixedTypes", "as_value", "of_fixed_types"]
 
 
 @cache
 def as_value(function: Any, signature: str) -> Any:
-    """A kernel to hand to another one, compiled for the types of a signature such as "void(float32[::1], int64)"."""
+    """A kernel to hand to another one, for the types of a signature such as "void(float32[::1], int64)".
+
+    It is compiled when the other one is called.
+    """
     from numba.core.sigutils import normalize_signature
     from numba.core.types import WrapperAddressProtocol
 
     arguments, returns = normalize_signature(signature)
     form = returns(*arguments)
-    function.compile(arguments)
-    compiled = function.overloads[arguments]
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
 
     class Value(WrapperAddressProtocol):
         """The kernel's address, and what it takes."""
 
         kernel = staticmethod(function)  # whose machine code lasts as long as it does
+        address: int | None = None
 
         def __wrapper_address__(self) -> int:
-            return int(address)
+            if self.address is None:
+                function.compile(arguments)
+                compiled = function.overloads[arguments]
+                self.address = int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))
+            return self.address
 
         def signature(self) -> Any:
             return form
@@ -35,20 +40,37 @@ def as_value(function: Any, signature: str) -> Any:
     return Value()
 
 
-def of_fixed_types(function: Any) -> Callable[..., Any]:
+class FixedTypes:
     """A kernel whose arguments have the same types in every call, and are looked at in the first one alone.
 
     Numba takes hundreds of microseconds to recognise tuples that hold kernels.
     """
-    found: list[Callable[..., Any]] = []
 
-    def call(*arguments: Any) -> Any:
-        if not found:
-            from numba import typeof
+    def __init__(self, function: Any):
+        self.function = function
+        self.entry_point: Any = None
+        update_wrapper(self, getattr(function, "py_func", function))
 
-            types = tuple(map(typeof, arguments))
-            function.compile(types)
-            found.append(function.overloads[types].entry_point)
-        return found[0](*arguments)
+    def __call__(self, *arguments: Any) -> Any:
+        if self.entry_point is None:
+            types = _types_of(arguments)
+            self.function.compile(types)
+            self.entry_point = self.function.overloads[types].entry_point
+        return self.entry_point(*arguments)
 
-    return call
+    def is_at_hand(self, *arguments: Any) -> bool:
+        """Whether it is compiled for these already, in this process or on disk."""
+        return self.entry_point is not None or bool(
+            self.function._cache.has(_types_of(arguments), self.function.targetctx)
+        )
+
+
+def _types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    from numba import typeof
+
+    return tuple(map(typeof, arguments))
+
+
+def of_fixed_types(function: Callable[..., Any]) -> FixedTypes:
+    """`FixedTypes`, as a decorator."""
+    return FixedTypes(function)

@@ -1,0 +1,137 @@
+"""Kernels that call each other, compiled in a third of the time: what a kernel calls is a part of it, and no more.
+
+Numba makes a complete function of whatever is called: it optimises it, writes its machine code and two ways to call it
+from outside, and then optimises it once more within each function that calls it, the only place where it runs. Here a
+part is types and instructions; the kernel that Python calls takes in its parts and theirs, and is optimised once.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from numba import njit
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.types import unliteral
+
+__all__ = ["made_of_parts"]
+
+
+class _Part(JITCodeLibrary):
+    """The instructions of a part, as they were written, and where its own parts are."""
+
+    @property
+    def parts(self) -> list[Any]:
+        """What it calls."""
+        return list(dict.fromkeys(self._linking_libraries))
+
+    def finalize(self) -> None:
+        """Nothing is linked or optimised."""
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            for each in self._final_module.functions:
+                if not each.is_declaration and each.linkage.name == "external":
+                    each.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
+        return self._shared_module
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0  # there is no machine code
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Nothing: Python's objects are for machine code."""
+
+
+class _Whole(JITCodeLibrary):
+    """Instructions that are optimised together with those of all parts."""
+
+    def add_linking_library(self, library: Any) -> None:
+        if library not in self._linking_libraries:
+            super().add_linking_library(library)  # type: ignore[no-untyped-call]
+            for part in library.parts if isinstance(library, _Part) else ():
+                self.add_linking_library(part)
+
+
+class _Compiler(CompilerBase):
+    """Numba's compiler, with a place of its own for the instructions.
+
+    What it says to itself here comes after the types of NumPy's functions were asked for: these are compiled anew for
+    kernels that differ in any option.
+    """
+
+    library: type[JITCodeLibrary] = _Whole
+    flags: dict[str, bool] = {}  # noqa: RUF012
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library.enable_object_caching()
+        for name, value in self.flags.items():
+            setattr(self.state.flags, name, value)
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
+
+
+class _FreeCompiler(_Compiler):
+    """Of kernels that release the interpreter's lock."""
+
+    flags = {"release_gil": True}  # noqa: RUF012
+
+
+class _PartCompiler(_Compiler):
+    """Of parts, which nothing calls from outside."""
+
+    library = _Part
+    flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # noqa: RUF012
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cyclic garbage, which takes a sixth of a compiler's time, and finds little."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def made_of_parts(function: Any, nogil: bool = False, **options: Any) -> Any:
+    """A kernel, which other kernels get as a part of their own.
+
+    Numbers that stand in the code of the caller are not types of their own there: a part is compiled once for all.
+    """
+    whole = njit(**options, pipeline_class=_FreeCompiler if nogil else _Compiler)(function)
+    if whole is function:  # the compiler is switched off
+        return function
+
+    @cache
+    def part() -> Any:
+        """What is not made in a process that compiles nothing."""
+        made = njit(**options, pipeline_class=_PartCompiler)(function)
+        made._compiling_counter = whole._compiling_counter  # by which Numba knows a call of a function within itself
+        return made
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        plain: Any = unliteral
+        return part().get_call_template([plain(each) for each in args], {name: plain(kws[name]) for name in kws})
+
+    whole.get_call_template = get_call_template
+
+    def compile_kernel(signature: Any) -> Any:
+        with uncollected():
+            return compile_whole(signature)
+
+    compile_whole = whole.compile
+    whole.compile = compile_kernel
+    whole.get_overload = lambda signature: part().get_overload(signature)
+    return whole

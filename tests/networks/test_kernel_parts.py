@@ -1,0 +1,148 @@
+"""Kernels that call each other: compiled once each, as parts of those that Python calls."""
+
+import gc
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.types import float64, literal
+
+from skrnn.networks.kernels import kernel, of_fixed_types
+from skrnn.networks.kernels._parts import uncollected
+
+
+@kernel()
+def shifted(x, by):
+    return x + by
+
+
+@kernel()
+def falling(n):
+    return 1 if n <= 1 else n * falling(n - 1)
+
+
+@kernel()
+def inner(x, out):
+    for i in range(x.size):
+        out[i] = shifted(x[i], 1.0) + shifted(x[i], 2.0)
+
+
+@kernel()
+def outer(x):
+    out = np.empty(x.size)
+    inner(x, out)
+    return out
+
+
+@kernel()
+def refusing(x):
+    return shifted(x, 0.0) + np.empty(-1)[0]
+
+
+def machine_code(function):
+    """Of each type of arguments, whether Python can call it."""
+    return [bool(found.entry_point) for found in function.overloads.values()]
+
+
+def test_parts_of_parts_are_taken_in():
+    np.testing.assert_array_equal(outer(np.arange(5.0)), 2 * np.arange(5.0) + 3)
+    assert len(machine_code(outer)) == 1
+    assert machine_code(inner) == machine_code(shifted) == [], "nothing calls them but other kernels"
+
+
+def test_numbers_in_the_code_of_a_caller_have_no_part_of_their_own():
+    """Numba would compile `doubled_or_not` for True and for False."""
+
+    @kernel()
+    def doubled_or_not(x, doubled):
+        return 2 * x if doubled else x
+
+    @kernel()
+    def thrice(x):
+        return doubled_or_not(x, True) + doubled_or_not(x, False)
+
+    assert thrice(5.0) == 15.0
+    template, _, _, _ = doubled_or_not.get_call_template((float64, literal(True)), {})
+    assert [list(map(str, case.args)) for case in template.cases] == [["float64", "bool"]]
+
+
+def test_a_part_can_be_called_from_python_too():
+    outer(np.arange(5.0))
+    assert shifted(1, 2) == 3
+    assert outer(np.ones(2)).tolist() == [5.0, 5.0]
+
+
+def test_a_kernel_may_call_itself():
+    assert falling(10) == 3628800
+
+
+def test_errors_inside_reach_python():
+    with pytest.raises((ValueError, MemoryError)):
+        refusing(1.0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was(enabled):
+    was = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() == enabled
+        with pytest.raises(KeyError), uncollected():
+            raise KeyError
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+
+
+SOURCE = """
+from skrnn.networks.kernels import kernel, of_fixed_types
+
+
+@kernel()
+def part(x):
+    return 2 * x
+
+
+@of_fixed_types
+@kernel()
+def doubled(x):
+    return part(x)
+"""
+
+
+def module_of(folder):
+    spec = importlib.util.spec_from_file_location("some_values", folder / "some_values.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_at_hand_is_what_is_compiled_or_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "some_values.py").write_text(SOURCE)
+    first = module_of(tmp_path).doubled
+    assert not first.is_at_hand(3)
+    assert first(3) == 6
+    assert first.is_at_hand(3)
+    again = module_of(tmp_path).doubled
+    assert again.is_at_hand(4)
+    assert not again.is_at_hand(4.0), "another type"
+    assert again(4) == 8
+    assert sum(again.function.stats.cache_hits.values()) == 1, "the whole is on disk with its parts"
+    for index in Path(first.function.stats.cache_path).glob("some_values.*.nbi"):
+        index.write_bytes(b"damaged")
+    assert not module_of(tmp_path).doubled.is_at_hand(3)
+
+
+def test_it_has_the_name_and_words_of_its_function():
+    @of_fixed_types
+    @kernel()
+    def tripled(x):
+        """3 x"""
+        return 3 * x
+
+    assert (tripled.__name__, tripled.__doc__) == ("tripled", "3 x")
+    assert tripled(2) == 6
