@@ -23,7 +23,7 @@ class Patience:
     would have had something of it.
     """
 
-    enough = 50_000  # by which some 3 s are lost
+    enough = 5_000  # by which some tenths of a second are lost
 
     def __init__(self) -> None:
         self.n_batches = 0  # that were taken one by one
