@@ -14,7 +14,9 @@ PACKAGE = Path(skrnn.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 SHARED = {
     "_atomic",
+    "_compiling",
     "_constraints",
+    "_kernel_cache",
     "_plain",
     "_ridge",
     "_state",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from skrnn._types import Flags, Floats, Integers
 from skrnn.sequences._chunks import row_chunks
+from skrnn.sequences._hashes import Hashes, prefix_sums
 
 __all__ = ["SequenceBatch", "steps_under"]
 
@@ -51,6 +53,17 @@ class SequenceBatch:
     @property
     def n_features(self) -> int:
         return int(self.steps.shape[1])
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """Sums of the hashes of the steps before each step, times rising powers of a number; (n_steps + 1,)."""
+        return prefix_sums(self.steps)
+
+    def with_hashes(self, hashes: Hashes) -> SequenceBatch:
+        """The same sequences, whose `hashes` are known."""
+        batch = replace(self)
+        vars(batch)["hashes"] = hashes  # where `cached_property` looks for them
+        return batch
 
     @property
     def max_length(self) -> int:
