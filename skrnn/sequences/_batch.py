@@ -10,8 +10,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from skrnn._types import Flags, Floats, Integers
-from skrnn.sequences._chunks import row_chunks
-from skrnn.sequences._hashes import Hashes, prefix_sums
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
+from skrnn.sequences._hashes import Hashes, sequence_hashes
 
 __all__ = ["SequenceBatch", "steps_under"]
 
@@ -56,8 +56,8 @@ class SequenceBatch:
 
     @cached_property
     def hashes(self) -> Hashes:
-        """Sums of the hashes of the steps before each step, times rising powers of a number; (n_steps + 1,)."""
-        return prefix_sums(self.steps)
+        """A hash of the steps of each sequence; (n_samples,)."""
+        return sequence_hashes(self.steps, self.starts, self.lengths)
 
     def with_hashes(self, hashes: Hashes) -> SequenceBatch:
         """The same sequences, whose `hashes` are known."""
@@ -112,11 +112,15 @@ class SequenceBatch:
 
     def coverage(self, weights: Floats | None = None) -> Floats:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
-        change = np.zeros(len(self.steps) + 1)
+        change, passes = np.zeros(len(self.steps) + 1), compiled_passes(self.steps)
         for rows in row_chunks(self.n_samples):
-            weight = 1.0 if weights is None else weights[rows]
-            np.add.at(change, self.starts[rows], weight)
-            np.subtract.at(change, self.starts[rows] + self.lengths[rows], weight)
+            begin, end = self.starts[rows], self.starts[rows] + self.lengths[rows]
+            weight = np.ones(len(begin)) if weights is None else np.asarray(weights[rows], np.float64)
+            if passes is not None:
+                passes.add_at(np.ascontiguousarray(begin, np.int64), end, frozen(np.ascontiguousarray(weight)), change)
+                continue
+            np.add.at(change, begin, weight)
+            np.subtract.at(change, end, weight)
         return np.cumsum(change, out=change)[:-1]
 
     def missing(self) -> Flags:

@@ -4,20 +4,21 @@ Rows of weight 0 are dropped, identical (sequence, target) rows are merged with 
 distinct rows are put in an order that depends on their content alone. After that a weight of 2 *is* the row
 twice and the order of the rows does not matter, bit for bit, at any batch size.
 
-The order is that of a 64-bit hash, which `_hashes.py` makes of the steps of a sequence.
+The order is that of a 64-bit hash, of which `_hashes.py` makes the part of the steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._chunks import row_chunks
-from skrnn.sequences._hashes import BASE, BASE_INVERSE, Hashes, bits, mix, powers
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
+from skrnn.sequences._hashes import BASE, Hashes, bits, mix
 
 __all__ = ["CanonicalRows", "canonical_rows"]
 
@@ -54,13 +55,13 @@ def canonical_rows(
     n_samples, kept = len(weights), None
     if not (weights > 0).all():
         kept = np.flatnonzero(weights > 0)
-        sequences = [part.take(kept).with_hashes(part.hashes) for part in sequences]
+        sequences = [part.take(kept).with_hashes(part.hashes[kept]) for part in sequences]
         weights = weights[kept]
         content = content[kept]
     uniform = bool((weights == weights[0]).all())
     keys = _row_hashes(sequences, content)
     # Of equal rows the smallest weight is added first.
-    order = np.argsort(keys, kind="stable") if uniform else np.lexsort((weights, keys))
+    order = _order(keys, None if uniform else weights)
     keys = keys[order]
     equal = _equal_neighbours(sequences, content, order, keys)
     if equal is None:  # two different rows with one hash: order by content instead
@@ -132,24 +133,44 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
 
 def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
-    hashes = np.empty(len(content), np.uint64)
+    hashes, passes = np.empty(len(content), np.uint64), compiled_passes(content)
     with np.errstate(over="ignore"):
-        prefixes = [batch.hashes for batch in sequences]
-        inverses = [powers(BASE_INVERSE, len(prefix)) for prefix in prefixes]
         for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
             columns = []
-            for batch, prefix, inverse in zip(sequences, prefixes, inverses, strict=True):
-                starts, lengths = batch.starts[rows], batch.lengths[rows]
-                polynomial = (prefix[starts + lengths] - prefix[starts]) * inverse[starts]
-                columns += [polynomial, lengths.astype(np.uint64)]
+            for batch in sequences:
+                columns += [batch.hashes[rows], batch.lengths[rows].astype(np.uint64)]
             targets = bits(np.add(content[rows], 0.0, order="C"))
-            hashes[rows] = _mix_columns([*columns, *targets.T])
+            hashes[rows] = _mix_columns([*columns, *targets.T], passes)
     return hashes
 
 
-def _mix_columns(columns: list[Hashes]) -> Hashes:
+def _mix_columns(columns: list[Hashes], passes: Any) -> Hashes:
     """Hash the unsigned integers that stand in one row of the columns (n,) into 64 bits."""
     state = np.full(len(columns[0]), BASE, dtype=np.uint64)
     for column in columns:
-        state = mix(state ^ column) * np.uint64(BASE)
+        if passes is not None:
+            passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), state)
+        else:
+            state = mix(state ^ column) * np.uint64(BASE)
     return mix(state)
+
+
+def _order(keys: Hashes, weights: Doubles | None) -> Integers:
+    """The order of the keys, that of the weights among equal ones, and that of the rows among equals in both.
+
+    The first bits of the keys are sorted with the numbers of the rows behind them, which is quick since it is done in
+    place; where two agree in these bits, the rest decides.
+    """
+    mask = np.uint64((1 << (len(keys) - 1).bit_length()) - 1)
+    packed = keys & ~mask
+    packed |= np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    order = (packed & mask).astype(np.intp)
+    packed &= ~mask
+    alike = packed[1:] == packed[:-1]
+    if alike.any():
+        places = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+        rows = order[places]
+        within = (keys[rows],) if weights is None else (weights[rows], keys[rows])
+        order[places] = rows[np.lexsort(within)]
+    return order

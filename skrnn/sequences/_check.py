@@ -11,7 +11,7 @@ import numpy as np
 from skrnn._types import Array, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import row_chunks
-from skrnn.sequences._hashes import sums_and_bound
+from skrnn.sequences._hashes import hashes_and_bound
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import ENCODE, as_numbers
 
@@ -79,12 +79,12 @@ def finished_batch(
     steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool, hashed: bool = False
 ) -> SequenceBatch:
     """Sequences in a table of steps, whose values are looked at; ``folded``: they were rows of a table."""
-    found = sums_and_bound(steps) if hashed else None
+    found = hashes_and_bound(steps, starts, spans) if hashed else None
     complete, fits = (True, True) if found and found[1] <= _LARGEST else _look_at(steps)
     if not fits:
         _refuse_infinity(steps, starts, spans, feature_names, folded)
     batch = SequenceBatch.from_spans(steps, starts, spans, complete=complete)
-    return batch.with_hashes(found[0]) if found else batch
+    return batch.with_hashes(found[0]) if found and batch.lengths is spans else batch  # else padding was cut off
 
 
 def precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:

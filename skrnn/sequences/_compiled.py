@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from skrnn._compiling import kernel
 from skrnn._types import Array, Doubles, Integers
 
-__all__ = ["add_moments", "hash_steps", "standardise"]
+__all__ = ["add_at", "add_moments", "follow", "hash_sequences", "hash_spans", "hash_steps", "mix_in", "standardise"]
 
 Hashes = NDArray[np.uint64]
 
 _NAN = np.array(np.nan).view(np.uint64)[()]
 _NO_SIGN = np.uint64((1 << 63) - 1)
-_ROWS = 1024  # steps whose hashes are put together
+_STEPS = 1024  # steps whose hashes are put together
 _TWO, _THREE = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # of SplitMix64, as in `_hashes.py`
 _S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
 
@@ -34,46 +34,116 @@ def bits_of(value: Any) -> Any:
 
 @kernel(fastmath=False, inline="always")
 def scrambled(word: Any, base: Any) -> Any:
-    """As `_hashes.py` does it."""
+    """As `_scramble` of `_hashes.py`."""
     word = (word ^ (word >> _S32)) * base
     return word ^ (word >> _S29)
+
+
+@kernel(fastmath=False, inline="always")
+def mixed(word: Any) -> Any:
+    """As `mix` of `_hashes.py`."""
+    word = (word ^ (word >> _S30)) * _TWO
+    word = (word ^ (word >> _S27)) * _THREE
+    return word ^ (word >> _S31)
+
+
+@kernel(fastmath=False)
+def hash_some(steps: Array, begin: int, factors: Hashes, base: Any, hashes: Hashes) -> Any:
+    """The hash of each of the steps from one on; returns the bits of the largest value without its sign.
+
+    Those of infinity and NaN are larger than any number's.
+    """
+    largest, n = np.uint64(0), min(hashes.size, len(steps) - begin)
+    if steps.shape[1] == 1:  # then the loop along the rows is the one worth to be taken several values at a time
+        column = steps.reshape(steps.size)[begin : begin + n]
+        for i in range(n):
+            word = bits_of(column[i])
+            largest = max(largest, word & _NO_SIGN)
+            hashes[i] = scrambled(word, base) * factors[0]
+    else:
+        for i in range(n):
+            row, total = steps[begin + i], np.uint64(0)
+            for j in range(row.size):
+                word = bits_of(row[j])
+                largest = max(largest, word & _NO_SIGN)
+                total += scrambled(word, base) * factors[j]
+            hashes[i] = total
+    for i in range(n):
+        hashes[i] = mixed(hashes[i])
+    return largest
+
+
+@kernel()
+def follow(starts: Integers, lengths: Integers, n_steps: int) -> bool:
+    """Whether the sequences follow each other, and no step lies between, before or behind them."""
+    end = 0
+    for i in range(starts.size):
+        if starts[i] != end:
+            return False
+        end += lengths[i]
+    return end == n_steps
+
+
+@kernel(fastmath=False)
+def hash_sequences(steps: Array, factors: Hashes, base: Any, lengths: Integers, out: Hashes) -> Any:
+    """The hashes of sequences that follow each other: those of their steps times rising powers of the base, added up.
+
+    Returns the largest value as `hash_some` does.
+    """
+    largest, hashes = np.uint64(0), np.empty(_STEPS, np.uint64)
+    row, left, power, total = -1, 0, np.uint64(1), np.uint64(0)
+    for begin in range(0, len(steps), _STEPS):
+        largest = max(largest, hash_some(steps, begin, factors, base, hashes))
+        for i in range(min(_STEPS, len(steps) - begin)):
+            if left == 0:
+                row += 1
+                left, power, total = lengths[row], np.uint64(1), np.uint64(0)
+            power *= base
+            total += hashes[i] * power
+            left -= 1
+            out[row] = total
+    return largest
 
 
 @kernel(fastmath=False)
 def hash_steps(steps: Array, factors: Hashes, base: Any, prefix: Hashes) -> Any:
     """Sums (n_steps + 1,) of the hashes of the steps before each step, times rising powers of the base.
 
-    Returns the bits of the largest value without its sign: those of infinity and NaN are larger than any number's.
+    Returns the largest value as `hash_some` does.
     """
-    power, sums, largest = np.uint64(1), np.uint64(0), np.uint64(0)
-    n, k = steps.shape
-    hashes = np.empty(_ROWS, np.uint64)
+    power, sums, largest, hashes = np.uint64(1), np.uint64(0), np.uint64(0), np.empty(_STEPS, np.uint64)
     prefix[0] = sums
-    for begin in range(0, n, _ROWS):
-        size = min(_ROWS, n - begin)
-        if k == 1:  # then the loop along the rows is the one worth to be taken several values at a time
-            column = steps.reshape(n)[begin : begin + size]
-            for i in range(size):
-                word = bits_of(column[i])
-                largest = max(largest, word & _NO_SIGN)
-                hashes[i] = scrambled(word, base) * factors[0]
-        else:
-            for i in range(size):
-                row, total = steps[begin + i], np.uint64(0)
-                for j in range(k):
-                    word = bits_of(row[j])
-                    largest = max(largest, word & _NO_SIGN)
-                    total += scrambled(word, base) * factors[j]
-                hashes[i] = total
-        for i in range(size):
-            total = (hashes[i] ^ (hashes[i] >> _S30)) * _TWO
-            total = (total ^ (total >> _S27)) * _THREE
-            hashes[i] = total ^ (total >> _S31)
-        for i in range(size):
+    for begin in range(0, len(steps), _STEPS):
+        largest = max(largest, hash_some(steps, begin, factors, base, hashes))
+        for i in range(min(_STEPS, len(steps) - begin)):
             power *= base
             sums += hashes[i] * power
             prefix[begin + i + 1] = sums
     return largest
+
+
+@kernel(fastmath=False)
+def hash_spans(prefix: Hashes, starts: Integers, lengths: Integers, low: Hashes, high: Hashes, out: Hashes) -> None:
+    """The hashes of sequences, of the sums of `hash_steps`, and of two tables of the base's inverse powers."""
+    for i in range(starts.size):
+        a = starts[i]
+        out[i] = (prefix[a + lengths[i]] - prefix[a]) * (low[a % low.size] * high[a // low.size])
+
+
+@kernel(fastmath=False)
+def mix_in(column: Hashes, base: Any, state: Hashes) -> None:
+    """Hash one more unsigned integer into the state of each row."""
+    for i in range(state.size):
+        state[i] = mixed(state[i] ^ column[i]) * base
+
+
+@kernel(fastmath=False)
+def add_at(begin: Integers, end: Integers, weights: Doubles, change: Doubles) -> None:
+    """Add the weights where spans begin, and take them off where they end."""
+    for i in range(begin.size):
+        change[begin[i]] += weights[i]
+    for i in range(end.size):
+        change[end[i]] -= weights[i]
 
 
 @kernel(fastmath=False)

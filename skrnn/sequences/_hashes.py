@@ -1,4 +1,4 @@
-"""Hashes of time steps, and of all that stands before each of them.
+"""Hashes of sequences.
 
 That of a step is the sum of the scrambled bits of its values, each times an odd number of its feature (Carter & Wegman,
 "Universal classes of hash functions", J. Comput. Syst. Sci. 18(2), 1979). That of a sequence is a polynomial in the
@@ -11,39 +11,57 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._types import Doubles, Floats
-from skrnn.sequences._chunks import compiled_passes, double_chunks, frozen
+from skrnn._types import Doubles, Floats, Integers
+from skrnn.sequences._chunks import compiled_passes, double_chunks, frozen, row_chunks
 
-__all__ = ["BASE", "BASE_INVERSE", "Hashes", "bits", "mix", "powers", "prefix_sums", "sums_and_bound"]
+__all__ = ["BASE", "Hashes", "bits", "hashes_and_bound", "mix", "sequence_hashes"]
 
 Hashes = NDArray[np.uint64]
 
 BASE = 0x9E3779B97F4A7C15 | 1  # odd, so that it has an inverse modulo 2**64
 BASE_INVERSE = pow(BASE, -1, 1 << 64)
+_TABLE = 4096  # powers in a table
 
 
-def prefix_sums(steps: Floats) -> Hashes:
-    """Sums of the hashes of the steps before each step, times rising powers of the base; (n_steps + 1,)."""
-    found = sums_and_bound(steps)
+def sequence_hashes(steps: Floats, starts: Integers, lengths: Integers) -> Hashes:
+    """The hash of each sequence, without its length; (n_samples,)."""
+    found = hashes_and_bound(steps, starts, lengths)
     if found is not None:
         return found[0]
+    hashes = np.empty(len(starts), np.uint64)
     with np.errstate(over="ignore"):
         prefix = _step_hashes(steps)
-        prefix *= powers(BASE, len(prefix))
-        return np.cumsum(prefix, out=prefix)
+        prefix *= _powers(BASE, len(prefix))
+        np.cumsum(prefix, out=prefix)
+        low, high = _inverses(len(steps))
+        for rows in row_chunks(len(starts)):
+            begin, end = starts[rows], starts[rows] + lengths[rows]
+            hashes[rows] = (prefix[end] - prefix[begin]) * (low[begin % len(low)] * high[begin // len(low)])
+    return hashes
 
 
-def sums_and_bound(steps: Floats) -> tuple[Hashes, float] | None:
-    """`prefix_sums`, and the largest value without its sign, infinity or NaN where there are some, in one read.
+def hashes_and_bound(steps: Floats, starts: Integers, lengths: Integers) -> tuple[Hashes, float] | None:
+    """`sequence_hashes`, and the largest value without its sign, infinity or NaN where there are some, in one read.
 
     None: it takes two, with NumPy.
     """
     passes = compiled_passes(steps)
     if passes is None:
         return None
-    prefix = np.empty(len(steps) + 1, np.uint64)
-    bound = passes.hash_steps(frozen(steps), _factors(steps.shape[1]), np.uint64(BASE), prefix)
-    return prefix, float(np.uint64(bound).view(np.float64))
+    starts, lengths = (np.ascontiguousarray(part, np.int64) for part in (starts, lengths))
+    hashes, factors = np.empty(len(starts), np.uint64), _factors(steps.shape[1])
+    if passes.follow(starts, lengths, len(steps)):
+        bound = passes.hash_sequences(frozen(steps), factors, np.uint64(BASE), lengths, hashes)
+    else:
+        prefix = np.empty(len(steps) + 1, np.uint64)
+        bound = passes.hash_steps(frozen(steps), factors, np.uint64(BASE), prefix)
+        passes.hash_spans(prefix, starts, lengths, *_inverses(len(steps)), hashes)
+    return hashes, float(np.uint64(bound).view(np.float64))
+
+
+def _inverses(n: int) -> tuple[Hashes, Hashes]:
+    """Two tables, whose product at i % 4096 and i // 4096 is BASE**-i, for i up to n."""
+    return _powers(BASE_INVERSE, _TABLE), _powers(pow(BASE_INVERSE, _TABLE, 1 << 64), n // _TABLE + 1)
 
 
 def _factors(n_features: int) -> Hashes:
@@ -79,7 +97,7 @@ def bits(values: Doubles) -> Hashes:
     return values.view(np.uint64)
 
 
-def powers(base: int, n: int) -> Hashes:
+def _powers(base: int, n: int) -> Hashes:
     """base**0 … base**(n - 1) modulo 2**64."""
     factors = np.full(n, base, dtype=np.uint64)
     factors[0] = 1

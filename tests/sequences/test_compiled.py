@@ -10,7 +10,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skrnn import RNNRegressor
 from skrnn.sequences import InputScaling, SequenceBatch, canonical_rows, check_sequences
 from skrnn.sequences import _chunks as chunks
-from skrnn.sequences._hashes import prefix_sums
+from skrnn.sequences._canonical import _order, _row_hashes
+from skrnn.sequences._hashes import sequence_hashes
 from skrnn.sequences._statistics import _moments, weighted_mean_and_scale
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -55,16 +56,74 @@ def same(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+def spans(n_steps):
+    """Where sequences may lie: one after the other, with steps between them, and on top of each other."""
+    rng = np.random.default_rng(0)
+    lengths = rng.multinomial(n_steps - 50, np.full(50, 0.02)) + 1
+    yield np.cumsum(lengths) - lengths, lengths
+    yield np.cumsum(lengths) - lengths, lengths - (lengths > 1)
+    starts = rng.integers(0, n_steps - 20, 5000)
+    yield starts, np.broadcast_to(np.intp(20), 5000)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_hashes_are_those_of_numpy(both, width, dtype, kind):
-    values = table(width, dtype, kind)
-    found, expected = both(lambda: prefix_sums(values))
+    values = table(width, dtype, kind, 9000 if width == 2 else 1237)
+    changed = values.copy()
+    changed[-1, -1] = 0.123
+    for starts, lengths in spans(len(values)):
+        found, expected = both(lambda: sequence_hashes(values, starts, lengths))  # noqa: B023
+        assert same(found, expected)
+        others = both(lambda: sequence_hashes(changed, starts, lengths))  # noqa: B023
+        last = starts + lengths == len(values)
+        assert same(*others)
+        assert ((others[0] != expected) == last).all()  # they look at the values
+
+
+def test_one_step_hashes_alike_wherever_it_lies(both):
+    values = np.random.default_rng(0).normal(size=(9000, 2))
+    values[8000:8010] = values[:10]
+    for found in both(lambda: sequence_hashes(values, np.array([0, 8000, 1]), np.array([10, 10, 9]))):
+        assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize("n_bits", [0, 4, 20, 64])
+def test_the_order_of_keys_is_that_of_a_stable_sort(n_bits):
+    rng = np.random.default_rng(n_bits)
+    keys = rng.integers(0, 1 << 64, 3000, dtype=np.uint64)
+    keys >>= np.uint64(64 - n_bits) if n_bits else np.uint64(63)  # the first bits alike
+    keys[::3] = keys[1::3]
+    weights = rng.integers(0, 3, 3000) * 1.0
+    assert np.array_equal(_order(keys, None), np.argsort(keys, kind="stable"))
+    assert np.array_equal(_order(keys, weights), np.lexsort((weights, keys)))
+    assert not np.array_equal(_order(keys, weights), np.argsort(keys, kind="stable"))
+    assert _order(keys[:1], None).tolist() == [0]
+
+
+def test_steps_are_covered_as_by_numpy(both):
+    values, rng = table(2, np.float64, "plain", 70_000), np.random.default_rng(0)
+    for starts, lengths in spans(len(values)):
+        batch = SequenceBatch(values, starts, lengths, 0 * lengths, lengths)
+        for weights in (None, rng.random(len(starts)), rng.integers(0, 3, len(starts))):
+            found, expected = both(lambda: batch.coverage(weights))  # noqa: B023
+            assert same(found, expected)
+            by_hand = np.zeros(len(values))
+            for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+                by_hand[start : start + length] += 1.0 if weights is None else weights[row]
+            np.testing.assert_allclose(found, by_hand, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_targets", [0, 1, 3])
+def test_keys_of_rows_are_those_of_numpy(both, n_targets):
+    batch, targets = (
+        check_sequences(table(2, np.float64, "holes").reshape(-1, 1, 2), name="Est"),
+        table(3, "f8", "holes"),
+    )
+    found, expected = both(lambda: _row_hashes([batch, batch], targets[:, :n_targets]))
     assert same(found, expected)
-    values[-1, -1] += values.dtype.type(1.0) if np.isfinite(values[-1, -1]) and abs(values[-1, -1]) < 1e6 else np.nan
-    values[0, 0] = 0.5
-    assert not same(both(lambda: prefix_sums(values))[0], expected)  # they look at the values
+    assert len(np.unique(found)) > 100
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,7 +174,7 @@ def test_standardised_inputs_are_those_of_numpy(both, width, dtype, precision, k
 def test_no_row_at_all(both, monkeypatch, dtype):
     values = np.empty((0, 9), dtype)
     monkeypatch.setattr(chunks, "_LARGE", 0)
-    assert prefix_sums(values).tolist() == [0]
+    assert sequence_hashes(values, np.zeros(0, int), np.zeros(0, int)).tolist() == []
     for found in both(lambda: weighted_mean_and_scale(values, np.ones(0))):
         assert np.isnan(found[0]).all()
 
@@ -191,7 +250,7 @@ def test_missing_values_are_seen(both):
 
 def test_known_hashes_are_those_of_the_steps(both):
     for batch in both(lambda: check_sequences(np.arange(60.0).reshape(10, 3, 2), name="Est", hashed=True)):
-        assert same(batch.hashes, prefix_sums(batch.steps))
+        assert same(batch.hashes, sequence_hashes(batch.steps, batch.starts, batch.lengths))
         assert "hashes" not in vars(batch.take(np.arange(3)))  # a set of rows lives longer than the hashes are needed
 
 
