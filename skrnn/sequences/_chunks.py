@@ -13,7 +13,7 @@ from skrnn._types import Array, Doubles, Floats
 __all__ = ["compiled_passes", "double_chunks", "frozen", "row_chunks"]
 
 _VALUES = 1 << 16  # half a megabyte in double precision
-_LARGE = 1 << 18  # values from which on compiled passes save more than loading them costs
+_LARGE = 1 << 19  # values from which on compiled passes save more than loading them costs
 
 
 def row_chunks(n_rows: int, n_columns: int = 1) -> list[slice]:

@@ -14,62 +14,58 @@ from numpy.typing import NDArray
 from skrnn._compiling import kernel
 from skrnn._types import Array, Doubles, Integers
 
-__all__ = ["add_at", "add_moments", "follow", "hash_sequences", "hash_spans", "hash_steps", "mix_in", "standardise"]
+__all__ = [
+    "add_at",
+    "add_moments",
+    "add_sequences",
+    "add_steps",
+    "follow",
+    "hash_spans",
+    "hash_steps",
+    "mix_in",
+    "standardise",
+]
 
 Hashes = NDArray[np.uint64]
 
 _NAN = np.array(np.nan).view(np.uint64)[()]
 _NO_SIGN = np.uint64((1 << 63) - 1)
-_STEPS = 1024  # steps whose hashes are put together
 _TWO, _THREE = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # of SplitMix64, as in `_hashes.py`
 _S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
 
 
-@kernel(fastmath=False, inline="always")
-def bits_of(value: Any) -> Any:
-    """Of a number in double precision, without -0.0 and with one NaN."""
-    value = np.float64(value) + 0.0
-    return np.float64(value).view(np.uint64) if value == value else _NAN
-
-
-@kernel(fastmath=False, inline="always")
-def scrambled(word: Any, base: Any) -> Any:
-    """As `_scramble` of `_hashes.py`."""
-    word = (word ^ (word >> _S32)) * base
-    return word ^ (word >> _S29)
-
-
-@kernel(fastmath=False, inline="always")
-def mixed(word: Any) -> Any:
-    """As `mix` of `_hashes.py`."""
-    word = (word ^ (word >> _S30)) * _TWO
-    word = (word ^ (word >> _S27)) * _THREE
-    return word ^ (word >> _S31)
-
-
 @kernel(fastmath=False)
-def hash_some(steps: Array, begin: int, factors: Hashes, base: Any, hashes: Hashes) -> Any:
-    """The hash of each of the steps from one on; returns the bits of the largest value without its sign.
+def hash_steps(steps: Array, factors: Hashes, base: Any, hashes: Hashes) -> Any:
+    """The hash of each step; returns the bits of the largest value without its sign.
 
     Those of infinity and NaN are larger than any number's.
     """
-    largest, n = np.uint64(0), min(hashes.size, len(steps) - begin)
+    largest: Any = np.uint64(0)
+    n = len(steps)
     if steps.shape[1] == 1:  # then the loop along the rows is the one worth to be taken several values at a time
-        column = steps.reshape(steps.size)[begin : begin + n]
+        column = steps.reshape(n)
         for i in range(n):
-            word = bits_of(column[i])
-            largest = max(largest, word & _NO_SIGN)
-            hashes[i] = scrambled(word, base) * factors[0]
+            value = np.float64(column[i]) + 0.0
+            word = np.float64(value).view(np.uint64) if value == value else _NAN
+            size = word & _NO_SIGN
+            largest = size if size > largest else largest
+            word = (word ^ (word >> _S32)) * base
+            hashes[i] = (word ^ (word >> _S29)) * factors[0]
     else:
         for i in range(n):
-            row, total = steps[begin + i], np.uint64(0)
+            row, total = steps[i], np.uint64(0)
             for j in range(row.size):
-                word = bits_of(row[j])
-                largest = max(largest, word & _NO_SIGN)
-                total += scrambled(word, base) * factors[j]
+                value = np.float64(row[j]) + 0.0
+                word = np.float64(value).view(np.uint64) if value == value else _NAN
+                size = word & _NO_SIGN
+                largest = size if size > largest else largest
+                word = (word ^ (word >> _S32)) * base
+                total += (word ^ (word >> _S29)) * factors[j]
             hashes[i] = total
     for i in range(n):
-        hashes[i] = mixed(hashes[i])
+        word = (hashes[i] ^ (hashes[i] >> _S30)) * _TWO
+        word = (word ^ (word >> _S27)) * _THREE
+        hashes[i] = word ^ (word >> _S31)
     return largest
 
 
@@ -84,42 +80,34 @@ def follow(starts: Integers, lengths: Integers, n_steps: int) -> bool:
     return end == n_steps
 
 
-@kernel(fastmath=False)
-def hash_sequences(steps: Array, factors: Hashes, base: Any, lengths: Integers, out: Hashes) -> Any:
-    """The hashes of sequences that follow each other: those of their steps times rising powers of the base, added up.
+@kernel()
+def add_sequences(hashes: Hashes, lengths: Integers, base: Any, power: Hashes, place: Integers, out: Hashes) -> None:
+    """Add the hashes of steps, times rising powers of the base, to those of the sequences that follow each other.
 
-    Returns the largest value as `hash_some` does.
+    ``power`` (1,) and ``place``, the sequence and how many of its steps are left, go on from call to call.
     """
-    largest, hashes = np.uint64(0), np.empty(_STEPS, np.uint64)
-    row, left, power, total = -1, 0, np.uint64(1), np.uint64(0)
-    for begin in range(0, len(steps), _STEPS):
-        largest = max(largest, hash_some(steps, begin, factors, base, hashes))
-        for i in range(min(_STEPS, len(steps) - begin)):
-            if left == 0:
-                row += 1
-                left, power, total = lengths[row], np.uint64(1), np.uint64(0)
-            power *= base
-            total += hashes[i] * power
-            left -= 1
-            out[row] = total
-    return largest
+    row, left, factor = place[0], place[1], power[0]
+    total = out[row] if row >= 0 else np.uint64(0)
+    for word in hashes:
+        if left == 0:
+            row += 1
+            left, factor, total = lengths[row], np.uint64(1), np.uint64(0)
+        factor *= base
+        total += word * factor
+        out[row] = total
+        left -= 1
+    place[0], place[1], power[0] = row, left, factor
 
 
-@kernel(fastmath=False)
-def hash_steps(steps: Array, factors: Hashes, base: Any, prefix: Hashes) -> Any:
-    """Sums (n_steps + 1,) of the hashes of the steps before each step, times rising powers of the base.
-
-    Returns the largest value as `hash_some` does.
-    """
-    power, sums, largest, hashes = np.uint64(1), np.uint64(0), np.uint64(0), np.empty(_STEPS, np.uint64)
-    prefix[0] = sums
-    for begin in range(0, len(steps), _STEPS):
-        largest = max(largest, hash_some(steps, begin, factors, base, hashes))
-        for i in range(min(_STEPS, len(steps) - begin)):
-            power *= base
-            sums += hashes[i] * power
-            prefix[begin + i + 1] = sums
-    return largest
+@kernel()
+def add_steps(hashes: Hashes, base: Any, power: Hashes, sums: Hashes) -> None:
+    """Add the hashes of steps, times rising powers of the base, to those of the steps before, sums[0]."""
+    factor, total = power[0], sums[0]
+    for i in range(hashes.size):
+        factor *= base
+        total += hashes[i] * factor
+        sums[i + 1] = total
+    power[0] = factor
 
 
 @kernel(fastmath=False)
@@ -130,11 +118,14 @@ def hash_spans(prefix: Hashes, starts: Integers, lengths: Integers, low: Hashes,
         out[i] = (prefix[a + lengths[i]] - prefix[a]) * (low[a % low.size] * high[a // low.size])
 
 
-@kernel(fastmath=False)
+@kernel()
 def mix_in(column: Hashes, base: Any, state: Hashes) -> None:
     """Hash one more unsigned integer into the state of each row."""
     for i in range(state.size):
-        state[i] = mixed(state[i] ^ column[i]) * base
+        word = state[i] ^ column[i]
+        word = (word ^ (word >> _S30)) * _TWO
+        word = (word ^ (word >> _S27)) * _THREE
+        state[i] = (word ^ (word >> _S31)) * base
 
 
 @kernel(fastmath=False)
@@ -147,48 +138,36 @@ def add_at(begin: Integers, end: Integers, weights: Doubles, change: Doubles) ->
 
 
 @kernel(fastmath=False)
-def add_rows(
-    values: Array, weights: Doubles, begin: int, end: int, pivot: Doubles, sums: Doubles, squares: Doubles
-) -> None:
-    """Add to ``sums`` and ``squares`` (k,) what some rows of values lie beyond the pivot, and its squares, weighed.
-
-    Four rows at a time, each added after the one before it.
-    """
-    whole = begin + (end - begin) // 4 * 4
-    for i in range(begin, whole, 4):
-        a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
-        wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
-        for j in range(pivot.size):
-            p = pivot[j]
-            va, vb, vc, vd = np.float64(a[j]) - p, np.float64(b[j]) - p, np.float64(c[j]) - p, np.float64(d[j]) - p
-            sums[j] = (((sums[j] + wa * va) + wb * vb) + wc * vc) + wd * vd
-            squares[j] = (((squares[j] + wa * (va * va)) + wb * (vb * vb)) + wc * (vc * vc)) + wd * (vd * vd)
-    for i in range(whole, end):
-        row, w = values[i], weights[i]
-        for j in range(pivot.size):
-            v = np.float64(row[j]) - pivot[j]
-            sums[j] += w * v
-            squares[j] += w * (v * v)
-
-
-@kernel(fastmath=False)
 def add_moments(
     values: Array, weights: Doubles, size: int, number: int, pivot: Doubles, total: Doubles, squares: Doubles
 ) -> int:
     """Add what the values (n, k) lie beyond the pivot to ``total`` (k,), and its squares, weighed.
 
-    Chunk by chunk of so many rows, from one number on. Ends before a chunk with a missing value or a weight of 0, and
-    returns its number.
+    Chunk by chunk of so many rows, from one number on; four rows at a time, each added after the one before it. Ends
+    before a chunk with a missing value or a weight of 0, and returns its number.
     """
     n, sums, more = len(values), np.empty(pivot.size), np.empty(pivot.size)
     while number * size < n:
-        begin, end = number * size, min(number * size + size, n)
-        for i in range(begin, end):
-            if weights[i] == 0:
+        i, end = number * size, min(number * size + size, n)
+        for row in range(i, end):
+            if weights[row] == 0:
                 return number
         for j in range(pivot.size):
             sums[j] = more[j] = 0.0
-        add_rows(values, weights, begin, end, pivot, sums, more)
+        while i + 4 <= end:
+            a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
+            wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+            for j in range(pivot.size):
+                p = pivot[j]
+                va, vb, vc, vd = np.float64(a[j]) - p, np.float64(b[j]) - p, np.float64(c[j]) - p, np.float64(d[j]) - p
+                sums[j] = (((sums[j] + wa * va) + wb * vb) + wc * vc) + wd * vd
+                more[j] = (((more[j] + wa * (va * va)) + wb * (vb * vb)) + wc * (vc * vc)) + wd * (vd * vd)
+            i += 4
+        for row in range(i, end):
+            for j in range(pivot.size):
+                v = np.float64(values[row, j]) - pivot[j]
+                sums[j] += weights[row] * v
+                more[j] += weights[row] * (v * v)
         for j in range(pivot.size):
             if np.isnan(sums[j]):
                 return number

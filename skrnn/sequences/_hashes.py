@@ -21,6 +21,7 @@ Hashes = NDArray[np.uint64]
 BASE = 0x9E3779B97F4A7C15 | 1  # odd, so that it has an inverse modulo 2**64
 BASE_INVERSE = pow(BASE, -1, 1 << 64)
 _TABLE = 4096  # powers in a table
+_STEPS = 1 << 13  # hashed at a time
 
 
 def sequence_hashes(steps: Floats, starts: Integers, lengths: Integers) -> Hashes:
@@ -49,12 +50,18 @@ def hashes_and_bound(steps: Floats, starts: Integers, lengths: Integers) -> tupl
     if passes is None:
         return None
     starts, lengths = (np.ascontiguousarray(part, np.int64) for part in (starts, lengths))
-    hashes, factors = np.empty(len(starts), np.uint64), _factors(steps.shape[1])
-    if passes.follow(starts, lengths, len(steps)):
-        bound = passes.hash_sequences(frozen(steps), factors, np.uint64(BASE), lengths, hashes)
-    else:
-        prefix = np.empty(len(steps) + 1, np.uint64)
-        bound = passes.hash_steps(frozen(steps), factors, np.uint64(BASE), prefix)
+    hashes, factors, bound = np.empty(len(starts), np.uint64), _factors(steps.shape[1]), 0
+    base, power, place = np.uint64(BASE), np.ones(1, np.uint64), np.array([-1, 0])
+    follow, room = passes.follow(starts, lengths, len(steps)), np.empty(min(_STEPS, len(steps)), np.uint64)
+    prefix = np.zeros(1 if follow else len(steps) + 1, np.uint64)
+    for begin in range(0, len(steps), _STEPS):
+        part = room[: len(steps) - begin]
+        bound = max(bound, passes.hash_steps(frozen(steps[begin : begin + _STEPS]), factors, base, part))
+        if follow:
+            passes.add_sequences(part, lengths, base, power, place, hashes)
+        else:
+            passes.add_steps(part, base, power, prefix[begin:])
+    if not follow:
         passes.hash_spans(prefix, starts, lengths, *_inverses(len(steps)), hashes)
     return hashes, float(np.uint64(bound).view(np.float64))
 
