@@ -111,7 +111,12 @@ class SequenceBatch:
         return np.asarray(np.arange(int(lengths.sum())) + np.repeat(firsts - before, lengths))
 
     def coverage(self, weights: Floats | None = None) -> Floats:
-        """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
+        """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,).
+
+        Where each is used once, that is one number in memory.
+        """
+        if weights is None and self._uses_each_step_once():
+            return np.broadcast_to(np.float64(1.0), len(self.steps))
         change, passes = np.zeros(len(self.steps) + 1), compiled_passes(self.steps)
         for rows in row_chunks(self.n_samples):
             begin, end = self.starts[rows], self.starts[rows] + self.lengths[rows]
@@ -122,6 +127,14 @@ class SequenceBatch:
             np.add.at(change, begin, weight)
             np.subtract.at(change, end, weight)
         return np.cumsum(change, out=change)[:-1]
+
+    def _uses_each_step_once(self) -> bool:
+        """Whether the sequences, in some order, follow each other from the first step to the last."""
+        if int(self.lengths.sum()) != len(self.steps):
+            return False
+        order = np.argsort(self.starts)
+        starts, lengths = self.starts[order], self.lengths[order]
+        return bool(starts[0] == 0 and (starts[1:] == starts[:-1] + lengths[:-1]).all())
 
     def missing(self) -> Flags:
         """Which values are missing; (n_samples, max_length, n_features), left-aligned."""

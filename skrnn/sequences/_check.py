@@ -68,6 +68,7 @@ def check_sequences(
         own = dtype or precision(part.dtype for part in parts)
         with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
             steps = np.concatenate(parts, dtype=own, casting="unsafe")
+        steps = steps.reshape(len(steps), -1)
     else:
         table, starts, spans = read_array(as_numbers(X, name, advice=texts), features_per_step, name)
         with np.errstate(over="ignore"):
@@ -107,6 +108,8 @@ def _look_at(steps: Floats) -> tuple[bool, bool]:
 
 def _read_sequence(item: Any, label: str, name: str, advice: str) -> Array:
     """One item of a list as an array of numbers, (n_timesteps, n_features) or (n_timesteps,)."""
+    if type(item) is np.ndarray and item.dtype.kind in "fiub" and item.ndim in (1, 2) and item.size:
+        return item  # what lists of a million sequences hold
     form = "every sequence needs shape (n_timesteps, n_features) or (n_timesteps,)"
     try:
         shape = np.shape(item)

@@ -144,19 +144,21 @@ def add_moments(
     """Add what the values (n, k) lie beyond the pivot to ``total`` (k,), and its squares, weighed.
 
     Chunk by chunk of so many rows, from one number on; four rows at a time, each added after the one before it. Ends
-    before a chunk with a missing value or a weight of 0, and returns its number.
+    before a chunk with a missing value or a weight of 0, and returns its number. ``weights``: of each row, or one.
     """
-    n, sums, more = len(values), np.empty(pivot.size), np.empty(pivot.size)
+    n, one, sums, more = len(values), weights.size == 1, np.empty(pivot.size), np.empty(pivot.size)
     while number * size < n:
         i, end = number * size, min(number * size + size, n)
-        for row in range(i, end):
+        for row in range(0 if one else i, 1 if one else end):
             if weights[row] == 0:
                 return number
         for j in range(pivot.size):
             sums[j] = more[j] = 0.0
         while i + 4 <= end:
             a, b, c, d = values[i], values[i + 1], values[i + 2], values[i + 3]
-            wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+            wa = wb = wc = wd = weights[0]
+            if not one:
+                wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
             for j in range(pivot.size):
                 p = pivot[j]
                 va, vb, vc, vd = np.float64(a[j]) - p, np.float64(b[j]) - p, np.float64(c[j]) - p, np.float64(d[j]) - p
@@ -164,10 +166,11 @@ def add_moments(
                 more[j] = (((more[j] + wa * (va * va)) + wb * (vb * vb)) + wc * (vc * vc)) + wd * (vd * vd)
             i += 4
         for row in range(i, end):
+            w = weights[0 if one else row]
             for j in range(pivot.size):
                 v = np.float64(values[row, j]) - pivot[j]
-                sums[j] += weights[row] * v
-                more[j] += weights[row] * (v * v)
+                sums[j] += w * v
+                more[j] += w * (v * v)
         for j in range(pivot.size):
             if np.isnan(sums[j]):
                 return number

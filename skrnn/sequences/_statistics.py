@@ -67,12 +67,13 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[D
     pivot = np.zeros(n_columns) if pivot is None else pivot
     count, total, squares = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
     passes = compiled_passes(values) if n_columns >= _COLUMNS else None
+    own = np.ones(1) if weights.strides == (0,) and (weights[:1] == 1).all() else np.ascontiguousarray(weights)
     chunks = row_chunks(*values.shape)
     room = np.empty((chunks[0].stop if chunks else 0, n_columns))  # fresh memory costs more than arithmetic
     number = 0
     while number < len(chunks):
         rows = chunks[number]
-        part, weight = values[rows], weights[rows]
+        part, weight = values[rows], np.ascontiguousarray(weights[rows])
         if not weight.all():
             part, weight = part[weight > 0], weight[weight > 0]
         if first and len(part) and not count.all():
@@ -83,7 +84,7 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[D
         squares += more
         number += 1
         if passes is not None and count.all():
-            done = passes.add_moments(frozen(values), weights, chunks[0].stop, number, pivot, total, squares)
+            done = passes.add_moments(frozen(values), own, chunks[0].stop, number, pivot, total, squares)
             for rows in chunks[number:done]:
                 count += weights[rows].sum()
             number = done

@@ -102,6 +102,33 @@ def test_the_order_of_keys_is_that_of_a_stable_sort(n_bits):
     assert _order(keys[:1], None).tolist() == [0]
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_weights_of_one_number_in_memory(both, width):
+    values, ones = table(width, np.float32, "holes", 9000 if width == 33 else 1237), np.float64(1.0)
+    for weight in (ones, 3 * ones):
+        found, expected = both(lambda: _moments(values, np.broadcast_to(weight, len(values)), None))  # noqa: B023
+        for one, other in zip(found, _moments(values, np.full(len(values), weight), None), strict=True):
+            assert same(one, other)
+        assert all(map(same, found, expected))
+
+
+def test_steps_that_are_used_once_cost_no_memory():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 30, 500)
+    whole = SequenceBatch.one_after_another(np.zeros((lengths.sum(), 1)), lengths)
+    for batch in (whole, whole.take(rng.permutation(500))):
+        assert batch.coverage().strides == (0,)
+        assert (batch.coverage() == batch.coverage(np.ones(500))).all()
+    twice = rng.permutation(500)
+    twice[0] = twice[1]
+    for rows in (np.arange(499), twice):  # some steps are used by none
+        part = whole.take(rows)
+        assert part.coverage().strides != (0,)
+        assert (part.coverage() == part.coverage(np.ones(len(rows)))).all()
+    starts, lengths = np.array([0, 1]), np.array([3, 3])
+    assert SequenceBatch(np.zeros((6, 1)), starts, lengths, starts, lengths).coverage().tolist() == [1, 2, 2, 1, 0, 0]
+
+
 def test_steps_are_covered_as_by_numpy(both):
     values, rng = table(2, np.float64, "plain", 70_000), np.random.default_rng(0)
     for starts, lengths in spans(len(values)):
