@@ -14,7 +14,10 @@ PACKAGE = Path(skrnn.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 SHARED = {
     "_atomic",
+    "_compiling",
     "_constraints",
+    "_kernel_cache",
+    "_kernel_parts",
     "_plain",
     "_ridge",
     "_state",

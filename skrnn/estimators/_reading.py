@@ -140,8 +140,10 @@ def _of_targets(task: Task, targets: Targets, name: str) -> str:
         return ""
     values = targets.values
     rows = values.steps[:, :-1] if isinstance(values, SequenceBatch) else values
+    if rows.shape[1] < 2:
+        return ""
     rows = rows[~np.isnan(rows).any(axis=1)]  # steps without a target
-    if rows.shape[1] < 2 or not ((rows == 0) | (rows == 1)).all():
+    if not ((rows == 0) | (rows == 1)).all():
         return ""
     if not (rows.sum(axis=1) == 1).all() or (rows.sum(axis=0) > 0).sum() < 2:
         return ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from skrnn._types import Flags, Floats, Integers
-from skrnn.sequences._chunks import row_chunks
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
+from skrnn.sequences._hashes import Hashes, sequence_hashes
 
 __all__ = ["SequenceBatch", "steps_under"]
 
@@ -51,6 +53,17 @@ class SequenceBatch:
     @property
     def n_features(self) -> int:
         return int(self.steps.shape[1])
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A hash of the steps of each sequence; (n_samples,)."""
+        return sequence_hashes(self.steps, self.starts, self.lengths)
+
+    def with_hashes(self, hashes: Hashes) -> SequenceBatch:
+        """The same sequences, whose `hashes` are known."""
+        batch = replace(self)
+        vars(batch)["hashes"] = hashes  # where `cached_property` looks for them
+        return batch
 
     @property
     def max_length(self) -> int:
@@ -98,13 +111,30 @@ class SequenceBatch:
         return np.asarray(np.arange(int(lengths.sum())) + np.repeat(firsts - before, lengths))
 
     def coverage(self, weights: Floats | None = None) -> Floats:
-        """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,)."""
-        change = np.zeros(len(self.steps) + 1)
+        """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,).
+
+        Where each is used once, that is one number in memory.
+        """
+        if weights is None and self._uses_each_step_once():
+            return np.broadcast_to(np.float64(1.0), len(self.steps))
+        change, passes = np.zeros(len(self.steps) + 1), compiled_passes(self.steps)
         for rows in row_chunks(self.n_samples):
-            weight = 1.0 if weights is None else weights[rows]
-            np.add.at(change, self.starts[rows], weight)
-            np.subtract.at(change, self.starts[rows] + self.lengths[rows], weight)
+            begin, end = self.starts[rows], self.starts[rows] + self.lengths[rows]
+            weight = np.ones(len(begin)) if weights is None else np.asarray(weights[rows], np.float64)
+            if passes is not None:
+                passes.add_at(np.ascontiguousarray(begin, np.int64), end, frozen(np.ascontiguousarray(weight)), change)
+                continue
+            np.add.at(change, begin, weight)
+            np.subtract.at(change, end, weight)
         return np.cumsum(change, out=change)[:-1]
+
+    def _uses_each_step_once(self) -> bool:
+        """Whether the sequences, in some order, follow each other from the first step to the last."""
+        if int(self.lengths.sum()) != len(self.steps):
+            return False
+        order = np.argsort(self.starts)
+        starts, lengths = self.starts[order], self.lengths[order]
+        return bool(starts[0] == 0 and (starts[1:] == starts[:-1] + lengths[:-1]).all())
 
     def missing(self) -> Flags:
         """Which values are missing; (n_samples, max_length, n_features), left-aligned."""

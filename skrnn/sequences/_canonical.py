@@ -4,30 +4,24 @@ Rows of weight 0 are dropped, identical (sequence, target) rows are merged with 
 distinct rows are put in an order that depends on their content alone. After that a weight of 2 *is* the row
 twice and the order of the rows does not matter, bit for bit, at any batch size.
 
-The order is that of a 64-bit hash. That of a step is the sum of the scrambled bits of its values, each times an odd
-number of its feature (Carter & Wegman, "Universal classes of hash functions", J. Comput. Syst. Sci. 18(2), 1979). That
-of a sequence is a polynomial in the hashes of its steps modulo 2**64 (Karp & Rabin, "Efficient randomized
-pattern-matching algorithms", IBM J. Res. Dev. 31(2), 1987), read off prefix sums: overlapping windows cost the length
-of their series, not windows x width.
+The order is that of a 64-bit hash, of which `_hashes.py` makes the part of the steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._types import Doubles, Flags, Floats, Integers
+from skrnn._types import Doubles, Flags, Integers
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._chunks import double_chunks, row_chunks
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
+from skrnn.sequences._hashes import BASE, Hashes, bits, mix
 
 __all__ = ["CanonicalRows", "canonical_rows"]
 
-Hashes = NDArray[np.uint64]
-
-_BASE = 0x9E3779B97F4A7C15 | 1  # odd, so that it has an inverse modulo 2**64
-_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _CHUNK_VALUES = 1 << 22  # values compared at a time
 
 
@@ -61,12 +55,13 @@ def canonical_rows(
     n_samples, kept = len(weights), None
     if not (weights > 0).all():
         kept = np.flatnonzero(weights > 0)
-        sequences, weights = [part.take(kept) for part in sequences], weights[kept]
+        sequences = [part.take(kept).with_hashes(part.hashes[kept]) for part in sequences]
+        weights = weights[kept]
         content = content[kept]
     uniform = bool((weights == weights[0]).all())
     keys = _row_hashes(sequences, content)
     # Of equal rows the smallest weight is added first.
-    order = np.argsort(keys, kind="stable") if uniform else np.lexsort((weights, keys))
+    order = _order(keys, None if uniform else weights)
     keys = keys[order]
     equal = _equal_neighbours(sequences, content, order, keys)
     if equal is None:  # two different rows with one hash: order by content instead
@@ -132,79 +127,50 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
         values = batch.steps[positions]
         if padding is not None:
             values[padding] = 0.0
-        columns += [batch.lengths, *_bits(np.add(values.reshape(len(values), -1), 0.0, dtype=np.float64)).T]
-    return [*columns, *_bits(np.add(content, 0.0, order="C")).T]
+        columns += [batch.lengths, *bits(np.add(values.reshape(len(values), -1), 0.0, dtype=np.float64)).T]
+    return [*columns, *bits(np.add(content, 0.0, order="C")).T]
 
 
 def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
-    hashes = np.empty(len(content), np.uint64)
+    hashes, passes = np.empty(len(content), np.uint64), compiled_passes(content)
     with np.errstate(over="ignore"):
-        prefixes = [_prefix_sums(batch.steps) for batch in sequences]
-        inverses = [_powers(_BASE_INVERSE, len(prefix)) for prefix in prefixes]
         for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
             columns = []
-            for batch, prefix, inverse in zip(sequences, prefixes, inverses, strict=True):
-                starts, lengths = batch.starts[rows], batch.lengths[rows]
-                polynomial = (prefix[starts + lengths] - prefix[starts]) * inverse[starts]
-                columns += [polynomial, lengths.astype(np.uint64)]
-            targets = _bits(np.add(content[rows], 0.0, order="C"))
-            hashes[rows] = _mix_columns([*columns, *targets.T])
+            for batch in sequences:
+                columns += [batch.hashes[rows], batch.lengths[rows].astype(np.uint64)]
+            targets = bits(np.add(content[rows], 0.0, order="C"))
+            hashes[rows] = _mix_columns([*columns, *targets.T], passes)
     return hashes
 
 
-def _prefix_sums(steps: Floats) -> Hashes:
-    """Sums of the hashes of the steps before each step, times rising powers of the base; (n_steps + 1,)."""
-    prefix = _step_hashes(steps)
-    prefix *= _powers(_BASE, len(prefix))
-    return np.cumsum(prefix, out=prefix)
-
-
-def _step_hashes(steps: Floats) -> Hashes:
-    """0, and a hash of each step's values; (n_steps + 1,)."""
-    hashes = np.zeros(len(steps) + 1, np.uint64)
-    factors = _mix(np.arange(1, steps.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    room = np.empty((0, 0), np.uint64)
-    for rows, values in double_chunks(steps):
-        words = _bits(values)
-        room = room if room.shape == words.shape else np.empty_like(words)
-        _scramble(words, room)
-        np.einsum("ij,j->i", words, factors, out=hashes[1:][rows])
-        hashes[1:][rows] = _mix(hashes[1:][rows])
-    return hashes
-
-
-def _scramble(words: Hashes, room: Hashes) -> None:
-    """Spread what tells numbers apart over all bits, in place: it is often in the first few, a sign or an exponent."""
-    words ^= np.right_shift(words, np.uint64(32), out=room)
-    words *= np.uint64(_BASE)
-    words ^= np.right_shift(words, np.uint64(29), out=room)
-
-
-def _bits(values: Doubles) -> Hashes:
-    """The bits of C-contiguous values in double precision without -0.0, made to have one NaN."""
-    if np.isnan(values.max(initial=0.0)):
-        values[np.isnan(values)] = np.nan
-    return values.view(np.uint64)
-
-
-def _powers(base: int, n: int) -> Hashes:
-    """base**0 … base**(n - 1) modulo 2**64."""
-    factors = np.full(n, base, dtype=np.uint64)
-    factors[0] = 1
-    return np.cumprod(factors, out=factors)
-
-
-def _mix_columns(columns: list[Hashes]) -> Hashes:
+def _mix_columns(columns: list[Hashes], passes: Any) -> Hashes:
     """Hash the unsigned integers that stand in one row of the columns (n,) into 64 bits."""
-    state = np.full(len(columns[0]), _BASE, dtype=np.uint64)
+    state = np.full(len(columns[0]), BASE, dtype=np.uint64)
     for column in columns:
-        state = _mix(state ^ column) * np.uint64(_BASE)
-    return _mix(state)
+        if passes is not None:
+            passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), state)
+        else:
+            state = mix(state ^ column) * np.uint64(BASE)
+    return mix(state)
 
 
-def _mix(x: Hashes) -> Hashes:
-    """Scramble 64-bit integers: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014, figure 18)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+def _order(keys: Hashes, weights: Doubles | None) -> Integers:
+    """The order of the keys, that of the weights among equal ones, and that of the rows among equals in both.
+
+    The first bits of the keys are sorted with the numbers of the rows behind them, which is quick since it is done in
+    place; where two agree in these bits, the rest decides.
+    """
+    mask = np.uint64((1 << (len(keys) - 1).bit_length()) - 1)
+    packed = keys & ~mask
+    packed |= np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    order = (packed & mask).astype(np.intp)
+    packed &= ~mask
+    alike = packed[1:] == packed[:-1]
+    if alike.any():
+        places = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+        rows = order[places]
+        within = (keys[rows],) if weights is None else (weights[rows], keys[rows])
+        order[places] = rows[np.lexsort(within)]
+    return order

@@ -276,7 +276,8 @@ def table_of(parts: list[Array]) -> Array:
     """The rows of all parts; objects keep numbers and strings apart where both occur."""
     kinds = {part.dtype.kind for part in parts}
     same = kinds <= {"U"} or kinds <= set("iubf")
-    return np.concatenate(parts if same else [part.astype(object) for part in parts])
+    table = np.concatenate(parts if same else [part.astype(object) for part in parts])
+    return table.reshape(len(table), -1)
 
 
 def _as_array(item: Any) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from skrnn._types import Array, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import row_chunks
+from skrnn.sequences._hashes import hashes_and_bound
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import ENCODE, as_numbers
 
@@ -29,6 +30,7 @@ def check_sequences(
     feature_names: Any = None,
     dtype: Dtype | None = None,
     texts: str = ENCODE,
+    hashed: bool = False,
 ) -> SequenceBatch:
     """Validate the values of X.
 
@@ -48,6 +50,8 @@ def check_sequences(
         given), else float64.
     texts : str
         What a message says to do with texts.
+    hashed : bool
+        Whether the hashes of the steps will be asked for: one read may do for them and for the checks.
 
     Returns
     -------
@@ -64,19 +68,24 @@ def check_sequences(
         own = dtype or precision(part.dtype for part in parts)
         with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
             steps = np.concatenate(parts, dtype=own, casting="unsafe")
+        steps = steps.reshape(len(steps), -1)
     else:
         table, starts, spans = read_array(as_numbers(X, name, advice=texts), features_per_step, name)
         with np.errstate(over="ignore"):
             steps = np.ascontiguousarray(table, dtype=dtype or precision([table.dtype]))
-    return finished_batch(steps, starts, spans, feature_names, not isinstance(X, list) and len(X.shape) == 2)
+    return finished_batch(steps, starts, spans, feature_names, not isinstance(X, list) and len(X.shape) == 2, hashed)
 
 
-def finished_batch(steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool) -> SequenceBatch:
+def finished_batch(
+    steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool, hashed: bool = False
+) -> SequenceBatch:
     """Sequences in a table of steps, whose values are looked at; ``folded``: they were rows of a table."""
-    complete, fits = _look_at(steps)
+    found = hashes_and_bound(steps, starts, spans) if hashed else None
+    complete, fits = (True, True) if found and found[1] <= _LARGEST else _look_at(steps)
     if not fits:
         _refuse_infinity(steps, starts, spans, feature_names, folded)
-    return SequenceBatch.from_spans(steps, starts, spans, complete=complete)
+    batch = SequenceBatch.from_spans(steps, starts, spans, complete=complete)
+    return batch.with_hashes(found[0]) if found and batch.lengths is spans else batch  # else padding was cut off
 
 
 def precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:
@@ -99,6 +108,8 @@ def _look_at(steps: Floats) -> tuple[bool, bool]:
 
 def _read_sequence(item: Any, label: str, name: str, advice: str) -> Array:
     """One item of a list as an array of numbers, (n_timesteps, n_features) or (n_timesteps,)."""
+    if type(item) is np.ndarray and item.dtype.kind in "fiub" and item.ndim in (1, 2) and item.size:
+        return item  # what lists of a million sequences hold
     form = "every sequence needs shape (n_timesteps, n_features) or (n_timesteps,)"
     try:
         shape = np.shape(item)

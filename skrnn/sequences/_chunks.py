@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles, Floats
+from skrnn._compiling import compiles
+from skrnn._types import Array, Doubles, Floats
 
-__all__ = ["double_chunks", "row_chunks"]
+__all__ = ["compiled_passes", "double_chunks", "frozen", "row_chunks"]
 
 _VALUES = 1 << 16  # half a megabyte in double precision
+_LARGE = 1 << 19  # values from which on compiled passes save more than loading them costs
 
 
 def row_chunks(n_rows: int, n_columns: int = 1) -> list[slice]:
@@ -30,3 +33,20 @@ def double_chunks(values: Floats) -> Iterator[tuple[slice, Doubles]]:
         copy = room[: part.stop - part.start]
         np.add(values[part], 0.0, out=copy)
         yield part, copy
+
+
+def compiled_passes(values: Floats) -> Any:
+    """The compiled passes, where a table is large and there is a compiler; else None."""
+    plain = values.flags.c_contiguous and values.dtype.char in "fd"
+    if values.size < _LARGE or not plain or not compiles():
+        return None
+    from skrnn.sequences import _compiled
+
+    return _compiled
+
+
+def frozen(values: Array) -> Array:
+    """The same memory, which nobody may write into: compiled code knows one type of array then, not two."""
+    view = values.view()
+    view.flags.writeable = False
+    return view

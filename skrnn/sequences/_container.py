@@ -39,7 +39,8 @@ def open_container(X: Any, name: str) -> Any:
     X = detached(_listed(X), name)
     if is_ragged(X):
         for number, item in enumerate(X):
-            refuse_same_names(item, name, f"Sequence {number}")
+            if type(item) is not np.ndarray:
+                refuse_same_names(item, name, f"Sequence {number}")
         return [detached(item, name) for item in X]
     refuse_same_names(X, name)
     if issparse(X):
@@ -58,7 +59,9 @@ def open_container(X: Any, name: str) -> Any:
 
 def detached(X: Any, name: str) -> Any:
     """A torch tensor as an array; anything else as it is."""
-    if not any(base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(X).__mro__):
+    if type(X) is np.ndarray or not any(
+        base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(X).__mro__
+    ):
         return X
     try:
         tensor = X.detach().cpu().resolve_neg()  # the imaginary part of a conjugate

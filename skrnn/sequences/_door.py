@@ -160,9 +160,8 @@ def read_X(
         categories = [*found]
     else:
         texts = _EMBED if embeds is False else ENCODE
-        batch = check_sequences(
-            X, features_per_step=features_per_step, name=name, feature_names=names, dtype=dtype, texts=texts
-        )
+        how: dict[str, Any] = {"dtype": dtype, "texts": texts, "hashed": seen is None}
+        batch = check_sequences(X, features_per_step=features_per_step, name=name, feature_names=names, **how)
         categories = []
     if seen is None:
         n_features = int(X.shape[1]) if flat else batch.n_features

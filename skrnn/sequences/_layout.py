@@ -21,19 +21,25 @@ def read_list(
 ) -> tuple[list[Array], Integers, Integers]:
     """Sequences of different lengths: each as an array (n_timesteps, n_features), their starts and lengths.
 
+    Where all have one feature and no axis for it, they stay (n_timesteps,): a million views would weigh more than they.
+
     ``read_item`` takes an item and its name in messages, and returns an array with 1 or 2 axes; ``needed`` ends the
     message about numbers of features that differ.
     """
     parts: list[Array] = []
+    width: int | None = None
+    flat = True
     for i, item in enumerate(X):
         part = read_item(item, f"Sequence {i}")
-        part = part[:, None] if part.ndim == 1 else part
-        if parts and part.shape[1] != parts[0].shape[1]:
+        own = 1 if part.ndim == 1 else part.shape[1]
+        flat, width = flat and part.ndim == 1, own if width is None else width
+        if own != width:
             raise ValueError(
-                f"Sequence {i} has {part.shape[1]} features, but sequence 0 has {parts[0].shape[1]}. Every sequence "
-                f"needs {needed}."
+                f"Sequence {i} has {own} features, but sequence 0 has {width}. Every sequence needs {needed}."
             )
         parts.append(part)
+    if not flat:
+        parts = [part[:, None] if part.ndim == 1 else part for part in parts]
     lengths = np.array([len(part) for part in parts], dtype=np.intp)
     return parts, np.cumsum(lengths) - lengths, lengths
 

@@ -21,6 +21,8 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
 
     ``label`` is the name of X in messages, ``advice`` what they say to do with texts. None and ``pd.NA`` become NaN.
     """
+    if type(X) is np.ndarray and X.dtype.kind in "fiub":
+        return X  # nothing else holds of it: lists have a million of them
     refuse_same_names(X, name, label)
     columns = named_columns(X)
     for column, dtype in columns:
@@ -114,6 +116,8 @@ def _number(
 
 def named_columns(X: Any) -> list[tuple[Any, Any]]:
     """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
+    if type(X) is np.ndarray:
+        return []
     if hasattr(X, "shape") and hasattr(X, "columns") and hasattr(X, "dtypes"):  # a lazy frame has none, and warns
         return list(zip(X.columns, X.dtypes, strict=True))
     if hasattr(X, "column_names") and hasattr(X, "schema"):

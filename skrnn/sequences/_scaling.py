@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._chunks import row_chunks
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._statistics import mean_and_scale
 
 __all__ = ["InputScaling", "batch_chunks", "check_scaling"]
@@ -97,6 +97,9 @@ class InputScaling:
 
     def gather(self, batch: SequenceBatch, dtype: DTypeLike = np.float32) -> tuple[Floats, Integers]:
         """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths."""
+        passes = compiled_passes(batch.steps)
+        if passes is not None and self.kind in (None, "standard"):
+            return self._standardise(passes, batch, dtype), batch.lengths
         positions, padding = batch.positions()
         inputs = np.empty((*positions.shape, self.input_size), dtype)
         chunks = row_chunks(len(positions), positions.shape[1] * batch.n_features)
@@ -107,6 +110,15 @@ class InputScaling:
             np.take(batch.steps, positions[rows], axis=0, out=found[:n], mode="clip")
             self._scale(found[:n], values[:n], part, batch.complete, inputs[rows])
         return inputs, batch.lengths
+
+    def _standardise(self, passes: Any, batch: SequenceBatch, dtype: DTypeLike) -> Floats:
+        """The inputs, in one compiled pass, where nothing is taken off that a sequence has of its own."""
+        inputs = np.empty((batch.n_samples, batch.max_length, self.input_size), dtype)
+        starts, lengths = (np.ascontiguousarray(part, np.int64) for part in (batch.starts, batch.lengths))
+        nothing = np.zeros(len(self.mean))
+        parts = (nothing, nothing + 1.0, self.mean) if self.kind is None else (self.mean, self.scale, nothing)
+        passes.standardise(frozen(batch.steps), starts, lengths, *parts, np.flatnonzero(self.indicators), inputs)
+        return inputs
 
     def _scale(self, found: Floats, values: Doubles, padding: Flags | None, complete: bool, inputs: Floats) -> None:
         """Inputs of the values found (B, T, F), computed in double precision, in ``values``, and rounded."""

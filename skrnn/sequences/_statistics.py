@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skrnn._types import Doubles, Floats
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._chunks import double_chunks
+from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 
 __all__ = ["mean_and_scale", "weighted_mean_and_scale"]
 
 _LEAST = 1e-150  # a deviation, whose square is still a normal number
 _NOTHING = 1e-130  # values that can differ by less than that, and do not count
 _FAR = 100.0  # variances between a pivot and the mean, up to which no digit that counts is lost
+_COLUMNS = 8  # from which on compiled sums go along the rows
 _GRID_BITS = 16  # a mean is kept to 2**-16 of its scale, a scale to 16 significant bits
 
 
@@ -63,27 +66,49 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[D
     first = pivot is None
     pivot = np.zeros(n_columns) if pivot is None else pivot
     count, total, squares = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
-    for rows, part in double_chunks(values):
-        weight = weights[rows]
+    passes = compiled_passes(values) if n_columns >= _COLUMNS else None
+    own = np.ones(1) if weights.strides == (0,) and (weights[:1] == 1).all() else np.ascontiguousarray(weights)
+    chunks = row_chunks(*values.shape)
+    room = np.empty((chunks[0].stop if chunks else 0, n_columns))  # fresh memory costs more than arithmetic
+    number = 0
+    while number < len(chunks):
+        rows = chunks[number]
+        part, weight = values[rows], np.ascontiguousarray(weights[rows])
         if not weight.all():
             part, weight = part[weight > 0], weight[weight > 0]
         if first and len(part) and not count.all():
             pivot = np.where(count > 0, pivot, _first_known(part))
-        np.subtract(part, pivot, out=part)
-        sums, known = np.einsum("i,ij->j", weight, part), weight.sum()
-        if np.isnan(sums).any():
-            missing = np.isnan(part)
-            part[missing] = 0.0
-            sums, known = np.einsum("i,ij->j", weight, part), np.einsum("i,ij->j", weight, ~missing)
+        known, sums, more = _sums(part, weight, pivot, room[: len(part)])
         count += known
         total += sums
-        squares += np.einsum("i,ij->j", weight, np.multiply(part, part, out=part))
+        squares += more
+        number += 1
+        if passes is not None and count.all():
+            done = passes.add_moments(frozen(values), own, chunks[0].stop, number, pivot, total, squares)
+            for rows in chunks[number:done]:
+                count += weights[rows].sum()
+            number = done
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = total / count
         return count, pivot, shift, squares / count - shift * shift
 
 
-def _first_known(part: Doubles) -> Doubles:
+def _sums(values: Floats, weight: Doubles, pivot: Doubles, part: Doubles) -> tuple[Any, Doubles, Doubles]:
+    """Of each column, NaN ignored: what its values weigh, and the sums of what lies beyond the pivot and its squares.
+
+    ``part`` is memory for it.
+    """
+    np.copyto(part, values)
+    part -= pivot
+    sums, known = np.einsum("i,ij->j", weight, part), weight.sum()
+    if np.isnan(sums).any():
+        missing = np.isnan(part)
+        part[missing] = 0.0
+        sums, known = np.einsum("i,ij->j", weight, part), np.einsum("i,ij->j", weight, ~missing)
+    return known, sums, np.einsum("i,ij->j", weight, np.multiply(part, part, out=part))
+
+
+def _first_known(part: Floats) -> Doubles:
     """The first value of each column, 0 where there is none."""
     known = ~np.isnan(part)
-    return np.where(known.any(axis=0), part[known.argmax(axis=0), np.arange(part.shape[1])], 0.0)
+    return np.where(known.any(axis=0), part[known.argmax(axis=0), np.arange(part.shape[1])], 0.0) + np.float64(0.0)

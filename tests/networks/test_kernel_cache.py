@@ -9,7 +9,7 @@ import warnings
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
-from skrnn.networks.kernels import _cache
+from skrnn import _kernel_cache
 
 SOURCE = """
 from skrnn.networks.kernels import kernel
@@ -33,7 +33,7 @@ print(found, sum(doubled.stats.cache_hits.values()), [str(warning.message) for w
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     (tmp_path / "some_kernels.py").write_text(SOURCE)
-    monkeypatch.setattr(_cache, "_said", [])
+    monkeypatch.setattr(_kernel_cache, "_said", [])
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return tmp_path
 

@@ -9,7 +9,7 @@ import pytest
 from numba.core.types import float64, literal
 
 from skrnn.networks.kernels import kernel, of_fixed_types
-from skrnn.networks.kernels._parts import uncollected
+from skrnn._kernel_parts import uncollected
 
 
 @kernel()

@@ -1,4 +1,4 @@
-"""What the compiled kernels are made of: how they are compiled, activations that vectorise, sums, the order of time.
+"""What the compiled kernels are made of: activations that vectorise, sums, the order of time.
 
 Numba's cache looks at the file of the kernel that is called, not at this one: after a change here, delete the ``*.nbi``
 files of the package.
@@ -6,12 +6,11 @@ files of the package.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from skrnn._compiling import kernel
 from skrnn._types import Array
 
 __all__ = [
@@ -33,55 +32,7 @@ __all__ = [
 
 Arrays: TypeAlias = tuple[Array, ...]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 _TILE = 16
-
-# Kernels release the interpreter's lock. Of fast mathematics they take what does not change which
-# values are finite: fused multiply-add, and the sign of zero.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-
-
-def _failing(error: Exception) -> Callable[[Function], Function]:
-    """Put functions in the place of kernels that raise the error of their compiler once they are called."""
-
-    def replace(function: Function) -> Function:
-        @wraps(function)
-        def fail(*arguments: Any) -> Any:
-            raise error
-
-        return fail  # type: ignore[return-value]
-
-    return replace
-
-
-def _compiler() -> Callable[..., Any]:
-    """Numba's decorator; one that only complains where Numba cannot be imported."""
-    try:
-        from skrnn.networks.kernels._cache import kept_njit
-    except Exception as error:  # not installed, or broken beside these versions of Python and NumPy
-        failing = _failing(error)
-        return lambda **options: failing
-    return kept_njit
-
-
-_njit = _compiler()
-
-
-def kernel(**options: Any) -> Callable[[Function], Function]:
-    """Have Numba compile a function, with some options of its own.
-
-    A file with kernels can be imported without Numba: calls fail then, no import.
-    """
-
-    def compiled(function: Function) -> Function:
-        try:
-            return _njit(**{**_OPTIONS, **options})(function)  # type: ignore[no-any-return]
-        except Exception as error:  # whatever a broken Numba raises
-            return _failing(error)(function)
-
-    return compiled
-
 
 # tanh(x) / x on [-9, 9] as a ratio of polynomials in x**2, of degrees 6 and 3: a relative minimax fit by Lawson's
 # iteration (reweighted least squares), with a largest relative error of 6.7e-9. In float32, 3.5e-7.

@@ -16,7 +16,7 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from skrnn._warnings import warn_caller
-from skrnn.networks.kernels._parts import made_of_parts
+from skrnn._kernel_parts import made_of_parts
 
 __all__ = ["kept_njit"]
 
