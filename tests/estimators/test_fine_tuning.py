@@ -150,8 +150,6 @@ def test_clones_searches_and_files(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"initial_weights": FIRST}, InvalidParameterError, "'initial_weights' parameter of RNNRegressor"),
-        ({"initial_weights": {}}, ValueError, r"no such weights for 'rnn\.weight_ih_l0'"),
         (
             {"initial_weights": FIRST.weights_, "hidden_size": 5},
             ValueError,
