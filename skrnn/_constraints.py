@@ -19,6 +19,7 @@ __all__ = [
     "JOBS",
     "HasMethods",
     "Learners",
+    "NamedArrays",
     "Options",
     "Several",
     "Texts",
@@ -179,7 +180,20 @@ class Texts(Options):  # type: ignore[misc]  # scikit-learn has no types
         return listed and len(value) == len(set(value)) > 0
 
     def __str__(self) -> str:
-        return "a tuple or list of different strings"
+        return "a tuple or list of different strings, at least one,"
+
+
+class NamedArrays(Options):  # type: ignore[misc]  # scikit-learn has no types
+    """A constraint: a dict, as `weights_` of a network is one."""
+
+    def __init__(self) -> None:
+        super().__init__({"any"})  # as above
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        return isinstance(value, dict)
+
+    def __str__(self) -> str:
+        return "a dict of arrays, such as weights_ of a fitted network,"
 
 
 class _Reals(_Interval):  # type: ignore[misc]  # scikit-learn has no types

@@ -15,8 +15,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
-from skrnn._warnings import warn_caller
 from skrnn._kernel_parts import made_of_parts
+from skrnn._warnings import warn_caller
 
 __all__ = ["kept_njit"]
 

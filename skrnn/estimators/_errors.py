@@ -33,8 +33,9 @@ _MOST_STEPS = 2**22  # from which the threshold of steps is read
 class StepErrors(NamedTuple):
     """Errors of the steps of some sequences, one after the other, in the units in which the network computes.
 
-    ``rows`` are the numbers of the sequences (b,), ``lengths`` (b,) their steps; ``values`` (N, F) are 0 where nothing
-    is ``scored`` (N, F): what is missing, and a first step, which nothing foretells.
+    ``rows`` are the numbers of the sequences (b,), ``lengths`` (b,) their steps; ``values`` (N, K) are 0 where nothing
+    is ``scored`` (N, K): what is missing, and a first step, which nothing foretells. Of several forecasts of a step the
+    newest comes first.
     """
 
     rows: Integers
@@ -50,7 +51,7 @@ def oldest_first(values: Doubles, lengths: Integers) -> Doubles:
 
 
 def step_errors(fitted: Fitted, batch: SequenceBatch, runs: Iterable[tuple[Doubles, Integers]]) -> Iterator[StepErrors]:
-    """Errors of all sequences, chunk by chunk; ``runs``: outputs (B, T, F) of chunks of them, in their order."""
+    """Errors of all sequences, chunk by chunk; ``runs``: outputs (B, T, K) of chunks of them, in their order."""
     scaling, begin = fitted.scalings.inputs, 0
     forecasts = not isinstance(fitted.task, WholeSequence)
     for outputs, _ in runs:
@@ -59,13 +60,19 @@ def step_errors(fitted: Fitted, batch: SequenceBatch, runs: Iterable[tuple[Doubl
         part = batch.take(rows)
         truth, lengths = scaling.gather(part, np.float64)
         real = np.arange(truth.shape[1]) < np.asarray(lengths)[:, None]
-        scored = np.broadcast_to(real[:, :, None], outputs.shape)
+        truth = truth[:, :, : batch.n_features]
+        scored = np.broadcast_to(real[:, :, None], truth.shape)
         scored = scored.copy() if batch.complete else scored & ~part.missing()
         told = outputs if forecasts else oldest_first(outputs, lengths)
-        if forecasts:  # each step foretells the next one
-            told = np.roll(told, 1, axis=1)
-            scored[:, 0] = False
-        values = np.where(scored, told - truth[:, :, : batch.n_features], 0.0)
+        if forecasts:  # each step foretells the next ones
+            n_ahead = outputs.shape[2] // batch.n_features
+            truth, scored = np.tile(truth, n_ahead), np.tile(scored, n_ahead)
+            told = told.copy()
+            for ahead in range(1, n_ahead + 1):
+                columns = slice((ahead - 1) * batch.n_features, ahead * batch.n_features)
+                told[:, :, columns] = np.roll(told[:, :, columns], ahead, axis=1)
+                scored[:, :ahead, columns] = False
+        values = np.where(scored, told - truth, 0.0)
         yield StepErrors(rows, np.asarray(lengths), values[real], scored[real])
 
 
@@ -98,14 +105,15 @@ def means(sums: Doubles, counts: Integers) -> Doubles:
 class UsualErrors:
     """The Gaussian of the error vectors of time steps, and the lowest scores that are usual.
 
-    Malhotra, Vig, Shroff & Agarwal, "Long short term memory networks for anomaly detection in time series", ESANN 2015,
-    section 2.2; for reconstructions Malhotra et al., "LSTM-based encoder-decoder for multi-sensor anomaly detection",
-    2016 (arXiv:1607.00148), section 2.
+    A vector has the errors of all features, and of each of several forecasts that were made of the step: Malhotra, Vig,
+    Shroff & Agarwal, "Long short term memory networks for anomaly detection in time series", ESANN 2015, section 2.2;
+    for reconstructions Malhotra et al., "LSTM-based encoder-decoder for multi-sensor anomaly detection", 2016
+    (arXiv:1607.00148), section 2.
 
     Attributes
     ----------
-    mean : array of shape (n_features,)
-    covariance : array of shape (n_features, n_features)
+    mean : array of shape (n_errors,)
+    covariance : array of shape (n_errors, n_errors)
     offset, step_offset : float
         Scores below are unusual, of a sequence and of a step.
     """
@@ -120,7 +128,7 @@ class UsualErrors:
         """The Gaussian of the errors of sequences with ``weights`` (n_samples,).
 
         Of missing values the mean is taken; each covariance counts as often as its features are known. No direction
-        varies less than a millionth of the ``variances`` (n_features,) of the features. No product of BLAS, whose last
+        varies less than a millionth of the ``variances`` (n_errors,) of the features. No product of BLAS, whose last
         bits depend on its threads.
         """
         n_features = len(variances)

@@ -68,9 +68,9 @@ def _taken(weights: Mapping[str, Singles], given: Mapping[str, Any], name: str) 
         if other is not None and other.shape == value.shape:
             found[own] = np.array(other, np.float32, order="C")
         elif part not in _OF_THE_TASK:
-            has = "no such weights" if other is None else f"weights of shape {other.shape}"
+            has = f"no weights {own!r}, which have" if other is None else f"{own!r} of shape {other.shape}, and it has"
             raise ValueError(
-                f"initial_weights of {name} has {has} for {own!r}, which needs {value.shape}. The networks have to "
+                f"initial_weights of {name} holds {has} the shape {value.shape} here. The networks have to "
                 "agree in cell, hidden_size, num_layers, bidirectional, segment and the features of X; only the head "
                 "may differ."
             )

@@ -76,7 +76,8 @@ def silenced(weights: dict[str, Singles], bias: Singles | float) -> dict[str, Si
 
 def first_bias(data: FitData) -> Singles | float:
     """What the head adds to the offsets at first: nothing, and of a distribution the spread that is likeliest for what
-    the simple model leaves of rows that it has not seen, the same for all rows.
+    the simple model leaves of rows that it has not seen, the same for all rows. A start from roots, whose squares are
+    less than the mean by the variance of the roots, is brought to the likeliest mean, too.
     """
     objective, training = data.objective, data.training
     if not isinstance(objective, Likelihood) or training.offset is None:
@@ -85,6 +86,7 @@ def first_bias(data: FitData) -> Singles | float:
     part, weights = training.mini_batch(rows), training.weights[rows] / training.weights[rows].sum()
     assert part.offset is not None
     offset, free = part.offset.astype(np.float64), np.arange(part.offset.shape[1]) % objective.n_parameters > 0
+    free |= objective.starts_from_roots
 
     def loss(values: Doubles) -> tuple[float, Doubles]:
         outputs = offset.copy()
@@ -101,8 +103,12 @@ def first_bias(data: FitData) -> Singles | float:
 def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:
     """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors."""
     assert isinstance(data.targets, np.ndarray)
+    if task.starts_from_roots:
+        assert data.gain is not None
+        data = replace(data, targets=np.sqrt(data.targets / data.gain), gain=None)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
+    assert isinstance(data.targets, np.ndarray)
     targets = task.linear_targets(data.targets)
     if robust:
         return fit_by_absolute_errors(data.batch, data.scaling, targets, data.weights, data.when)

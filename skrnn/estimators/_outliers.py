@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import Options, check_arguments, plain, reals
+from skrnn._constraints import Options, check_arguments, plain, reals, sizes
 from skrnn._plain import require
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
@@ -31,10 +32,10 @@ _NOT_HERE = {"embedding_dim", "bidirectional", "segment", "segment_stride"}
 class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
     """Outlier detection in sequences by the errors of a recurrent network, of each sequence and each time step.
 
-    A network learns to forecast each next time step (LSTM-AD; Malhotra, Vig, Shroff & Agarwal, "Long short term memory
-    networks for anomaly detection in time series", ESANN 2015), or to write each sequence down again from its last
-    state (EncDec-AD; Malhotra et al., arXiv:1607.00148, 2016), and a Gaussian is fitted to the error vectors of the
-    time steps. What it forecasts or writes worse than that is unusual.
+    A network learns to forecast each next time step, or the next few (LSTM-AD; Malhotra, Vig, Shroff & Agarwal, "Long
+    short term memory networks for anomaly detection in time series", ESANN 2015), or to write each sequence down again
+    from its last state (EncDec-AD; Malhotra et al., arXiv:1607.00148, 2016), and a Gaussian is fitted to the error
+    vectors of the time steps. What it forecasts or writes worse than that is unusual.
 
     Parameters
     ----------
@@ -62,6 +63,10 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
     objective : {"forecast", "reconstruct"}, default="forecast"
         Whose errors are looked at: "forecast", of the next time step at every step (LSTM-AD); "reconstruct", of the
         whole sequence that a decoder writes from the last state (EncDec-AD).
+    horizon : int, default=1
+        How many of the next steps are forecast at every step; at least 1. A step is then judged by all forecasts that
+        were made of it, the newest and the older ones together, as in LSTM-AD: what goes on as it should from an
+        unusual step is unusual, too, to those who did not see it come. Only for ``objective="forecast"``.
     pooling : {"mean", "max", "last"}, default="max"
         How the errors of its steps become the error of a sequence: their mean, where a sequence is unusual as a whole;
         the largest, where a few steps are; that of the last step, for windows that end at the value in question. Where
@@ -149,10 +154,10 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
     offset_, step_offset_ : float
         The lowest scores that are usual, of sequences and of single steps: ``decision_function`` is the score minus
         this.
-    error_mean_ : float64 array of shape (n_features,)
+    error_mean_ : float64 array of shape (horizon * n_features,)
         Mean error of a time step, as forecast or written minus true, in standard deviations of each feature (with
-        ``scaling=None``, in the units of X).
-    error_covariance_ : float64 array of shape (n_features, n_features)
+        ``scaling=None``, in the units of X): those of the forecasts one step before, then of those two steps before, …
+    error_covariance_ : float64 array of shape (horizon * n_features, horizon * n_features)
         Covariance of these errors.
 
     See Also
@@ -182,6 +187,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         **{name: values for name, values in SHARED_CONSTRAINTS.items() if name not in _NOT_HERE},
         "scaling": [Options({"standard", "window"}), None],
         "objective": [Options({"forecast", "reconstruct"})],
+        "horizon": [sizes()],
         "pooling": _POOLINGS,
         "contamination": [reals(0, 0.5, "right")],
     }
@@ -199,6 +205,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         features_per_step: int | Literal["all"] = 1,
         scaling: str | None = "standard",
         objective: str = "forecast",
+        horizon: int = 1,
         pooling: str = "max",
         contamination: float = 0.01,
         optimizer: str = "adam",
@@ -229,6 +236,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         self.features_per_step = features_per_step
         self.scaling = scaling
         self.objective = objective
+        self.horizon = horizon
         self.pooling = pooling
         self.contamination = contamination
         self.optimizer = optimizer
@@ -442,6 +450,7 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         distinct, weights = batch.take(canonical.rows), canonical.weights
         scaling = fitted.scalings.inputs
         variances = scaling.scale**2 if scaling.kind is None else np.ones(distinct.n_features)
+        variances = np.tile(variances, n_ahead(fitted.task))
         errors = step_errors(fitted, distinct, self._run_alone(fitted, distinct))
         usual = UsualErrors.fit(errors, weights, variances)
         steps, sequences = self._scores(fitted, distinct, usual)
@@ -474,7 +483,15 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         return replace(super()._parameters(), pooling="last")
 
     def _task(self) -> Task:
-        return NextStep() if self.objective == "forecast" else WholeSequence()
+        horizon = plain(self.horizon)
+        if self.objective == "forecast":
+            return NextStep(horizon=horizon)
+        if horizon > 1:
+            raise InvalidParameterError(
+                f"horizon={horizon} says how many next steps are forecast, and objective={self.objective!r} forecasts "
+                "none. Leave it at 1, or use objective='forecast'."
+            )
+        return WholeSequence()
 
     def _errors_of_fit(self, name: str) -> UsualErrors:
         if "_usual" not in vars(self):
@@ -488,8 +505,13 @@ class RNNOutlierDetector(OutlierMixin, AnsweringRNN):
         require(isinstance(values, dict) and "errors" in values, "the fitted value has no usual errors")
         network = {name: value for name, value in values.items() if name != "errors"}
         read = super()._read_fit(network, parameters)
-        n_features = len(read["_fitted"].scalings.inputs.mean)
-        return {**read, "_usual": UsualErrors.from_plain(values["errors"], n_features)}
+        n_errors = len(read["_fitted"].scalings.inputs.mean) * n_ahead(read["_fitted"].task)
+        return {**read, "_usual": UsualErrors.from_plain(values["errors"], n_errors)}
+
+
+def n_ahead(task: Task) -> int:
+    """How many errors of each feature a step has."""
+    return task.horizon if isinstance(task, NextStep) else 1
 
 
 RNNOutlierDetector.__module__ = "skrnn"  # the name that users import and pickles hold

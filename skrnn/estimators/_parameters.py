@@ -11,7 +11,17 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn._constraints import HasMethods, Options, Several, Texts, integers, plain, reals, several_integers
+from skrnn._constraints import (
+    HasMethods,
+    NamedArrays,
+    Options,
+    Several,
+    Texts,
+    integers,
+    plain,
+    reals,
+    several_integers,
+)
 from skrnn.networks import CELLS, MAX_LAYERS, POOLINGS
 from skrnn.training import OPTIMIZERS, TrainingConfig
 
@@ -68,7 +78,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 
 # Of the estimators that learn numbers or classes.
 CATEGORICAL = ["array-like", Options({"from_dtype"}), None]
-INITIAL_WEIGHTS = [dict, None]
+INITIAL_WEIGHTS = [NamedArrays(), None]
 FREEZE = [Texts(), None]
 INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
 NETWORKS = [integers(1, 1024)]

@@ -22,6 +22,7 @@ _LATER = {
     "categorical_features": None,
     "softmax": "full",
     "cutoffs": "auto",
+    "horizon": 1,
 }  # parameters that came after format 2, with what models were trained with
 
 

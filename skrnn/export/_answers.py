@@ -22,6 +22,9 @@ def offsets(graph: Graph, task: Task, linear: str, n_targets: int, n_outputs: in
         return linear
     each = n_outputs // n_targets
     found = graph.op("Gather", linear, np.repeat(np.arange(n_targets), each), axis=1)
+    if task.loss.starts_from_roots:
+        root = graph.op("Max", found, np.float64(0.0))
+        found = graph.op("Mul", root, root)
     if task.loss.link == "log":
         found = graph.op("Log", graph.op("Max", found, np.float64(task.least_mean)))
     if isinstance(task.loss, Likelihood):  # a start says nothing of spreads

@@ -82,12 +82,16 @@ class WindowUnits:
 
 @dataclass(frozen=True)
 class Units:
-    """How the units of a window come from it: the ``level`` and the ``spread`` by name, the season, the horizon."""
+    """How the units of a window come from it: the ``level`` and the ``spread`` by name, the season, the horizon.
+
+    ``roots``: what is in the window, not what follows it, is shown as its roots.
+    """
 
     level: str | None
     spread: str | None
     season: int
     horizon: int
+    roots: bool = False
 
 
 def feature_names(roles: Roles, embeds: bool) -> list[tuple[str, Any]]:
@@ -193,9 +197,11 @@ def take_units(X: Doubles, n_targets: int, kinds: Units) -> WindowUnits:
 
     The level is the newest known value ("last"), the mean of the window ("mean"), or 0 (None). "season" is "last" in
     the windows, and for what follows them the value a season before, where that is known. The spread is the root mean
-    square of what is left ("std"), bounded from below, or 1 (None).
+    square of what is left ("std"), bounded from below, or 1 (None). Counts, which have neither, become roots.
     """
     targets, level = X[:, :, :n_targets], kinds.level
+    if kinds.roots:
+        np.sqrt(np.maximum(targets, 0.0), out=targets)
     known = ~np.isnan(targets)
     count = np.maximum(known.sum(axis=1), 1)
     ahead = None

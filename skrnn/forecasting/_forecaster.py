@@ -64,10 +64,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Fitted as a clone, on 3-D windows if it takes them, else on flat rows of lags; asked in Pipelines and searches,
         too, where transformers of tables in front of it see step by step. A regressor with a single output is fitted
         once per step. Losses with a log link or for positive targets ("poisson", "gamma") are given targets that are
-        only scaled, those of "negative_binomial" as they are. None: `RNNRegressor` with 64 units that starts from a
-        linear model and learns by absolute errors what that leaves, early stopping, a learning rate of 1e-3, a second
-        training on all windows if there are less than 3,000 (``refit``), and segments of a season where the window is
-        longer than that.
+        only scaled, those of "negative_binomial" as they are, with their roots in the windows. None: `RNNRegressor`
+        with 64 units that starts from a linear model and learns by absolute errors what that leaves, early stopping, a
+        learning rate of 1e-3, a second training on all windows if there are less than 3,000 (``refit``), and segments
+        of a season where the window is longer than that.
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short

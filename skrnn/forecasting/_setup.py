@@ -77,7 +77,7 @@ class Setup:
     @property
     def units(self) -> Units:
         """How the units of a window come from it."""
-        return Units(self.level, self.spread, self.season, self.horizon)
+        return Units(self.level, self.spread, self.season, self.horizon, roots=self.positive == "counts")
 
     @property
     def lag(self) -> int:

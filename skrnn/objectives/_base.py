@@ -61,6 +61,8 @@ class Objective(ABC):
         No loss is smaller; a training that comes near it may end.
     scales_targets : bool
         Whether targets are in scaled units. Else they are in the user's, and the scale is the gain.
+    starts_from_roots : bool
+        Whether a simple model that a network starts from learns the roots of the targets, in units of that of the gain.
     """
 
     readout: ClassVar[Readout] = "last"
@@ -68,6 +70,7 @@ class Objective(ABC):
     least_target: ClassVar[float] = -np.inf
     least_loss: ClassVar[float] = 0.0
     scales_targets: ClassVar[bool] = True
+    starts_from_roots: ClassVar[bool] = False
 
     @abstractmethod
     def n_outputs(self, n_targets: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln
+from scipy.special import betaln, digamma, expit, gammaln
 
 from skrnn._types import Doubles, Floats
 from skrnn.objectives._base import MiniBatch, Objective
@@ -123,30 +123,37 @@ class StudentTLikelihood(Likelihood):
 
 @dataclass(frozen=True)
 class NegativeBinomialLikelihood(Likelihood):
-    """Of the negative binomial distribution: outputs are the log of its mean and, through softplus, its shape.
+    """Of the negative binomial distribution: outputs are the log of its mean and, through softplus, its dispersion.
 
-    The variance is mean + shape * mean**2. Targets are the counts themselves; the gain is their mean in training, which
-    the network's rates count in. Numbers between counts are taken, too, by the gamma function.
+    Targets are the counts themselves; the gain is their mean in training, which the network's rates count in. The
+    variance is mean + shape * mean**2, where the shape is the dispersion over the root of the rate, as DeepAR's is over
+    the root of the scale of a series (Salinas et al., section 3.3): between a variance in proportion to the mean and
+    one in proportion to its square, with the same dispersion for all rows that a network starts from. Numbers between
+    counts are taken, too, by the gamma function.
     """
 
     link: ClassVar[Literal["identity", "log"]] = "log"
     least_target: ClassVar[float] = 0.0
     scales_targets: ClassVar[bool] = False
+    starts_from_roots: ClassVar[bool] = True
 
     def density(self, outputs: Doubles, targets: Doubles, gain: Any) -> tuple[Doubles, Doubles]:
-        raw_rate, raw_shape = outputs
-        log_rate, shape = np.clip(raw_rate, -_LARGEST_LOG, _LARGEST_LOG), _LEAST_SHAPE + softplus(raw_shape)
-        rate, size = gain * np.exp(log_rate), 1 / shape
-        over = np.log1p(shape * rate)
-        value = gammaln(size) + gammaln(targets + 1) - gammaln(targets + size) + (size + targets) * over
-        value -= targets * (np.log(shape) + np.log(gain) + log_rate)
+        log_rate, raw = np.clip(outputs[0], -_LARGEST_LOG, _LARGEST_LOG), outputs[1]
+        root, shape = np.exp(log_rate / 2), _shape(log_rate, raw)
+        rate, size = gain * root**2, 1 / shape
+        over = np.log1p(shape * rate)  # of very many counts, factorials that are nearly equal must not be subtracted
+        value = betaln(size, targets + 1) + np.log(size + targets) + size * over
+        value += targets * np.log1p(1 / (shape * rate))
         by_size = digamma(size) - digamma(targets + size) + over + (targets - rate) / (size + rate)
-        by_shape = -by_size * size * (expit(raw_shape) / shape)
-        return value, np.stack([(rate - targets) / (1 + shape * rate), by_shape])
+        by_log_shape = -by_size * size
+        by_raw = by_log_shape * (expit(raw) / root / shape)
+        dispersed = 1 - _LEAST_SHAPE / shape  # the part of the shape that falls with the rate
+        return value, np.stack([(rate - targets) / (1 + shape * rate) - by_log_shape * dispersed / 2, by_raw])
 
     def distribution(self, outputs: Floats, shift: Doubles, factor: Doubles) -> NegativeBinomial:
-        rate, raw_shape = self._rates(outputs), self.each(outputs)[1]
-        return NegativeBinomial(shift + factor * rate, _LEAST_SHAPE + softplus(raw_shape))
+        raw_rate, raw = self.each(outputs)
+        log_rate = np.clip(raw_rate, -_LARGEST_LOG, _LARGEST_LOG)
+        return NegativeBinomial(shift + factor * np.exp(log_rate), _shape(log_rate, raw))
 
     def average(self, outputs: Sequence[Doubles]) -> Doubles:
         found = np.array(super().average(outputs))
@@ -159,3 +166,8 @@ class NegativeBinomialLikelihood(Likelihood):
 
     def _rates(self, outputs: Floats) -> Doubles:
         return np.asarray(np.exp(np.clip(self.each(outputs)[0], -_LARGEST_LOG, _LARGEST_LOG)))
+
+
+def _shape(log_rate: Doubles, raw: Doubles) -> Doubles:
+    """The shape of a negative binomial distribution, from its outputs."""
+    return _LEAST_SHAPE + softplus(raw) * np.exp(-log_rate / 2)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skrnn._types import Floats, Integers
+from skrnn._types import Flags, Floats, Integers
 from skrnn.objectives._base import MiniBatch, Objective, Readout
 from skrnn.sequences import segment_positions
 
@@ -37,23 +37,50 @@ class _FromInputs(Objective):
         scored = np.broadcast_to((np.arange(outputs.shape[1]) < n_steps[:, None])[:, :, None], outputs.shape)
         if batch.missing is not None:
             scored = scored & ~np.take_along_axis(batch.missing, steps[:, :, None], axis=1)
-        count = np.maximum(scored.sum(axis=(1, 2), keepdims=True), 1).astype(outputs.dtype)
-        difference = np.where(scored, outputs - target, 0)
-        return (difference**2 / count).sum(axis=(1, 2)), 2 * difference / count
+        return _mean_square(outputs, target, scored)
+
+
+def _mean_square(outputs: Floats, target: Floats, scored: Flags) -> tuple[Floats, Floats]:
+    """The mean squared error of each sequence (B,) over what is scored of its outputs (B, T', K), and its gradient."""
+    count = np.maximum(scored.sum(axis=(1, 2), keepdims=True), 1).astype(outputs.dtype)
+    difference = np.where(scored, outputs - target, 0)
+    return (difference**2 / count).sum(axis=(1, 2)), 2 * difference / count
 
 
 @dataclass(frozen=True)
 class Forecast(_FromInputs):
-    """The values one time step later, predicted at every step (or segment) but the last."""
+    """The values one time step later, predicted at every step (or segment) but the last; with a ``horizon`` those of
+    the so many next steps, one step's features after the other's, as far as there are any.
+    """
 
     readout: ClassVar[Readout] = "steps"
     segment: int = 1
     segment_stride: int | None = None
+    horizon: int = 1
+
+    def n_outputs(self, n_targets: int) -> int:
+        return self.n_features * self.horizon
 
     def loss(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        if self.horizon > 1:
+            return self._loss_of_several(outputs, batch)
         positions, counts = segment_positions(batch.lengths, self.segment, self.segment_stride)
         following = np.minimum(positions[:, :, -1] + 1, batch.inputs.shape[1] - 1)  # the last one is not scored
         return self.masked_squared_error(outputs, batch, following, counts - 1)
+
+    def _loss_of_several(self, outputs: Floats, batch: MiniBatch) -> tuple[Floats, Floats]:
+        """The mean over the values of all forecasts of a sequence, however far ahead."""
+        positions, _ = segment_positions(batch.lengths, self.segment, self.segment_stride)
+        ends = positions[:, :, -1, None]  # -1 in the padding
+        steps = ends + 1 + np.arange(self.horizon)  # (B, T', H)
+        there = (ends >= 0) & (steps < np.asarray(batch.lengths)[:, None, None])
+        scored = np.repeat(there[..., None], self.n_features, axis=3)
+        places = np.minimum(steps, batch.inputs.shape[1] - 1)
+        rows = np.arange(len(outputs))[:, None, None]
+        target = batch.inputs[rows, places, : self.n_features]
+        if batch.missing is not None:
+            scored &= ~batch.missing[rows, places]
+        return _mean_square(outputs, target.reshape(outputs.shape), scored.reshape(outputs.shape))
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ def read_X(
     categorical: Any = None,
     seen: Columns | None = None,
     dtype: type[np.floating[Any]] | None = None,
+    texts: str | None = None,
 ) -> tuple[SequenceBatch, Columns]:
     """Validate X.
 
@@ -122,6 +123,8 @@ def read_X(
         Those of `fit`, with which X has to agree. None: this is `fit`.
     dtype : float32 or float64, optional
         Of the steps, as in `check_sequences`.
+    texts : str, optional
+        What a message says to do with texts in the place of numbers.
 
     Returns
     -------
@@ -159,7 +162,7 @@ def read_X(
         batch, found = check_categories(X, known, features_per_step=features_per_step, name=name)
         categories = [*found]
     else:
-        texts = _EMBED if embeds is False else ENCODE
+        texts = texts or (_EMBED if embeds is False else ENCODE)
         how: dict[str, Any] = {"dtype": dtype, "texts": texts, "hashed": seen is None}
         batch = check_sequences(X, features_per_step=features_per_step, name=name, feature_names=names, **how)
         categories = []

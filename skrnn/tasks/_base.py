@@ -86,21 +86,27 @@ class Task(Unread):
         Whether there is a target for every time step.
     stored : tuple of str
         Names of the values that a stored state has of the task.
+    later : dict
+        Of these, those that earlier states have not, with what they were then.
     rows_to_hold_out : int
         From so many different rows on, ``early_stopping="auto"`` holds some out.
     needs_y : bool
         Whether nothing can be learnt without a y.
     can_start_linear : bool
         Whether a linear model can give the network its first outputs.
+    starts_from_roots : bool
+        Whether that model learns the roots of the targets.
     """
 
     streams: ClassVar[tuple[str, ...]] = ()
     why_no_stream: ClassVar[tuple[str, str]] = ("it has no answer after a single step", "another task")
     by_step: ClassVar[bool] = False
     stored: ClassVar[tuple[str, ...]] = ()
+    later: ClassVar[dict[str, Any]] = {}
     rows_to_hold_out: ClassVar[int] = 10_000
     needs_y: ClassVar[bool] = True
     can_start_linear: ClassVar[bool] = False
+    starts_from_roots: bool = False
 
     @property
     @abstractmethod

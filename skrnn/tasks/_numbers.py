@@ -79,6 +79,10 @@ class Numbers(RowTask):
         return "numeric"
 
     @property
+    def starts_from_roots(self) -> bool:  # type: ignore[override]
+        return self.loss.starts_from_roots
+
+    @property
     def counts(self) -> bool:
         return self.loss.link == "log"
 
@@ -146,6 +150,7 @@ class Numbers(RowTask):
     def offsets(self, linear: Doubles, n_outputs: int) -> Doubles:
         """The same for each quantile level, and for the mean of a distribution; its logarithm behind a log link."""
         each = n_outputs // linear.shape[1]
+        linear = np.maximum(linear, 0.0) ** 2 if self.loss.starts_from_roots else linear
         outputs = np.repeat(linear, each, axis=1)
         outputs = np.log(np.maximum(outputs, self.least_mean)) if self.loss.link == "log" else outputs
         if isinstance(self.loss, Likelihood):

@@ -46,13 +46,15 @@ class _OfNumbers(_WithoutY):
 
 @dataclass(frozen=True, eq=False)
 class NextStep(_OfNumbers):
-    """The next time step at every step, or the step behind each segment."""
+    """The next time step at every step, or the step behind each segment; or the next ``horizon`` of them."""
 
-    stored: ClassVar[tuple[str, ...]] = ("segment", "segment_stride", "n_features")
+    stored: ClassVar[tuple[str, ...]] = ("segment", "segment_stride", "n_features", "horizon")
+    later: ClassVar[dict[str, Any]] = {"horizon": 1}
 
     segment: int = 1
     segment_stride: int | None = None
     n_features: int = 1
+    horizon: int = 1
 
     @property
     def form(self) -> str:
@@ -62,20 +64,23 @@ class NextStep(_OfNumbers):
         return replace(self, n_features=batch.n_features), super().read(y, batch, sample_weight, name)[1]
 
     def objective(self, vocabulary: tuple[int, ...]) -> Objective:
-        return Forecast(self.n_features, self.segment, self.segment_stride)
+        return Forecast(self.n_features, self.segment, self.segment_stride, self.horizon)
 
     def fit_scaling(self, targets: Targets, scaling: InputScaling, batch: SequenceBatch, name: str) -> None:
         """Nothing to scale; but there has to be a next step."""
-        if (batch.lengths <= self.segment).all():
+        least = self.segment + self.horizon - 1
+        if (batch.lengths <= least).all():
+            shorter = " or a shorter horizon" if self.horizon > 1 else ""
             raise ValueError(
-                f"{name} learns from the next time step, but no sequence has more than {self.segment} time step(s) "
-                f"(n_features={self.n_features}). Pass longer sequences or y, or set objective='reconstruct'."
+                f"{name} learns from the next time {'steps' if self.horizon > 1 else 'step'}, but no sequence has more "
+                f"than {least} time step(s) (n_features={self.n_features}). Pass longer sequences{shorter} or y, or "
+                "set objective='reconstruct'."
             )
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> NextStep:
         stride = values["segment_stride"]
-        sizes = [values["segment"], values["n_features"], *([] if stride is None else [stride])]
+        sizes = [values["segment"], values["n_features"], values["horizon"], *([] if stride is None else [stride])]
         require(all(map(is_size, sizes)), "it is not that of a forecast objective")
         return cls(**values)
 

@@ -43,6 +43,7 @@ def task_from_plain(values: Any) -> Task:
     kind = _TASKS.get(str(values.get("task")))
     require(kind is not None, f"the task {values.get('task')!r} is not known")
     assert kind is not None
+    values = {**kind.later, **values}
     names = sorted(set(values) - {"task"})
     require(names == sorted(kind.stored), f"the task has the names {names}, expected {sorted(kind.stored)}")
     given = {name: values[name] for name in names}

@@ -18,6 +18,12 @@ from skrnn.windowing._states import LagState
 
 __all__ = ["LagsToSequence"]
 
+_TEXTS = (
+    "number the texts before, with an OrdinalEncoder in a make_column_transformer(..., remainder='passthrough', "
+    "verbose_feature_names_out=False).set_output(transform='pandas'), whose static columns come last in each step: "
+    "categorical_features of a network behind it counts them from 0, the lags first"
+)
+
 
 class LagsToSequence(LagState, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Turn a table of lags, or an array with another order of axes, into sequences: oldest step first, features last.
@@ -38,7 +44,8 @@ class LagsToSequence(LagState, TransformerMixin, CallbackSupportMixin, BaseEstim
         Features of a step in a 2-D X whose names do not say it, without the static columns.
     static : list of str or int, default=None
         Columns of a 2-D X, by name or position, that are no lags: their value is repeated at each step. None: those
-        whose names are no lags, where the names of others are.
+        whose names are no lags, where the names of others are. They hold numbers; texts are numbered before by an
+        `OrdinalEncoder`, and the network reads these as categories by their place in a step, behind the lags.
 
     Attributes
     ----------
@@ -170,7 +177,7 @@ class LagsToSequence(LagState, TransformerMixin, CallbackSupportMixin, BaseEstim
                 X = [item.T if np.ndim(item) == 2 else item for item in map(_as_array, X)]
             elif len(X.shape) == 3:
                 X = np.swapaxes(_as_array(X), 1, 2)
-        return read_X(X, name=name, seen=seen)
+        return read_X(X, name=name, seen=seen, texts=_TEXTS)
 
     def _check_axes(self, seen: Columns) -> None:
         """Refuse what is for tables, where the axes say it."""

@@ -27,6 +27,8 @@ PARTS = ("TRAIN", "TEST")
 NETS: dict[str, dict[str, Any]] = {
     "forecast, gru": {},
     "forecast, lstm": {"cell": "lstm"},
+    "10 steps ahead, gru": {"horizon": 10},
+    "10 steps ahead, lstm": {"cell": "lstm", "horizon": 10},
     "reconstruct, gru": {"objective": "reconstruct"},
 }
 
@@ -41,13 +43,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=["isolation forest", *NETS], help="the models by name")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     (usual, _), (shown, labels) = (windows(pd.read_csv(arguments.folder / FILE.format(part))) for part in PARTS)
     learnt = usual[::2]
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     for seed in range(arguments.seeds):
-        for label in ("isolation forest", *NETS):
+        for label in arguments.only:
             net = label in NETS
             model: Any = IsolationForest(random_state=seed)
             if net:

@@ -170,6 +170,28 @@ def test_rates_of_counts_are_in_units_of_their_mean(steps, init):
     assert model.predict(sequences(100, 0)).mean() == pytest.approx(300, rel=0.05)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("unit", [100.0, 1e19, 1e30])  # the squares of the last ones are beyond single precision
+def test_counts_start_from_their_roots(unit):
+    """Before the first epoch mean and spread are right where counts are small and where they are large."""
+    rng, X, new = np.random.default_rng(0), sequences(1_000, 1), sequences(1_000, 2)
+
+    def roots(values):
+        centre = np.maximum(5 + 1.5 * values[:, -1], 0.1)
+        return np.maximum(centre + 0.3 * np.sqrt(centre) * rng.normal(size=len(values)), 0)
+
+    y, truth = (np.round(unit * roots(values) ** 2) for values in (X, new))
+    model = RNNRegressor(loss="negative_binomial", hidden_size=4, max_iter=1, learning_rate=1e-30, random_state=0)
+    low, high = model.fit(X, y).predict_quantiles(new, [0.1, 0.9]).T
+    inside, lower = (low <= truth) & (truth <= high), new[:, -1] < 0
+    assert abs(inside.mean() - 0.8) < 0.05
+    assert abs(inside[lower].mean() - inside[~lower].mean()) < 0.07
+    assert model.predict(new).mean() == pytest.approx(truth.mean(), rel=0.05)
+    constant = model.predict(new) * (1.0 + np.array([[-1.28], [1.28]]) * np.std(truth / model.predict(new)))
+    inside = (constant[0] <= truth) & (truth <= constant[1])  # the control: in proportion to the mean
+    assert inside[~lower].mean() - inside[lower].mean() > 0.1
+
+
 def test_units_of_the_targets_do_not_matter():
     X = sequences(200, 0)
     y = drawn("gaussian", X, 1)

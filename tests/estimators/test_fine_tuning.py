@@ -150,15 +150,24 @@ def test_clones_searches_and_files(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"initial_weights": FIRST}, InvalidParameterError, "'initial_weights' parameter of RNNRegressor"),
-        ({"initial_weights": {}}, ValueError, r"no such weights for 'rnn\.weight_ih_l0'"),
-        ({"initial_weights": FIRST.weights_, "hidden_size": 5}, ValueError, r"shape \(12, 2\) for .* \(15, 2\)"),
-        ({"initial_weights": FIRST.weights_, "num_layers": 2}, ValueError, "no such weights for 'rnn.weight_ih_l1'"),
+        (
+            {"initial_weights": FIRST.weights_, "hidden_size": 5},
+            ValueError,
+            r"of shape \(12, 2\), and it has the shape \(15, 2\)",
+        ),
+        (
+            {"initial_weights": FIRST.weights_, "num_layers": 2},
+            ValueError,
+            "holds no weights 'rnn.weight_ih_l1', which have",
+        ),
         (
             {"initial_weights": {**FIRST.weights_, "head.bias": np.array([np.nan])}},
             ValueError,
             r"initial_weights\['head.bias'\] of RNNRegressor is no finite array",
         ),
+        ({"initial_weights": {}}, ValueError, "holds no weights 'rnn.weight_ih_l0', which have the shape"),
+        ({"initial_weights": FIRST}, InvalidParameterError, "must be a dict of arrays, such as weights_ of a fitted"),
+        ({"freeze": []}, InvalidParameterError, "different strings, at least one, or None"),
         ({"freeze": "rnn"}, InvalidParameterError, "'freeze' parameter of RNNRegressor must be a tuple or list"),
         ({"freeze": ["gru"]}, ValueError, "freeze of RNNRegressor names 'gru', and the network has the weights rnn"),
         ({"freeze": ["rnn", "head"]}, ValueError, "there is nothing to train"),

@@ -70,6 +70,59 @@ def test_scores_are_distances_of_the_gaussian_of_the_errors(options):
         np.testing.assert_allclose(model.score_samples(X), pooled(steps, axis=1), rtol=1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"engine": "torch"}, {"scaling": None}], ids=str)
+def test_a_step_is_judged_by_all_forecasts_that_were_made_of_it(options):
+    """The vector of LSTM-AD; of the first steps, of which fewer forecasts were made, the part that there is."""
+    import torch
+
+    model = RNNOutlierDetector(horizon=3, **{**SMALL, **options}).fit(X)
+    inputs, lengths = model._fitted.scalings.inputs.gather(model._read(X)[1], np.float64)
+    with torch.no_grad():
+        outputs = model.network_.double()(torch.tensor(inputs), torch.tensor(np.array(lengths))).numpy()
+    errors = np.full((*inputs.shape[:2], 6), np.nan)
+    for ahead in (1, 2, 3):
+        columns = slice(2 * ahead - 2, 2 * ahead)
+        errors[:, ahead:, columns] = outputs[:, :-ahead, columns] - inputs[:, ahead:]
+    np.testing.assert_allclose(model.error_mean_, np.nanmean(errors, axis=(0, 1)), atol=1e-4 * np.nanstd(errors))
+    left, steps = errors - model.error_mean_, model.score_samples(X, per_step=True)
+    assert np.isnan(steps[:, 0]).all()
+    for step in range(1, 16):
+        known = np.arange(2 * min(step, 3))
+        inverse = np.linalg.inv(model.error_covariance_[np.ix_(known, known)])
+        expected = np.einsum("nf,fg,ng->n", left[:, step, known], inverse, left[:, step, known]) / len(known)
+        np.testing.assert_allclose(-steps[:, step], expected, rtol=1e-3, atol=1e-4)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.score_samples(X), model.score_samples(X))
+    damaged = {**model.__getstate__(), "_fitted": {**model.__getstate__()["_fitted"]}}
+    damaged["_fitted"]["task"] = {**damaged["_fitted"]["task"], "horizon": 2}
+    with pytest.raises(ValueError, match="State does not fit"):
+        RNNOutlierDetector().__setstate__(damaged)
+
+
+def test_forecasts_of_several_steps_see_what_the_next_step_does_not():
+    """A wave that stops for good: the forecast of the next step is right again after one, the older ones are not."""
+    new, labels = waves(400), np.arange(400) < 200
+    new[:200, 8:] = new[:200, 8:9] + waves(200)[:, 8:] * 0
+    found = {}
+    for horizon in (1, 4):
+        model = RNNOutlierDetector(horizon=horizon, pooling="last", **GOOD).fit(X)
+        found[horizon] = roc_auc_score(labels, -model.score_samples(new[:, :11]))
+    assert found[4] > 0.99
+    assert found[4] >= found[1]
+
+
+def test_what_a_horizon_cannot_be():
+    with pytest.raises(InvalidParameterError, match="objective='reconstruct' forecasts none"):
+        RNNOutlierDetector(horizon=2, objective="reconstruct", **SMALL).fit(X)
+    with pytest.raises(ValueError, match=r"more than 16 time step.*shorter horizon"):
+        RNNOutlierDetector(horizon=16, **SMALL).fit(X)
+    with pytest.raises(InvalidParameterError, match="'horizon'"):
+        RNNOutlierDetector(horizon=0, **SMALL).fit(X)
+    going = RNNOutlierDetector(horizon=2, warm_start=True, **SMALL).fit(X)
+    with pytest.raises(ValueError, match="cannot go on training"):
+        going.set_params(horizon=3).fit(X)
+
+
 def test_what_is_unusual_scores_low_and_where():
     """A value as usual as any, but not at its place; and the control, a network that has learnt nothing."""
     new, labels = waves(400), np.arange(400) < 100

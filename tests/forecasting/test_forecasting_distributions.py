@@ -1,5 +1,7 @@
 """Regressors that learn distributions inside a forecaster: quantiles, intervals, paths that go on from draws."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +135,35 @@ def test_counts_stay_counts():
     both = WindowForecaster(RNNRegressor(loss="negative_binomial", **SMALL), window=14, horizon=2).fit(panel)
     assert both.spread_ is None
     assert (both.sample(n_paths=3, random_state=0) % 1 == 0).all(axis=None)
+
+
+class Seen(RNNRegressor):
+    """Keeps what it is given."""
+
+    given: ClassVar[list] = []
+
+    def fit(self, X, y, **rest):
+        self.given[:] = [X, y]
+        return super().fit(X, y, **rest)
+
+    def predict(self, X, **rest):
+        self.given.append(X)
+        return super().predict(X, **rest)
+
+
+def test_windows_hold_the_roots_of_counts():
+    """What follows them, and what is fed back, are counts; other losses see the series as they did."""
+    v = counts()
+    options = {"window": 14, "horizon": 2, "strategy": "recursive"}
+    model = WindowForecaster(Seen(loss="negative_binomial", **SMALL), **options).fit(v)
+    X, y = Seen.given[:2]
+    expected = np.lib.stride_tricks.sliding_window_view(np.sqrt(v.to_numpy()), 14)
+    np.testing.assert_allclose(X[:, :, 0], expected[: len(X)], atol=1e-11)
+    np.testing.assert_array_equal(y, v.to_numpy()[14:])
+    found = model.forecast(2)
+    np.testing.assert_allclose(Seen.given[-1][0, -2:, 0], np.sqrt([v.iloc[-1], found.iloc[0]]), atol=1e-11)
+    WindowForecaster(Seen(loss="poisson", **SMALL), **options).fit(v)
+    np.testing.assert_allclose(Seen.given[0][:, :, 0] * v.mean(), expected[: len(X)] ** 2, atol=1e-9)
 
 
 @pytest.mark.parametrize("form", ["series", "columns", "channels", "panel"])

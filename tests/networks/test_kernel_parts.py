@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numba.core.types import float64, literal
 
-from skrnn.networks.kernels import kernel, of_fixed_types
 from skrnn._kernel_parts import uncollected
+from skrnn.networks.kernels import kernel, of_fixed_types
 
 
 @kernel()

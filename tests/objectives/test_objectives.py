@@ -84,6 +84,20 @@ def test_gradients_of_self_supervision(objective):
     assert (gradient[real] != 0).all()
 
 
+def test_forecasts_of_several_steps():
+    """Each forecast of a step that there is counts alike."""
+    batch, objective = make_batch(), Forecast(3, horizon=2)
+    outputs = np.random.default_rng(1).normal(size=(5, batch.inputs.shape[1], 6))
+    gradient = check_gradient(objective, outputs, batch)
+    steps = np.arange(outputs.shape[1])
+    ahead = [steps + 1 < LENGTHS[:, None], steps + 2 < LENGTHS[:, None]]
+    np.testing.assert_array_equal(gradient != 0, np.repeat(np.stack(ahead, axis=2), 3, axis=2))
+    errors = [outputs[:, : -1 - k, 3 * k : 3 * k + 3] - batch.inputs[:, 1 + k :, :3] for k in (0, 1)]
+    squares = [(error[known[:, : error.shape[1]]] ** 2).sum() for error, known in zip(errors, ahead, strict=True)]
+    counts = 3 * np.sum(ahead, axis=(0, 2))
+    np.testing.assert_allclose(objective.loss(outputs, batch)[0] @ counts, np.sum(squares), rtol=1e-12)
+
+
 def test_values_by_formula():
     batch = make_batch(gain=True)
     y, gain = batch.targets, batch.gain

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.compose import make_column_transformer
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils._param_validation import InvalidParameterError
 
 import skrnn
@@ -238,3 +240,23 @@ def test_a_vector_beside_the_sequence_goes_through_searches():
     assert model[:-1].fit_transform(table).shape == (300, 8, 2)
     without = RNNRegressor(**net.get_params()).fit(curves[:200], y[:200])  # the control
     assert without.score(curves[200:], y[200:]) < 0.3
+
+
+@pytest.mark.parametrize("dtype", [object, "category", "string"])
+def test_texts_beside_lags_are_told_how_to_become_categories(dtype):
+    """As the message says, also in a cross-validation, with a category that a fold has not seen."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(301, 3)), columns=["lag1", "lag2", "lag3"])
+    stores = pd.Series(rng.choice(["a", "b", "c"], 301)).where(table.index != 300, "new")
+    table, y = table.assign(store=stores.astype(dtype)), table["lag1"] + 3.0 * (stores == "b")
+    with pytest.raises(ValueError, match=r"'store'.*OrdinalEncoder.*categorical_features of a network behind it"):
+        make_pipeline(LagsToSequence(), RNNRegressor(categorical_features=["store"])).fit(table, y)
+    numbers = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    encode = make_column_transformer((numbers, ["store"]), remainder="passthrough", verbose_feature_names_out=False)
+    encode.set_output(transform="pandas")
+    net = RNNRegressor(categorical_features=[1], hidden_size=8, max_iter=20, random_state=0)
+    scores = cross_val_score(make_pipeline(encode, LagsToSequence(), net), table, y, cv=KFold(3))
+    assert scores.min() > 0.95
+    codes = encode.fit_transform(table)
+    assert codes.columns.tolist() == ["store", "lag1", "lag2", "lag3"]
+    np.testing.assert_array_equal(LagsToSequence().fit_transform(codes)[:, 0, 1], codes["store"])
