@@ -57,7 +57,7 @@ class _Whole(JITCodeLibrary):
 
     def add_linking_library(self, library: Any) -> None:
         if library not in self._linking_libraries:
-            super().add_linking_library(library)  # type: ignore[no-untyped-call]
+            super().add_linking_library(library)
             for part in library.parts if isinstance(library, _Part) else ():
                 self.add_linking_library(part)
 
@@ -77,7 +77,7 @@ class _Compiler(CompilerBase):
         self.state.library.enable_object_caching()
         for name, value in self.flags.items():
             setattr(self.state.flags, name, value)
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
 class _FreeCompiler(_Compiler):

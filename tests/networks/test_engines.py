@@ -104,6 +104,7 @@ def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
         return plain(self, *arguments)
 
     monkeypatch.setattr(CompiledLearner, "steps", steps)
+    monkeypatch.setattr(CompiledLearner, "at_hand", True)  # as in a process that has trained for long
     model = RNNRegressor(max_iter=2, batch_size=20, random_state=0)
     with threadpool_limits(2, user_api="blas"):
         model.fit(X, Y)
