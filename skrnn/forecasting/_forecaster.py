@@ -159,8 +159,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         season (the last value where there is none): rows "forecast" and "seasonal_naive", columns "MAE", "RMSE", in the
         units of the targets, "MASE" and "sMAPE", as `backtest` has them. These windows have
         chosen when training stops, so the scores flatter the network a little, and few of them say little: a warning
-        says that the default network is behind where they are three horizons or more, and 20 or more. A window that
-        equals an older one is none of them. None: the regressor is no network with a validation part.
+        says that the default network is behind where those of a series are three horizons or more, and 20 or more. A
+        window that equals an older one is none of them. None: the regressor is no network with a validation part.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
@@ -336,7 +336,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self._keep_columns(X)
         warn_of_windows(given, views, self.n_samples_)
         if self.estimator is None:
-            warn_of_naive(self.validation_scores_, n_validated, setup, len(views))
+            warn_of_naive(self.validation_scores_, n_validated, setup)
         return self
 
     @all_or_nothing

@@ -19,28 +19,35 @@ from skrnn.forecasting._setup import Setup
 __all__ = ["plain_scores", "scores_from_plain", "validation_scores", "warn_of_naive"]
 
 _MODELS, _SCORES = ("forecast", "seasonal_naive"), ["MAE", "RMSE", "MASE", "sMAPE"]
-_HORIZONS, _FEWEST = 3, 20  # windows that say more than a toss of a coin: so many horizons, and no fewer than these
+_HORIZONS, _FEWEST = (
+    3,
+    20,
+)  # windows that say more than a toss of a coin: so many horizons of a series, and no fewer than these
 _BEHIND = 1.05  # what they have to say
 _MOST_WINDOWS = 2_000  # that are looked at; of more, every so many-th
 
 
-def validation_scores(validated: tuple[Any, Integers] | None, views: SeriesViews) -> tuple[pd.DataFrame | None, int]:
+def validation_scores(
+    validated: tuple[Any, Integers] | None, views: SeriesViews
+) -> tuple[pd.DataFrame | None, Integers]:
     """Scores in the validation windows, in the user's units: a row for "forecast", one for "seasonal_naive"; and how
-    many windows these are.
+    many windows of each series these are (n_series,).
 
     ``validated`` is the network that has not learnt from them, and their numbers. Both are asked for the same values,
     those of which both the truth and the value a season before is known; the latter is the last one where none is
     known. None where there is no such value.
     """
+    none = np.zeros(len(views), np.intp)
     if validated is None:
-        return None, 0
+        return None, none
     network, rows = validated
     found = views.samples(views.setup.partial)
     found = found.among(in_turns(views.table.series[found.ends])) if len(views) > 1 else found
-    count, rows = len(rows), rows[:: max(-(-len(rows) // _MOST_WINDOWS), 1)]
+    counts = np.bincount(views.table.series[found.ends[rows]], minlength=len(views))
+    rows = rows[:: max(-(-len(rows) // _MOST_WINDOWS), 1)]
     rows = rows[views.undoable(found.ends[rows])]
     if not len(rows):
-        return None, 0
+        return None, none
     found = found.among(rows)
     X, _, units = stacked_windows(views.setup, found)
     outputs = Heads(network, views.setup.quantiles).outputs(views.setup, X)[0]
@@ -49,22 +56,24 @@ def validation_scores(validated: tuple[Any, Integers] | None, views: SeriesViews
     for season in dict.fromkeys((views.setup.season, 1)):
         frame = _frame(views, found.ends, forecasts, truths, season)
         if len(frame):
-            return _table([scores_of(frame, name) for name in _MODELS]), count
-    return None, 0
+            return _table([scores_of(frame, name) for name in _MODELS]), counts
+    return None, none
 
 
-def warn_of_naive(scores: pd.DataFrame | None, n_windows: int, setup: Setup, n_series: int) -> None:
-    """Warn where the validation windows leave no doubt that the seasonal naive forecast is ahead."""
-    if scores is None or n_windows < max(_HORIZONS * setup.horizon, _FEWEST):
+def warn_of_naive(scores: pd.DataFrame | None, n_windows: Integers, setup: Setup) -> None:
+    """Warn where the validation windows, so many of each series, leave no doubt that the seasonal naive forecast is
+    ahead. Those of several series at one time may have one cause, and are no more evidence than those of one.
+    """
+    if scores is None or n_windows.max() < max(_HORIZONS * setup.horizon, _FEWEST):
         return
-    name = "MAE" if n_series * setup.n_targets == 1 else "MASE"
+    name = "MAE" if len(n_windows) * setup.n_targets == 1 else "MASE"
     own, naive = scores[name]
     if not own > _BEHIND * naive:
         return
     what = "the last season" if setup.season > 1 else "the last value"
     warn_caller(
-        f"On the newest {n_windows} windows, before it learnt from them, the network had a {name} of {own:.3g}, and "
-        f"repeating {what} one of {naive:.3g} (validation_scores_). Repeat {what}, give more rows or a window that "
+        f"On the newest {n_windows.sum()} windows, before it learnt from them, the network had a {name} of {own:.3g}, "
+        f"and repeating {what} one of {naive:.3g} (validation_scores_). Repeat {what}, give more rows or a window that "
         f"holds a season (window={setup.window}, season={setup.season}), or see with backtest whether Ridge() is "
         "better.",
         UserWarning,

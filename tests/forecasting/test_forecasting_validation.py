@@ -210,5 +210,11 @@ def test_no_warning_where_the_network_is_ahead_or_few_windows_say_so_or_the_netw
     fitted, words = said(lambda: WindowForecaster(season=12).fit(walk))
     assert fitted.validation_scores_.loc["forecast", "MAE"] > 1.5 * fitted.validation_scores_["MAE"].iloc[1]
     assert not words
+    rng = np.random.default_rng(76)
+    same = rng.normal(size=36)  # three windows of each of twenty series that move together
+    alike = pd.concat({i: pd.Series(same + 0.3 * rng.normal(size=36)) for i in range(20)}, names=["id", "t"])
+    fitted, words = said(lambda: WindowForecaster(season=12).fit(alike))
+    assert fitted.validation_scores_.loc["forecast", "MASE"] > 1.5 * fitted.validation_scores_["MASE"].iloc[1]
+    assert not words
     network = net(validation_fraction=0.5)
     assert not said(lambda: WindowForecaster(network, window=2, horizon=12, season=12).fit(months()))[1]
