@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
-from skrnn._types import Array
+from skrnn._types import Array, Integers
 from skrnn._warnings import warn_caller
 from skrnn.estimators._advice import advice_on
 from skrnn.estimators._architecture import make_spec
@@ -43,7 +43,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS
     _fitted: Fitted
-    _validated: Self | None
+    _validated: tuple[Self, Integers] | None
 
     weights_ = Weights()
     loss_curve_ = FromFit(lambda fitted: fitted.loss_curve)
@@ -171,16 +171,16 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         if advice:
             warn_caller(advice, ConvergenceWarning)
         self._fitted = fitted(data, results)
-        if "_validated" in vars(self) and data.validation is not None:
-            seen = [replace(one, weights=one.weights_validated) for one in results]
-            self._validated = clone(self)
-            self._validated._fitted = fitted(replace(data, linear=data.linear_validated), seen)
+        if "_validated" in vars(self) and data.held_out is not None:
+            seen, validated = [replace(one, weights=one.weights_validated) for one in results], clone(self)
+            validated._fitted = fitted(replace(data, linear=data.linear_validated), seen)
+            self._validated = validated, np.flatnonzero(data.held_out)
         observer.fit_ends()
         return self
 
-    def _fit_validated(self, X: Any, y: Any, **weights: Any) -> tuple[Self, Self | None]:
+    def _fit_validated(self, X: Any, y: Any, **weights: Any) -> tuple[Self, tuple[Self, Integers] | None]:
         """As `fit`, and beside it the network that the validation part was asked about, which has learnt nothing from
-        that part; None without one.
+        that part, and the rows of X that this is; None without one.
         """
         self._validated = None
         try:

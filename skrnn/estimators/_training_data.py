@@ -37,7 +37,8 @@ class FitData:
     """Everything that `train` needs but the network and its parameters; the columns, whose categories are those that
     the training part holds, with ``refit`` all rows; the rows of the gap between training and validation part; with
     ``refit``, all rows; and the model that the network starts from, if there is one, and the same as it was for the
-    validation part. ``apart``: that part is none of the rows of X, and nothing is learnt from it.
+    validation part. ``held_out``: which rows of X that part is (n_samples,); ``apart``: none of them, and nothing is
+    learnt from it.
     """
 
     columns: Columns
@@ -49,6 +50,7 @@ class FitData:
     whole: TrainingSet | None = None
     linear: Linear | OwnStart | None = None
     linear_validated: Linear | OwnStart | None = None
+    held_out: Flags | None = None
     apart: bool = False
 
 
@@ -122,7 +124,7 @@ def prepare(
         _check_width(apart.targets, targets, name)
         validation = part(np.ones(len(apart.targets.sample_weights), dtype=bool), apart)
         return FitData(columns, objective, scalings, training, validation, apart=True)
-    return FitData(columns, objective, scalings, training, validation, part(gap, given), whole)
+    return FitData(columns, objective, scalings, training, validation, part(gap, given), whole, held_out=held_out)
 
 
 def _by_frequency(
@@ -221,7 +223,7 @@ def _tail(
             f"validation_fraction={fraction} leaves none of one kind. Give {name} more data, change "
             "validation_fraction, or set early_stopping=False."
         )
-    return held_out
+    return held_out & used
 
 
 def _before(held_out: Flags, weights: Doubles, gap: int) -> Flags | None:

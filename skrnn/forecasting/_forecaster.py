@@ -159,8 +159,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         season (the last value where there is none): rows "forecast" and "seasonal_naive", columns "MAE", "RMSE", in the
         units of the targets, "MASE" and "sMAPE", as `backtest` has them. These windows have
         chosen when training stops, so the scores flatter the network a little, and few of them say little: a warning
-        says that the network is behind where they are three horizons or more. None: the regressor is no network with a
-        validation part.
+        says that the default network is behind where those of a series are three horizons or more, and 20 or more. A
+        window that equals an older one is none of them. None: the regressor is no network with a validation part.
     calibration_errors_ : array of shape (n_errors, horizon, n_targets) or None
         Absolute errors of the calibration, oldest first, in units of each series' mean absolute deviation (times
         the ``spread`` of the window); differences are undone before they are measured, logarithms and roots are not.
@@ -305,6 +305,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         views = series_views(setup, inner, inner.histories)
         given, windows = setup.given(panel).table, views.samples(setup.partial)
         found, overlap = len(windows.kept), overlapping(views, windows)
+        counted = found if weigh is None else int(np.count_nonzero(weigh(views, windows.ends)))
         del windows  # which holds a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
@@ -319,15 +320,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             views = replace(views, setup=setup)
         keep_validation_apart(model, overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
-            model.set_params(early_stopping=found > 1, refit=found < _FEW_WINDOWS)
+            model.set_params(early_stopping=counted > 1, refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
             calibration = calibrate(model, learnt, views, self.calibration, weigh)
         self.estimator_, self.n_samples_, validated = learn_validated(model, setup, views, weigh)
-        self.validation_scores_, n_validated = None, 0
-        if validated is not None:
-            self.validation_scores_, n_validated = validation_scores(validated, views, weigh)
+        self.validation_scores_, n_validated = validation_scores(validated, views)
         if calibration is not None:
             calibration = calibration.reaching(replace(learnt, regressor=self.estimator_), setup.horizon)
         self._calibration: Calibration | None = calibration
@@ -337,7 +336,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self._keep_columns(X)
         warn_of_windows(given, views, self.n_samples_)
         if self.estimator is None:
-            warn_of_naive(self.validation_scores_, n_validated, setup, len(views))
+            warn_of_naive(self.validation_scores_, n_validated, setup)
         return self
 
     @all_or_nothing

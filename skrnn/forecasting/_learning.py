@@ -34,8 +34,10 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
 def learn_validated(
     model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None
 ) -> tuple[Any, int, Any]:
-    """As `learn`, and the network that has not learnt from the validation part; None for other regressors."""
-    if not hasattr(model, "_fit_validated"):
+    """As `learn`, and the network that has not learnt from its validation part, with the numbers of the windows that
+    this is; None for other regressors.
+    """
+    if not hasattr(type(model), "_fit_validated"):  # what hands on what is asked of it is fitted by its own fit
         return *learn(model, setup, views, weigh), None
     X, y, weights = _told(model, setup, views, weigh)
     fitted, validated = model._fit_validated(X, y, **weights)

@@ -37,7 +37,8 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     X, Y, _ = stacked_windows(setup, found)
     y = Y.reshape(len(Y), -1)
     X = _standardized(X, [code.place for code in setup.codes])
-    said = said_by_folds(replace(setup, sequences=False, encoding="once").arrange(X), y, weights, when)
+    given = replace(setup, sequences=False, encoding="once").arrange(X)
+    said = said_by_folds(np.nan_to_num(given), y, weights, when)  # a missing category is none of them
     least = min(_mean_size(each - y, weights) for each in said)
     kinds = ["last", "mean", *(["season"] if 1 < setup.season <= setup.window else [])]
     errors = {kind: _mean_size(stacked_windows(replace(setup, level=kind), found)[1], weights) for kind in kinds}

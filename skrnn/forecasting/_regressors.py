@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.feature_selection import SelectorMixin, VarianceThreshold
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
@@ -58,9 +59,11 @@ def prepared(estimator: Any) -> Any:
     Raises
     ------
     InvalidParameterError
-        For what is no regressor, and for a transformer in front of sequences that cannot be applied step by step.
+        For what is no regressor, for one that learns nothing more, and for a transformer in front of sequences that
+        cannot be applied step by step.
     """
     inside = learner_of(estimator)
+    _refuse_frozen(estimator)
     for one in (inside, estimator):
         _refuse_others(get_tags(one), type(inside if is_classifier(one) else one).__name__)
     return _stepwise(clone(estimator), names_in_grid(estimator))
@@ -128,7 +131,7 @@ def keep_validation_apart(estimator: Any, n_rows: int) -> None:
     A gap that its user chose stays.
     """
     network = learner_of(estimator)
-    if getattr(network, "validation_gap", None) == 0:
+    if _parameters(network).get("validation_gap") == 0:
         network.set_params(validation_gap=n_rows)
 
 
@@ -158,7 +161,8 @@ def learns_quantiles(estimator: Any) -> bool:
 def starts_linear(estimator: Any) -> bool:
     """Whether a regressor is a network that starts from a linear model of the windows."""
     network = learner_of(estimator)
-    return hasattr(network, "validation_gap") and _parameters(network).get("init") in ("auto", "linear")
+    parameters = _parameters(network)
+    return "validation_gap" in parameters and parameters.get("init") in ("auto", "linear")
 
 
 def gives_distributions(estimator: Any) -> bool:
@@ -198,6 +202,18 @@ def weight_parameter(estimator: Any) -> str | None:
     if isinstance(estimator, _HANDS_ON) and inner_of(estimator) is not None:
         return weight_parameter(inner_of(estimator))
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def _refuse_frozen(estimator: Any) -> None:
+    """Refuse a fitted regressor that keeps what it has learnt, here or inside."""
+    if isinstance(estimator, FrozenEstimator):
+        raise InvalidParameterError(
+            "WindowForecaster fits its regressor, and a FrozenEstimator learns nothing. Give the regressor itself; to "
+            "forecast another series with what was learnt of one, use forecast(history=...) of the fitted forecaster."
+        )
+    inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else inner_of(estimator)
+    if inner is not None:
+        _refuse_frozen(inner)
 
 
 def _refuse_others(tags: Any, name: str) -> None:

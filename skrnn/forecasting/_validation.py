@@ -13,58 +13,67 @@ from skrnn._warnings import warn_caller
 from skrnn.forecasting._learning import in_turns
 from skrnn.forecasting._metrics import naive_errors, scores_of
 from skrnn.forecasting._outputs import Heads
-from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows, to_forecasts, to_units
+from skrnn.forecasting._series import SeriesViews, stacked_windows, to_forecasts, to_units
 from skrnn.forecasting._setup import Setup
 
 __all__ = ["plain_scores", "scores_from_plain", "validation_scores", "warn_of_naive"]
 
 _MODELS, _SCORES = ("forecast", "seasonal_naive"), ["MAE", "RMSE", "MASE", "sMAPE"]
-_HORIZONS, _BEHIND = 3, 1.05  # windows that say more than a toss of a coin, in horizons; and what they have to say
+_HORIZONS, _FEWEST = (
+    3,
+    20,
+)  # windows that say more than a toss of a coin: so many horizons of a series, and no fewer than these
+_BEHIND = 1.05  # what they have to say
 _MOST_WINDOWS = 2_000  # that are looked at; of more, every so many-th
 
 
 def validation_scores(
-    validated: Any, views: SeriesViews, weigh: WeighsWindows | None
-) -> tuple[pd.DataFrame | None, int]:
+    validated: tuple[Any, Integers] | None, views: SeriesViews
+) -> tuple[pd.DataFrame | None, Integers]:
     """Scores in the validation windows, in the user's units: a row for "forecast", one for "seasonal_naive"; and how
-    many windows these are.
+    many windows of each series these are (n_series,).
 
-    ``validated`` is the network that has not learnt from them. Both are asked for the same values, those of which
-    both the truth and the value a season before is known; the latter is the last one where none is known. None where
-    there is no such value.
+    ``validated`` is the network that has not learnt from them, and their numbers. Both are asked for the same values,
+    those of which both the truth and the value a season before is known; the latter is the last one where none is
+    known. None where there is no such value.
     """
+    none = np.zeros(len(views), np.intp)
+    if validated is None:
+        return None, none
+    network, rows = validated
     found = views.samples(views.setup.partial)
     found = found.among(in_turns(views.table.series[found.ends])) if len(views) > 1 else found
-    weights = np.ones(len(found.ends)) if weigh is None else weigh(views, found.ends)
-    rows = _newest(weights, validated.validation_fraction)
-    count, rows = len(rows), rows[:: max(-(-len(rows) // _MOST_WINDOWS), 1)]
+    counts = np.bincount(views.table.series[found.ends[rows]], minlength=len(views))
+    rows = rows[:: max(-(-len(rows) // _MOST_WINDOWS), 1)]
     rows = rows[views.undoable(found.ends[rows])]
     if not len(rows):
-        return None, 0
+        return None, none
     found = found.among(rows)
     X, _, units = stacked_windows(views.setup, found)
-    outputs = Heads(validated, views.setup.quantiles).outputs(views.setup, X)[0]
+    outputs = Heads(network, views.setup.quantiles).outputs(views.setup, X)[0]
     forecasts = to_forecasts(views.setup, views.levels(units.undo(outputs), found.ends))
     truths = to_units(views.setup, views.true_levels(found.ends))
     for season in dict.fromkeys((views.setup.season, 1)):
         frame = _frame(views, found.ends, forecasts, truths, season)
         if len(frame):
-            return _table([scores_of(frame, name) for name in _MODELS]), count
-    return None, 0
+            return _table([scores_of(frame, name) for name in _MODELS]), counts
+    return None, none
 
 
-def warn_of_naive(scores: pd.DataFrame | None, n_windows: int, setup: Setup, n_series: int) -> None:
-    """Warn where the validation windows leave no doubt that the seasonal naive forecast is ahead."""
-    if scores is None or n_windows < _HORIZONS * setup.horizon:
+def warn_of_naive(scores: pd.DataFrame | None, n_windows: Integers, setup: Setup) -> None:
+    """Warn where the validation windows, so many of each series, leave no doubt that the seasonal naive forecast is
+    ahead. Those of several series at one time may have one cause, and are no more evidence than those of one.
+    """
+    if scores is None or n_windows.max() < max(_HORIZONS * setup.horizon, _FEWEST):
         return
-    name = "MAE" if n_series * setup.n_targets == 1 else "MASE"
+    name = "MAE" if len(n_windows) * setup.n_targets == 1 else "MASE"
     own, naive = scores[name]
     if not own > _BEHIND * naive:
         return
     what = "the last season" if setup.season > 1 else "the last value"
     warn_caller(
-        f"On the newest {n_windows} windows, before it learnt from them, the network had a {name} of {own:.3g}, and "
-        f"repeating {what} one of {naive:.3g} (validation_scores_). Repeat {what}, give more rows or a window that "
+        f"On the newest {n_windows.sum()} windows, before it learnt from them, the network had a {name} of {own:.3g}, "
+        f"and repeating {what} one of {naive:.3g} (validation_scores_). Repeat {what}, give more rows or a window that "
         f"holds a season (window={setup.window}, season={setup.season}), or see with backtest whether Ridge() is "
         "better.",
         UserWarning,
@@ -87,13 +96,6 @@ def scores_from_plain(values: Any) -> pd.DataFrame | None:
 
 def _table(rows: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, pd.Index(_MODELS, name="model"), _SCORES)
-
-
-def _newest(weights: Doubles, fraction: float) -> Integers:
-    """The windows that hold the last ``fraction`` of the weight, as a network takes them apart; at least one."""
-    before, total = np.cumsum(weights) - weights, weights.sum()
-    rows = np.flatnonzero((before >= (1 - fraction - 1e-9) * total) & (weights > 0))
-    return rows if len(rows) else np.flatnonzero(weights > 0)[-1:]
 
 
 def _frame(views: SeriesViews, ends: Integers, forecasts: Doubles, truths: Doubles, season: int) -> pd.DataFrame:

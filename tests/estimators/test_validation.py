@@ -119,3 +119,22 @@ def test_a_forecaster_keeps_the_targets_of_the_validation_part_unknown():
 
 def test_a_classifier_has_no_gap():
     assert "validation_gap" not in RNNClassifier().get_params()
+
+
+def test_a_row_without_weight_in_front_of_the_validation_part_is_as_if_it_were_not_there():
+    """Behind it are copies of older rows, which are learnt from: the gap ends where the validation part begins."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 8))
+    X[49:52] = X[3:6]
+    y, weights = X.sum(axis=1), np.arange(60) != 48
+    net = RNNRegressor(
+        hidden_size=4,
+        max_iter=5,
+        early_stopping=True,
+        validation_fraction=0.2,
+        validation_gap=5,
+        init="linear",
+        random_state=0,
+    )
+    weighted = net.fit(X, y, sample_weight=weights.astype(float)).predict(X)
+    np.testing.assert_array_equal(weighted, net.fit(X[weights], y[weights]).predict(X))

@@ -125,3 +125,25 @@ def test_a_short_seasonal_series_is_forecast_no_worse_than_by_repeating_it():
             found.append(np.abs(forecast - future).mean() / naive)
     assert np.mean(ratios["auto"]) < 1.05
     assert np.mean(ratios["last"]) > np.mean(ratios["auto"]) + 0.05
+
+
+@pytest.mark.parametrize("role", ["past", "future", "static"])
+@pytest.mark.parametrize("absent", [[], [40, 41], [75]])
+def test_few_windows_with_a_column_of_texts_and_absent_rows(role, absent):
+    """A row that is absent has no category; ridge regression ended in an error of its arithmetic."""
+    rng, t = np.random.default_rng(0), np.arange(80)
+    texts = np.repeat("north", 80) if role == "static" else rng.choice(["wet", "dry"], 80)
+    frame = pd.DataFrame({"y": np.sin(t) + rng.normal(size=80), "c": texts}, pd.date_range("2024", periods=80))
+    fitted = WindowForecaster(window=7, horizon=3, target="y", **{role: ["c"]}).fit(frame.drop(frame.index[absent]))
+    assert fitted.level_ in ("last", "mean", "season")
+    assert fitted.n_filled_ == len(absent)
+
+
+def test_an_absent_row_changes_the_choice_no_more_than_a_missing_text():
+    rng = np.random.default_rng(0)
+    index = pd.date_range("2024", periods=80)
+    frame = pd.DataFrame({"y": rng.normal(size=80), "c": rng.choice(["wet", "dry"], 80)}, index)
+    frame.iloc[40] = [np.nan, None]
+    model = WindowForecaster(window=7, horizon=3, target="y", past=["c"])
+    missing, absent = model.fit(frame).forecast(), model.fit(frame.drop(index[40])).forecast()
+    pd.testing.assert_frame_equal(missing, absent, check_freq=False)

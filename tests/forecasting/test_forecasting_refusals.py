@@ -6,13 +6,14 @@ import polars as pl
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skrnn import RNNClassifier, WindowForecaster, backtest
+from skrnn import RNNClassifier, RNNRegressor, WindowForecaster, backtest
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D", name="time")
 RNG = np.random.default_rng(0)
@@ -205,6 +206,14 @@ def test_what_learns_from_no_targets_is_refused_in_a_sentence(name):
     """Its numbers, those of clusters, would pass for forecasts."""
     with pytest.raises(ValueError, match=rf"got \w+, by its tags {name}, which learns from no targets"):
         WindowForecaster(OTHERS[name]).fit(EARLY[["y"]])
+
+
+@pytest.mark.parametrize("inside", [Ridge(), RNNRegressor()], ids=["Ridge", "RNNRegressor"])
+@pytest.mark.parametrize("around", [lambda one: one, lambda one: make_pipeline(StandardScaler(), one)])
+def test_a_frozen_regressor_is_refused_in_a_sentence(inside, around):
+    """It would learn nothing from the windows."""
+    with pytest.raises(ValueError, match="WindowForecaster fits its regressor, and a FrozenEstimator learns nothing"):
+        WindowForecaster(around(FrozenEstimator(inside))).fit(EARLY[["y"]])
 
 
 def test_a_forecaster_inside_a_forecaster_is_refused_in_a_sentence():

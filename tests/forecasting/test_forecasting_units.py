@@ -109,3 +109,14 @@ def test_given_transformations_stay():
     difference = {"target_transform": "seasonal_difference", "season": 12}
     assert chosen(SWELLING, **difference) == ("std", ("seasonal_difference",))
     assert chosen(EVEN, spread=None, **difference) == (None, ("seasonal_difference",))
+
+
+@pytest.mark.parametrize("better", [(None, ()), ("std", ()), (None, ("signed_sqrt",))])
+def test_the_smallest_error_decides(monkeypatch, better):
+    from skrnn.forecasting import _units
+
+    def errors(views, older, newest, *rest):
+        return np.full(len(newest.ends), 1.0 + ((views.setup.spread, views.setup.transforms) != better))
+
+    monkeypatch.setattr(_units, "_errors", errors)
+    assert chosen(panel(a=walk(True, base=6.0), b=walk(True, seed=1, base=6.0))) == better

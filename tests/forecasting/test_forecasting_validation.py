@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import Ridge
 
 import skrnn
@@ -113,6 +114,51 @@ def test_windows_that_count_nothing_are_no_evidence():
     assert control.loc["seasonal_naive", "MAE"] > 1000
 
 
+def test_windows_that_equal_older_ones_are_learnt_and_not_asked():
+    rng = np.random.default_rng(0)
+    values = pd.Series(np.where(rng.random(400) < 0.05, rng.integers(1, 9, 400), 0.0))
+    fitted = WindowForecaster(net(), window=8, level=None, target_transform=None).fit(values)
+    X = np.lib.stride_tricks.sliding_window_view(values.to_numpy(), 9)
+    first = int(np.ceil(0.8 * len(X) - 1e-9))
+    fresh = [row for row in X[first:] if not (X[:first] == row).all(axis=1).any()]
+    assert 0 < len(fresh) < 0.5 * (len(X) - first)  # the control
+    units = fitted.estimator_._fitted.scalings.targets.scale[0] * np.abs(values - values.mean()).mean()
+    found = fitted.validation_scores_.loc["forecast", "MAE"]
+    assert found == pytest.approx(fitted.estimator_.best_loss_ * units, rel=1e-4)
+
+
+def test_a_regressor_that_hands_on_what_it_is_asked_is_fitted_by_its_own_fit():
+    class HandsOn(BaseEstimator, RegressorMixin):
+        def __init__(self, inside=None):
+            self.inside = inside
+
+        def fit(self, X, y):
+            self.fitted_ = clone(self.inside).fit(X, y)
+            return self
+
+        def predict(self, X):
+            return self.fitted_.predict(X)
+
+        def __getattr__(self, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(self.inside, name)
+
+    fitted = WindowForecaster(HandsOn(net(features_per_step=1)), window=14).fit(series())
+    assert type(fitted.estimator_) is HandsOn
+    assert fitted.validation_scores_ is None
+    assert len(fitted.forecast()) == 1
+
+
+@pytest.mark.parametrize("n_counted", [1, 2])
+def test_the_default_learns_from_a_single_window_that_counts(n_counted):
+    values, weights = series(60), np.zeros(60)
+    weights[-n_counted:] = 1.0
+    fitted = WindowForecaster().fit(values, sample_weight=weights)
+    assert (fitted.validation_scores_ is None) == (n_counted == 1)
+    assert np.isfinite(fitted.forecast()).all()
+
+
 def test_others_say_nothing_and_states_keep_what_is_said(tmp_path):
     values = series()
     for regressor in (Ridge(), net(early_stopping=False)):
@@ -159,6 +205,16 @@ def test_no_warning_where_the_network_is_ahead_or_few_windows_say_so_or_the_netw
     fitted, words = said(lambda: WindowForecaster(window=2, horizon=12, season=12).fit(months(216)))
     own, naive = fitted.validation_scores_["MAE"]
     assert own > 2 * naive
+    assert not words
+    walk = pd.Series(np.random.default_rng(1).normal(size=40))  # three windows of one step each
+    fitted, words = said(lambda: WindowForecaster(season=12).fit(walk))
+    assert fitted.validation_scores_.loc["forecast", "MAE"] > 1.5 * fitted.validation_scores_["MAE"].iloc[1]
+    assert not words
+    rng = np.random.default_rng(76)
+    same = rng.normal(size=36)  # three windows of each of twenty series that move together
+    alike = pd.concat({i: pd.Series(same + 0.3 * rng.normal(size=36)) for i in range(20)}, names=["id", "t"])
+    fitted, words = said(lambda: WindowForecaster(season=12).fit(alike))
+    assert fitted.validation_scores_.loc["forecast", "MASE"] > 1.5 * fitted.validation_scores_["MASE"].iloc[1]
     assert not words
     network = net(validation_fraction=0.5)
     assert not said(lambda: WindowForecaster(network, window=2, horizon=12, season=12).fit(months()))[1]
