@@ -97,8 +97,8 @@ class _PartCompiler(_Compiler):
 def uncollected() -> Iterator[None]:
     """Without the collector of cyclic garbage, which takes a sixth of a compiler's time, and finds little."""
     enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if enabled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,25 @@ def double_chunks(values: Floats) -> Iterator[tuple[slice, Doubles]]:
 
 
 def compiled_passes(values: Floats) -> Any:
-    """The compiled passes, where a table is large and there is a compiler; else None."""
+    """The compiled passes, where a table is large and there is a compiler that works; else None."""
     plain = values.flags.c_contiguous and values.dtype.char in "fd"
-    if values.size < _LARGE or not plain or not compiles():
+    return _passes() if plain and values.size >= _LARGE else None
+
+
+@cache
+def _passes() -> Any:
+    """The compiled passes, if the shortest of them can be compiled and called."""
+    if not compiles():
         return None
     from skrnn.sequences import _compiled
 
+    nothing = np.empty(0, np.int64)
+    try:
+        _compiled.follow(nothing, nothing, 0)
+    except MemoryError:  # which says nothing of the compiler, and may be over soon
+        raise
+    except Exception:  # whatever a broken one raises: NumPy does the same, and networks train on torch
+        return None
     return _compiled
 
 

@@ -16,7 +16,10 @@ PANEL = 8  # sums of a row that are computed side by side
 
 
 def lane_width() -> int:
-    """Lanes that a tile takes at a time: as many as keep its sums in the registers. It decides speed, and no bit."""
+    """Lanes that a tile takes at a time: as many as keep its sums in the registers.
+
+    For predictions it decides speed, and no bit; in training, which sizes fill tiles (`_tiles.py`).
+    """
     from llvmlite.binding import get_host_cpu_features
 
     return 16 if get_host_cpu_features().get("avx512f") else 8
