@@ -117,8 +117,15 @@ def _fold(
     part = replace(views.panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], last + 1))
     setup = learnt.setup.fitted(part, again=True)
     older = series_views(setup, part, part.histories)
-    model, n_samples = learn(model, setup, older, weigh)
-    _refuse_none(n_samples, share)
+    ends = older.samples(setup.partial).ends
+    count = len(ends) if weigh is None else np.count_nonzero(weigh(older, ends))
+    _refuse_none(count, share)
+    if count == 1 and getattr(model, "early_stopping", False) is True:
+        raise ValueError(
+            f"calibration={share} leaves no windows to validate on beside the one to train on, and early_stopping=True "
+            "needs some. Give more data, or set calibration=None."
+        )
+    model, _ = learn(model, setup, older, weigh)
     statistics = dict(zip(table.keys, older.statistics, strict=True))
     first = dict(zip(table.keys, table.positions[table.bounds[:-1] + last].tolist(), strict=True))
     return Fold(Learnt(model, setup, replace(learnt.panel, histories=[]), statistics), first)

@@ -251,3 +251,15 @@ def test_a_backtest_whose_windows_all_have_a_gap_says_so():
     message = "None of the 5 cutoffs has a full window before it"
     with pytest.raises(ValueError, match=message):
         backtest(WindowForecaster(Ridge(), window=6), numbers, initial=40, step=3)
+
+
+def test_a_calibration_that_leaves_too_little_says_so():
+    """A model of its folds has fewer windows than the one that forecasts."""
+    numbers = EARLY.loc["a", "y"].iloc[:8].asfreq("D")
+    assert WindowForecaster(horizon=2, window=4).fit(numbers).n_samples_ == 3
+    with pytest.raises(ValueError, match=r"calibration=0\.3 leaves no windows to validate on .* early_stopping=True"):
+        WindowForecaster(horizon=2, window=4, calibration=0.3).fit(numbers)
+    assert WindowForecaster(Ridge(), horizon=2, window=4, calibration=0.3).fit(numbers).n_samples_ == 3
+    weights = np.r_[np.zeros(6), np.ones(2)]
+    with pytest.raises(ValueError, match="leaves no windows to train or to measure on"):
+        WindowForecaster(Ridge(), horizon=2, window=4, calibration=0.3).fit(numbers, sample_weight=weights)
