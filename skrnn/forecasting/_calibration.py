@@ -118,7 +118,7 @@ def _fold(
     setup = learnt.setup.fitted(part, again=True)
     older = series_views(setup, part, part.histories)
     ends = older.samples(setup.partial).ends
-    count = len(ends) if weigh is None else np.count_nonzero(weigh(older, ends))
+    count = len(ends) if weigh is None else int(np.count_nonzero(weigh(older, ends)))
     _refuse_none(count, share)
     if count == 1 and getattr(model, "early_stopping", False) is True:
         raise ValueError(
