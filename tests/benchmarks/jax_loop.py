@@ -14,12 +14,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 from engines import BATCH, CELLS, HIDDEN, RATE, Data, fits, long_series, machine, sine
 from threadpoolctl import threadpool_limits
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ImportError:  # which `main` says
+    jax = jnp = None
 
 UNROLLED = 50  # steps
 Weights = dict[str, Any]
@@ -112,6 +116,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--cpu", action="store_true")
     arguments = parser.parse_args()
+    if jax is None:
+        parser.error("jax is not installed.")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     print(machine(), f"jax {jax.__version__}")
