@@ -11,7 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from numba import njit
 from numba.core.codegen import JITCodeLibrary
@@ -70,7 +70,7 @@ class _Compiler(CompilerBase):
     """
 
     library: type[JITCodeLibrary] = _Whole
-    flags: dict[str, bool] = {}  # noqa: RUF012
+    flags: ClassVar[dict[str, bool]] = {}
 
     def define_pipelines(self) -> list[Any]:
         self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
@@ -83,14 +83,14 @@ class _Compiler(CompilerBase):
 class _FreeCompiler(_Compiler):
     """Of kernels that release the interpreter's lock."""
 
-    flags = {"release_gil": True}  # noqa: RUF012
+    flags: ClassVar[dict[str, bool]] = {"release_gil": True}
 
 
 class _PartCompiler(_Compiler):
     """Of parts, which nothing calls from outside."""
 
     library = _Part
-    flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # noqa: RUF012
+    flags: ClassVar[dict[str, bool]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @contextmanager

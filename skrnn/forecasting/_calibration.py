@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skrnn._types import Doubles, Flags, Integers, Longs
-from skrnn.forecasting._learning import learn
+from skrnn.forecasting._learning import learn, window_weights
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._rolling import ends_of_windows, roll
@@ -118,7 +118,7 @@ def _fold(
     setup = learnt.setup.fitted(part, again=True)
     older = series_views(setup, part, part.histories)
     ends = older.samples(setup.partial).ends
-    count = len(ends) if weigh is None else int(np.count_nonzero(weigh(older, ends)))
+    count = int(np.count_nonzero(window_weights(older, ends, weigh)))
     _refuse_none(count, share)
     if count == 1 and getattr(model, "early_stopping", False) is True:
         raise ValueError(

@@ -22,7 +22,7 @@ from skrnn.forecasting._endings import times_ahead
 from skrnn.forecasting._fitted import fitted_values, values_in_rows
 from skrnn.forecasting._gaps import n_absent
 from skrnn.forecasting._intervals import correction
-from skrnn.forecasting._learning import learn_validated, overlapping
+from skrnn.forecasting._learning import learn_validated, overlapping, window_weights
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._level import choose_level
 from skrnn.forecasting._outputs import for_outputs
@@ -305,7 +305,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         views = series_views(setup, inner, inner.histories)
         given, windows = setup.given(panel).table, views.samples(setup.partial)
         found, overlap = len(windows.kept), overlapping(views, windows)
-        counted = found if weigh is None else int(np.count_nonzero(weigh(views, windows.ends)))
+        counted = np.count_nonzero(window_weights(views, windows.ends, weigh))
         del windows  # which holds a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
@@ -320,7 +320,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             views = replace(views, setup=setup)
         keep_validation_apart(model, overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
-            model.set_params(early_stopping=counted > 1, refit=found < _FEW_WINDOWS)
+            model.set_params(early_stopping=bool(counted > 1), refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:

@@ -13,7 +13,7 @@ from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows
 from skrnn.forecasting._setup import Setup
 
-__all__ = ["in_turns", "learn", "learn_validated", "overlapping"]
+__all__ = ["in_turns", "learn", "learn_validated", "overlapping", "window_weights"]
 
 
 def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
@@ -53,6 +53,11 @@ def _told(
     X, Y, _ = stacked_windows(setup, found)
     weights = {} if weigh is None else {weight_parameter(model) or "": weigh(views, found.ends)}
     return (setup.arrange(X), setup.flat(Y), weights) if len(X) else (X, Y, weights)
+
+
+def window_weights(views: SeriesViews, ends: Integers, weigh: WeighsWindows | None) -> Doubles:
+    """How much each window counts (n,), by the row at which it ends."""
+    return np.ones(len(ends)) if weigh is None else weigh(views, ends)
 
 
 def in_turns(series: Integers) -> Integers:

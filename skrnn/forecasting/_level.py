@@ -9,7 +9,7 @@ import numpy as np
 
 from skrnn._ridge import InTime, said_by_folds
 from skrnn._types import Doubles
-from skrnn.forecasting._learning import in_turns, overlapping
+from skrnn.forecasting._learning import in_turns, overlapping, window_weights
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows
 
 __all__ = ["choose_level"]
@@ -31,7 +31,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
         return setup.level
-    weights = np.ones(len(found.kept)) if weigh is None else weigh(views, found.ends)
+    weights = window_weights(views, found.ends, weigh)
     if not weights.any():
         return setup.level
     X, Y, _ = stacked_windows(setup, found)

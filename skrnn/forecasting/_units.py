@@ -11,6 +11,7 @@ from sklearn.linear_model import RidgeCV
 
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._features import Samples
+from skrnn.forecasting._learning import window_weights
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, series_views, stacked_windows, to_units
 
 __all__ = ["choose_units"]
@@ -43,7 +44,7 @@ def choose_units(
     if len(candidates) == 1:
         return candidates[0]
     found = plain.samples()
-    weights = np.ones(len(found.ends)) if weigh is None else weigh(views, found.ends)
+    weights = window_weights(views, found.ends, weigh)
     used = np.flatnonzero((weights > 0) & plain.undoable(found.ends))
     series, weights = plain.table.series[found.ends[used]], weights[used]
     size = found.X[0].size + found.Y[0].size if len(found.X) else 1

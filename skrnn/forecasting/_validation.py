@@ -19,10 +19,7 @@ from skrnn.forecasting._setup import Setup
 __all__ = ["plain_scores", "scores_from_plain", "validation_scores", "warn_of_naive"]
 
 _MODELS, _SCORES = ("forecast", "seasonal_naive"), ["MAE", "RMSE", "MASE", "sMAPE"]
-_HORIZONS, _FEWEST = (
-    3,
-    20,
-)  # windows that say more than a toss of a coin: so many horizons of a series, and no fewer than these
+_HORIZONS, _FEWEST = 3, 20  # of a series, windows that say more than a toss of a coin: of so many horizons, and so many
 _BEHIND = 1.05  # what they have to say
 _MOST_WINDOWS = 2_000  # that are looked at; of more, every so many-th
 

@@ -157,7 +157,7 @@ def test_the_level_and_the_spread_of_a_window_are_undone(scaling):
     assert (moved > mean + 300).all()
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of a single epoch, which is wanted
 @pytest.mark.parametrize(("steps", "init"), [(False, "linear"), (False, None), (True, None)])
 def test_rates_of_counts_are_in_units_of_their_mean(steps, init):
     """So that a network that has learnt nothing yet is right on average."""
@@ -170,7 +170,7 @@ def test_rates_of_counts_are_in_units_of_their_mean(steps, init):
     assert model.predict(sequences(100, 0)).mean() == pytest.approx(300, rel=0.05)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of a single epoch, which is wanted
 @pytest.mark.parametrize("unit", [100.0, 1e19, 1e30])  # the squares of the last ones are beyond single precision
 def test_counts_start_from_their_roots(unit):
     """Before the first epoch mean and spread are right where counts are small and where they are large."""

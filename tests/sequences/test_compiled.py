@@ -75,9 +75,9 @@ def test_hashes_are_those_of_numpy(both, width, dtype, kind):
     changed = values.copy()
     changed[-1, -1] = 0.123
     for starts, lengths in spans(len(values)):
-        found, expected = both(lambda: sequence_hashes(values, starts, lengths))  # noqa: B023
+        found, expected = both(lambda: sequence_hashes(values, starts, lengths))  # noqa: B023 # called at once
         assert same(found, expected)
-        others = both(lambda: sequence_hashes(changed, starts, lengths))  # noqa: B023
+        others = both(lambda: sequence_hashes(changed, starts, lengths))  # noqa: B023 # called at once
         last = starts + lengths == len(values)
         assert same(*others)
         assert ((others[0] != expected) == last).all()  # they look at the values
@@ -107,7 +107,7 @@ def test_the_order_of_keys_is_that_of_a_stable_sort(n_bits):
 def test_weights_of_one_number_in_memory(both, width):
     values, ones = table(width, np.float32, "holes", 9000 if width == 33 else 1237), np.float64(1.0)
     for weight in (ones, 3 * ones):
-        found, expected = both(lambda: _moments(values, np.broadcast_to(weight, len(values)), None))  # noqa: B023
+        found, expected = both(lambda: _moments(values, np.broadcast_to(weight, len(values)), None))  # noqa: B023 # called at once
         for one, other in zip(found, _moments(values, np.full(len(values), weight), None), strict=True):
             assert same(one, other)
         assert all(map(same, found, expected))
@@ -135,7 +135,7 @@ def test_steps_are_covered_as_by_numpy(both):
     for starts, lengths in spans(len(values)):
         batch = SequenceBatch(values, starts, lengths, 0 * lengths, lengths)
         for weights in (None, rng.random(len(starts)), rng.integers(0, 3, len(starts))):
-            found, expected = both(lambda: batch.coverage(weights))  # noqa: B023
+            found, expected = both(lambda: batch.coverage(weights))  # noqa: B023 # called at once
             assert same(found, expected)
             by_hand = np.zeros(len(values))
             for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
@@ -162,7 +162,7 @@ def test_statistics_are_those_of_numpy(both, width, dtype, kind):
     values[rng.random(len(values)) < 0.5] /= 3
     tail = np.arange(len(values)) < 0.7 * len(values)
     for weights in (np.ones(len(values)), tail * 1.0, rng.integers(0, 3, len(values)) * 1.0, rng.random(len(values))):
-        for function in (lambda: weighted_mean_and_scale(values, weights), lambda: _moments(values, weights, None)):  # noqa: B023
+        for function in (lambda: weighted_mean_and_scale(values, weights), lambda: _moments(values, weights, None)):  # noqa: B023 # called at once
             found, expected = both(function)
             assert all(map(same, found, expected))
 
@@ -194,7 +194,7 @@ def test_standardised_inputs_are_those_of_numpy(both, width, dtype, precision, k
         for way in (None, "standard", "last", "window"):
             for indicators in (np.zeros(width, bool), np.arange(width) % 2 == 0):
                 scaling = InputScaling(way, np.nan_to_num(mean), scale, indicators)
-                found, expected = both(lambda: scaling.gather(batch, precision)[0])  # noqa: B023
+                found, expected = both(lambda: scaling.gather(batch, precision)[0])  # noqa: B023 # called at once
                 assert same(found, expected)
 
 

@@ -124,13 +124,13 @@ class CompiledNetwork:
     def backward(self, gradient: Singles) -> None:
         """Set ``gradients`` from the gradient of the outputs."""
         d_source = self._head_backward(np.ascontiguousarray(gradient, np.float32))
+        embedded = bool(self.tables) and self.running is self.layers
         if self.running is not self.layers:
             self.gradients[self.tables[0]][:] = 0.0  # each direction adds to it
         for number in range(len(self.layers) - 1, -1, -1):
             mask = self.masks[number]
             if mask is not None:
                 d_source *= mask
-            embedded = bool(self.tables) and self.running is self.layers
             wanted = number > 0 or self.spec.segment is not None or embedded
             directions, shares = self.running[number], self._shares(d_source, self.running[number])
             found = [layer.backward(d, self.block, wanted) for layer, d in zip(directions, shares, strict=True)]
