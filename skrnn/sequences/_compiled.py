@@ -190,21 +190,24 @@ def standardise(
     spread: Doubles,
     instead: Doubles,
     indicators: Integers,
+    by_row: bool,
     inputs: Array,
 ) -> None:
-    """Inputs (B, T, F + I): (steps - level) / spread in double precision, ``instead`` where a value is missing, then 1
-    for each missing value of the features in ``indicators``; zero in the padding.
+    """Inputs (B, T, F + I) by row, else (T, B, ...): (steps - level) / spread in double precision, ``instead`` where a
+    value is missing, then 1 for each missing value of the features in ``indicators``; zero in the padding. What has a
+    place behind these stays as it is.
     """
     n_features = steps.shape[1]
-    for b in range(inputs.shape[0]):
+    n_steps = inputs.shape[1 if by_row else 0]
+    for b in range(starts.size):
         for t in range(lengths[b]):
-            row, out = steps[starts[b] + t], inputs[b, t]
+            row, out = steps[starts[b] + t], inputs[b, t] if by_row else inputs[t, b]
             for j in range(n_features):
                 value = np.float64(row[j])
                 out[j] = (value - level[j]) / spread[j] if value == value else instead[j]
             for i in range(indicators.size):
                 out[n_features + i] = 1.0 if np.isnan(row[indicators[i]]) else 0.0
-        for t in range(lengths[b], inputs.shape[1]):
-            out = inputs[b, t]
-            for j in range(out.size):
+        for t in range(lengths[b], n_steps):
+            out = inputs[b, t] if by_row else inputs[t, b]
+            for j in range(n_features + indicators.size):
                 out[j] = 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from skrnn._plain import is_finite_array, is_size, require, require_fields
-from skrnn._types import Doubles, Flags, Floats, Integers
+from skrnn._types import Doubles, Flags, Floats, Integers, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._statistics import mean_and_scale
@@ -95,13 +95,22 @@ class InputScaling:
             require(bool(as_they_are) and not values["indicators"][codes].any(), "input_scaling scales categories")
         return cls(**values)
 
-    def gather(self, batch: SequenceBatch, dtype: DTypeLike = np.float32) -> tuple[Floats, Integers]:
-        """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths."""
+    def gather(
+        self, batch: SequenceBatch, dtype: DTypeLike = np.float32, room: Singles | None = None
+    ) -> tuple[Floats, Integers]:
+        """The network's inputs (n_samples, max_length, input_size), zero in the padding, and the lengths.
+
+        ``room`` (max_length, n_samples, input_size or more): where to write them, in the order of time; what has a
+        place behind them stays as it is. None: into memory of their own.
+        """
+        by_row = room is None
+        whole = np.empty((batch.n_samples, batch.max_length, self.input_size), dtype) if room is None else room
+        inputs = whole if by_row else whole[:, :, : self.input_size].transpose(1, 0, 2)
         passes = compiled_passes(batch.steps)
         if passes is not None and self.kind in (None, "standard"):
-            return self._standardise(passes, batch, dtype), batch.lengths
+            self._standardise(passes, batch, by_row, whole)
+            return inputs, batch.lengths
         positions, padding = batch.positions()
-        inputs = np.empty((*positions.shape, self.input_size), dtype)
         chunks = row_chunks(len(positions), positions.shape[1] * batch.n_features)
         shape = (chunks[0].stop, positions.shape[1], batch.n_features)
         found, values = np.empty(shape, batch.steps.dtype), np.empty(shape)  # fresh memory costs more than arithmetic
@@ -111,14 +120,13 @@ class InputScaling:
             self._scale(found[:n], values[:n], part, batch.complete, inputs[rows])
         return inputs, batch.lengths
 
-    def _standardise(self, passes: Any, batch: SequenceBatch, dtype: DTypeLike) -> Floats:
-        """The inputs, in one compiled pass, where nothing is taken off that a sequence has of its own."""
-        inputs = np.empty((batch.n_samples, batch.max_length, self.input_size), dtype)
+    def _standardise(self, passes: Any, batch: SequenceBatch, by_row: bool, inputs: Floats) -> None:
+        """Write the inputs in one compiled pass, where nothing is taken off that a sequence has of its own."""
         starts, lengths = (np.ascontiguousarray(part, np.int64) for part in (batch.starts, batch.lengths))
         nothing = np.zeros(len(self.mean))
         parts = (nothing, nothing + 1.0, self.mean) if self.kind is None else (self.mean, self.scale, nothing)
-        passes.standardise(frozen(batch.steps), starts, lengths, *parts, np.flatnonzero(self.indicators), inputs)
-        return inputs
+        places = np.flatnonzero(self.indicators)
+        passes.standardise(frozen(batch.steps), starts, lengths, *parts, places, by_row, inputs)
 
     def _scale(self, found: Floats, values: Doubles, padding: Flags | None, complete: bool, inputs: Floats) -> None:
         """Inputs of the values found (B, T, F), computed in double precision, in ``values``, and rounded."""

@@ -59,6 +59,10 @@ class CompiledLearner(BaseLearner):
         self.__dict__.pop("passes", None)
         self.__dict__.pop("at_hand", None)
 
+    def room(self, n_rows: int, n_steps: int) -> Singles | None:
+        """The buffer of the first layer, if it reads all rows as they are."""
+        return self.network.room(n_rows, n_steps)
+
     def cost(self, n_rows: int, n_steps: int) -> float:
         """Multiplications of a mini-batch for `steps`, about, and its memory; infinity: `step` has to take it."""
         if self.loss is None or self.held or self.network.splits(n_rows, n_steps):

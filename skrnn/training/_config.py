@@ -19,6 +19,10 @@ __all__ = ["Observer", "Progress", "TrainingConfig", "TrainingResult", "Training
 _KEPT_VALUES = 1 << 22
 
 
+def _none(n_rows: int, n_steps: int) -> None:
+    """There is no place where inputs are wanted."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How to train; the parameters of the estimators under the same names, checked there.
@@ -85,15 +89,21 @@ class TrainingSet:
             return self.targets.n_features - 1
         return 0 if self.targets is None else int(self.targets.shape[1])
 
-    def mini_batch(self, rows: Integers, rng: np.random.Generator | None = None) -> MiniBatch:
-        """Gather some rows; with ``rng``, to train on: some categories are read as unknown."""
+    def mini_batch(
+        self, rows: Integers, rng: np.random.Generator | None = None, room: Callable[[int, int], Singles | None] = _none
+    ) -> MiniBatch:
+        """Gather some rows; with ``rng``, to train on: some categories are read as unknown.
+
+        ``room(n_rows, n_steps)``: where inputs are wanted that have to be gathered, as in `InputScaling.gather`.
+        """
         targets, step_weights = self._targets(rows)
         gain = None if self.gain is None else self.gain[rows]
         missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
         if self.inputs is not None:
             inputs, lengths = self.inputs[rows], self._even_lengths[: len(rows)]
         else:
-            inputs, lengths = self.scaling.gather(self.batch.take(rows))
+            batch = self.batch.take(rows)
+            inputs, lengths = self.scaling.gather(batch, room=room(len(rows), batch.max_length))
         if rng is not None and self.unknown:
             inputs = self._with_unknown(inputs, rng)
         offset = None if self.offset is None else self.offset[rows]

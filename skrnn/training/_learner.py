@@ -26,6 +26,9 @@ class Learner(Protocol):
 
     largest_norm: float
 
+    def room(self, n_rows: int, n_steps: int) -> Singles | None:
+        """Where inputs of the next mini-batch are read, (T, B, F or more) in the order of time; None: from anywhere."""
+
     def step(self, batch: MiniBatch, share: Singles, rate: float) -> tuple[float, float]:
         """One update; the mini-batch's loss, which is share @ losses, and the norm of its gradient before clipping."""
 
@@ -83,6 +86,10 @@ class BaseLearner(ABC):
     @abstractmethod
     def _start(self, start: TrainingResult) -> None:
         """Take over the weights and the optimizer's state."""
+
+    def room(self, n_rows: int, n_steps: int) -> Singles | None:
+        """None: inputs are read from anywhere."""
+        return None
 
     def cost(self, n_rows: int, n_steps: int) -> float:
         """Infinity: mini-batches are taken one by one."""

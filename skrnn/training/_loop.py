@@ -175,18 +175,22 @@ def _updates(
             continue
         for number in range(some.start, some.stop):
             drawn = {"sampling": config.scheduled_sampling * done[number]} if config.scheduled_sampling else {}
-            for batch, share, fraction, carried in _passes(data, batches[number], config, rng):
+            for batch, share, fraction, carried in _passes(learner, data, batches[number], config, rng):
                 loss, norm = learner.step(batch, share, rates[number], **carried, **drawn)
                 yield number, loss, norm, loss * len(batches[number]) * fraction
 
 
 def _passes(
-    data: TrainingSet, rows: Integers, config: TrainingConfig, rng: np.random.Generator | None = None
+    learner: Learner,
+    data: TrainingSet,
+    rows: Integers,
+    config: TrainingConfig,
+    rng: np.random.Generator | None = None,
 ) -> Iterable[Pass]:
     """What there is to compute for some rows: all of their time at once, or chunk by chunk."""
     if config.chunk_steps is not None:
         return _chunks(data, rows, config.chunk_steps, rng)
-    return ((data.mini_batch(rows, rng), data.shares(rows), 1.0, {}),)
+    return ((data.mini_batch(rows, rng, learner.room), data.shares(rows), 1.0, {}),)
 
 
 def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Generator | None) -> Iterator[Pass]:
@@ -222,10 +226,10 @@ def _validate(learner: Learner, data: TrainingSet, config: TrainingConfig) -> tu
     for begin in range(0, len(losses), _EVALUATION_ROWS):
         rows = order[begin : begin + _EVALUATION_ROWS]
         if config.chunk_steps is None:
-            losses[rows] = learner.losses(data.mini_batch(rows))
+            losses[rows] = learner.losses(data.mini_batch(rows, room=learner.room))
             total += float(losses[rows] @ data.weights[rows])
             continue
-        for batch, share, fraction, carried in _passes(data, rows, config):
+        for batch, share, fraction, carried in _passes(learner, data, rows, config):
             total += float(learner.losses(batch, **carried) @ share) * len(rows) * fraction
     return total / float(data.weights.sum()), losses
 

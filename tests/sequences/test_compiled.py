@@ -181,6 +181,12 @@ def test_sums_go_from_row_to_row(both, monkeypatch):
     assert found[3] != values[::-1, 3].cumsum()[-1] / 3000
 
 
+def put_in_time(scaling, batch, dtype):
+    """Inputs in a room in the order of time, with one number behind those of each step; and that room."""
+    room = np.full((batch.max_length, batch.n_samples, scaling.input_size + 1), 7.0, dtype)
+    return scaling.gather(batch, dtype, room)[0], room
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -196,6 +202,10 @@ def test_standardised_inputs_are_those_of_numpy(both, width, dtype, precision, k
                 scaling = InputScaling(way, np.nan_to_num(mean), scale, indicators)
                 found, expected = both(lambda: scaling.gather(batch, precision)[0])  # noqa: B023 # called at once
                 assert same(found, expected)
+                for in_time, room in both(lambda: put_in_time(scaling, batch, precision)):  # noqa: B023
+                    assert same(np.ascontiguousarray(in_time), expected)
+                    assert np.shares_memory(in_time, room)
+                    assert (room[:, :, scaling.input_size] == 7.0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

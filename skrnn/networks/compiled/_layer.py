@@ -35,7 +35,7 @@ class Layer:
         self.n_inputs, self.reverse = recurrence.size, recurrence.reverse
         self.run_forward, self.run_backward = self.kernels.forward, self.kernels.backward
         self.buffers = [Buffer() for _ in range(6)]
-        self.shape = -1, -1
+        self.shape, self.x = (-1, -1), np.empty((0, 0, self.n_inputs + 1), np.float32)
         self.no_dx = np.empty((0, 0, self.n_inputs), np.float32)
 
     def prepare(self, n_steps: int, n_rows: int) -> Singles:
@@ -57,8 +57,11 @@ class Layer:
         return self.x
 
     def read(self, source: Singles, by_row: bool, lengths: Integers, n_steps: int, n_rows: int) -> None:
-        """Put inputs, (B, T, F) by row or (T, B, F), into the buffer, in the direction of the layer."""
-        kernels.fill(source, by_row, lengths, self.reverse, self.prepare(n_steps, n_rows))
+        """Put inputs, (B, T, F) by row or (T, B, F or more), into the buffer, in the direction of the layer; those that
+        lie in it already stay as they are.
+        """
+        if source is not self.x:
+            kernels.fill(source, by_row, lengths, self.reverse, self.prepare(n_steps, n_rows))
 
     def begin(self, states: Singles | None) -> None:
         """Put states (``n_states``, B, H) before the first step of the chosen buffers; None: zeros."""

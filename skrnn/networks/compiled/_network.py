@@ -81,6 +81,14 @@ class CompiledNetwork:
         places = list(cell_weights(self.spec.make_cell(), self.spans, recurrence).values())
         return slice(places[0].start, places[-1].stop)
 
+    def room(self, n_rows: int, n_steps: int) -> Singles | None:
+        """Where `forward` would put inputs, (T, B, F + 1) with ones behind them: it takes those that lie there already
+        as they are. None: it makes something else of them before.
+        """
+        if self.tables or self.spec.segment is not None:
+            return None
+        return self.layers[0][0].prepare(n_steps, n_rows)
+
     def forward(
         self,
         inputs: Singles,
@@ -105,8 +113,10 @@ class CompiledNetwork:
             inputs, lengths = self._segments(inputs, lengths)
         self.lengths = np.array(lengths, np.intp)  # another type of array would have kernels of its own
         self.even = lengths.strides == (0,) or bool((lengths == inputs.shape[1]).all())
-        source, by_row = np.ascontiguousarray(inputs), True
         n_rows, n_steps = inputs.shape[:2]
+        source, by_row = self.layers[0][0].x, False  # where `room` has had them put
+        if not np.may_share_memory(inputs, source):
+            source, by_row = np.ascontiguousarray(inputs), True
         self.masks: list[Singles | None] = []
         for number, directions in enumerate(self.running):
             for layer in directions:

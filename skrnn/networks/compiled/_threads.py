@@ -50,6 +50,10 @@ class ThreadedNetwork:
         self.lent: NetworkWeights = {}
         self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
 
+    def room(self, n_rows: int, n_steps: int) -> Singles | None:
+        """Where `forward` would put the inputs of a mini-batch, as of `CompiledNetwork.room`; None: it splits them."""
+        return None if self.splits(n_rows, n_steps) else self.whole.room(n_rows, n_steps)
+
     def forward(
         self,
         inputs: Singles,

@@ -48,12 +48,13 @@ class FixedTypes:
 
     def __init__(self, function: Any):
         self.function = function
+        self.types: tuple[Any, ...] | None = None
         self.entry_point: Any = None
         update_wrapper(self, getattr(function, "py_func", function))
 
     def __call__(self, *arguments: Any) -> Any:
         if self.entry_point is None:
-            types = _types_of(arguments)
+            types = self._types_of(arguments)
             self.function.compile(types)
             self.entry_point = self.function.overloads[types].entry_point
         return self.entry_point(*arguments)
@@ -61,14 +62,16 @@ class FixedTypes:
     def is_at_hand(self, *arguments: Any) -> bool:
         """Whether it is compiled for these already, in this process or on disk."""
         return self.entry_point is not None or bool(
-            self.function._cache.has(_types_of(arguments), self.function.targetctx)
+            self.function._cache.has(self._types_of(arguments), self.function.targetctx)
         )
 
+    def _types_of(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those of the first arguments that there were."""
+        if self.types is None:
+            from numba import typeof
 
-def _types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    from numba import typeof
-
-    return tuple(map(typeof, arguments))
+            self.types = tuple(map(typeof, arguments))
+        return self.types
 
 
 def of_fixed_types(function: Callable[..., Any]) -> FixedTypes:
