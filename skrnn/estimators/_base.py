@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -251,6 +251,11 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return summarize(self._fitted.spec)
 
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Their names, for which scikit-learn reads the signature of ``__init__`` each time."""
+        return [*_names_of_parameters(cls)]
+
     def __dir__(self) -> list[str]:
         """Without the attributes that this fit did not leave."""
         absent = {name for name, value in of_fit(type(self)) if not value.is_there(self)}
@@ -267,6 +272,11 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         embeds = self.embedding_dim is not None or beside is not None
         tags.input_tags.categorical = tags.input_tags.string = embeds
         return tags
+
+
+@lru_cache
+def _names_of_parameters(cls: type[BaseRNN]) -> tuple[str, ...]:
+    return tuple(super(BaseRNN, cls)._get_param_names())  # type: ignore[misc]  # scikit-learn has no types
 
 
 def _trained(data: FitData, spec: NetworkSpec) -> Callable[..., TrainingResult]:
