@@ -51,6 +51,7 @@ def read_data(
         characters=unread.reads_characters,
         categorical=parameters.categorical_features,
         seen=None if before is None else before.columns,
+        summed=before is None and parameters.early_stopping is False,
     )
     if columns.embeds_all:
         parameters.check_categories(name)

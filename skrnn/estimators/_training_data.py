@@ -97,7 +97,7 @@ def prepare(
         if columns.embeds_all:
             inputs = InputScaling.of_categories(batch.n_features)
         else:
-            inputs = InputScaling.fit(parameters.scaling, distinct, learnt.sample_weights, columns.vocabulary)
+            inputs = _fit_inputs(parameters.scaling, batch, distinct, learnt.sample_weights, columns.vocabulary)
         scalings = Scalings(inputs, task.fit_scaling(learnt, inputs, distinct, name))
     unknown = _unknown_rates(distinct, columns.categories)
     training = _make_set(task, distinct, learnt, scalings, unknown, when, unit)
@@ -125,6 +125,16 @@ def prepare(
         validation = part(np.ones(len(apart.targets.sample_weights), dtype=bool), apart)
         return FitData(columns, objective, scalings, training, validation, apart=True)
     return FitData(columns, objective, scalings, training, validation, part(gap, given), whole, held_out=held_out)
+
+
+def _fit_inputs(
+    kind: str | None, batch: SequenceBatch, distinct: SequenceBatch, weights: Doubles, vocabulary: tuple[int, ...]
+) -> InputScaling:
+    """The scaling of the distinct rows, which does not depend on their order: if they are all rows and weigh the same,
+    they are read quickest in that of X.
+    """
+    every = weights.strides == (0,) and distinct.n_samples == batch.n_samples
+    return InputScaling.fit(kind, batch if every else distinct, weights, vocabulary)
 
 
 def _by_frequency(
@@ -172,7 +182,7 @@ def _in_time(rows: Integers, weights: Doubles, gap: int) -> InTime | None:
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:
     if isinstance(values, SequenceBatch):
         return values.take(rows)
-    return None if values is None else values[rows]
+    return None if values is None else np.take(values, rows, axis=0)
 
 
 def _tail(

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from skrnn._types import Flags, Floats, Integers
+from skrnn._types import Doubles, Flags, Floats, Integers
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._hashes import Hashes, sequence_hashes
 
-__all__ = ["SequenceBatch", "steps_under"]
+__all__ = ["Moments", "SequenceBatch", "steps_under"]
+
+# Of each column: the weight of its values, a number near them, how far their mean lies from it, their variance.
+Moments = tuple[Doubles, Doubles, Doubles, Doubles]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +62,15 @@ class SequenceBatch:
         """A hash of the steps of each sequence; (n_samples,)."""
         return sequence_hashes(self.steps, self.starts, self.lengths)
 
-    def with_hashes(self, hashes: Hashes) -> SequenceBatch:
-        """The same sequences, whose `hashes` are known."""
+    @cached_property
+    def moments(self) -> Moments | None:
+        """What `StepSums` has found for the steps, each counted once; None: nobody has asked it."""
+        return None
+
+    def with_hashes(self, hashes: Hashes, moments: Moments | None = None) -> SequenceBatch:
+        """The same sequences, whose `hashes` are known, and perhaps the moments of the steps."""
         batch = replace(self)
-        vars(batch)["hashes"] = hashes  # where `cached_property` looks for them
+        vars(batch).update(hashes=hashes, moments=moments)  # where `cached_property` looks for them
         return batch
 
     @property
@@ -132,8 +140,13 @@ class SequenceBatch:
         """Whether the sequences, in some order, follow each other from the first step to the last."""
         if int(self.lengths.sum()) != len(self.steps):
             return False
-        order = np.argsort(self.starts)
-        starts, lengths = self.starts[order], self.lengths[order]
+        if self._follows_on(slice(None)):
+            return True
+        return self._follows_on(np.argsort(self.starts))
+
+    def _follows_on(self, rows: Integers | slice) -> bool:
+        """Whether the sequences, in this order, follow each other from the first step on."""
+        starts, lengths = self.starts[rows], self.lengths[rows]
         return bool(starts[0] == 0 and (starts[1:] == starts[:-1] + lengths[:-1]).all())
 
     def missing(self) -> Flags:
@@ -190,7 +203,7 @@ class SequenceBatch:
 
 def _take(values: Integers, rows: Integers) -> Integers:
     """``values[rows]``; one number in memory stays one."""
-    return np.broadcast_to(values[0], rows.shape) if values.strides == (0,) and len(values) else values[rows]
+    return np.broadcast_to(values[0], rows.shape) if values.strides == (0,) and len(values) else np.take(values, rows)
 
 
 def steps_under(X: NDArray[np.generic]) -> tuple[NDArray[np.generic], int] | None:

@@ -10,7 +10,6 @@ The order is that of a 64-bit hash, of which `_hashes.py` makes the part of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,34 +52,37 @@ def canonical_rows(
     sequences = [batch, targets] if isinstance(targets, SequenceBatch) else [batch]
     content = targets if isinstance(targets, np.ndarray) else np.zeros((len(weights), 0))
     n_samples, kept = len(weights), None
-    if not (weights > 0).all():
+    if not (weights[:1] if weights.strides == (0,) else weights).all():  # not negative
         kept = np.flatnonzero(weights > 0)
         sequences = [part.take(kept).with_hashes(part.hashes[kept]) for part in sequences]
         weights = weights[kept]
         content = content[kept]
-    uniform = bool((weights == weights[0]).all())
+    uniform = weights.strides == (0,) or bool((weights == weights[0]).all())
     keys = _row_hashes(sequences, content)
     # Of equal rows the smallest weight is added first.
-    order = _order(keys, None if uniform else weights)
-    keys = keys[order]
-    equal = _equal_neighbours(sequences, content, order, keys)
+    order, all_differ = _order(keys, None if uniform else weights)
+    equal: Flags | None = np.zeros(len(order), bool)
+    if not all_differ:
+        equal = _equal_neighbours(sequences, content, order, keys[order])
     if equal is None:  # two different rows with one hash: order by content instead
         order = np.lexsort((weights, *_content_columns(sequences, content)))
         equal = _equal_neighbours(sequences, content, order, None)
         assert equal is not None
     del keys
-    first = np.flatnonzero(~equal)
-    if uniform and len(first) == len(order):
+    rows, repeats = order, bool(equal.any())
+    if uniform and not repeats:
         merged, unit = np.broadcast_to(np.float64(1.0), order.shape), float(weights[0])
     else:
-        merged = np.add.reduceat(weights[order], first)
+        merged = weights[order]
+        if repeats:
+            first = np.flatnonzero(~equal)
+            rows, merged = order[first], np.add.reduceat(merged, first)
         unit = float(merged.sum() / len(merged))
         merged *= len(merged) / merged.sum()
     group = None
     if groups:
         group = np.full(n_samples, -1, dtype=np.intp)
         group[order if kept is None else kept[order]] = np.cumsum(~equal) - 1
-    rows = order if len(first) == len(order) else order[first]
     return CanonicalRows(rows if kept is None else kept[rows], merged, unit, group)
 
 
@@ -133,30 +135,32 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
 
 def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
-    hashes, passes = np.empty(len(content), np.uint64), compiled_passes(content)
-    with np.errstate(over="ignore"):
-        for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
-            columns = []
-            for batch in sequences:
-                columns += [batch.hashes[rows], batch.lengths[rows].astype(np.uint64)]
-            targets = bits(np.add(content[rows], 0.0, order="C"))
-            hashes[rows] = _mix_columns([*columns, *targets.T], passes)
+    hashes, passes = np.full(len(content), BASE, np.uint64), compiled_passes(sequences[0].steps)
+    for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
+        columns = []
+        for batch in sequences:
+            columns += [batch.hashes[rows], batch.lengths[rows].astype(np.uint64)]
+        values = np.ascontiguousarray(content[rows])
+        if passes is not None:
+            for column in columns:
+                passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), hashes[rows])
+            passes.mix_values_in(frozen(values), np.uint64(BASE), hashes[rows])
+        else:
+            hashes[rows] = _mixed([*columns, *bits(np.add(values, 0.0)).T], hashes[rows])
     return hashes
 
 
-def _mix_columns(columns: list[Hashes], passes: Any) -> Hashes:
-    """Hash the unsigned integers that stand in one row of the columns (n,) into 64 bits."""
-    state = np.full(len(columns[0]), BASE, dtype=np.uint64)
-    for column in columns:
-        if passes is not None:
-            passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), state)
-        else:
+def _mixed(columns: list[Hashes], state: Hashes) -> Hashes:
+    """The hashes of the unsigned integers that stand in one row of the columns (n,), from a state on."""
+    with np.errstate(over="ignore"):
+        for column in columns:
             state = mix(state ^ column) * np.uint64(BASE)
-    return mix(state)
+        return mix(state)
 
 
-def _order(keys: Hashes, weights: Doubles | None) -> Integers:
-    """The order of the keys, that of the weights among equal ones, and that of the rows among equals in both.
+def _order(keys: Hashes, weights: Doubles | None) -> tuple[Integers, bool]:
+    """The order of the keys, that of the weights among equal ones, and that of the rows among equals in both; and
+    whether it is known at once that no two keys are equal.
 
     The first bits of the keys are sorted with the numbers of the rows behind them, which is quick since it is done in
     place; where two agree in these bits, the rest decides.
@@ -165,12 +169,13 @@ def _order(keys: Hashes, weights: Doubles | None) -> Integers:
     packed = keys & ~mask
     packed |= np.arange(len(keys), dtype=np.uint64)
     packed.sort()
-    order = (packed & mask).astype(np.intp)
+    order = (packed & mask).view(np.int64).astype(np.intp, copy=False)
     packed &= ~mask
     alike = packed[1:] == packed[:-1]
-    if alike.any():
+    all_differ = not alike.any()
+    if not all_differ:
         places = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
         rows = order[places]
         within = (keys[rows],) if weights is None else (weights[rows], keys[rows])
         order[places] = rows[np.lexsort(within)]
-    return order
+    return order, all_differ

@@ -14,6 +14,7 @@ from skrnn.sequences._chunks import row_chunks
 from skrnn.sequences._hashes import hashes_and_bound
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import ENCODE, as_numbers
+from skrnn.sequences._statistics import StepSums
 
 __all__ = ["check_sequences", "finished_batch", "precision"]
 
@@ -31,6 +32,7 @@ def check_sequences(
     dtype: Dtype | None = None,
     texts: str = ENCODE,
     hashed: bool = False,
+    summed: bool = False,
 ) -> SequenceBatch:
     """Validate the values of X.
 
@@ -52,6 +54,8 @@ def check_sequences(
         What a message says to do with texts.
     hashed : bool
         Whether the hashes of the steps will be asked for: one read may do for them and for the checks.
+    summed : bool
+        Whether the moments of all steps will, too.
 
     Returns
     -------
@@ -73,19 +77,29 @@ def check_sequences(
         table, starts, spans = read_array(as_numbers(X, name, advice=texts), features_per_step, name)
         with np.errstate(over="ignore"):
             steps = np.ascontiguousarray(table, dtype=dtype or precision([table.dtype]))
-    return finished_batch(steps, starts, spans, feature_names, not isinstance(X, list) and len(X.shape) == 2, hashed)
+    folded = not isinstance(X, list) and len(X.shape) == 2
+    return finished_batch(steps, starts, spans, feature_names, folded, hashed, summed)
 
 
 def finished_batch(
-    steps: Floats, starts: Integers, spans: Integers, feature_names: Any, folded: bool, hashed: bool = False
+    steps: Floats,
+    starts: Integers,
+    spans: Integers,
+    feature_names: Any,
+    folded: bool,
+    hashed: bool = False,
+    summed: bool = False,
 ) -> SequenceBatch:
     """Sequences in a table of steps, whose values are looked at; ``folded``: they were rows of a table."""
-    found = hashes_and_bound(steps, starts, spans) if hashed else None
+    sums = StepSums(steps) if summed else None
+    found = hashes_and_bound(steps, starts, spans, sums.read if sums else None) if hashed else None
     complete, fits = (True, True) if found and found[1] <= _LARGEST else _look_at(steps)
     if not fits:
         _refuse_infinity(steps, starts, spans, feature_names, folded)
     batch = SequenceBatch.from_spans(steps, starts, spans, complete=complete)
-    return batch.with_hashes(found[0]) if found and batch.lengths is spans else batch  # else padding was cut off
+    if found is None or batch.lengths is not spans:  # padding was cut off
+        return batch
+    return batch.with_hashes(found[0], sums.moments if sums else None)
 
 
 def precision(dtypes: Iterable[np.dtype[Any]]) -> Dtype:

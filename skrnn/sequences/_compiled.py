@@ -23,6 +23,7 @@ __all__ = [
     "hash_spans",
     "hash_steps",
     "mix_in",
+    "mix_values_in",
     "standardise",
 ]
 
@@ -112,10 +113,12 @@ def add_steps(hashes: Hashes, base: Any, power: Hashes, sums: Hashes) -> None:
 
 @kernel(fastmath=False)
 def hash_spans(prefix: Hashes, starts: Integers, lengths: Integers, low: Hashes, high: Hashes, out: Hashes) -> None:
-    """The hashes of sequences, of the sums of `hash_steps`, and of two tables of the base's inverse powers."""
+    """The hashes of sequences, of the sums of `hash_steps`, and of two tables of the base's inverse powers, 2**12 of
+    them in the first.
+    """
     for i in range(starts.size):
         a = starts[i]
-        out[i] = (prefix[a + lengths[i]] - prefix[a]) * (low[a % low.size] * high[a // low.size])
+        out[i] = (prefix[a + lengths[i]] - prefix[a]) * (low[a & 4095] * high[a >> 12])
 
 
 @kernel()
@@ -126,6 +129,23 @@ def mix_in(column: Hashes, base: Any, state: Hashes) -> None:
         word = (word ^ (word >> _S30)) * _TWO
         word = (word ^ (word >> _S27)) * _THREE
         state[i] = (word ^ (word >> _S31)) * base
+
+
+@kernel(fastmath=False)
+def mix_values_in(values: Doubles, base: Any, state: Hashes) -> None:
+    """Hash the values (n, k) into the state of each row, which is then its hash."""
+    for i in range(state.size):
+        found = state[i]
+        for j in range(values.shape[1] + 1):
+            if j > 0:
+                found *= base
+            if j < values.shape[1]:
+                value = values[i, j] + 0.0
+                found ^= np.float64(value).view(np.uint64) if value == value else _NAN
+            found = (found ^ (found >> _S30)) * _TWO
+            found = (found ^ (found >> _S27)) * _THREE
+            found ^= found >> _S31
+        state[i] = found
 
 
 @kernel(fastmath=False)

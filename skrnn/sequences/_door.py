@@ -104,6 +104,7 @@ def read_X(
     seen: Columns | None = None,
     dtype: type[np.floating[Any]] | None = None,
     texts: str | None = None,
+    summed: bool = False,
 ) -> tuple[SequenceBatch, Columns]:
     """Validate X.
 
@@ -125,6 +126,8 @@ def read_X(
         Of the steps, as in `check_sequences`.
     texts : str, optional
         What a message says to do with texts in the place of numbers.
+    summed : bool
+        Whether the moments of all steps will be asked for, as in `check_sequences`.
 
     Returns
     -------
@@ -163,7 +166,7 @@ def read_X(
         categories = [*found]
     else:
         texts = texts or (_EMBED if embeds is False else ENCODE)
-        how: dict[str, Any] = {"dtype": dtype, "texts": texts, "hashed": seen is None}
+        how: dict[str, Any] = {"dtype": dtype, "texts": texts, "hashed": seen is None, "summed": summed}
         batch = check_sequences(X, features_per_step=features_per_step, name=name, feature_names=names, **how)
         categories = []
     if seen is None:

@@ -8,6 +8,8 @@ hashes of its steps modulo 2**64 (Karp & Rabin, "Efficient randomized pattern-ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ Hashes = NDArray[np.uint64]
 
 BASE = 0x9E3779B97F4A7C15 | 1  # odd, so that it has an inverse modulo 2**64
 BASE_INVERSE = pow(BASE, -1, 1 << 64)
-_TABLE = 4096  # powers in a table
+_TABLE = 4096  # powers in a table, as `hash_spans` has it
 _STEPS = 1 << 13  # hashed at a time
 
 
@@ -41,10 +43,13 @@ def sequence_hashes(steps: Floats, starts: Integers, lengths: Integers) -> Hashe
     return hashes
 
 
-def hashes_and_bound(steps: Floats, starts: Integers, lengths: Integers) -> tuple[Hashes, float] | None:
+def hashes_and_bound(
+    steps: Floats, starts: Integers, lengths: Integers, besides: Callable[[int], None] | None = None
+) -> tuple[Hashes, float] | None:
     """`sequence_hashes`, and the largest value without its sign, infinity or NaN where there are some, in one read.
 
-    None: it takes two, with NumPy.
+    ``besides`` is told how many steps have been read, from time to time, while the last of them are still in the cache.
+    None: it takes two reads, with NumPy.
     """
     passes = compiled_passes(steps)
     if passes is None:
@@ -52,15 +57,18 @@ def hashes_and_bound(steps: Floats, starts: Integers, lengths: Integers) -> tupl
     starts, lengths = (np.ascontiguousarray(part, np.int64) for part in (starts, lengths))
     hashes, factors, bound = np.empty(len(starts), np.uint64), _factors(steps.shape[1]), 0
     base, power, place = np.uint64(BASE), np.ones(1, np.uint64), np.array([-1, 0])
-    follow, room = passes.follow(starts, lengths, len(steps)), np.empty(min(_STEPS, len(steps)), np.uint64)
+    size = min(_STEPS, row_chunks(*steps.shape)[0].stop) if len(steps) else 1
+    follow, room = passes.follow(starts, lengths, len(steps)), np.empty(size, np.uint64)
     prefix = np.zeros(1 if follow else len(steps) + 1, np.uint64)
-    for begin in range(0, len(steps), _STEPS):
+    for begin in range(0, len(steps), size):
         part = room[: len(steps) - begin]
-        bound = max(bound, passes.hash_steps(frozen(steps[begin : begin + _STEPS]), factors, base, part))
+        bound = max(bound, passes.hash_steps(frozen(steps[begin : begin + size]), factors, base, part))
         if follow:
             passes.add_sequences(part, lengths, base, power, place, hashes)
         else:
             passes.add_steps(part, base, power, prefix[begin:])
+        if besides is not None:
+            besides(begin + len(part))
     if not follow:
         passes.hash_spans(prefix, starts, lengths, *_inverses(len(steps)), hashes)
     return hashes, float(np.uint64(bound).view(np.float64))

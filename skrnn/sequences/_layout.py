@@ -40,7 +40,9 @@ def read_list(
         parts.append(part)
     if not flat:
         parts = [part[:, None] if part.ndim == 1 else part for part in parts]
-    lengths = np.array([len(part) for part in parts], dtype=np.intp)
+    lengths = np.fromiter(map(len, parts), np.intp, len(parts))
+    if (lengths == lengths[:1]).all():
+        return parts, *_of_one_length(len(parts), len(parts[0]), len(parts[0]))
     return parts, np.cumsum(lengths) - lengths, lengths
 
 
@@ -66,8 +68,14 @@ def read_array(array: Array, features_per_step: int | Literal["all"], name: str)
     n_samples, n_timesteps, n_features = array.shape
     view = steps_under(array)
     steps, stride = view or (np.ascontiguousarray(array).reshape(-1, n_features), n_timesteps)
-    starts = np.arange(n_samples, dtype=np.intp) * stride
-    return steps, starts, np.broadcast_to(np.intp(n_timesteps), starts.shape)
+    return steps, *_of_one_length(n_samples, stride, n_timesteps)
+
+
+def _of_one_length(n_samples: int, stride: int, length: int) -> tuple[Integers, Integers]:
+    """Where sequences start that lie so many steps apart, and their lengths, which are one number in memory."""
+    starts = np.arange(n_samples, dtype=np.intp)
+    starts *= stride
+    return starts, np.broadcast_to(np.intp(length), n_samples)
 
 
 def _fold_rows(array: Array, features_per_step: int | Literal["all"], name: str) -> Array:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Doubles, Floats
-from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._batch import Moments, SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 
-__all__ = ["mean_and_scale", "weighted_mean_and_scale"]
+__all__ = ["StepSums", "mean_and_scale", "weighted_mean_and_scale"]
 
 _LEAST = 1e-150  # a deviation, whose square is still a normal number
 _NOTHING = 1e-130  # values that can differ by less than that, and do not count
@@ -25,14 +25,16 @@ def _on_grid(values: Doubles, unit: Doubles) -> Doubles:
     return np.asarray(np.rint(values / grid) * grid, dtype=np.float64)
 
 
-def weighted_mean_and_scale(values: Floats, weights: Doubles) -> tuple[Doubles, Doubles]:
+def weighted_mean_and_scale(values: Floats, weights: Doubles, known: Moments | None = None) -> tuple[Doubles, Doubles]:
     """Mean and standard deviation of each column of ``values`` (n, k), NaN ignored; two arrays of shape (k,).
 
     Both are rounded to a coarse binary grid (relative precision 2**-16). Standardising needs no more, and the
     result is then the same for rows in another order or for windows that share memory, where the last bits of
     a sum are not. The scale of a constant column is 1. A column without any value has mean NaN.
+
+    ``known``: what `StepSums` has found for these values, if each of them counts once.
     """
-    weight, pivot, shift, variance = _moments(values, weights, None)
+    weight, pivot, shift, variance = known or _moments(values, weights, None)
     if (shift * shift > _FAR * variance).any():  # the first values are far from the mean: go on from there
         weight, pivot, shift, variance = _moments(values, weights, np.where(weight > 0, pivot + shift, 0.0))
     with np.errstate(invalid="ignore"):
@@ -54,11 +56,44 @@ def mean_and_scale(batch: SequenceBatch, weights: Doubles) -> tuple[Doubles, Dou
     units = None  # all alike: any number of units gives the same, to the bit
     if (weights != weights[0]).any():
         units = np.maximum(np.rint(weights * (2.0**26 / weights.mean())), 1.0)
-    return weighted_mean_and_scale(batch.steps, np.asarray(batch.coverage(units), np.float64))
+    coverage = np.asarray(batch.coverage(units), np.float64)
+    return weighted_mean_and_scale(batch.steps, coverage, batch.moments if coverage.strides == (0,) else None)
 
 
-def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Of each column: the weight of its values, a number near them, how far their mean lies from it, their variance.
+class StepSums:
+    """The sums behind the moments of a table whose steps all count once, added up while it is read for something else.
+
+    Chunk by chunk, as in `_moments`: the results have the same bits.
+    """
+
+    def __init__(self, steps: Floats):
+        n_columns = steps.shape[1]
+        self.steps, self.passes, self.number = steps, compiled_passes(steps), 0
+        self.chunks = row_chunks(*steps.shape) if n_columns >= _COLUMNS and self.passes is not None else []
+        self.pivot = steps[0] + np.float64(0.0) if len(steps) else np.zeros(n_columns)
+        self.total, self.squares, self.one = np.zeros(n_columns), np.zeros(n_columns), np.ones(1)
+
+    def read(self, n_steps: int) -> None:
+        """Add the chunks that lie within so many steps. There must be no missing value."""
+        while self.number < len(self.chunks) and self.chunks[self.number].stop <= n_steps:
+            end, size = self.chunks[self.number].stop, self.chunks[0].stop
+            values, sums = frozen(self.steps[:end]), (self.total, self.squares)
+            if self.passes.add_moments(values, self.one, size, self.number, self.pivot, *sums) <= self.number:
+                self.chunks = []
+            self.number += 1
+
+    @property
+    def moments(self) -> Moments | None:
+        """Those of all steps; None where there are too few columns, or a value is missing."""
+        if not self.chunks or self.number < len(self.chunks):
+            return None
+        count = np.full(len(self.total), float(len(self.steps)))
+        shift = self.total / count
+        return count, self.pivot, shift, self.squares / count - shift * shift
+
+
+def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> Moments:
+    """Those of each column.
 
     One pass. Sums of what lies beyond the pivot lose no digits to a large offset; None: the first value of the column.
     """
@@ -67,18 +102,21 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[D
     pivot = np.zeros(n_columns) if pivot is None else pivot
     count, total, squares = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
     passes = compiled_passes(values) if n_columns >= _COLUMNS else None
-    own = np.ones(1) if weights.strides == (0,) and (weights[:1] == 1).all() else np.ascontiguousarray(weights)
+    alike = weights.strides == (0,) and bool((weights[:1] == 1).all())
+    own = np.ones(1) if alike else np.ascontiguousarray(weights)
     chunks = row_chunks(*values.shape)
     room = np.empty((chunks[0].stop if chunks else 0, n_columns))  # fresh memory costs more than arithmetic
+    ones = np.ones(len(room) if alike else 0)
     number = 0
     while number < len(chunks):
         rows = chunks[number]
-        part, weight = values[rows], np.ascontiguousarray(weights[rows])
-        if not weight.all():
+        part = values[rows]
+        weight = ones[: len(part)] if alike else own[rows]
+        if not (alike or weight.all()):
             part, weight = part[weight > 0], weight[weight > 0]
         if first and len(part) and not count.all():
             pivot = np.where(count > 0, pivot, _first_known(part))
-        known, sums, more = _sums(part, weight, pivot, room[: len(part)])
+        known, sums, more = _sums(part, weight, len(part) if alike else weight.sum(), pivot, room[: len(part)])
         count += known
         total += sums
         squares += more
@@ -93,14 +131,14 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> tuple[D
         return count, pivot, shift, squares / count - shift * shift
 
 
-def _sums(values: Floats, weight: Doubles, pivot: Doubles, part: Doubles) -> tuple[Any, Doubles, Doubles]:
+def _sums(values: Floats, weight: Doubles, known: Any, pivot: Doubles, part: Doubles) -> tuple[Any, Doubles, Doubles]:
     """Of each column, NaN ignored: what its values weigh, and the sums of what lies beyond the pivot and its squares.
 
-    ``part`` is memory for it.
+    ``known`` is what all rows weigh, ``part`` memory for what lies beyond the pivot.
     """
     np.copyto(part, values)
     part -= pivot
-    sums, known = np.einsum("i,ij->j", weight, part), weight.sum()
+    sums = np.einsum("i,ij->j", weight, part)
     if np.isnan(sums).any():
         missing = np.isnan(part)
         part[missing] = 0.0

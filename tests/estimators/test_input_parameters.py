@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from input_cases import ESTIMATORS, KINDS, calls, flat, make, outputs, state, steps, target
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
+
+from skrnn import RNNRegressor
+from skrnn.estimators._isolation import private_generators
 
 WRONG = {
     "cell": ["tcn", 3, None],
@@ -253,3 +257,31 @@ def test_a_failed_refit_leaves_it_as_it_was(kind, method, failure):
     assert all(np.array_equal(estimator.weights_[name], value) for name, value in weights.items())
     for name, values in outputs(estimator, X).items():
         assert np.array_equal(values, before[name])
+
+
+@pytest.mark.parametrize("seed", [0, 7, np.int64(7), 2**32 - 1])
+def test_the_numbers_of_a_seed_are_those_of_scikit_learn(seed):
+    words = check_random_state(seed).randint(np.iinfo(np.int32).max, size=4)
+    for _ in range(2):  # the second time they are remembered
+        first, second = private_generators(seed, 3, 2)
+        assert first.random() == np.random.default_rng([*words, 3]).random()
+        assert second.random() == np.random.default_rng([*words, 3, 1]).random()
+
+
+def test_a_generator_goes_on_from_fit_to_fit():
+    generator, again = np.random.RandomState(7), np.random.RandomState(7)
+    drawn = [private_generators(generator, 0, 1)[0].random() for _ in range(2)]
+    assert drawn[0] == private_generators(7, 0, 1)[0].random() != drawn[1]
+    assert drawn == [private_generators(again, 0, 1)[0].random() for _ in range(2)]
+
+
+def test_names_of_parameters_are_those_of_each_class():
+    class Narrow(RNNRegressor):
+        def __init__(self, hidden_size=3):
+            super().__init__(hidden_size=hidden_size)
+
+    names = RNNRegressor._get_param_names()
+    assert names == sorted(inspect.signature(RNNRegressor).parameters)
+    assert Narrow._get_param_names() == ["hidden_size"]
+    names.clear()
+    assert RNNRegressor._get_param_names()  # nobody else's list

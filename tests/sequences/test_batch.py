@@ -189,3 +189,16 @@ def test_values_are_not_copied_and_known_to_be_there(dtype):
         assert batch.complete
     X[3, 2, 1] = np.nan
     assert not check_sequences(X, name="Est").complete
+
+
+def test_a_list_of_one_length_has_one_number_for_its_lengths():
+    X = np.random.default_rng(0).normal(size=(50, 7, 2))
+    for form in ([*X], X, [*X[:, :, :1]], [*X[:, :, 0]]):
+        batch = check_sequences(form, name="Est")
+        assert batch.lengths.strides == (0,)
+        assert batch.starts.tolist() == [*range(0, 350, 7)]
+        assert batch.lengths.tolist() == [7] * 50
+        assert np.array_equal(batch.steps, np.concatenate([np.reshape(row, (7, -1)) for row in form]))
+    ragged = check_sequences([X[0], X[1, :3], X[2]], name="Est")
+    assert ragged.lengths.tolist() == [7, 3, 7]
+    assert ragged.starts.tolist() == [0, 7, 10]

@@ -13,7 +13,7 @@ from skrnn.sequences import InputScaling, SequenceBatch, canonical_rows, check_s
 from skrnn.sequences import _chunks as chunks
 from skrnn.sequences._canonical import _order, _row_hashes
 from skrnn.sequences._hashes import sequence_hashes
-from skrnn.sequences._statistics import _moments, weighted_mean_and_scale
+from skrnn.sequences._statistics import _moments, mean_and_scale, weighted_mean_and_scale
 
 LARGEST = float(np.finfo(np.float32).max)
 WIDTHS = (1, 2, 8, 9, 33, 130)
@@ -97,10 +97,14 @@ def test_the_order_of_keys_is_that_of_a_stable_sort(n_bits):
     keys >>= np.uint64(64 - n_bits) if n_bits else np.uint64(63)  # the first bits alike
     keys[::3] = keys[1::3]
     weights = rng.integers(0, 3, 3000) * 1.0
-    assert np.array_equal(_order(keys, None), np.argsort(keys, kind="stable"))
-    assert np.array_equal(_order(keys, weights), np.lexsort((weights, keys)))
-    assert not np.array_equal(_order(keys, weights), np.argsort(keys, kind="stable"))
-    assert _order(keys[:1], None).tolist() == [0]
+    assert np.array_equal(_order(keys, None)[0], np.argsort(keys, kind="stable"))
+    assert np.array_equal(_order(keys, weights)[0], np.lexsort((weights, keys)))
+    assert not np.array_equal(_order(keys, weights)[0], np.argsort(keys, kind="stable"))
+    assert not _order(keys, weights)[1]  # some are equal
+    order, all_differ = _order(np.unique(keys)[::-1], None)
+    assert np.array_equal(order, np.arange(len(order))[::-1])
+    assert all_differ == (n_bits == 64)
+    assert _order(keys[:1], None)[0].tolist() == [0]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -165,6 +169,49 @@ def test_statistics_are_those_of_numpy(both, width, dtype, kind):
         for function in (lambda: weighted_mean_and_scale(values, weights), lambda: _moments(values, weights, None)):  # noqa: B023 # called at once
             found, expected = both(function)
             assert all(map(same, found, expected))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_sums_of_the_read_that_hashes_are_those_of_a_read_of_their_own(both, width, dtype, kind):
+    X = table(width, dtype, kind, 9000).reshape(-1, 10, width)
+    steps = X.reshape(-1, width)
+
+    def found():
+        batch = check_sequences(X, name="Est", hashed=True, summed=True)
+        return (
+            batch.moments,
+            mean_and_scale(batch, np.ones(len(X))),
+            sequence_hashes(steps, batch.starts, batch.lengths),
+        )
+
+    (moments, scaling, hashes), (never, expected, same_hashes) = both(found)
+    assert (moments is not None) == (width >= 8 and kind == "plain")  # else a value is missing
+    assert never is None
+    assert all(map(same, [*scaling, hashes], [*expected, same_hashes]))
+    if moments is not None:
+        assert all(map(same, moments, _moments(steps, np.ones(len(steps)), None)))
+
+
+def test_sums_of_all_steps_are_not_those_of_some(both):
+    X = np.random.default_rng(0).normal(size=(300, 10, 9))
+    weights = np.arange(300) % 3 + 1.0
+
+    def found():
+        batch = check_sequences(X, name="Est", hashed=True, summed=True)
+        views = sliding_window_view(X[0], 4, axis=0).transpose(0, 2, 1)
+        overlapping = check_sequences(views, name="Est", hashed=True, summed=True)
+        return [
+            *mean_and_scale(batch, np.ones(300)),
+            *mean_and_scale(batch.take(np.arange(200)), np.ones(200)),
+            *mean_and_scale(batch, weights),
+            *mean_and_scale(overlapping, np.ones(len(views))),
+        ]
+
+    compiled, expected = both(found)
+    assert all(map(same, compiled, expected))
+    assert len({part.tobytes() for part in compiled}) == 8
 
 
 def test_sums_go_from_row_to_row(both, monkeypatch):
