@@ -77,10 +77,13 @@ class TrainingSet:
     @cached_property
     def inputs(self) -> Singles | None:
         """All inputs (n, T, F), if they are few and all sequences have one length: then they are gathered once."""
-        size = self.batch.n_samples * self.batch.max_length * self.scaling.input_size
-        if size > _KEPT_VALUES or (self.batch.lengths != self.batch.max_length).any():
+        if self.size(self.batch.starts) > _KEPT_VALUES or (self.batch.lengths != self.batch.max_length).any():
             return None
         return np.asarray(self.scaling.gather(self.batch)[0], np.float32)
+
+    def size(self, rows: Integers) -> int:
+        """Numbers that the network reads of so many rows, if all have the longest one's steps."""
+        return len(rows) * self.batch.max_length * self.scaling.input_size
 
     @property
     def n_targets(self) -> int:

@@ -27,6 +27,7 @@ __all__ = ["train"]
 Pass = tuple[MiniBatch, Singles, float, dict[str, Any]]
 
 _EVALUATION_ROWS = 256
+_LARGE = 1 << 17  # numbers of a mini-batch by itself, which are gathered where `step` reads them
 
 
 class _Epoch(NamedTuple):
@@ -166,7 +167,8 @@ def _updates(
     done = [(epoch + number / len(batches)) / config.max_iter for number in range(len(batches))]
     rates = [rate * rate_factor(config.learning_rate_schedule, progress) for progress in done]
     for some, in_one_go in together(batches, data.batch.lengths, learner.cost):
-        if in_one_go:
+        large = some.stop - some.start == 1 and data.size(batches[some.start]) > _LARGE
+        if in_one_go and not large:
             rows, edges = np.concatenate(batches[some]), np.cumsum([0, *map(len, batches[some])])
             shares = np.concatenate([data.shares(own) for own in batches[some]])
             found = learner.steps(data.mini_batch(rows, rng), shares, edges, np.array(rates[some]))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import skrnn.training._config as config
+import skrnn.training._loop as loop
 from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks.compiled._layer import Layer
+from skrnn.training import _compiled_batches
 from skrnn.training._compiled_learner import CompiledLearner
 
 BIG = {"batch_size": 300, "hidden_size": 96, "n_jobs": 2}  # mini-batches that are split, and small ones of validation
@@ -62,3 +64,23 @@ def test_the_bits_are_those_of_inputs_that_are_moved(monkeypatch, name, ragged):
     assert bits(fit(name, X)) == found
     assert (in_place > 0) == (name != "segments")
     assert moved.count(False) == in_place  # none without a room
+
+
+def test_large_mini_batches_are_gathered_in_place_with_calls_at_hand(monkeypatch):
+    """One that is all of a call by itself; the bits are those of the call."""
+    X = np.random.default_rng(0).normal(size=(100, 20, 500)).astype(np.float32)
+    options = {"hidden_size": 4, "batch_size": 25, "max_iter": 2, "early_stopping": False, "random_state": 0}
+    number = RNNRegressor(engine="compiled", init=None, **options)
+    monkeypatch.setattr(config, "_KEPT_VALUES", 0)
+    monkeypatch.setattr(_compiled_batches.patience, "n_batches", _compiled_batches.Patience.enough)
+    found = {}
+    for large in (loop._LARGE, 1 << 40):
+        monkeypatch.setattr(loop, "_LARGE", large)
+        number.fit(X, X[:, -1, 0])
+        found[large] = bits(number), number.loss_curve_
+    assert found[1 << 40] == found[1 << 17]
+    calls = []
+    monkeypatch.setattr(loop, "_LARGE", 1 << 17)
+    monkeypatch.setattr(CompiledLearner, "steps", lambda *arguments: calls.append(1))
+    number.fit(X, X[:, -1, 0])
+    assert not calls
