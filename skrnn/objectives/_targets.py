@@ -55,7 +55,7 @@ class TargetScaling:
         if kind is None:
             return blank
         level, _ = blank._level_and_gain(inputs, batch)
-        mean, scale = weighted_mean_and_scale(y - level, weights)
+        mean, scale = weighted_mean_and_scale(y - level if level.any() else y, weights)
         if kind == "mean":
             return replace(blank, scale=np.where(mean > 0, mean, 1.0))
         if kind == "window":  # the sequence's own mean is the centre

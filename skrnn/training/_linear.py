@@ -332,8 +332,8 @@ def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
 def _passes(
     batch: SequenceBatch, scaling: InputScaling, reads: NewestSteps | Shares
 ) -> Callable[[], Iterator[tuple[Integers, Doubles]]]:
-    """What gives all chunks of features anew, as often as it is called."""
-    if reads.costly and batch.n_samples * reads.n_features <= _KEPT_VALUES:
+    """What gives all chunks of features, as often as it is called; anew, where they are many."""
+    if batch.n_samples * reads.n_features <= (_KEPT_VALUES if reads.costly else _KEPT_VALUES >> 6):
         kept = list(reads.chunks(batch, scaling))
         return lambda: iter(kept)
     return lambda: reads.chunks(batch, scaling)
