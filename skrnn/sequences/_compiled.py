@@ -29,7 +29,7 @@ __all__ = [
 
 Hashes = NDArray[np.uint64]
 
-_NAN = np.array(np.nan).view(np.uint64)[()]
+_NAN, _INFINITY = np.array([np.nan, np.inf]).view(np.uint64)
 _NO_SIGN = np.uint64((1 << 63) - 1)
 _TWO, _THREE = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # of SplitMix64, as in `_hashes.py`
 _S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
@@ -39,29 +39,40 @@ _S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
 def hash_steps(steps: Array, factors: Hashes, base: Any, hashes: Hashes) -> Any:
     """The hash of each step; returns the bits of the largest value without its sign.
 
-    Those of infinity and NaN are larger than any number's.
+    Those of infinity and NaN are larger than any number's. There is one NaN: where there are some, it is put in their
+    place, in a second look.
     """
     largest: Any = np.uint64(0)
     n = len(steps)
     if steps.shape[1] == 1:  # then the loop along the rows is the one worth to be taken several values at a time
         column = steps.reshape(n)
         for i in range(n):
-            value = np.float64(column[i]) + 0.0
-            word = np.float64(value).view(np.uint64) if value == value else _NAN
+            word = np.float64(np.float64(column[i]) + 0.0).view(np.uint64)
             size = word & _NO_SIGN
             largest = size if size > largest else largest
             word = (word ^ (word >> _S32)) * base
             hashes[i] = (word ^ (word >> _S29)) * factors[0]
+        for i in range(n if largest > _INFINITY else 0):
+            if np.isnan(column[i]):
+                word = (_NAN ^ (_NAN >> _S32)) * base
+                hashes[i] = (word ^ (word >> _S29)) * factors[0]
     else:
         for i in range(n):
-            row, total = steps[i], np.uint64(0)
+            row, total, top = steps[i], np.uint64(0), np.uint64(0)
             for j in range(row.size):
-                value = np.float64(row[j]) + 0.0
-                word = np.float64(value).view(np.uint64) if value == value else _NAN
+                word = np.float64(np.float64(row[j]) + 0.0).view(np.uint64)
                 size = word & _NO_SIGN
-                largest = size if size > largest else largest
+                top = size if size > top else top
                 word = (word ^ (word >> _S32)) * base
                 total += (word ^ (word >> _S29)) * factors[j]
+            if top > _INFINITY:
+                total = np.uint64(0)
+                for j in range(row.size):
+                    value = np.float64(row[j]) + 0.0
+                    word = np.float64(value).view(np.uint64) if value == value else _NAN
+                    word = (word ^ (word >> _S32)) * base
+                    total += (word ^ (word >> _S29)) * factors[j]
+            largest = top if top > largest else largest
             hashes[i] = total
     for i in range(n):
         word = (hashes[i] ^ (hashes[i] >> _S30)) * _TWO
