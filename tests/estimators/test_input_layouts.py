@@ -8,6 +8,7 @@ import pytest
 from input_cases import KINDS, assert_same_fit, assert_same_outputs, make, outputs, target
 from numpy.lib.stride_tricks import sliding_window_view
 
+from skrnn import RNNRegressor
 from skrnn.sequences import InputScaling, canonical_rows, check_sequences
 
 
@@ -169,3 +170,17 @@ def test_fit_and_its_methods_on_windows_do_not_copy_them(kind):
     assert peak(lambda: estimator.fit(X, y)) < 16e6
     method = "transform" if kind == "transformer" else "predict"
     assert peak(lambda: getattr(estimator, method)(X)) < 24e6
+
+
+@pytest.mark.parametrize("form", ["array", "list", "list of columns"])
+def test_a_fit_holds_less_than_seven_numbers_a_row_besides_its_table(form):
+    """Of 64 MB for a million rows, at any moment of a fit; of a list, the values in one table count as its input."""
+    n, rng = 220_000, np.random.default_rng(0)
+    table = rng.normal(size=(n, 20, 1)).astype(np.float32)
+    X, y = table, table.sum(axis=(1, 2)).astype(np.float64)
+    if form != "array":
+        X = [np.array(row if form == "list" else row[:, 0]) for row in table]
+    options = {"hidden_size": 2, "max_iter": 1, "batch_size": 500, "early_stopping": False, "random_state": 0}
+    model = RNNRegressor(engine="compiled", init=None, **options).fit(X[:30_000], y[:30_000])  # what it compiles, too
+    held = peak(lambda: model.fit(X, y))
+    assert held - (0 if form == "array" else table.nbytes) < 7 * 8 * n
