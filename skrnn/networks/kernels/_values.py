@@ -66,6 +66,7 @@ class FixedTypes:
 
 
 def _types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    import numba.experimental.function_type  # noqa: F401  (which says what type a kernel's value has)
     from numba import typeof
 
     return tuple(map(typeof, arguments))
