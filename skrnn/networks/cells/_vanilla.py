@@ -12,6 +12,7 @@ from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
     Arrays,
     add_or_set,
+    at,
     block_size,
     gate_gradients,
     gate_panels,
@@ -60,7 +61,7 @@ def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
     for t in range(x.shape[0]):
         if t > 0 or begins:
             panel_product(h[t], w, added)
-        g, out = sums[t * n : (t + 1) * n], states[(t + 1) * n : (t + 2) * n]
+        g, out = at(sums, t, n), at(states, t + 1, n)
         if relu:
             for i in range(n):
                 out[i] = max(g[i] + s[i], np.float32(0.0))
@@ -93,7 +94,7 @@ def recur_back(
     states, d_states, d_sums = h.reshape(h.size), d_out.reshape(d_out.size), d_gates.reshape(d_gates.size)
     through = carried.reshape(n)
     for t in range(n_steps - 1, -1, -1):
-        out, d, into = states[(t + 1) * n : (t + 2) * n], d_states[t * n : (t + 1) * n], d_sums[t * n : (t + 1) * n]
+        out, d, into = at(states, t + 1, n), at(d_states, t, n), at(d_sums, t, n)
         if relu:
             for i in range(n):
                 into[i] = d[i] + through[i] if out[i] > 0 else np.float32(0.0)
