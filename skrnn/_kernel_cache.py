@@ -14,6 +14,7 @@ from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.runtime.nrt import rtsys
 
 from skrnn._kernel_parts import made_of_parts
 from skrnn._warnings import warn_caller
@@ -74,7 +75,8 @@ class _KernelCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)  # but not the list of all that Numba can compile, as its own method does
+            return self._load_overload(sig, target_context)
         except Exception:  # whatever reading a damaged file raises: the kernel is compiled, and the file replaced
             return None
 

@@ -53,6 +53,9 @@ def together(
     there must not be much.
     """
     longest = int(lengths.max()) if lengths.strides == (0,) or len(batches) == 1 else None
+    if longest is not None and cost(max(map(len, batches)), longest) * len(batches) <= _AT_ONCE:
+        yield slice(0, len(batches)), True
+        return
     begin, total, cost = 0, 0.0, cache(cost)
     n_rows, most_steps, n_real = 0, 0, 0
     for number, rows in enumerate(batches):

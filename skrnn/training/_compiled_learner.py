@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import accumulate, pairwise
 from math import hypot, isfinite
 from typing import Any
 
@@ -72,26 +73,25 @@ class CompiledLearner(BaseLearner):
         return n_rows * n_steps * max(self.network.n_products, _MEMORY * self.spec.step_size)
 
     def steps(
-        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+        self, batch: MiniBatch, shares: Singles, sizes: list[int], rates: list[float]
     ) -> tuple[list[float], list[float]]:
-        """An update for each mini-batch, of the rows from one of the edges to the next; as `step` does them.
+        """An update for each mini-batch, of so many rows each, which follow each other; as `step` does them.
 
         Ends with the first loss or norm that is not finite.
         """
-        work, norms = self._room(batch.inputs.shape[1], int(np.diff(edges).max())), np.empty(len(rates))
+        work, norms = self._room(batch.inputs.shape[1], max(sizes)), np.empty(len(sizes))
+        edges = np.array([0, *accumulate(sizes)])
         outputs = np.zeros((len(shares), self.spec.output_size), np.float32)
-        n_done = train_batches(*self._arguments(batch, shares, edges, rates, work, outputs, norms))
-        values = self.objective.loss(outputs, batch)[0]
-        found: tuple[list[float], list[float]] = [], []
-        for number in range(n_done):
-            own, norm = slice(edges[number], edges[number + 1]), float(norms[number])
-            found[0].append(float(values[own] @ shares[own]))
-            found[1].append(norm)
+        n_done = train_batches(*self._arguments(batch, shares, edges, np.array(rates), work, outputs, norms))
+        losses = np.ascontiguousarray(self.objective.loss(outputs, batch)[0])
+        ends, found = edges.tolist(), norms[:n_done].tolist()
+        values = [float(np.dot(losses[a:b], shares[a:b])) for a, b in pairwise(ends[: n_done + 1])]
+        for number, (loss, norm) in enumerate(zip(values, found, strict=True), start=1):
             self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
             self.n_steps += isfinite(norm)
-            if not (isfinite(norm) and isfinite(found[0][-1])):
-                break
-        return found
+            if not (isfinite(norm) and isfinite(loss)):
+                return values[:number], found[:number]
+        return values, found
 
     @cached_property
     def at_hand(self) -> bool:

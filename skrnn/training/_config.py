@@ -100,16 +100,16 @@ class TrainingSet:
         ``room(n_rows, n_steps)``: where inputs are wanted that have to be gathered, as in `InputScaling.gather`.
         """
         targets, step_weights = self._targets(rows)
-        gain = None if self.gain is None else self.gain[rows]
+        gain = None if self.gain is None else self.gain.take(rows, axis=0)
         missing = self.batch.take(rows).missing() if targets is None and self.scaling.indicators.any() else None
         if self.inputs is not None:
-            inputs, lengths = self.inputs[rows], self._even_lengths[: len(rows)]
+            inputs, lengths = self.inputs.take(rows, axis=0), self._even_lengths[: len(rows)]
         else:
             batch = self.batch.take(rows)
             inputs, lengths = self.scaling.gather(batch, room=room(len(rows), batch.max_length))
         if rng is not None and self.unknown:
             inputs = self._with_unknown(inputs, rng)
-        offset = None if self.offset is None else self.offset[rows]
+        offset = None if self.offset is None else self.offset.take(rows, axis=0)
         return MiniBatch(inputs, lengths, targets, gain, missing, step_weights, offset)
 
     def chunk(self, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
@@ -137,7 +137,7 @@ class TrainingSet:
     def _targets(self, rows: Integers) -> tuple[Singles | None, Singles | None]:
         """Targets (B, k), or targets (B, L, k) and their weights (B, L)."""
         if not isinstance(self.targets, SequenceBatch):
-            return (None if self.targets is None else self.targets[rows]), None
+            return (None if self.targets is None else self.targets.take(rows, axis=0)), None
         return _values_and_weights(self.targets.take(rows))
 
     def _with_unknown(self, inputs: Array, rng: np.random.Generator) -> Array:
@@ -154,19 +154,14 @@ class TrainingSet:
         """The length of every row, where all have the same."""
         return np.broadcast_to(np.intp(self.batch.max_length), self.batch.n_samples)
 
-    def shares(self, rows: Integers) -> Singles:
-        """What each row of a mini-batch of B counts in its loss: w_i / B."""
-        n = len(rows)
-        if self.weights.strides != (0,):
-            return (self.weights[rows] / n).astype(np.float32)
-        if n not in self._even_shares:
-            self._even_shares[n] = np.full(n, self.weights[0] / n, np.float32)
-        return self._even_shares[n]
+    def shares(self, rows: Integers, sizes: list[int]) -> Singles:
+        """What each row counts in the loss of its mini-batch of B rows: w_i / B.
 
-    @cached_property
-    def _even_shares(self) -> dict[int, Singles]:
-        """Shares by the size of the mini-batch, where all rows weigh the same."""
-        return {}
+        ``sizes``: of the mini-batches, which follow each other in ``rows``.
+        """
+        weights = self.weights[:1] if self.weights.strides == (0,) else self.weights[rows]
+        of = float(sizes[0]) if len(sizes) == 1 else np.repeat(np.array(sizes, float), sizes)
+        return np.broadcast_to(weights / of, rows.shape).astype(np.float32)
 
 
 def _values_and_weights(targets: SequenceBatch) -> tuple[Singles, Singles]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from skrnn._plain import require
-from skrnn._types import Array, Doubles, Floats, Integers, Singles
+from skrnn._types import Array, Floats, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective, whole_loss
 from skrnn.training._adaptive_loss import AdaptiveLoss
@@ -36,9 +36,9 @@ class Learner(Protocol):
         """Multiplications of a mini-batch for `steps`, about; infinity: `step` has to take it."""
 
     def steps(
-        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+        self, batch: MiniBatch, shares: Singles, sizes: list[int], rates: list[float]
     ) -> tuple[list[float], list[float]]:
-        """An update for each mini-batch, of the rows from one of the edges to the next: their losses and norms.
+        """An update for each mini-batch, of so many rows each, which follow each other: their losses and norms.
 
         Ends with the first loss or norm that is not finite.
         """
@@ -96,7 +96,7 @@ class BaseLearner(ABC):
         return np.inf
 
     def steps(
-        self, batch: MiniBatch, shares: Singles, edges: Integers, rates: Doubles
+        self, batch: MiniBatch, shares: Singles, sizes: list[int], rates: list[float]
     ) -> tuple[list[float], list[float]]:
         """What a learner need not know."""
         raise NotImplementedError

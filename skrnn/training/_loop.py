@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from math import isfinite
@@ -143,12 +143,13 @@ def _run_epoch(
     batches = draw_batches(data.batch.lengths, config, rng)
     total, norms, n_clipped, n_updates = 0.0, 0.0, 0, 0
     bound = config.max_grad_norm or np.inf
-    for number, loss, norm, counted in _updates(learner, data, batches, config, rng, epoch, rate):
-        if not (isfinite(loss) and isfinite(norm)):
-            what = "gradient" if isfinite(loss) else "loss"
-            raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
-        total += counted
-        norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
+    for first, losses, own_norms, sizes in _updates(learner, data, batches, config, rng, epoch, rate):
+        for number, (loss, norm, size) in enumerate(zip(losses, own_norms, sizes, strict=False), start=first):
+            if not (isfinite(loss) and isfinite(norm)):
+                what = "gradient" if isfinite(loss) else "loss"
+                raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
+            total += loss * size
+            norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(batches) - 1, config)
     return _Epoch(total / len(data.weights), norms / n_updates, n_clipped / n_updates)
@@ -162,24 +163,23 @@ def _updates(
     rng: np.random.Generator,
     epoch: int,
     rate: float,
-) -> Iterator[tuple[int, float, float, float]]:
-    """Of each update the number of the mini-batch, its loss, its gradient's norm, and what it adds to the epoch's."""
-    done = [(epoch + number / len(batches)) / config.max_iter for number in range(len(batches))]
+) -> Iterator[tuple[int, list[float], list[float], Sequence[float]]]:
+    """Of some updates: the number of the first mini-batch, losses, norms of gradients, and how many rows each has."""
+    n = len(batches)
+    done = [(epoch + number / n) / config.max_iter for number in range(n)]
     rates = [rate * rate_factor(config.learning_rate_schedule, progress) for progress in done]
     for some, in_one_go in together(batches, data.batch.lengths, learner.cost):
         large = some.stop - some.start == 1 and data.size(batches[some.start]) > _LARGE
         if in_one_go and not large:
-            rows, edges = np.concatenate(batches[some]), np.cumsum([0, *map(len, batches[some])])
-            shares = np.concatenate([data.shares(own) for own in batches[some]])
-            found = learner.steps(data.mini_batch(rows, rng), shares, edges, np.array(rates[some]))
-            for number, (loss, norm) in enumerate(zip(*found, strict=True), start=some.start):
-                yield number, loss, norm, loss * len(batches[number])
+            own, sizes = np.concatenate(batches[some]), [len(rows) for rows in batches[some]]
+            found = learner.steps(data.mini_batch(own, rng), data.shares(own, sizes), sizes, rates[some])
+            yield some.start, *found, sizes
             continue
         for number in range(some.start, some.stop):
             drawn = {"sampling": config.scheduled_sampling * done[number]} if config.scheduled_sampling else {}
             for batch, share, fraction, carried in _passes(learner, data, batches[number], config, rng):
                 loss, norm = learner.step(batch, share, rates[number], **carried, **drawn)
-                yield number, loss, norm, loss * len(batches[number]) * fraction
+                yield number, [loss], [norm], [len(batches[number]) * fraction]
 
 
 def _passes(
@@ -192,7 +192,7 @@ def _passes(
     """What there is to compute for some rows: all of their time at once, or chunk by chunk."""
     if config.chunk_steps is not None:
         return _chunks(data, rows, config.chunk_steps, rng)
-    return ((data.mini_batch(rows, rng, learner.room), data.shares(rows), 1.0, {}),)
+    return ((data.mini_batch(rows, rng, learner.room), data.shares(rows, [len(rows)]), 1.0, {}),)
 
 
 def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Generator | None) -> Iterator[Pass]:
@@ -200,7 +200,7 @@ def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Genera
 
     A chunk counts as if it were all of the rows' time.
     """
-    shares, lengths = data.shares(rows), data.batch.lengths[rows]
+    shares, lengths = data.shares(rows, [len(rows)]), data.batch.lengths[rows]
     longest, before = int(lengths.max()), np.arange(len(rows))
     for begin in range(0, longest, steps):
         left = np.flatnonzero(lengths > begin)

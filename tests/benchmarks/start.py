@@ -61,6 +61,7 @@ def seconds(case: str, folder: str) -> tuple[float, float, float]:
     """Of the imports and of all of it, and what the process had of the cores."""
     imports, run = CASES[case]
     environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as a new user has it
     command = [sys.executable, "-c", CODE.format(imports=imports, run=run)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return tuple(json.loads(done.stdout.splitlines()[-1]))

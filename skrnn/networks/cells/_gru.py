@@ -16,6 +16,7 @@ from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     Arrays,
     add_or_set,
+    at,
     block_size,
     column_sums,
     fused,
@@ -59,7 +60,8 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     Leaves r, z and n in ``gates`` (3, T, B, H), and W_hn h + b_hn in ``extra`` (T, B, H).
     """
     gates, h, extra = tape
-    (n_rows, hidden), control = h.shape[1:], skip_denormals()
+    sums, states, inner_sums = gates.reshape(gates.size), h.reshape(h.size), extra.reshape(extra.size)
+    n_steps, (n_rows, hidden), control = x.shape[0], h.shape[1:], skip_denormals()
     w_ih, w_hh, b_ih, b_hh = gated(weights, 3, x.shape[2] - 1, hidden)
     bias = sum_of(b_ih, b_hh)
     add_or_set(b_ih[2 * hidden :], bias[2 * hidden :], False)
@@ -71,12 +73,12 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     s_reset, s_update, s_inner = added[0].reshape(n), added[1].reshape(n), added[2].reshape(n)
     b_inner = inner_bias.reshape(n)
     begins = not is_zero(h[0])
-    for t in range(x.shape[0]):
+    for t in range(n_steps):
         if t > 0 or begins:
             for g in range(3):
                 panel_product(h[t], w[g], added[g])
-        reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
-        inner, old, new = extra[t].reshape(n), h[t].reshape(n), h[t + 1].reshape(n)
+        reset, update, fresh = at(sums, t, n), at(sums, n_steps + t, n), at(sums, 2 * n_steps + t, n)
+        inner, old, new = at(inner_sums, t, n), at(states, t, n), at(states, t + 1, n)
         for i in range(n):
             reset[i] = sigmoid(reset[i] + s_reset[i])
         for i in range(n):
@@ -107,8 +109,10 @@ def backward(
     ``d_gates`` (4, T, B, H) are those of r, z, W_hn h + b_hn, and the sum inside n.
     """
     gates, h, extra = tape
+    sums, states, inner_sums = gates.reshape(gates.size), h.reshape(h.size), extra.reshape(extra.size)
     control = skip_denormals()
     n_steps, n_rows, hidden = d_out.shape
+    d_sums, d_states = d_gates.reshape(d_gates.size), d_out.reshape(d_out.size)
     w_ih, w_hh, _, _ = gated(weights, 3, x.shape[2] - 1, hidden)
     dw_ih, dw_hh, db_ih, db_hh = gated(dw, 3, x.shape[2] - 1, hidden)
     w = gate_panels(w_hh, False)
@@ -117,9 +121,10 @@ def backward(
     past = np.zeros(n, np.float32)  # what reaches the state before a step past its gates
     through = carried.reshape(n)  # and through them
     for t in range(n_steps - 1, -1, -1):
-        reset, update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n), gates[2, t].reshape(n)
-        d_reset, d_update, d_inner = d_gates[0, t].reshape(n), d_gates[1, t].reshape(n), d_gates[2, t].reshape(n)
-        d_fresh, inner, old, d = d_gates[3, t].reshape(n), extra[t].reshape(n), h[t].reshape(n), d_out[t].reshape(n)
+        reset, update, fresh = at(sums, t, n), at(sums, n_steps + t, n), at(sums, 2 * n_steps + t, n)
+        d_reset, d_update, d_inner = at(d_sums, t, n), at(d_sums, n_steps + t, n), at(d_sums, 2 * n_steps + t, n)
+        d_fresh, inner = at(d_sums, 3 * n_steps + t, n), at(inner_sums, t, n)
+        old, d = at(states, t, n), at(d_states, t, n)
         for i in range(n):
             past[i] += d[i] + through[i]
         for i in range(n):

@@ -16,6 +16,7 @@ from skrnn.networks.cells._gated import GatedCell, gate_sums, through_gates
 from skrnn.networks.kernels import (
     Arrays,
     add_or_set,
+    at,
     block_size,
     fused,
     gate_gradients,
@@ -59,6 +60,7 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
     tanh(c) of each step.
     """
     gates, h, extra = tape
+    sums, states, memories = gates.reshape(gates.size), h.reshape(h.size), extra.reshape(extra.size)
     n_steps, (n_rows, hidden), control = x.shape[0], h.shape[1:], skip_denormals()
     w_ih, w_hh, b_ih, b_hh = gated(weights, 4, x.shape[2] - 1, hidden)
     input_products(x, w_ih, sum_of(b_ih, b_hh).reshape(4, hidden), gates)
@@ -70,17 +72,17 @@ def forward(x: Array, weights: Array, tape: Arrays) -> None:
             for g in range(4):
                 panel_product(h[t], w[g], added[g])
         for g in range(4):
-            gate, s = gates[g, t].reshape(n), added[g].reshape(n)
+            gate, s = at(sums, g * n_steps + t, n), added[g].reshape(n)
             if g == 2:
                 for i in range(n):
                     gate[i] = tanh(gate[i] + s[i])
             else:
                 for i in range(n):
                     gate[i] = sigmoid(gate[i] + s[i])
-        into, keep = gates[0, t].reshape(n), gates[1, t].reshape(n)
-        value, show = gates[2, t].reshape(n), gates[3, t].reshape(n)
-        old_memory, memory = extra[t].reshape(n), extra[t + 1].reshape(n)
-        squashed, new = extra[n_steps + 1 + t].reshape(n), h[t + 1].reshape(n)
+        into, keep = at(sums, t, n), at(sums, n_steps + t, n)
+        value, show = at(sums, 2 * n_steps + t, n), at(sums, 3 * n_steps + t, n)
+        old_memory, memory = at(memories, t, n), at(memories, t + 1, n)
+        squashed, new = at(memories, n_steps + 1 + t, n), at(states, t + 1, n)
         for i in range(n):
             memory[i] = keep[i] * old_memory[i] + into[i] * value[i]
         for i in range(n):
@@ -104,8 +106,10 @@ def backward(
 ) -> None:
     """Gradients from those of the outputs, d_out (T, B, H)."""
     gates, h, extra = tape
+    sums, memories = gates.reshape(gates.size), extra.reshape(extra.size)
     control = skip_denormals()
     n_steps, n_rows, hidden = d_out.shape
+    d_sums, d_states = d_gates.reshape(d_gates.size), d_out.reshape(d_out.size)
     w_ih, w_hh, _, _ = gated(weights, 4, x.shape[2] - 1, hidden)
     dw_ih, dw_hh, db_ih, db_hh = gated(dw, 4, x.shape[2] - 1, hidden)
     w = gate_panels(w_hh, False)
@@ -113,11 +117,11 @@ def backward(
     carried, part = np.zeros((n_rows, hidden), np.float32), np.empty((n_rows, hidden), np.float32)
     through, d_memory = carried.reshape(n), np.zeros(n, np.float32)
     for t in range(n_steps - 1, -1, -1):
-        into, keep = gates[0, t].reshape(n), gates[1, t].reshape(n)
-        value, show = gates[2, t].reshape(n), gates[3, t].reshape(n)
-        d_into, d_keep = d_gates[0, t].reshape(n), d_gates[1, t].reshape(n)
-        d_value, d_show = d_gates[2, t].reshape(n), d_gates[3, t].reshape(n)
-        old_memory, squashed, d = extra[t].reshape(n), extra[n_steps + 1 + t].reshape(n), d_out[t].reshape(n)
+        into, keep = at(sums, t, n), at(sums, n_steps + t, n)
+        value, show = at(sums, 2 * n_steps + t, n), at(sums, 3 * n_steps + t, n)
+        d_into, d_keep = at(d_sums, t, n), at(d_sums, n_steps + t, n)
+        d_value, d_show = at(d_sums, 2 * n_steps + t, n), at(d_sums, 3 * n_steps + t, n)
+        old_memory, squashed, d = at(memories, t, n), at(memories, n_steps + 1 + t, n), at(d_states, t, n)
         for i in range(n):
             through[i] += d[i]
         for i in range(n):

@@ -14,6 +14,7 @@ from skrnn._types import Array, Doubles, Floats, Singles
 from skrnn.networks.cells._base import Cell, Kernels, glorot
 from skrnn.networks.kernels import (
     Arrays,
+    at,
     block_size,
     fused,
     gate_gradients,
@@ -51,13 +52,14 @@ def parts(flat: Array, n_inputs: int, hidden: int) -> tuple[Array, Array]:
 def forward(x: Array, weights: Array, tape: Arrays) -> None:
     """Leaves z and g in the gates (2, T, B, H)."""
     gates, h, _ = tape
+    sums, states = gates.reshape(gates.size), h.reshape(h.size)
     control = skip_denormals()
     w_ih, bias = parts(weights, x.shape[2] - 1, h.shape[2])
-    n = h[0].size
+    n_steps, n = x.shape[0], h[0].size
     input_products(x, w_ih, bias, gates)
-    for t in range(x.shape[0]):
-        update, fresh = gates[0, t].reshape(n), gates[1, t].reshape(n)
-        old, new = h[t].reshape(n), h[t + 1].reshape(n)
+    for t in range(n_steps):
+        update, fresh = at(sums, t, n), at(sums, n_steps + t, n)
+        old, new = at(states, t, n), at(states, t + 1, n)
         for i in range(n):
             update[i] = sigmoid(update[i])
         for i in range(n):
@@ -79,14 +81,16 @@ def backward(
 ) -> None:
     """Gradients of the weights and of the input, from those of the outputs, d_out (T, B, H)."""
     gates, h, _ = tape
+    sums, states = gates.reshape(gates.size), h.reshape(h.size)
     control = skip_denormals()
     n_inputs, hidden = x.shape[2] - 1, h.shape[2]
     (w_ih, _), (dw_ih, db) = parts(weights, n_inputs, hidden), parts(dw, n_inputs, hidden)
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
+    d_sums, d_states = d_gates.reshape(d_gates.size), d_out.reshape(d_out.size)
     through = np.zeros(n, np.float32)  # what reaches the state before a step
     for t in range(n_steps - 1, -1, -1):
-        update, fresh, old = gates[0, t].reshape(n), gates[1, t].reshape(n), h[t].reshape(n)
-        d_update, d_fresh, d = d_gates[0, t].reshape(n), d_gates[1, t].reshape(n), d_out[t].reshape(n)
+        update, fresh, old = at(sums, t, n), at(sums, n_steps + t, n), at(states, t, n)
+        d_update, d_fresh, d = at(d_sums, t, n), at(d_sums, n_steps + t, n), at(d_states, t, n)
         for i in range(n):
             through[i] += d[i]
         for i in range(n):

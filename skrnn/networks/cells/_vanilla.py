@@ -12,6 +12,7 @@ from skrnn.networks.cells._gated import GatedCell, through_gates
 from skrnn.networks.kernels import (
     Arrays,
     add_or_set,
+    at,
     block_size,
     gate_gradients,
     gate_panels,
@@ -55,11 +56,12 @@ def recur(x: Array, weights: Array, tape: Arrays, relu: bool) -> None:
     w = gate_panels(w_hh, True)[0]
     n = h[0].size
     added = np.zeros(h.shape[1:], np.float32)
+    sums, states, s = gates.reshape(gates.size), h.reshape(h.size), added.reshape(n)
     begins = not is_zero(h[0])
     for t in range(x.shape[0]):
         if t > 0 or begins:
             panel_product(h[t], w, added)
-        g, s, out = gates[0, t].reshape(n), added.reshape(n), h[t + 1].reshape(n)
+        g, out = at(sums, t, n), at(states, t + 1, n)
         if relu:
             for i in range(n):
                 out[i] = max(g[i] + s[i], np.float32(0.0))
@@ -89,8 +91,10 @@ def recur_back(
     w = gate_panels(w_hh, False)
     n_steps, n, one = d_out.shape[0], d_out[0].size, np.float32(1.0)
     carried, part = np.zeros(d_out.shape[1:], np.float32), np.empty(d_out.shape[1:], np.float32)
+    states, d_states, d_sums = h.reshape(h.size), d_out.reshape(d_out.size), d_gates.reshape(d_gates.size)
+    through = carried.reshape(n)
     for t in range(n_steps - 1, -1, -1):
-        out, d, through, into = h[t + 1].reshape(n), d_out[t].reshape(n), carried.reshape(n), d_gates[0, t].reshape(n)
+        out, d, into = at(states, t + 1, n), at(d_states, t, n), at(d_sums, t, n)
         if relu:
             for i in range(n):
                 into[i] = d[i] + through[i] if out[i] > 0 else np.float32(0.0)

@@ -36,6 +36,7 @@ from skrnn.networks.kernels._moves import (
 from skrnn.networks.kernels._primitives import (
     Arrays,
     add_or_set,
+    at,
     column_sums,
     hand_back,
     is_zero,
@@ -69,6 +70,7 @@ __all__ = [
     "add_or_set",
     "add_product",
     "as_value",
+    "at",
     "attend",
     "attend_backward",
     "attention_keys",

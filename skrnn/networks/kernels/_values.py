@@ -68,6 +68,7 @@ class FixedTypes:
     def _types_of(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those of the first arguments that there were."""
         if self.types is None:
+            import numba.experimental.function_type  # noqa: F401  (which says what type a kernel's value has)
             from numba import typeof
 
             self.types = tuple(map(typeof, arguments))
