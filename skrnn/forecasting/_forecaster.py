@@ -318,7 +318,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if self.level == "auto" and starts_linear(model) and not setup.positive:
             setup = replace(setup, level=choose_level(views, weigh))
             views = replace(views, setup=setup)
-        keep_validation_apart(model, overlap)
+        keep_validation_apart(model, *overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=bool(counted > 1), refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))

@@ -125,14 +125,15 @@ def gives_several_outputs(estimator: Any) -> bool:
     return bool(get_tags(estimator).target_tags.multi_output)
 
 
-def keep_validation_apart(estimator: Any, n_rows: int) -> None:
-    """Have a network leave out ``n_rows`` windows in front of its validation part, whose targets overlap with theirs.
+def keep_validation_apart(estimator: Any, n_rows: int, n_series: int) -> None:
+    """Have a network leave out windows in front of its validation part whose targets overlap with those there: so many
+    rows of each series.
 
     A gap that its user chose stays.
     """
     network = learner_of(estimator)
     if _parameters(network).get("validation_gap") == 0:
-        network.set_params(validation_gap=n_rows)
+        network.set_params(validation_gap=(n_rows, n_series) if n_series > 1 and n_rows else n_rows)
 
 
 def needs_positive(estimator: Any) -> bool:
