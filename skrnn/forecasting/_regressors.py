@@ -19,6 +19,7 @@ from skrnn.windowing import StepwiseTransformer
 
 __all__ = [
     "distribution_inside",
+    "fills_missing",
     "gives_distributions",
     "gives_several_outputs",
     "inner_of",
@@ -164,6 +165,16 @@ def starts_linear(estimator: Any) -> bool:
     network = learner_of(estimator)
     parameters = _parameters(network)
     return "validation_gap" in parameters and parameters.get("init") in ("auto", "linear")
+
+
+def fills_missing(estimator: Any) -> bool:
+    """Whether missing values are interpolated for a regressor: for a network that starts from a linear model, to which
+    they would be the mean; not behind the steps of a Pipeline, which may have something to say of them.
+    """
+    if hasattr(estimator, "steps"):
+        return False
+    inner = inner_of(estimator)
+    return starts_linear(estimator) if inner is None else fills_missing(inner)
 
 
 def gives_distributions(estimator: Any) -> bool:
