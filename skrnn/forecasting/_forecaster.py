@@ -71,7 +71,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
-        series as much as leaves windows to learn from, but a season for ``level="season"``.
+        series as much as leaves half of them as many windows, but a season for ``level="season"``. Missing values of
+        the targets in it are interpolated for a network that starts from a linear model, but not in a Pipeline.
     horizon : int, default=1
         Steps that the model forecasts at once; at least 1. `forecast` goes on from its own forecasts for more.
     strategy : {"direct", "recursive"}, default="direct"
