@@ -24,6 +24,7 @@ __all__ = [
     "Several",
     "Texts",
     "check_arguments",
+    "counted_pair",
     "integers",
     "listed",
     "names_in",
@@ -51,6 +52,11 @@ def sizes(low: int = 1) -> Any:
 def several_integers(low: int) -> Any:
     """A constraint: a tuple or list of different ints of at least ``low``."""
     return _SeveralIntegers(Integral, low, None, closed="left")
+
+
+def counted_pair() -> Any:
+    """A constraint: a tuple or list of two ints, of at least 0 and at least 1."""
+    return _CountedPair({"any"})
 
 
 def reals(low: float, high: float | None, closed: Literal["left", "right", "both", "neither"]) -> Any:
@@ -194,6 +200,17 @@ class NamedArrays(Options):  # type: ignore[misc]  # scikit-learn has no types
 
     def __str__(self) -> str:
         return "a dict of arrays, such as weights_ of a fitted network,"
+
+
+class _CountedPair(Options):  # type: ignore[misc]  # scikit-learn has no types
+    """A constraint: so many of each, and how many there are."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        pair = isinstance(value, (tuple, list)) and len(value) == 2
+        return pair and all(integers(low).is_satisfied_by(n) for low, n in enumerate(value))
+
+    def __str__(self) -> str:
+        return "a pair of ints, the first at least 0, the second at least 1"
 
 
 class _Reals(_Interval):  # type: ignore[misc]  # scikit-learn has no types

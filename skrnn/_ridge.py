@@ -23,15 +23,20 @@ _FEW = 50  # rows that share nothing with each other; of more, leaving out each 
 
 
 class InTime(NamedTuple):
-    """Where rows lie in time (n,), and within how many places of each other they share targets; what their targets
-    (k,) are if the user's are 0, where that is the same for all rows; and whether most rows were copies of others, far
-    away, of which one is kept.
+    """Where rows lie in time (n,), and within how many places of each other they share targets.
+
+    ``zero``: what their targets (k,) are if the user's are 0, where that is the same for all rows. ``repeat``: whether
+    most rows were copies of others, far away, of which one is kept. ``in_turns``: how many series take turns, of which
+    each has only its share of the places in a gap. ``n_rows``: how many rows there are with those of other parts, which
+    decide whether there are few; None: these are all.
     """
 
     places: Integers
     gap: int
     zero: Doubles | None = None
     repeat: bool = False
+    in_turns: int = 1
+    n_rows: int | None = None
 
     def take(self, rows: Integers, columns: Integers) -> InTime:
         """Some of the rows and targets."""
@@ -40,8 +45,9 @@ class InTime(NamedTuple):
 
     @property
     def are_few(self) -> bool:
-        """Whether hardly any row is without a neighbour that tells on it."""
-        return self.gap > 0 and not self.repeat and len(self.places) < _FEW * (self.gap + 1)
+        """Whether hardly any row is without a neighbour that tells on it. A row of another series does not tell."""
+        n_rows = len(self.places) if self.n_rows is None else self.n_rows
+        return self.gap > 0 and not self.repeat and n_rows < _FEW * (self.gap // self.in_turns + 1)
 
 
 def said_by_folds(X: Doubles, y: Floats, weights: Doubles, when: InTime) -> Doubles:

@@ -130,7 +130,7 @@ class Parameters:
     scheduled_sampling: float = 0.0
     init: Any = None
     n_networks: int = 1
-    validation_gap: int = 0
+    validation_gap: int | tuple[int, int] = 0
     refit: bool = False
     initial_weights: Any = None  # a dict of arrays
     freeze: Any = None  # several texts
@@ -179,6 +179,12 @@ class Parameters:
         if self.segment is None or isinstance(self.segment, Integral):
             return None if self.segment is None else int(self.segment)
         return tuple(int(width) for width in self.segment)
+
+    @property
+    def rows_in_gap(self) -> tuple[int, int]:
+        """``validation_gap`` as so many rows of each series, and the number of series that take turns."""
+        gap = self.validation_gap
+        return (int(gap[0]), int(gap[1])) if isinstance(gap, (tuple, list)) else (int(gap), 1)
 
     @property
     def pooled(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._atomic import all_or_nothing
-from skrnn._constraints import Options, check_arguments, integers
+from skrnn._constraints import Options, check_arguments, counted_pair, integers
 from skrnn.estimators._parameters import (
     CATEGORICAL,
     FREEZE,
@@ -151,10 +151,12 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         from stays if no epoch is better by more than a standard error of the difference.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
-    validation_gap : int, default=0
+    validation_gap : int or (int, int), default=0
         Rows, at most half of those in front of the validation part, that the network does not learn from, so that
         nothing in the validation part is known from training (as ``gap`` of scikit-learn's `TimeSeriesSplit`): for
-        windows of a series with ``k`` targets each, which overlap, ``k - 1``. A linear start is fitted to them too.
+        windows of a series with ``k`` targets each, which overlap, ``k - 1``. Where the windows of several series come
+        in turns, a pair: ``(k - 1, n_series)``, which is as many rows of each. A linear start is fitted to them too;
+        of less than 50 rows that do not overlap its strength is chosen by folds of neighbours.
     refit : bool, default=False
         Whether to learn once more, afresh and from all rows, for as many epochs as were best for the validation part
         (which may hold what is newest): for up to twice the time. What is held out then only decides; the scaling
@@ -244,7 +246,7 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         "initial_weights": INITIAL_WEIGHTS,
         "freeze": FREEZE,
         "n_networks": NETWORKS,
-        "validation_gap": [integers(0)],
+        "validation_gap": [integers(0), counted_pair()],
         "refit": ["boolean"],
     }
 
@@ -283,7 +285,7 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         shuffle: bool = True,
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
-        validation_gap: int = 0,
+        validation_gap: int | tuple[int, int] = 0,
         refit: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,

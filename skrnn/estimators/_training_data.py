@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def prepare(
     if parameters.early_stopping and read_apart is None:
         held_out = _tail(batch, targets, parameters, task, columns, name)
     if held_out is not None:
-        gap = _before(held_out, targets.sample_weights, int(parameters.validation_gap))
+        gap = _before(held_out, targets.sample_weights, prod(parameters.rows_in_gap))
         kept = targets.sample_weights * ~(held_out if gap is None else held_out | gap)
     embeds, fresh, refits = bool(columns.categories), scalings is None, parameters.refit and held_out is not None
     if embeds and fresh:
@@ -91,7 +92,7 @@ def prepare(
         batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
-    when, unit = _in_time(canonical.rows, kept, int(parameters.validation_gap)), canonical.unit
+    when, unit = _in_time(canonical.rows, kept, targets, parameters), canonical.unit
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         if columns.embeds_all:
@@ -108,7 +109,7 @@ def prepare(
         weights = rows.targets.sample_weights * chosen
         rest = canonical_rows(rows.batch, rows.targets.values, weights)
         taken = Targets(_take(rows.targets.values, rest.rows), rest.weights)
-        when = _in_time(rest.rows, weights, int(parameters.validation_gap))
+        when = _in_time(rest.rows, weights, targets, parameters)
         return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown, when, rest.unit)
 
     given = Part(batch, targets)
@@ -174,9 +175,14 @@ def _make_set(
     return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown, when=when, unit=unit)
 
 
-def _in_time(rows: Integers, weights: Doubles, gap: int) -> InTime | None:
-    """Where the distinct rows of X lie, if those within a gap of each other overlap."""
-    return InTime(rows, gap, repeat=2 * len(rows) <= int(np.count_nonzero(weights))) if gap else None
+def _in_time(rows: Integers, weights: Doubles, whole: Targets, parameters: Parameters) -> InTime | None:
+    """Where the distinct rows of X that a part has lie, if those within a gap of each other overlap; ``weights`` are
+    those of the part, ``whole`` what all parts are of.
+    """
+    gap, in_turns = parameters.rows_in_gap
+    repeat = 2 * len(rows) <= int(np.count_nonzero(weights))
+    n_rows = int(np.count_nonzero(whole.sample_weights))
+    return InTime(rows, gap * in_turns, None, repeat, in_turns, n_rows) if gap else None
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:

@@ -36,13 +36,15 @@ def choose_window(lengths: Sequence[int], season: int, horizon: int) -> int:
     """Steps that a model sees, for series of which windows can be cut from so many rows (one number for each).
 
     Two to seven seasons, a twentieth of all rows; at least two horizons and 8. No more than the shortest series has,
-    but for its sake not less than a season, a horizon and 8; and the longest has as many windows as they have steps.
+    but for its sake not less than a season, a horizon and 8. Half of the series have as many windows as they have
+    steps, if that leaves a season, and the longest has at any rate.
     """
     seasons = min(max(sum(lengths) // (_ROWS_PER_STEP * season), _SEASONS[0]), _SEASONS[1])
     wanted = max(seasons * season, 2 * horizon, _LEAST)
     least = min(wanted, max(season, horizon, _LEAST))
     fits = max(min(wanted, min(lengths)), least)
-    return max(min(fits, (max(lengths) - horizon + 1) // 2), 1)
+    half, longest = ((int(length) - horizon + 1) // 2 for length in (np.median(lengths), max(lengths)))
+    return max(min(fits, max(half, season), longest), 1)
 
 
 def stretches(table: Table, columns: Sequence[int], complete: bool, season: int) -> Integers:

@@ -71,7 +71,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     window : int, default=None
         Steps of the past that the model sees; at least 1, and at least ``horizon`` with future or calendar features.
         None: two to seven seasons, as many as a twentieth of the rows fills, at least two horizons and 8; of short
-        series as much as leaves windows to learn from, but a season for ``level="season"``.
+        series as much as leaves half of them as many windows, but a season for ``level="season"``. Missing values of
+        the targets in it are interpolated for a network that starts from a linear model, but not in a Pipeline.
     horizon : int, default=1
         Steps that the model forecasts at once; at least 1. `forecast` goes on from its own forecasts for more.
     strategy : {"direct", "recursive"}, default="direct"
@@ -318,7 +319,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if self.level == "auto" and starts_linear(model) and not setup.positive:
             setup = replace(setup, level=choose_level(views, weigh))
             views = replace(views, setup=setup)
-        keep_validation_apart(model, overlap)
+        keep_validation_apart(model, *overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
             model.set_params(early_stopping=bool(counted > 1), refit=found < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))

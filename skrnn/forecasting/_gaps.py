@@ -1,4 +1,4 @@
-"""Rows that are absent from a regular index, as rows of missing values."""
+"""Rows that are absent from a regular index, as rows of missing values, and these as values on a line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from skrnn._types import Flags, Integers, Longs
+from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._table import Table
 
-__all__ = ["fill_gaps", "filled", "n_absent", "regular_up_to", "too_sparse"]
+__all__ = ["fill_gaps", "filled", "interpolated", "n_absent", "regular_up_to", "too_sparse"]
 
 
 def fill_gaps(panel: Panel, longest: int, constant: Sequence[int]) -> Panel:
@@ -56,6 +56,27 @@ def regular_up_to(table: Table, rows: Integers, longest: int) -> Integers | None
         return None
     absent[_irregular(table, absent)[table.series]] = 0
     return np.asarray(rows + np.cumsum(absent)[rows])
+
+
+def interpolated(X: Doubles, n_features: int) -> Doubles:
+    """Windows (n, window, k) whose first features have no missing values: those between two known steps of a window lie
+    on the line between them, others are as the nearest known one. What is never known in a window stays missing.
+    """
+    copied = False
+    for place in range(n_features):
+        missing = np.isnan(X[:, :, place])
+        rows = np.flatnonzero(missing.any(axis=1) & ~missing.all(axis=1))
+        if not len(rows):
+            continue
+        X, copied = (X if copied else X.copy()), True
+        values, known, steps = X[rows, :, place], ~missing[rows], np.arange(X.shape[1])
+        before = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
+        after = np.minimum.accumulate(np.where(known, steps, len(steps))[:, ::-1], axis=1)[:, ::-1]
+        low, high = np.where(before < 0, after, before), np.where(after == len(steps), before, after)
+        share = (steps - low) / np.maximum(high - low, 1)
+        lower, upper = (np.take_along_axis(values, ends, axis=1) for ends in (low, high))
+        X[rows, :, place] = np.where(known, values, lower + share * (upper - lower))
+    return X
 
 
 def n_absent(panel: Panel, longest: int) -> int:

@@ -67,6 +67,6 @@ def in_turns(series: Integers) -> Integers:
     return np.argsort(number / counts[series], kind="stable")
 
 
-def overlapping(views: SeriesViews, found: Samples) -> int:
-    """How many windows in front of one, as they are told in turns, have targets in common with it."""
-    return (views.setup.horizon - 1) * len(np.unique(views.table.series[found.ends]))
+def overlapping(views: SeriesViews, found: Samples) -> tuple[int, int]:
+    """How many windows of its series in front of one have targets in common with it, and how many series take turns."""
+    return views.setup.horizon - 1, len(np.unique(views.table.series[found.ends]))

@@ -27,7 +27,8 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     setup = views.setup
     found = views.samples()
     found = found.among(in_turns(views.table.series[found.ends]))
-    when = InTime(np.arange(len(found.kept)), overlapping(views, found))
+    overlap, n_series = overlapping(views, found)
+    when = InTime(np.arange(len(found.kept)), overlap * n_series, in_turns=n_series)
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
         return setup.level
@@ -36,7 +37,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
         return setup.level
     X, Y, _ = stacked_windows(setup, found)
     y = Y.reshape(len(Y), -1)
-    X = _standardized(X, [code.place for code in setup.codes])
+    X = _standardized(setup.completed(X), [code.place for code in setup.codes])
     given = replace(setup, sequences=False, encoding="once").arrange(X)
     said = said_by_folds(np.nan_to_num(given), y, weights, when)  # a missing category is none of them
     least = min(_mean_size(each - y, weights) for each in said)

@@ -19,6 +19,7 @@ from skrnn.windowing import StepwiseTransformer
 
 __all__ = [
     "distribution_inside",
+    "fills_missing",
     "gives_distributions",
     "gives_several_outputs",
     "inner_of",
@@ -125,14 +126,15 @@ def gives_several_outputs(estimator: Any) -> bool:
     return bool(get_tags(estimator).target_tags.multi_output)
 
 
-def keep_validation_apart(estimator: Any, n_rows: int) -> None:
-    """Have a network leave out ``n_rows`` windows in front of its validation part, whose targets overlap with theirs.
+def keep_validation_apart(estimator: Any, n_rows: int, n_series: int) -> None:
+    """Have a network leave out windows in front of its validation part whose targets overlap with those there: so many
+    rows of each series.
 
     A gap that its user chose stays.
     """
     network = learner_of(estimator)
     if _parameters(network).get("validation_gap") == 0:
-        network.set_params(validation_gap=n_rows)
+        network.set_params(validation_gap=(n_rows, n_series) if n_series > 1 and n_rows else n_rows)
 
 
 def needs_positive(estimator: Any) -> bool:
@@ -163,6 +165,16 @@ def starts_linear(estimator: Any) -> bool:
     network = learner_of(estimator)
     parameters = _parameters(network)
     return "validation_gap" in parameters and parameters.get("init") in ("auto", "linear")
+
+
+def fills_missing(estimator: Any) -> bool:
+    """Whether missing values are interpolated for a regressor: for a network that starts from a linear model, to which
+    they would be the mean; not behind the steps of a Pipeline, which may have something to say of them.
+    """
+    if hasattr(estimator, "steps"):
+        return False
+    inner = inner_of(estimator)
+    return starts_linear(estimator) if inner is None else fills_missing(inner)
 
 
 def gives_distributions(estimator: Any) -> bool:

@@ -16,9 +16,10 @@ from skrnn.forecasting._calendar import check_calendar
 from skrnn.forecasting._categories import Code, constant_codes, in_order, one_hot
 from skrnn.forecasting._choices import choose_window, find_season, stretches
 from skrnn.forecasting._features import Roles, Units, feature_names
-from skrnn.forecasting._gaps import fill_gaps
+from skrnn.forecasting._gaps import fill_gaps, interpolated
 from skrnn.forecasting._panel import Panel, by_channel
 from skrnn.forecasting._regressors import (
+    fills_missing,
     needs_counts,
     needs_positive,
     quantile_levels,
@@ -48,7 +49,8 @@ class Setup:
     ``quantiles`` are the levels that it predicts, if these are several. ``categories`` are the columns that hold no
     numbers, with how many categories `fit` knew of each; ``series`` the names of those that the model is told apart, if
     it is; ``encoding`` how all these reach it: "steps", one-hot at each step, or "once", one-hot behind the flat row
-    of a window, if they do not vary in it, or "codes", by their numbers, which it embeds.
+    of a window, if they do not vary in it, or "codes", by their numbers, which it embeds. ``fills``: missing values of
+    the targets in a window are interpolated for it.
     """
 
     roles: Roles
@@ -69,6 +71,7 @@ class Setup:
     categories: tuple[tuple[Any, int], ...] = ()
     series: tuple[Any, ...] = ()
     encoding: str = "steps"
+    fills: bool = False
 
     @property
     def n_targets(self) -> int:
@@ -141,10 +144,14 @@ class Setup:
 
     def arrange(self, X: Doubles) -> Doubles:
         """Windows (n, window, n_features) as the model takes them."""
-        codes = self.codes
+        codes, X = self.codes, self.completed(X)
         if codes and self.encoding != "codes":
             X = one_hot(X, codes, once=self.encoding == "once")
         return X if self.sequences or X.ndim == 2 else X.reshape(len(X), -1)
+
+    def completed(self, X: Doubles) -> Doubles:
+        """Windows without missing values of the targets, if the model takes them so."""
+        return interpolated(X, self.n_targets) if self.fills else X
 
     def flat(self, Y: Doubles) -> Doubles:
         """(n, horizon, k) as (n, horizon * k), one-dimensional for a single output."""
@@ -212,6 +219,7 @@ def make_setup(forecaster: Any, panel: Panel, estimator: Any) -> Setup:
         categories=tuple((column, len(found)) for column, found in panel.categories.items()),
         series=_told_apart(panel, channels) if forecaster.embed_series else (),
         encoding="steps" if reads_steps(estimator) else "once",
+        fills=fills_missing(estimator),
     )
 
 

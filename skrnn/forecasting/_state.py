@@ -274,13 +274,14 @@ _SETUP: dict[str, Callable[[Any], bool]] = {
     "categories": lambda value: isinstance(value, list) and all(map(_is_count, value)),
     "series": _is_keys,
     "encoding": lambda value: type(value) is str and value in ENCODINGS,
+    "fills": lambda value: type(value) is bool,
 }
-_WITHOUT_CATEGORIES = {"categories": [], "series": [], "encoding": "steps"}  # as earlier versions were
+_EARLIER = {"categories": [], "series": [], "encoding": "steps", "fills": False}  # as earlier versions were
 
 
 def _setup(values: Any) -> Setup:
     """The checked setup."""
-    values = {**_WITHOUT_CATEGORIES, **values} if isinstance(values, dict) else values
+    values = {**_EARLIER, **values} if isinstance(values, dict) else values
     require_fields(values, Setup, "the setup")
     for name, fits in _SETUP.items():
         require(fits(values[name]), f"{name} of the setup is {values[name]!r}")

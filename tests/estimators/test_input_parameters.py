@@ -61,7 +61,7 @@ OWN = {
         "freeze": ["rnn", [], [1], ["rnn", "rnn"]],
         "segment": SEGMENTS,
         "n_networks": [0, 1.5, "auto", 2**31],
-        "validation_gap": [-1, 1.5, "auto", None],
+        "validation_gap": [-1, 1.5, "auto", None, (), (3,), (3, 0), (-1, 2), (3, 2.5), (True, 2), (3, 2, 1)],
         "refit": ["yes", None, 2],
     },
     "classifier": {

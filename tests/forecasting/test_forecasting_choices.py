@@ -94,6 +94,9 @@ WINDOWS = {
     ((4000, 14), 4, 8): 14,  # what the shortest has
     ((4000, 3), 4, 2): 8,  # not below a season, a horizon and 8
     ((4000, 3), 24, 2): 24,
+    ((126, 60, 55, 50), 12, 18): 20,  # half of the series have as many windows as steps
+    ((39, 15, 14, 13), 1, 6): 4,
+    ((90, 20, 5), 12, 2): 12,  # for their sake not below a season
 }
 
 

@@ -17,6 +17,7 @@ from sklearn.svm import SVR
 
 from skrnn import RNNRegressor, WindowForecaster, load, make_forecast_scorer, save
 from skrnn.forecasting import model_windows
+from skrnn.forecasting._gaps import interpolated
 
 RNG = np.random.default_rng(0)
 T = np.arange(734)
@@ -87,7 +88,7 @@ def test_sundays_are_missing():
     absent = sales.dropna()
     assert set(absent.index.day_of_week) == set(range(6))
     for data in (sales, absent):
-        for estimator in (net(init="linear"), MultiOutputRegressor(Ridge())):
+        for estimator in (net(init="linear", learning_rate=1e-3), MultiOutputRegressor(Ridge())):
             model = WindowForecaster(estimator, window=14, horizon=7)
             if isinstance(estimator, MultiOutputRegressor):
                 with pytest.raises(ValueError, match="need at least 21 without a gap or a missing value"):
@@ -102,7 +103,40 @@ def test_sundays_are_missing():
             following = pd.Series(
                 np.arange(280, 320) % 7 + 0.01 * np.arange(280, 320), pd.date_range("2023-10-08", periods=40)
             )
-            assert abs(weekdays - following[weekdays.index]).mean() < 0.5
+            assert abs(weekdays - following[weekdays.index]).mean() < 0.1
+
+
+def test_windows_are_interpolated_as_pandas_does_it():
+    X = RNG.normal(size=(40, 9, 3))
+    X[RNG.random(X.shape) < 0.4] = np.nan
+    X[0, :, 0], X[1, :-1, 0], X[2, 1:, 0] = np.nan, np.nan, np.nan
+    given = X.copy()
+    found = interpolated(X, 2)
+    for window, expected in zip(found, X, strict=True):
+        lines = pd.DataFrame(expected[:, :2]).interpolate(limit_direction="both")
+        np.testing.assert_allclose(window[:, :2], lines, rtol=1e-12)
+    np.testing.assert_array_equal(found[..., 2], X[..., 2])
+    np.testing.assert_array_equal(X, given)
+    assert np.isnan(found[0, :, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "same"),
+    [
+        (RNNRegressor(hidden_size=4, max_iter=2, random_state=0), True),
+        (GridSearchCV(RNNRegressor(hidden_size=4, random_state=0), {"max_iter": [2]}, cv=2), True),
+        (make_pipeline(StandardScaler(), RNNRegressor(hidden_size=4, max_iter=2, random_state=0)), False),
+        (RNNRegressor(hidden_size=4, max_iter=2, random_state=0, init=None), False),
+    ],
+    ids=["start", "search", "pipeline", "alone"],
+)
+def test_a_value_on_the_line_between_its_neighbours_is_as_good_as_known(estimator, same):
+    hours = pd.Series(np.sin(np.arange(150) / 4) + np.arange(150) / 50, pd.date_range("2024", periods=150, freq="h"))
+    hours.iloc[-4] = (hours.iloc[-5] + hours.iloc[-3]) / 2
+    model = WindowForecaster(estimator, window=12, horizon=4, level="last").fit(hours[:-10])
+    holes = hours.copy()
+    holes.iloc[-4] = np.nan
+    assert np.allclose(model.forecast(history=holes), model.forecast(history=hours), rtol=1e-6) == same
 
 
 def test_a_hundredth_of_the_hours_absent_leaves_nearly_all_windows():

@@ -67,3 +67,50 @@ def test_a_part_most_of_whose_rows_are_copies_of_each_other_is_joined_to_the_oth
     nets = [RNNRegressor(**options, early_stopping=True, refit=refit, random_state=0) for refit in (False, True)]
     once, twice = (net.fit(X, y).predict(X) for net in nets)
     np.testing.assert_allclose(once, twice, atol=1e-6)  # both start from a linear model of all rows
+
+
+def returns_in_turns(n_series, rows=20, window=4, horizon=8):
+    """Windows of series that return to 0, and the changes that follow: the first of each, then the second."""
+    noise = np.random.default_rng(0).normal(size=(rows, n_series))
+    values = np.zeros((rows, n_series))
+    for row in range(1, rows):
+        values[row] = 0.5 * values[row - 1] + noise[row]
+    ends = range(window, rows - horizon + 1)
+    X = np.concatenate([values[end - window : end].T for end in ends])
+    y = np.concatenate([values[end : end + horizon].T for end in ends])
+    return X - X[:, -1:], y - X[:, -1:]
+
+
+def start_of(X, y, gap):
+    net = RNNRegressor(
+        hidden_size=2, init="linear", max_iter=1, learning_rate=1e-30, early_stopping=False, validation_gap=gap
+    )
+    return net.fit(X, y).predict(X)
+
+
+def test_windows_of_other_series_do_not_tell_on_each_other():
+    """Nine windows of a series, each of which overlaps with seven others, teach nothing; those of many series do."""
+    X, y = returns_in_turns(48)
+    start = start_of(X, y, (7, 48))
+    np.testing.assert_array_equal(start, start_of(X, y, 0))  # left out one by one
+    assert np.abs(y - start).mean() < 0.9 * np.abs(y).mean()
+    assert np.abs(start_of(X, y, 7 * 48) - start).max() > 0.1  # as if all windows in between overlapped
+    X, y = returns_in_turns(40)  # of which less than 50 overlap with no other
+    np.testing.assert_array_equal(start_of(X, y, (7, 40)), start_of(X, y, 7 * 40))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_training_part_starts_as_all_rows_do(seed):
+    """Of all rows more than 50 overlap with no other, of the training part less: of the start of another kind the
+    network would learn what the start that it ends with knows.
+    """
+    X, y = overlapping(435, 8, 8, seed)
+    options = {"hidden_size": 2, "init": "linear", "max_iter": 1, "learning_rate": 1e-30, "random_state": 0}
+    net = RNNRegressor(**options, early_stopping=True, validation_gap=7)
+    _, (validated, rows) = net._fit_validated(X, y)
+    n = len(X) - len(rows) - 7
+    assert n < 50 * 8 < len(X)
+    alone = RNNRegressor(**options, early_stopping=False).fit(X[:n], y[:n])
+    np.testing.assert_array_equal(validated.predict(X), alone.predict(X))
+    fewer = RNNRegressor(**options, early_stopping=False, validation_gap=7).fit(X[:n], y[:n])
+    assert np.abs(fewer.predict(X) - alone.predict(X)).max() > 0.1
