@@ -1,4 +1,4 @@
-"""Compiled steps of a search for tokens: what a decoder reads of its sequence, its outputs, and the best hypotheses.
+"""Compiled parts of a search for tokens: what a decoder reads of its sequence, and the best of its hypotheses.
 
 Every hypothesis by itself, its operations in a fixed order: it has the same bits whatever rows are beside it.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums, lane_tanh
+from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums
 from skrnn.networks.kernels._primitives import kernel
-from skrnn.networks.kernels._vectors import LANES
+from skrnn.networks.kernels._vectors import LANES, PANEL
 
-__all__ = ["attention_keys", "attention_shares", "grow_beams", "written_outputs"]
+__all__ = ["attention_keys", "attention_shares", "context_of", "grow", "shares_of"]
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
@@ -25,88 +25,68 @@ def dot(a: Array, b: Array) -> float:
 
 
 @lane_kernel
-def attention_keys(states: Array, weight: Array, keys: Array) -> None:
-    """keys (N, H) = states (N, H') W^T, W packed; N may be steps of several sequences."""
-    begin = 0
-    while begin < states.shape[0]:
-        count = block_size(states.shape[0] - begin)
-        panel = np.zeros((states.shape[1], LANES if count > 1 else 1), np.float32)
-        sums = lane_sums(weight, panel)
-        for r in range(count):
-            for j in range(states.shape[1]):
-                panel[j, r] = states[begin + r, j]
-        lane_product(weight, panel, sums)
-        for r in range(count):
-            for j in range(keys.shape[1]):
-                keys[begin + r, j] = sums[j, r]
-        begin += count
+def attention_keys(states: Array, lengths: Array, weight: Array, keys: Array) -> None:
+    """keys (B, T, H) = states (B, T, H') W^T, W packed; those of the padding stay as they are."""
+    size, hidden = states.shape[2], keys.shape[2]
+    panel = np.zeros((size, LANES), np.float32)
+    sums = lane_sums(weight, np.empty(weight.shape[0] * PANEL * LANES, np.float32), LANES)
+    for b in range(states.shape[0]):
+        begin = 0
+        while begin < lengths[b]:
+            count = block_size(lengths[b] - begin)
+            width = LANES if count > 1 else 1
+            own = panel if width > 1 else panel.reshape(panel.size)[:size].reshape(size, 1)
+            found = sums if width > 1 else sums.reshape(sums.size)[: sums.shape[0]].reshape(sums.shape[0], 1)
+            for r in range(count):
+                row = states[b, begin + r]
+                for j in range(size):
+                    own[j, r] = row[j]
+            lane_product(weight, own, found)
+            for r in range(count):
+                out = keys[b, begin + r]
+                for j in range(hidden):
+                    out[j] = found[j, r]
+            begin += count
+
+
+@lane_kernel
+def shares_of(x: Array, keys: Array, n_steps: int, shares: Array) -> None:
+    """What each step of its sequence counts for a decoder's state x (H,): shares (T,), of keys (T, H).
+
+    In double precision.
+    """
+    total = 0.0
+    for t in range(n_steps):
+        shares[t] = dot(x, keys[t])
+    highest = shares[:n_steps].max()
+    for t in range(n_steps):
+        shares[t] = np.exp(shares[t] - highest)
+    for t in range(n_steps):
+        total += shares[t]
+    for t in range(n_steps):
+        shares[t] /= total
 
 
 @lane_kernel
 def attention_shares(x: Array, source: Array, keys: Array, lengths: Array, shares: Array) -> None:
-    """What each step of its sequence counts for decoder states x (N, H): shares (N, T), zero in the padding.
+    """`shares_of` decoder states x (N, H): shares (N, T), zero in the padding.
 
-    ``source`` (N,) says which of the B sequences it is. In double precision; keys (B, T, H).
+    ``source`` (N,) says which of the B sequences it is; keys (B, T, H).
     """
     for n in range(x.shape[0]):
-        n_steps, own, total = lengths[source[n]], shares[n], 0.0
-        own[n_steps:] = 0.0
-        for t in range(n_steps):
-            own[t] = dot(x[n], keys[source[n], t])
-        highest = own[:n_steps].max()
-        for t in range(n_steps):
-            own[t] = np.exp(own[t] - highest)
-        for t in range(n_steps):
-            total += own[t]
-        for t in range(n_steps):
-            own[t] /= total
+        shares[n, lengths[source[n]] :] = 0.0
+        shares_of(x[n], keys[source[n]], lengths[source[n]], shares[n])
 
 
 @lane_kernel
-def written_outputs(
-    x: Array, source: Array, shares: Array, states: Array, lengths: Array, combine: Array, head: Array, outputs: Array
-) -> None:
-    """Outputs (N, K) after decoder states x (N, H) and what they read of the states (B, T, H') of their sequences.
-
-    Weights are packed: (H, H' + 1 + H), or none without attention, and (K, H + 1).
-    """
-    n_rows, hidden = x.shape
-    size, begin = states.shape[2], 0
-    context = np.empty(size)
-    while begin < n_rows:
-        count = block_size(n_rows - begin)
-        width = LANES if count > 1 else 1
-        panel = np.zeros((hidden + 1, width), np.float32)
-        panel[hidden] = np.float32(1.0)
-        if combine.shape[0] == 0:
-            for r in range(count):
-                for j in range(hidden):
-                    panel[j, r] = x[begin + r, j]
-        else:
-            both = np.zeros((size + 1 + hidden, width), np.float32)
-            both[size] = np.float32(1.0)
-            for r in range(count):
-                n = begin + r
-                context[:] = 0.0
-                for t in range(lengths[source[n]]):
-                    share, state = shares[n, t], states[source[n], t]
-                    for j in range(size):
-                        context[j] += share * state[j]
-                for j in range(size):
-                    both[j, r] = context[j]
-                for j in range(hidden):
-                    both[size + 1 + j, r] = x[n, j]
-            sums = lane_sums(combine, both)
-            lane_product(combine, both, sums)
-            flat, out = sums[:hidden].reshape(hidden * width), panel[:hidden].reshape(hidden * width)
-            for i in range(flat.size):
-                out[i] = lane_tanh(flat[i])
-        found = lane_sums(head, panel)
-        lane_product(head, panel, found)
-        for r in range(count):
-            for k in range(outputs.shape[1]):
-                outputs[begin + r, k] = found[k, r]
-        begin += count
+def context_of(shares: Array, states: Array, n_steps: int, context: Array) -> None:
+    """What is read (H',) of states (T, H') with these shares (T,), in double precision."""
+    for j in range(context.size):
+        context[j] = 0.0
+    for t in range(n_steps):
+        share, state = shares[t], states[t]
+        for j in range(context.size):
+            context[j] += share * state[j]
 
 
 @lane_kernel
@@ -129,7 +109,7 @@ def log_total(scores: Array) -> float:
 
 
 @lane_kernel
-def grow_beams(
+def grow(
     outputs: Array,
     place: Array,
     totals: Array,
@@ -139,40 +119,45 @@ def grow_beams(
     only_end: bool,
     parents: Array,
     tokens: Array,
+    room: Array,
+    chosen: Array,
 ) -> None:
-    """Take the best continuations of the hypotheses (B, W) of each sequence, ranked by total / size ** penalty.
+    """Take the best continuations of the W hypotheses of a sequence, ranked by total / size ** penalty.
 
-    ``place`` (B, W) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
+    ``place`` (W,) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
     log-probability, its size, whether it has ended, which hypothesis it grew from, and by which token; of equally good
-    ones the one with the smaller numbers comes first.
+    ones the one with the smaller numbers comes first. ``room`` is for 2 K + 2 W numbers, ``chosen`` (3, W)
+    for integers.
     """
-    n_tokens, width = outputs.shape[1], place.shape[1]
-    ranks, numbers, best = np.empty(width), np.empty(width, np.int64), np.empty(width)
-    longer, over = np.empty(width, np.int64), np.empty(width, np.bool_)
-    for b in range(place.shape[0]):
-        if place[b].max() < 0:
-            for w in range(width):
-                parents[b, w], tokens[b, w] = w, 0
-            continue
-        n = 0
-        for w in range(width):
-            row, own = place[b, w], totals[b, w]
-            factor = float(sizes[b, w] + (0 if ended[b, w] else 1)) ** penalty
-            normaliser = log_total(outputs[row]) if row >= 0 else 0.0
+    n_tokens, width = outputs.shape[1], place.size
+    sums, worth = room[:n_tokens], room[n_tokens : 2 * n_tokens]
+    ranks, best = room[2 * n_tokens : 2 * n_tokens + width], room[2 * n_tokens + width :]
+    numbers, longer, over = chosen[0], chosen[1], chosen[2]
+    n = 0
+    for w in range(width):
+        row, own = place[w], totals[w]
+        factor = float(sizes[w] + (0 if ended[w] else 1)) ** penalty
+        if row < 0 or only_end:
             for k in range(n_tokens):
-                total = -np.inf
-                if row < 0 and k == 0 and ended[b, w]:
-                    total = own  # what has ended stays as it is
-                elif row >= 0 and (k == 0 or not only_end):
-                    total = own + (outputs[row, k] - normaliser)
-                rank = total / factor
-                if n < width or rank > ranks[width - 1]:
-                    put_in_place(rank, total, w * n_tokens + k, n, ranks, best, numbers)
-                    n = min(n + 1, width)
-        for w in range(width):
-            parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
-            parents[b, w], tokens[b, w] = parent, token
-            longer[w] = sizes[b, parent] + (0 if ended[b, parent] else 1)
-            over[w] = ended[b, parent] or token == 0
-        for w in range(width):
-            totals[b, w], sizes[b, w], ended[b, w] = best[w], longer[w], over[w]
+                sums[k] = -np.inf
+        if row < 0:
+            if ended[w]:
+                sums[0] = own  # what has ended stays as it is
+        else:
+            scores = outputs[row]
+            normaliser = log_total(scores)
+            for k in range(1 if only_end else n_tokens):
+                sums[k] = own + (scores[k] - normaliser)
+        for k in range(n_tokens):
+            worth[k] = sums[k] / factor
+        for k in range(n_tokens):
+            if n < width or worth[k] > ranks[width - 1]:
+                put_in_place(worth[k], sums[k], w * n_tokens + k, n, ranks, best, numbers)
+                n = min(n + 1, width)
+    for w in range(width):
+        parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
+        parents[w], tokens[w] = parent, token
+        longer[w] = sizes[parent] + (0 if ended[parent] else 1)
+        over[w] = ended[parent] or token == 0
+    for w in range(width):
+        totals[w], sizes[w], ended[w] = best[w], longer[w], over[w] != 0
