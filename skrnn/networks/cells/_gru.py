@@ -195,7 +195,7 @@ def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, s
 
 
 def pack(weights: Arrays) -> Singles:
-    """The weights of r and z, of what the state adds inside n, and of what the inputs add there, one after the other."""
+    """The weights of r and z, of what the state adds inside n, and of what the inputs add there: three panels."""
     w_ih, w_hh, b_ih, b_hh = weights
     two = 2 * w_hh.shape[1]
     parts = (

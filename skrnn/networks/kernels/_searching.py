@@ -5,6 +5,8 @@ Every hypothesis by itself, its operations in a fixed order: it has the same bit
 
 from __future__ import annotations
 
+from math import factorial
+
 import numpy as np
 
 from skrnn._types import Array
@@ -12,15 +14,42 @@ from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product,
 from skrnn.networks.kernels._primitives import kernel
 from skrnn.networks.kernels._vectors import LANES, PANEL
 
-__all__ = ["attention_keys", "attention_shares", "context_of", "grow", "shares_of"]
+__all__ = ["attention_keys", "attention_shares", "context_of", "grow_beams", "shares_of"]
+
+
+# A view of a part of an array costs as much as a dozen numbers: hence so many indices.
+
+_LOG2E, _HIGH, _LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10  # the logarithm of 2 in two parts
+_ROUND = 1.5 * 2.0**52  # what is added to it is rounded to an integer, which stands in the last bits
+_EXPONENT = np.int64(52)  # where the exponent begins among the bits
+_SERIES = tuple(1 / factorial(n) for n in range(14))
+
+
+@lane_kernel
+def exponentials(n: int, numbers: Array, bits: Array) -> None:
+    """exp(x) in the place of the first n numbers x <= 0 of ``numbers`` (2, N); ``bits`` are the same as integers.
+
+    exp(x) = 2**k exp(r) with |r| <= log(2) / 2, by Taylor's series to r**13, whose rest is below 5e-18. What is below
+    -700 counts as -700: nobody sees it beside exp(0) = 1.
+    """
+    for i in range(n):
+        x = -700.0 if numbers[0, i] < -700.0 else numbers[0, i]
+        shifted = x * _LOG2E + _ROUND
+        k = shifted - _ROUND
+        r = (x - k * _HIGH) - k * _LOW
+        p = ((((_SERIES[13] * r + _SERIES[12]) * r + _SERIES[11]) * r + _SERIES[10]) * r + _SERIES[9]) * r + _SERIES[8]
+        p = ((((p * r + _SERIES[7]) * r + _SERIES[6]) * r + _SERIES[5]) * r + _SERIES[4]) * r + _SERIES[3]
+        numbers[0, i], numbers[1, i] = ((p * r + 0.5) * r + 1.0) * r + 1.0, shifted
+    for i in range(n):
+        bits[0, i] += bits[1, i] << _EXPONENT
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
-def dot(a: Array, b: Array) -> float:
-    """The sum of a[j] b[j]: its order depends on how many there are, and on nothing else."""
+def dot(a: Array, b: Array, row: int, t: int) -> float:
+    """The sum of a[j] b[row, t, j]: its order depends on how many there are, and on nothing else."""
     total = 0.0
     for j in range(a.size):
-        total += a[j] * b[j]
+        total += a[j] * b[row, t, j]
     return total
 
 
@@ -50,21 +79,22 @@ def attention_keys(states: Array, lengths: Array, weight: Array, keys: Array) ->
 
 
 @lane_kernel
-def shares_of(x: Array, keys: Array, n_steps: int, shares: Array) -> None:
-    """What each step of its sequence counts for a decoder's state x (H,): shares (T,), of keys (T, H).
+def shares_of(x: Array, row: int, keys: Array, n_steps: int, shares: Array, bits: Array) -> None:
+    """What each step of a sequence counts for a decoder's state x (H,), of keys (B, T, H).
 
-    In double precision.
+    Leaves the shares in the first row of ``shares`` (2, N), of which ``bits`` are the integers. In double precision.
     """
-    total = 0.0
+    highest, total = -np.inf, 0.0
     for t in range(n_steps):
-        shares[t] = dot(x, keys[t])
-    highest = shares[:n_steps].max()
+        shares[0, t] = dot(x, keys, row, t)
+        highest = shares[0, t] if shares[0, t] > highest else highest
     for t in range(n_steps):
-        shares[t] = np.exp(shares[t] - highest)
+        shares[0, t] -= highest
+    exponentials(n_steps, shares, bits)
     for t in range(n_steps):
-        total += shares[t]
+        total += shares[0, t]
     for t in range(n_steps):
-        shares[t] /= total
+        shares[0, t] /= total
 
 
 @lane_kernel
@@ -73,20 +103,23 @@ def attention_shares(x: Array, source: Array, keys: Array, lengths: Array, share
 
     ``source`` (N,) says which of the B sequences it is; keys (B, T, H).
     """
+    own = np.empty((2, shares.shape[1]))
     for n in range(x.shape[0]):
-        shares[n, lengths[source[n]] :] = 0.0
-        shares_of(x[n], keys[source[n]], lengths[source[n]], shares[n])
+        n_steps = lengths[source[n]]
+        shares_of(x[n], source[n], keys, n_steps, own, own.view(np.int64))
+        for t in range(shares.shape[1]):
+            shares[n, t] = own[0, t] if t < n_steps else 0.0
 
 
 @lane_kernel
-def context_of(shares: Array, states: Array, n_steps: int, context: Array) -> None:
-    """What is read (H',) of states (T, H') with these shares (T,), in double precision."""
+def context_of(shares: Array, row: int, states: Array, n_steps: int, context: Array) -> None:
+    """What is read (H',) of a sequence of states (B, T, H') with shares (2, N), in double precision."""
     for j in range(context.size):
         context[j] = 0.0
     for t in range(n_steps):
-        share, state = shares[t], states[t]
+        share = shares[0, t]
         for j in range(context.size):
-            context[j] += share * state[j]
+            context[j] += share * states[row, t, j]
 
 
 @lane_kernel
@@ -100,64 +133,74 @@ def put_in_place(rank: float, total: float, number: int, n: int, ranks: Array, t
 
 
 @lane_kernel
-def log_total(scores: Array) -> float:
-    """The logarithm of the sum of exponentials."""
-    highest, total = float(scores.max()), 0.0
-    for k in range(scores.size):
-        total += np.exp(scores[k] - highest)
+def log_total(outputs: Array, row: int, powers: Array, bits: Array) -> float:
+    """The logarithm of the sum of exponentials of a row (N, K); ``powers`` (2, K) is room, as for `exponentials`."""
+    n, total = outputs.shape[1], 0.0
+    highest = outputs[row, 0]
+    for k in range(1, n):
+        highest = outputs[row, k] if outputs[row, k] > highest else highest
+    for k in range(n):
+        powers[0, k] = np.float64(outputs[row, k]) - np.float64(highest)
+    exponentials(n, powers, bits)
+    for k in range(n):
+        total += powers[0, k]
     return float(highest + np.log(total))
 
 
 @lane_kernel
-def grow(
+def grow_beams(
     outputs: Array,
     place: Array,
+    counts: Array,
     totals: Array,
     sizes: Array,
     ended: Array,
-    penalty: float,
-    only_end: bool,
     parents: Array,
     tokens: Array,
-    room: Array,
-    chosen: Array,
+    penalty: float,
+    max_length: int,
 ) -> None:
-    """Take the best continuations of the W hypotheses of a sequence, ranked by total / size ** penalty.
+    """Take the best continuations of the hypotheses (S, W) of each sequence, ranked by total / size ** penalty.
 
-    ``place`` (W,) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
-    log-probability, its size, whether it has ended, which hypothesis it grew from, and by which token; of equally good
-    ones the one with the smaller numbers comes first. ``room`` is for 2 K + 2 W numbers, ``chosen`` (3, W)
-    for integers.
+    ``place`` (S, W) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
+    log-probability, its size, whether it has ended, and in ``parents`` and ``tokens`` (S, T, W), behind the ``counts``
+    (S,) steps so far, which hypothesis it grew from, and by which token; of equally good ones the one with the smaller
+    numbers comes first. After ``max_length`` steps only the end may follow.
     """
-    n_tokens, width = outputs.shape[1], place.size
-    sums, worth = room[:n_tokens], room[n_tokens : 2 * n_tokens]
-    ranks, best = room[2 * n_tokens : 2 * n_tokens + width], room[2 * n_tokens + width :]
-    numbers, longer, over = chosen[0], chosen[1], chosen[2]
-    n = 0
-    for w in range(width):
-        row, own = place[w], totals[w]
-        factor = float(sizes[w] + (0 if ended[w] else 1)) ** penalty
-        if row < 0 or only_end:
-            for k in range(n_tokens):
+    n_tokens, width = outputs.shape[1], place.shape[1]
+    sums, worth, powers = np.empty(n_tokens), np.empty(n_tokens), np.empty((2, n_tokens))
+    bits, ranks, best, numbers = powers.view(np.int64), np.empty(width), np.empty(width), np.empty(width, np.int64)
+    longer, over = np.empty(width, np.int64), np.empty(width, np.bool_)
+    for s in range(place.shape[0]):
+        t, n, grows = counts[s], 0, False
+        for w in range(width):
+            grows = grows or place[s, w] >= 0
+        if not grows:
+            continue
+        for w in range(width):
+            row, own, size = place[s, w], totals[s, w], float(sizes[s, w] + (0 if ended[s, w] else 1))
+            factor = size if penalty == 1 else size**penalty
+            n_possible = n_tokens if t < max_length else 1
+            if row >= 0:
+                normaliser = log_total(outputs, row, powers, bits)
+                for k in range(n_possible):
+                    sums[k] = own + (np.float64(outputs[row, k]) - normaliser)
+            else:
+                sums[0] = own if ended[s, w] else -np.inf  # what has ended stays as it is
+                n_possible = 1
+            for k in range(n_possible, n_tokens):
                 sums[k] = -np.inf
-        if row < 0:
-            if ended[w]:
-                sums[0] = own  # what has ended stays as it is
-        else:
-            scores = outputs[row]
-            normaliser = log_total(scores)
-            for k in range(1 if only_end else n_tokens):
-                sums[k] = own + (scores[k] - normaliser)
-        for k in range(n_tokens):
-            worth[k] = sums[k] / factor
-        for k in range(n_tokens):
-            if n < width or worth[k] > ranks[width - 1]:
-                put_in_place(worth[k], sums[k], w * n_tokens + k, n, ranks, best, numbers)
-                n = min(n + 1, width)
-    for w in range(width):
-        parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
-        parents[w], tokens[w] = parent, token
-        longer[w] = sizes[parent] + (0 if ended[parent] else 1)
-        over[w] = ended[parent] or token == 0
-    for w in range(width):
-        totals[w], sizes[w], ended[w] = best[w], longer[w], over[w] != 0
+            for k in range(n_tokens):
+                worth[k] = sums[k] / factor
+            for k in range(n_tokens):
+                if n < width or worth[k] > ranks[width - 1]:
+                    put_in_place(worth[k], sums[k], w * n_tokens + k, n, ranks, best, numbers)
+                    n = min(n + 1, width)
+        for w in range(width):
+            parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
+            parents[s, t, w], tokens[s, t, w] = parent, token
+            longer[w] = sizes[s, parent] + (0 if ended[s, parent] else 1)
+            over[w] = ended[s, parent] or token == 0
+        for w in range(width):
+            totals[s, w], sizes[s, w], ended[s, w] = best[w], longer[w], over[w]
+        counts[s] = t + 1

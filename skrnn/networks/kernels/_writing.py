@@ -1,4 +1,4 @@
-"""A search for tokens as compiled code: many steps in one call, for sequences of which as many are at work as fill lanes.
+"""A search for tokens as compiled code: many steps in one call, with as many sequences at work as fill the lanes.
 
 A sequence has a place, and W hypotheses there. Those that grow stand in lanes, side by side, whatever sequence they
 belong to; where all of a sequence have ended, the next sequence takes its place.
@@ -12,7 +12,7 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn.networks.kernels._lanes import lane_kernel, lane_product, lane_sums, lane_tanh
-from skrnn.networks.kernels._searching import context_of, grow, shares_of
+from skrnn.networks.kernels._searching import context_of, grow_beams, shares_of
 from skrnn.networks.kernels._values import of_fixed_types
 from skrnn.networks.kernels._vectors import PANEL
 
@@ -96,8 +96,8 @@ class Room(NamedTuple):
     """What a step works in.
 
     ``work`` takes sums; ``both`` (H' + 1 + H, R) is multiplied by ``combine``, ``read`` (H + 1, R) by ``head``; a
-    ``state`` (H,) has ``shares`` (T,) and a ``context`` (H',). The ``outputs`` (N, K) of lanes; ``place`` (S, W), in
-    which lane a hypothesis stands; ``growth`` and ``chosen`` are what `grow` asks for.
+    ``state`` (H,) has ``shares`` (2, T), ``share_bits`` as integers, and a ``context`` (H',). The ``outputs`` (N, K) of
+    lanes; ``place`` (S, W), in which lane a hypothesis stands.
     """
 
     work: Singles
@@ -105,26 +105,29 @@ class Room(NamedTuple):
     read: Singles
     state: Singles
     shares: Doubles
+    share_bits: Integers
     context: Doubles
     outputs: Singles
     place: Integers
-    growth: Doubles
-    chosen: Integers
+
+
+# What a tuple holds is taken out of it in front of a loop: taking it out counts a reference, which takes longer than an
+# addition.
 
 
 @lane_kernel
 def begin_sequence(net: Writer, beams: Beams, place: int, n: int) -> int:
     """Give a place to the next sequence, if there is one, and the n-th lane to it; how many lanes there are."""
-    row = beams.numbers[0]
+    row, lanes = beams.numbers[0], beams.lanes
     if row == net.lengths.size:
         beams.sequence[place] = -1
         return n
     beams.numbers[0] += 1
     beams.sequence[place], beams.counts[place] = row, 0
-    for w in range(beams.totals.shape[1]):
-        beams.totals[place, w] = 0.0 if w == 0 else -np.inf
-        beams.sizes[place, w], beams.ended[place, w] = 0, False
-    lanes = beams.lanes
+    totals, sizes, ended = beams.totals, beams.sizes, beams.ended
+    for w in range(totals.shape[1]):
+        totals[place, w] = 0.0 if w == 0 else -np.inf
+        sizes[place, w], ended[place, w] = 0, False
     lanes[0, n], lanes[1, n], lanes[2, n], lanes[3, n] = place, 0, 0, -1
     return n + 1
 
@@ -132,127 +135,132 @@ def begin_sequence(net: Writer, beams: Beams, place: int, n: int) -> int:
 @lane_kernel
 def end_sequence(beams: Beams, place: int) -> None:
     """Write the tokens of the first hypothesis, without its end, behind those of other sequences."""
-    row, begin, beam = beams.sequence[place], beams.numbers[2], 0
-    length = beams.counts[place]
-    for t in range(beams.counts[place] - 1, -1, -1):
-        token = beams.tokens[place, t, beam]
-        beams.written[begin + t] = token
+    row, begin, length, beam = beams.sequence[place], beams.numbers[2], beams.counts[place], 0
+    written, tokens, parents = beams.written, beams.tokens, beams.parents
+    for t in range(length - 1, -1, -1):
+        token = tokens[place, t, beam]
+        written[begin + t] = token
         length = t if token == 0 else length
-        beam = beams.parents[place, t, beam]
+        beam = parents[place, t, beam]
     beams.spans[row, 0], beams.spans[row, 1] = begin, begin + length
     beams.scores[row] = beams.totals[place, 0]
     beams.numbers[2] += length
 
 
 @lane_kernel
+def copy_lanes(states: Array, now: int, source: Array, n: int, hidden: int) -> None:
+    """Copy the first H rows of the panels of all layers (2, L, N / R, ..., R) to the lanes that go on with them."""
+    width = states.shape[4]
+    for layer in range(states.shape[1]):
+        for i in range(n):
+            if source[i] >= 0:
+                a, r, b, s = i // width, i % width, source[i] // width, source[i] % width
+                for j in range(hidden):
+                    states[1 - now, layer, a, j, r] = states[now, layer, b, j, s]
+
+
+@lane_kernel
 def move_lanes(net: Writer, beams: Beams) -> None:
     """Take the states to the lanes that go on with them, and put first states where a sequence begins."""
-    n, now, (_, n_layers, _, hidden, width) = beams.numbers[1], beams.numbers[3], beams.memories.shape
-    source, moves = beams.lanes[3], False
+    n, now, hidden, width = beams.numbers[1], beams.numbers[3], beams.memories.shape[3], beams.memories.shape[4]
+    source, place, sequence, first = beams.lanes[3], beams.lanes[0], beams.sequence, net.first
+    panels, memories, moves = beams.panels, beams.memories, False
     for i in range(n):
         moves = moves or (source[i] >= 0 and source[i] != i)
     if moves:
-        for layer in range(n_layers):
-            for i in range(n):
-                if source[i] >= 0:
-                    (a, r), (b, s) = divmod(i, width), divmod(source[i], width)
-                    new, old = beams.panels[1 - now, layer, a], beams.panels[now, layer, b]
-                    for j in range(hidden):
-                        new[j, r] = old[j, s]
-                    if net.remembers:
-                        new, old = beams.memories[1 - now, layer, a], beams.memories[now, layer, b]
-                        for j in range(hidden):
-                            new[j, r] = old[j, s]
+        copy_lanes(panels, now, source, n, hidden)
+        if net.remembers:
+            copy_lanes(memories, now, source, n, hidden)
         now = 1 - now
         beams.numbers[3] = now
     for i in range(n):
         if source[i] < 0:
-            (a, r), row = divmod(i, width), beams.sequence[beams.lanes[0, i]]
-            for layer in range(n_layers):
-                panel, memory, first = beams.panels[now, layer, a], beams.memories[now, layer, a], net.first[layer, row]
+            a, r, row = i // width, i % width, sequence[place[i]]
+            for layer in range(first.shape[0]):
                 for j in range(hidden):
-                    panel[j, r], memory[j, r] = first[j], np.float32(0.0)
+                    panels[now, layer, a, j, r] = first[layer, row, j]
+                    memories[now, layer, a, j, r] = np.float32(0.0)
 
 
 @lane_kernel
-def advance_block(net: Writer, beams: Beams, block: int, count: int, work: Array) -> Array:
+def advance_block(net: Writer, beams: Beams, block: int, count: int, work: Array) -> Any:
     """Take the tokens of the lanes of a block through all layers; the panel of the last one."""
-    _, n_layers, _, hidden, width = beams.memories.shape
-    now, n_inputs = beams.numbers[3], net.table.shape[1]
-    panel = beams.panels[now, 0, block][: hidden + 1 + n_inputs]
+    hidden, width = beams.memories.shape[3:]
+    now, table, tokens, weights, edges = beams.numbers[3], net.table, beams.lanes[2], net.weights, net.edges
+    panel = beams.panels[now, 0, block][: hidden + 1 + table.shape[1]]
     for r in range(count):
-        read = net.table[beams.lanes[2, block * width + r]]
-        for j in range(n_inputs):
-            panel[hidden + 1 + j, r] = read[j]
-    for layer in range(n_layers):
+        token = tokens[block * width + r]
+        for j in range(table.shape[1]):
+            panel[hidden + 1 + j, r] = table[token, j]
+    for layer in range(edges.size - 1):
         if layer > 0:
             below, panel = panel, beams.panels[now, layer, block][: 2 * hidden + 1]
             for j in range(hidden):
                 for r in range(width):
                     panel[hidden + 1 + j, r] = below[j, r]
-        net.step(net.weights[net.edges[layer] : net.edges[layer + 1]], panel, beams.memories[now, layer, block], work)
+        net.step(weights[edges[layer] : edges[layer + 1]], panel, beams.memories[now, layer, block], work)
     return panel
 
 
 @lane_kernel
-def attend_block(net: Writer, beams: Beams, begin: int, count: int, panel: Array, room: Room) -> None:
+def attend_block(net: Writer, beams: Beams, begin: int, count: int, panel: Array, room: Room) -> Array:
     """What the head reads of lanes with attention: their states and what these attend to, combined."""
-    hidden, size = room.state.size, room.context.size
+    places, sequence, states, keys, lengths = beams.lanes[0], beams.sequence, net.states, net.keys, net.lengths
+    both, state, shares, bits, context = room.both, room.state, room.shares, room.share_bits, room.context
+    (hidden, size), width, read, work = (state.size, context.size), panel.shape[1], room.read, room.work
     for r in range(count):
-        row = beams.sequence[beams.lanes[0, begin + r]]
+        row = sequence[places[begin + r]]
+        n_steps = lengths[row]
         for j in range(hidden):
-            room.state[j] = panel[j, r]
-        shares_of(room.state, net.keys[row], net.lengths[row], room.shares)
-        context_of(room.shares, net.states[row], net.lengths[row], room.context)
+            state[j] = panel[j, r]
+        shares_of(state, row, keys, n_steps, shares, bits)
+        context_of(shares, row, states, n_steps, context)
         for j in range(size):
-            room.both[j, r] = room.context[j]
+            both[j, r] = context[j]
     for j in range(hidden):
-        for r in range(panel.shape[1]):
-            room.both[size + 1 + j, r] = panel[j, r]
-    sums = lane_sums(net.combine, room.work, panel.shape[1])
-    lane_product(net.combine, room.both, sums)
-    flat = room.read[:hidden].reshape(hidden * panel.shape[1])
-    for i in range(flat.size):
-        flat[i] = lane_tanh(room.work[i])
+        for r in range(width):
+            both[size + 1 + j, r] = panel[j, r]
+    lane_product(net.combine, both, lane_sums(net.combine, work, width))
+    flat = read.reshape(read.size)
+    for i in range(hidden * width):
+        flat[i] = lane_tanh(work[i])
+    return read
 
 
 @lane_kernel
 def write_step(net: Writer, beams: Beams, room: Room) -> None:
     """The next step of all lanes: their outputs."""
-    width, n = beams.memories.shape[4], beams.numbers[1]
+    (hidden, width), n, outputs, head = beams.memories.shape[3:], beams.numbers[1], room.outputs, net.head
     for block in range(-(-n // width)):
         begin = block * width
         count = min(n - begin, width)
-        panel = advance_block(net, beams, block, count, room.work)
+        read = advance_block(net, beams, block, count, room.work)
         if net.combine.shape[0] > 0:
-            attend_block(net, beams, begin, count, panel, room)
-            panel = room.read
-        found = lane_sums(net.head, room.work, width)
-        lane_product(net.head, panel[: beams.memories.shape[3] + 1], found)
+            read = attend_block(net, beams, begin, count, read, room)
+        found = lane_sums(head, room.work, width)
+        lane_product(head, read[: hidden + 1], found)
         for r in range(count):
-            out = room.outputs[begin + r]
-            for k in range(out.size):
-                out[k] = found[k, r]
+            for k in range(outputs.shape[1]):
+                outputs[begin + r, k] = found[k, r]
 
 
 @lane_kernel
 def grow_all(net: Writer, beams: Beams, penalty: float, max_length: int, room: Room) -> None:
     """Let the hypotheses of every sequence grow, and give the lanes to those that go on growing, or begin."""
-    lanes, n, (n_places, width) = beams.lanes, 0, beams.totals.shape
-    room.place[:] = -1
+    lanes, sequence, counts, place, n = beams.lanes, beams.sequence, beams.counts, room.place, 0
+    totals, sizes, ended, parents, tokens = beams.totals, beams.sizes, beams.ended, beams.parents, beams.tokens
+    place[:] = -1
     for i in range(beams.numbers[1]):
-        room.place[lanes[0, i], lanes[1, i]] = i
-    for s in range(n_places):
-        if beams.sequence[s] < 0:
+        place[lanes[0, i], lanes[1, i]] = i
+    grow_beams(room.outputs, place, counts, totals, sizes, ended, parents, tokens, penalty, max_length)
+    for s in range(sequence.size):
+        if sequence[s] < 0:
             continue
-        t, own = beams.counts[s], (beams.totals[s], beams.sizes[s], beams.ended[s])
-        parents, tokens = beams.parents[s, t], beams.tokens[s, t]
-        grow(room.outputs, room.place[s], *own, penalty, t == max_length, parents, tokens, room.growth, room.chosen)
-        beams.counts[s] = t + 1
-        first = n
-        for w in range(width):
-            if not beams.ended[s, w] and beams.totals[s, w] > -np.inf:
-                lanes[0, n], lanes[1, n], lanes[2, n], lanes[3, n] = s, w, tokens[w], room.place[s, parents[w]]
+        t, first = counts[s] - 1, n
+        for w in range(totals.shape[1]):
+            if not ended[s, w] and totals[s, w] > -np.inf:
+                lanes[0, n], lanes[1, n], lanes[2, n] = s, w, tokens[s, t, w]
+                lanes[3, n] = place[s, parents[s, t, w]]
                 n += 1
         if n == first:
             end_sequence(beams, s)
@@ -266,17 +274,17 @@ def search_steps(net: Writer, beams: Beams, penalty: float, max_length: int, n_s
     """So many steps of a search, or until no sequence is left; the first call begins with no lane at work."""
     _, _, n_blocks, hidden, width = beams.memories.shape
     n_tokens, size, (n_places, n_beams) = net.table.shape[0], net.states.shape[2], beams.totals.shape
+    shares = np.empty((2, net.keys.shape[1]))
     room = Room(
         np.empty(max(4 * hidden + 3 * PANEL, n_tokens + PANEL) * width, np.float32),
         np.zeros((size + 1 + hidden, width), np.float32),
         np.ones((hidden + 1, width), np.float32),
         np.empty(hidden, np.float32),
-        np.empty(max(net.keys.shape[1], 1)),
+        shares,
+        shares.view(np.int64),
         np.empty(size),
         np.empty((n_blocks * width, n_tokens), np.float32),
         np.empty((n_places, n_beams), np.int64),
-        np.empty(2 * (n_tokens + n_beams)),
-        np.empty((3, n_beams), np.int64),
     )
     room.both[size] = np.float32(1.0)
     if beams.numbers[0] == 0:
