@@ -16,7 +16,7 @@ from skrnn._types import Doubles
 from skrnn._warnings import warn_caller
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS
-from skrnn.estimators._writing import drawn_tokens, prompts_in, scores_behind
+from skrnn.estimators._writing import drawn_tokens, prompts_in, scores_behind, scores_behind_all
 from skrnn.networks import CELLS, NetworkSpec
 from skrnn.objectives import softmax
 from skrnn.sequences import SequenceBatch, read_X
@@ -416,7 +416,7 @@ class RNNLanguageModel(BaseRNN):
         """
         check_is_fitted(self)
         prompts, alone = prompts_in(prompt, self._fitted.columns.categories[0])
-        found = softmax(np.stack([scores for _, scores in self._behind(prompts)]))
+        found = softmax(scores_behind_all(*self._fitted.network, self._read(prompts)))
         return np.asarray(found[0] if alone else found)
 
     def _end(self) -> int | None:

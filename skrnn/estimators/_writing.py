@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skrnn._types import Array, Doubles, Floats, NetworkWeights
-from skrnn.networks import NetworkSpec, open_stream
+from skrnn.networks import NetworkSpec, open_stream, resolve_engine
 from skrnn.objectives import softmax
-from skrnn.sequences import SequenceBatch
+from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.training import predict_outputs
 
-__all__ = ["drawn_tokens", "prompts_in", "scores_behind"]
+__all__ = ["drawn_tokens", "prompts_in", "scores_behind", "scores_behind_all"]
 
 
 def prompts_in(prompt: Any, known: Array) -> tuple[list[Any], bool]:
@@ -39,6 +41,20 @@ def scores_behind(spec: NetworkSpec, weights: NetworkWeights, batch: SequenceBat
         if length > 1:
             stream.follow(codes[None, :-1])
         yield stream, stream.read(codes[None, -1:])[-1, 1:]  # the scores behind the others are many, and not wanted
+
+
+def scores_behind_all(
+    spec: NetworkSpec, weights: NetworkWeights, scaling: InputScaling, batch: SequenceBatch
+) -> Doubles:
+    """The same scores of all texts (n_texts, n_tokens): several are read side by side on the kernels, with the bits of
+    each alone.
+    """
+    if batch.n_samples == 1 or spec.cutoffs or resolve_engine("auto", spec, "cpu") != "compiled":
+        return np.stack([scores for _, scores in scores_behind(spec, weights, batch)])
+    last = replace(spec, readout="last")  # the same network, whose head reads the last states alone
+    return np.concatenate(
+        [scores[:, 1:] for scores, _ in predict_outputs(last, weights, scaling, batch, engine="compiled")]
+    )
 
 
 def drawn_tokens(

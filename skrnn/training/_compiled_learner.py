@@ -55,7 +55,7 @@ class CompiledLearner(BaseLearner):
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
         self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
-        self.of_steps = is_cross_entropy_of_steps(self.objective)
+        self.of_steps = self.network.whole.by_time = is_cross_entropy_of_steps(self.objective)
         self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
         self.__dict__.pop("at_hand", None)

@@ -12,8 +12,25 @@ import numpy as np
 
 from skrnn._types import Array, Floats, Singles
 from skrnn.networks import fused, kernel
-from skrnn.objectives import CrossEntropy, EveryStep, MiniBatch, Objective
-from skrnn.training._compiled_losses import HIGH, LEAST, LOG2E, LOW, P0, P1, P2, P3, P4, P5, Q1, Q2, ROUND, total
+from skrnn.objectives import CrossEntropy, EveryStep, EveryToken, MiniBatch, Objective
+from skrnn.training._compiled_losses import (
+    HIGH,
+    LEAST,
+    LOG2E,
+    LOW,
+    MOST_AT_ONCE,
+    P0,
+    P1,
+    P2,
+    P3,
+    P4,
+    P5,
+    Q1,
+    Q2,
+    ROUND,
+    total,
+    total_of_few,
+)
 
 __all__ = ["cross_entropy_of_steps", "is_cross_entropy_of_steps"]
 
@@ -24,11 +41,11 @@ exact = kernel(fastmath=False)
 
 
 @kernel(fastmath={"nnan", "nsz", "reassoc"})
-def largest_of(scores: Array) -> Any:
-    """The maximum of scores that are all numbers."""
-    found = scores[0]
-    for i in range(1, scores.size):
-        found = scores[i] if scores[i] > found else found
+def largest_of(scores: Array, n: int) -> Any:
+    """The maximum of a row of scores (N, K) that are all numbers."""
+    found = scores[n, 0]
+    for i in range(1, scores.shape[1]):
+        found = scores[n, i] if scores[n, i] > found else found
     return found
 
 
@@ -69,39 +86,45 @@ def score_steps(outputs: Array, classes: Array, weights: Array, totals: Array, c
     for begin in range(0, n_steps, at_once):
         end = min(begin + at_once, n_steps)
         for n in range(begin, end):
-            row = outputs[n]
-            largest = largest_of(row)
+            largest = largest_of(outputs, n)
             for i in range(n_classes):
-                row[i] -= largest
-            chosen[n] = row[int(classes[n])]
+                outputs[n, i] -= largest
+            chosen[n] = outputs[n, int(classes[n])]
         exponentials(outputs[begin:end].reshape((end - begin) * n_classes), powers)
         for n in range(begin, end):
-            row, weight = outputs[n], weights[n]
-            whole = total(row)
+            weight, row = weights[n], outputs[n]
+            whole = total_of_few(row) if n_classes <= MOST_AT_ONCE else total(row)
             totals[n] = whole
             for i in range(n_classes):
-                row[i] /= whole
-            row[int(classes[n])] -= _ONE
+                outputs[n, i] /= whole
+            outputs[n, int(classes[n])] -= _ONE
             for i in range(n_classes):
-                row[i] = row[i] * weight if weight > 0 else np.float32(0)
+                outputs[n, i] = outputs[n, i] * weight if weight > 0 else np.float32(0)
 
 
 def is_cross_entropy_of_steps(objective: Objective) -> bool:
     """Whether this file has the loss."""
-    return type(objective) is EveryStep and type(objective.base) is CrossEntropy
+    return type(objective) in (EveryStep, EveryToken) and type(getattr(objective, "base", None)) is CrossEntropy
 
 
 def cross_entropy_of_steps(outputs: Singles, batch: MiniBatch) -> tuple[Floats, Singles]:
-    """`EveryStep(CrossEntropy(K)).loss` of outputs (B, T, K) in one piece, in whose place the gradient is left."""
+    """`EveryStep(CrossEntropy(K)).loss` of outputs (B, T, K), in whose place the gradient is left.
+
+    They are in one piece, by row or by time.
+    """
     assert batch.targets is not None
     assert batch.step_weights is not None
     n_rows, n_steps, n_classes = outputs.shape
-    n = n_rows * n_steps
-    weights = np.ascontiguousarray(batch.step_weights, np.float32).reshape(n)
-    classes = np.ascontiguousarray(batch.targets, np.float32).reshape(n)
+    n, by_time = n_rows * n_steps, not outputs.flags.c_contiguous
+    weights, classes, scores = batch.step_weights, batch.targets[:, :, 0], outputs
+    if by_time:
+        weights, classes, scores = weights.T, classes.T, outputs.transpose(1, 0, 2)
+    weights = np.ascontiguousarray(weights, np.float32).reshape(n)
+    classes = np.ascontiguousarray(classes, np.float32).reshape(n)
     totals, chosen = np.empty(n, np.float32), np.empty(n, np.float32)
-    score_steps(outputs.reshape(n, n_classes), classes, weights, totals, chosen)
+    score_steps(scores.reshape(n, n_classes), classes, weights, totals, chosen)
     scored = np.flatnonzero(weights > 0)
     value = (np.log(totals[scored]) - chosen[scored]) * weights[scored]
-    losses = np.bincount(scored // n_steps, weights=value, minlength=n_rows)
+    rows = scored % n_rows if by_time else scored // n_steps
+    losses = np.bincount(rows, weights=value, minlength=n_rows)
     return losses.astype(np.float32), outputs

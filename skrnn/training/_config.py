@@ -112,13 +112,25 @@ class TrainingSet:
         offset = None if self.offset is None else self.offset.take(rows, axis=0)
         return MiniBatch(inputs, lengths, targets, gain, missing, step_weights, offset)
 
-    def chunk(self, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None) -> MiniBatch:
+    def stretch(self, rows: Integers, begin: int, size: int) -> MiniBatch:
         """The steps from ``begin`` on, ``size`` at most, of rows of categories that are longer than ``begin``."""
         assert isinstance(self.targets, SequenceBatch)
         assert self.gain is None
         assert self.offset is None
         inputs, lengths = self.scaling.gather(self.batch.take(rows).cut(begin, size))
         targets, step_weights = _values_and_weights(self.targets.take(rows).cut(begin, size))
+        return MiniBatch(np.asarray(inputs, np.float32), lengths, targets, step_weights=step_weights)
+
+    def chunk(
+        self, stretch: MiniBatch, rows: Integers, begin: int, size: int, rng: np.random.Generator | None = None
+    ) -> MiniBatch:
+        """The same of some rows of a `stretch`; with ``rng``, to train on: some categories are read as unknown."""
+        assert stretch.targets is not None
+        assert stretch.step_weights is not None
+        lengths = np.minimum(stretch.lengths[rows] - begin, size)
+        steps, whole = slice(begin, begin + int(lengths.max())), len(rows) == len(stretch.lengths)
+        parts = [part[:, steps] for part in (stretch.inputs, stretch.targets, stretch.step_weights)]
+        inputs, targets, step_weights = parts if whole else [part[rows] for part in parts]
         if rng is not None and self.unknown:
             inputs = self._with_unknown(inputs, rng)
         return MiniBatch(inputs, lengths, targets, step_weights=step_weights)

@@ -28,6 +28,7 @@ Pass = tuple[MiniBatch, Singles, float, dict[str, Any]]
 
 _EVALUATION_ROWS = 256
 _LARGE = 1 << 17  # numbers of a mini-batch by itself, which are gathered where `step` reads them
+_GATHERED = 1 << 16  # steps of chunks that are gathered together
 
 
 class _Epoch(NamedTuple):
@@ -202,10 +203,13 @@ def _chunks(data: TrainingSet, rows: Integers, steps: int, rng: np.random.Genera
     """
     shares, lengths = data.shares(rows, [len(rows)]), data.batch.lengths[rows]
     longest, before = int(lengths.max()), np.arange(len(rows))
+    at_once = steps * max(1, _GATHERED // (steps * len(rows)))
     for begin in range(0, longest, steps):
         left = np.flatnonzero(lengths > begin)
         fraction = min(steps, longest - begin) / longest
-        batch = data.chunk(rows[left], begin, steps, rng)
+        if begin % at_once == 0:
+            some, gathered = left, data.stretch(rows[left], begin, at_once)
+        batch = data.chunk(gathered, np.searchsorted(some, left), begin % at_once, steps, rng)
         going_on = np.searchsorted(before, left) if begin else None
         yield batch, (shares[left] / fraction).astype(np.float32), fraction, {"going_on": going_on}
         before = left

@@ -170,6 +170,17 @@ def test_a_sample_is_drawn_from_the_probabilities_of_its_beginning(reader, tempe
     assert "abra" + reader.sample("abra", 30, temperature, random_state=5) == text
 
 
+@pytest.mark.parametrize("options", [{}, {"cell": "lstm", "num_layers": 2}, {"softmax": "adaptive", "cutoffs": [2]}])
+def test_prompts_beside_each_other_are_each_as_if_alone(options):
+    """On the kernels and on torch, where some are long, and tokens unknown."""
+    model = RNNLanguageModel(max_iter=2, random_state=0, **options).fit(["abcabcab", "bcaabca"] * 5)
+    prompts = ["a", "abca", "?", "bc?a" * 9, "c"] * 8
+    together = model.predict_proba(prompts)
+    np.testing.assert_array_equal(together, [model.predict_proba(prompt) for prompt in prompts])
+    np.testing.assert_allclose(together.sum(axis=1), 1.0)
+    assert (together[1] != together[0]).any()
+
+
 def test_a_sample_has_the_form_of_its_prompt(reader):
     assert reader.sample("abra", 5, random_state=3) == reader.sample("abra", 5, random_state=3)
     assert reader.sample("a", 0) == ""

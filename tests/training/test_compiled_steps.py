@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from skrnn import RNNClassifier, RNNLanguageModel
+from skrnn import RNNClassifier, RNNLanguageModel, RNNSeq2Seq
 from skrnn.exceptions import DivergenceError
-from skrnn.objectives import CrossEntropy, EveryStep, MiniBatch, SquaredError
-from skrnn.training import _compiled_learner
+from skrnn.objectives import CrossEntropy, EveryStep, EveryToken, MiniBatch, SquaredError
+from skrnn.training import _compiled_learner, _loop
 from skrnn.training._compiled_steps import cross_entropy_of_steps, is_cross_entropy_of_steps
 
 N_ROWS, N_STEPS = 5, 11
@@ -27,9 +27,11 @@ def test_losses_and_gradients_have_the_bits_of_the_objective(n_classes, scale):
     """The sums of many classes are added up in halves, and small probabilities are no normal numbers."""
     outputs, batch = make_batch(n_classes, scale)
     expected = EveryStep(CrossEntropy(n_classes)).loss(outputs, batch)
-    found = cross_entropy_of_steps(outputs.copy(), batch)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    by_time = np.ascontiguousarray(outputs.transpose(1, 0, 2)).transpose(1, 0, 2)
+    for scores in (outputs.copy(), by_time):
+        found = cross_entropy_of_steps(scores, batch)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -53,6 +55,7 @@ def test_only_the_plain_loss_is_compiled():
         """A loss of the user's own."""
 
     assert is_cross_entropy_of_steps(EveryStep(CrossEntropy(3)))
+    assert is_cross_entropy_of_steps(EveryToken(CrossEntropy(3)))
     for other in (CrossEntropy(3), EveryStep(SquaredError()), EveryStep(Own(3))):
         assert not is_cross_entropy_of_steps(other)
 
@@ -63,6 +66,7 @@ FITS = {
     "labels": lambda: RNNClassifier(max_iter=4, embedding_dim=2, return_sequences=True, random_state=0).fit(
         [list(text) for text in TEXTS], [list(text[1:] + text[0]) for text in TEXTS]
     ),
+    "tokens": lambda: RNNSeq2Seq(max_iter=4, embedding_dim=2, random_state=0).fit(TEXTS, [x[::-1] for x in TEXTS]),
 }
 
 
@@ -76,6 +80,22 @@ def test_fits_have_the_bits_of_the_objective(name, monkeypatch):
     assert model.loss_curve_ == plain.loss_curve_
     for key, value in plain.weights_.items():
         np.testing.assert_array_equal(model.weights_[key], value)
+
+
+@pytest.mark.filterwarnings("ignore:.*max_iter")
+@pytest.mark.parametrize("at_once", [1, 90])
+def test_chunks_that_are_gathered_together_are_the_same(at_once, monkeypatch):
+    """Of texts of different lengths, with rare tokens, some of which are read as unknown."""
+    texts = ["x" * 20, "yz"] + ["abcab" * 3, "bcaabbcd", "cabb", "ab"] * 5
+
+    def fit():
+        return RNNLanguageModel(max_iter=4, bptt_steps=3, early_stopping=True, random_state=0).fit(texts)
+
+    model = fit()
+    monkeypatch.setattr(_loop, "_GATHERED", at_once)
+    other = fit()
+    assert model.loss_curve_ == other.loss_curve_
+    assert model.validation_loss_curve_ == other.validation_loss_curve_
 
 
 def test_a_loss_that_is_no_number_ends_the_training():

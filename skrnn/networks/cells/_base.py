@@ -46,8 +46,12 @@ class Kernels:
         weights, for the rows in ``order``, some of them side by side: as they are whatever rows are beside them. It
         changes the states (``n_states``, B, H), of which h is the first, to those after the last step, and writes h
         into out (B, T, H), which stays untouched in the padding; if it has no step, only the last states are wanted.
+    step : callable
+        ``step(weights, panel, memory, work)`` predicts one step of R rows side by side: the states h in the panel
+        (H + 1 + F, R), above a row of ones and the inputs, and the other states ``memory`` (H, R), which is not looked
+        at where there are none, become those after it. ``work`` is that of `lane_work`.
     pack : callable
-        ``pack(weights)``: the weights as ``run`` takes them.
+        ``pack(weights)``: the weights as ``run`` and ``step`` take them, a vector.
     carried : callable
         ``carried(weights, tape, d_out, d_gates)`` after a backward pass that was not truncated, with the weights as a
         tuple: a list of the gradients (T, B, H) with respect to each state that a step hands to the next. In NumPy, for
@@ -65,7 +69,8 @@ class Kernels:
     forward: Callable[..., None]
     backward: Callable[..., None]
     run: Callable[..., None]
-    pack: Callable[..., tuple[Singles, ...]]
+    step: Callable[..., None]
+    pack: Callable[..., Singles]
     carried: Callable[..., list[Singles]]
     n_gates: int
     n_gate_gradients: int

@@ -33,6 +33,8 @@ from skrnn.networks.kernels import (
     lane_product,
     lane_sums,
     lane_tanh,
+    lane_weights,
+    lane_work,
     longest,
     packed,
     panel_product,
@@ -153,30 +155,42 @@ def backward(
 
 
 @lane_kernel
-def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
-    """Rows that go through the layer side by side."""
-    hidden, (w_gates, w_inner, w_fresh) = states.shape[2], weights
-    panel = lane_panel(states[0], rows, x.shape[2])
-    s_gates, s_inner, s_fresh = lane_sums(w_gates, panel), lane_sums(w_inner, panel), lane_sums(w_fresh, panel)
-    n = hidden * panel.shape[1]
+def step(weights: Array, panel: Array, memory: Array, work: Array) -> None:
+    """A step of rows side by side: the states h in the panel become those after it."""
+    (hidden, lanes), n = memory.shape, memory.size
+    w_gates = lane_weights(weights, 2 * hidden, panel.shape[0])
+    w_inner = lane_weights(weights[w_gates.size :], hidden, hidden + 1)
+    w_fresh = lane_weights(weights[w_gates.size + w_inner.size :], hidden, panel.shape[0] - hidden)
+    s_gates = lane_sums(w_gates, work, lanes)
+    s_inner = lane_sums(w_inner, work[s_gates.size :], lanes)
+    s_fresh = lane_sums(w_fresh, work[s_gates.size + s_inner.size :], lanes)
+    lane_product(w_gates, panel, s_gates)
+    lane_product(w_inner, panel[: hidden + 1], s_inner)
+    lane_product(w_fresh, panel[hidden:], s_fresh)
     reset, update = s_gates[:hidden].reshape(n), s_gates[hidden : 2 * hidden].reshape(n)
     h, inner, fresh = panel[:hidden].reshape(n), s_inner[:hidden].reshape(n), s_fresh[:hidden].reshape(n)
+    for i in range(n):
+        inner[i] = lane_logistic(reset[i]) * inner[i]
+    for i in range(n):
+        fresh[i] = lane_tanh(fresh[i] + inner[i])
+    for i in range(n):
+        h[i] = fused(lane_logistic(update[i]), h[i] - fresh[i], fresh[i])
+
+
+@lane_kernel
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
+    """Rows that go through the layer side by side."""
+    hidden = states.shape[2]
+    panel = lane_panel(states[0], rows, x.shape[2])
+    memory, work = panel[:hidden], lane_work(hidden, panel.shape[1])
     for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
-        lane_product(w_gates, panel, s_gates)
-        lane_product(w_inner, panel[: hidden + 1], s_inner)
-        lane_product(w_fresh, panel[hidden:], s_fresh)
-        for i in range(n):
-            inner[i] = lane_logistic(reset[i]) * inner[i]
-        for i in range(n):
-            fresh[i] = lane_tanh(fresh[i] + inner[i])
-        for i in range(n):
-            h[i] = fused(lane_logistic(update[i]), h[i] - fresh[i], fresh[i])
+        step(weights, panel, memory, work)
         put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
 
 
 @lane_kernel
-def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
     """Predictions: the states h."""
     begin = 0
     while begin < order.size:
@@ -185,15 +199,16 @@ def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, 
         begin += rows.size
 
 
-def pack(weights: Arrays) -> Arrays:
-    """The weights of r and z, of what the state adds inside n, and of what the inputs add there."""
+def pack(weights: Arrays) -> Singles:
+    """The weights of r and z, of what the state adds inside n, and of what the inputs add there: three panels."""
     w_ih, w_hh, b_ih, b_hh = weights
     two = 2 * w_hh.shape[1]
-    return (
+    parts = (
         packed(w_hh[:two], (b_ih + b_hh)[:two, None], w_ih[:two]),
         packed(w_hh[two:], b_hh[two:, None]),
         packed(b_ih[two:, None], w_ih[two:]),
     )
+    return np.concatenate([part.ravel() for part in parts])
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -205,7 +220,7 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_h]
 
 
-_KERNELS = Kernels(forward, backward, run, pack, carried, n_gates=3, n_gate_gradients=4, n_extra=(1, 0))
+_KERNELS = Kernels(forward, backward, run, step, pack, carried, n_gates=3, n_gate_gradients=4, n_extra=(1, 0))
 
 
 class GRUCell(GatedCell):

@@ -32,6 +32,8 @@ from skrnn.networks.kernels import (
     lane_product,
     lane_sums,
     lane_tanh,
+    lane_weights,
+    lane_work,
     longest,
     packed,
     panel_product,
@@ -149,31 +151,38 @@ def backward(
 
 
 @lane_kernel
-def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
-    """Rows that go through the layer side by side."""
-    hidden, (w,) = states.shape[2], weights
-    panel, memory = lane_panel(states[0], rows, x.shape[2]), lane_panel(states[1], rows, 0)
-    whole, n = lane_sums(w, panel), hidden * panel.shape[1]
-    h, c = panel[:hidden].reshape(n), memory[:hidden].reshape(n)
-    into, keep = whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
-    value, show = whole[2 * hidden : 3 * hidden].reshape(n), whole[3 * hidden : 4 * hidden].reshape(n)
-    for t in range(longest(lengths, rows)):
-        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
-        lane_product(w, panel, whole)
-        for i in range(n):
-            into[i] = lane_logistic(into[i])
-        for i in range(n):
-            value[i] = lane_tanh(value[i]) * into[i]
-        for i in range(n):
-            c[i] = fused(lane_logistic(keep[i]), c[i], value[i])
-        for i in range(n):
-            h[i] = lane_logistic(show[i]) * lane_tanh(c[i])
-        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
-        put_states(memory[:hidden], rows, lengths, t, reverse, states[1], out[:, :0])
+def step(weights: Array, panel: Array, memory: Array, work: Array) -> None:
+    """A step of rows side by side: the states h in the panel and the memory c (H, R) become those after it."""
+    (hidden, lanes), n = memory.shape, memory.size
+    w = lane_weights(weights, 4 * hidden, panel.shape[0])
+    lane_product(w, panel, lane_sums(w, work, lanes))
+    into, keep, value, show = work[:n], work[n : 2 * n], work[2 * n : 3 * n], work[3 * n : 4 * n]
+    h, c = panel[:hidden].reshape(n), memory.reshape(n)
+    for i in range(n):
+        into[i] = lane_logistic(into[i])
+    for i in range(n):
+        value[i] = lane_tanh(value[i]) * into[i]
+    for i in range(n):
+        c[i] = fused(lane_logistic(keep[i]), c[i], value[i])
+    for i in range(n):
+        h[i] = lane_logistic(show[i]) * lane_tanh(c[i])
 
 
 @lane_kernel
-def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
+    """Rows that go through the layer side by side."""
+    hidden = states.shape[2]
+    panel, memory = lane_panel(states[0], rows, x.shape[2]), lane_panel(states[1], rows, 0)[:hidden]
+    work = lane_work(hidden, panel.shape[1])
+    for t in range(longest(lengths, rows)):
+        take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
+        step(weights, panel, memory, work)
+        put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
+        put_states(memory, rows, lengths, t, reverse, states[1], out[:, :0])
+
+
+@lane_kernel
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
     """Predictions: the states h and the memory c."""
     begin = 0
     while begin < order.size:
@@ -182,10 +191,10 @@ def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, 
         begin += rows.size
 
 
-def pack(weights: Arrays) -> Arrays:
+def pack(weights: Arrays) -> Singles:
     """The weights of a panel: of the states, of ones, of the inputs."""
     w_ih, w_hh, b_ih, b_hh = weights
-    return (packed(w_hh, (b_ih + b_hh)[:, None], w_ih),)
+    return packed(w_hh, (b_ih + b_hh)[:, None], w_ih).ravel()
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -204,6 +213,7 @@ _KERNELS = Kernels(
     forward,
     backward,
     run,
+    step,
     pack,
     carried,
     n_gates=4,

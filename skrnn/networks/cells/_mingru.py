@@ -26,6 +26,8 @@ from skrnn.networks.kernels import (
     lane_panel,
     lane_product,
     lane_sums,
+    lane_weights,
+    lane_work,
     longest,
     packed,
     put_states,
@@ -107,22 +109,30 @@ def backward(
 
 
 @lane_kernel
-def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+def step(weights: Array, panel: Array, memory: Array, work: Array) -> None:
+    """A step of rows side by side: the states h in the panel become those after it."""
+    (hidden, lanes), n = memory.shape, memory.size
+    w, inputs = lane_weights(weights, 2 * hidden, panel.shape[0] - hidden), panel[hidden:]
+    lane_product(w, inputs, lane_sums(w, work, lanes))
+    h, update, fresh = panel[:hidden].reshape(n), work[:n], work[n : 2 * n]
+    for i in range(n):
+        h[i] = fused(lane_logistic(update[i]), fresh[i] - h[i], h[i])
+
+
+@lane_kernel
+def run_block(x: Array, lengths: Array, rows: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
     """Rows that go through the layer side by side."""
-    hidden, (w,) = states.shape[2], weights
+    hidden = states.shape[2]
     panel = lane_panel(states[0], rows, x.shape[2])
-    whole, n = lane_sums(w, panel), hidden * panel.shape[1]
-    h, update, fresh = panel[:hidden].reshape(n), whole[:hidden].reshape(n), whole[hidden : 2 * hidden].reshape(n)
+    memory, work = panel[:hidden], lane_work(hidden, panel.shape[1])
     for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
-        lane_product(w, panel[hidden:], whole)
-        for i in range(n):
-            h[i] = fused(lane_logistic(update[i]), fresh[i] - h[i], h[i])
+        step(weights, panel, memory, work)
         put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
 
 
 @lane_kernel
-def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array) -> None:
+def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, states: Array, out: Array) -> None:
     """Predictions: the states h."""
     begin = 0
     while begin < order.size:
@@ -131,10 +141,10 @@ def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, 
         begin += rows.size
 
 
-def pack(weights: Arrays) -> Arrays:
+def pack(weights: Arrays) -> Singles:
     """The weights of a panel: of ones, of the inputs."""
     w_ih, bias = weights
-    return (packed(bias[:, None], w_ih),)
+    return packed(bias[:, None], w_ih).ravel()
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -145,7 +155,7 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_h]
 
 
-_KERNELS = Kernels(forward, backward, run, pack, carried, n_gates=2, n_gate_gradients=2)
+_KERNELS = Kernels(forward, backward, run, step, pack, carried, n_gates=2, n_gate_gradients=2)
 
 
 class MinGRUCell(Cell):

@@ -27,6 +27,8 @@ from skrnn.networks.kernels import (
     lane_relu,
     lane_sums,
     lane_tanh,
+    lane_weights,
+    lane_work,
     longest,
     packed,
     panel_product,
@@ -157,37 +159,54 @@ def relu_backward(
 
 
 @lane_kernel
+def advance(weights: Array, panel: Array, hidden: int, work: Array, relu: bool) -> None:
+    """A step of rows side by side: the states h in the panel become those after it."""
+    w, h = lane_weights(weights, hidden, panel.shape[0]), panel[:hidden].reshape(hidden * panel.shape[1])
+    lane_product(w, panel, lane_sums(w, work, panel.shape[1]))
+    if relu:
+        for i in range(h.size):
+            h[i] = lane_relu(work[i])
+    else:
+        for i in range(h.size):
+            h[i] = lane_tanh(work[i])
+
+
+@lane_kernel
+def step(weights: Array, panel: Array, memory: Array, work: Array) -> None:
+    """`advance` of hyperbolic tangents."""
+    advance(weights, panel, memory.shape[0], work, False)
+
+
+@lane_kernel
+def relu_step(weights: Array, panel: Array, memory: Array, work: Array) -> None:
+    """`advance` of rectifiers."""
+    advance(weights, panel, memory.shape[0], work, True)
+
+
+@lane_kernel
 def run_block(
     x: Array,
     lengths: Array,
     rows: Array,
     reverse: bool,
-    weights: Arrays,
+    weights: Array,
     states: Array,
     out: Array,
     relu: bool,
 ) -> None:
     """Rows that go through the layer side by side."""
-    hidden, (w,) = states.shape[2], weights
+    hidden = states.shape[2]
     panel = lane_panel(states[0], rows, x.shape[2])
-    whole = lane_sums(w, panel)
-    h = panel[:hidden].reshape(hidden * panel.shape[1])
-    sums = whole[:hidden].reshape(h.size)
+    work = lane_work(hidden, panel.shape[1])
     for t in range(longest(lengths, rows)):
         take_inputs(x, rows, lengths, t, reverse, panel[hidden + 1 :])
-        lane_product(w, panel, whole)
-        if relu:
-            for i in range(h.size):
-                h[i] = lane_relu(sums[i])
-        else:
-            for i in range(h.size):
-                h[i] = lane_tanh(sums[i])
+        advance(weights, panel, hidden, work, relu)
         put_states(panel[:hidden], rows, lengths, t, reverse, states[0], out)
 
 
 @lane_kernel
 def run(
-    x: Array, lengths: Array, order: Array, reverse: bool, weights: Arrays, states: Array, out: Array, relu: bool
+    x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, states: Array, out: Array, relu: bool
 ) -> None:
     """Predictions: the states h."""
     begin = 0
@@ -197,10 +216,10 @@ def run(
         begin += rows.size
 
 
-def pack(weights: Arrays) -> Arrays:
+def pack(weights: Arrays) -> Singles:
     """The weights of a panel: of the states, of ones, of the inputs."""
     w_ih, w_hh, b_ih, b_hh = weights
-    return (packed(w_hh, (b_ih + b_hh)[:, None], w_ih),)
+    return packed(w_hh, (b_ih + b_hh)[:, None], w_ih).ravel()
 
 
 def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> list[Singles]:
@@ -208,8 +227,10 @@ def carried(weights: Arrays, tape: Arrays, d_out: Singles, d_gates: Singles) -> 
     return [d_out + through_gates(d_gates, weights[1])]
 
 
-_TANH = Kernels(forward, backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(False,))
-_RELU = Kernels(relu_forward, relu_backward, run, pack, carried, n_gates=1, n_gate_gradients=1, options=(True,))
+_TANH = Kernels(forward, backward, run, step, pack, carried, n_gates=1, n_gate_gradients=1, options=(False,))
+_RELU = Kernels(
+    relu_forward, relu_backward, run, relu_step, pack, carried, n_gates=1, n_gate_gradients=1, options=(True,)
+)
 
 
 class VanillaCell(GatedCell):

@@ -38,6 +38,7 @@ class CompiledNetwork:
         lent: bool = False,
     ):
         self.spec, self.block, self.lent = spec, bptt_steps or 0, lent
+        self.by_time = False  # whether outputs of all steps stay in the order of time in memory, without a copy
         shapes = parameter_shapes(spec, lent)
         if flat is None:
             flat = np.concatenate([np.ravel(weights[name]) for name in shapes], dtype=np.float32)
@@ -133,7 +134,7 @@ class CompiledNetwork:
 
     def backward(self, gradient: Singles) -> None:
         """Set ``gradients`` from the gradient of the outputs."""
-        d_source = self._head_backward(np.ascontiguousarray(gradient, np.float32))
+        d_source = self._head_backward(np.asarray(gradient, np.float32))
         embedded = bool(self.tables) and self.running is self.layers
         if self.running is not self.layers:
             self.gradients[self.tables[0]][:] = 0.0  # each direction adds to it
@@ -234,12 +235,14 @@ class CompiledNetwork:
         kernels.head(self.read, self.weights["head.weight"], self.weights["head.bias"], outputs)
         if readout == "last":
             return outputs
-        return np.ascontiguousarray(outputs.reshape(-1, n_rows, self.spec.output_size).transpose(1, 0, 2))
+        by_row = outputs.reshape(-1, n_rows, self.spec.output_size).transpose(1, 0, 2)
+        return by_row if self.by_time else np.ascontiguousarray(by_row)
 
     def _head_backward(self, gradient: Singles) -> Singles:
         """The gradient of the states (T, B, H'), the head's own set on the way."""
         if gradient.ndim == 3:
-            gradient = np.ascontiguousarray(gradient.transpose(1, 0, 2)).reshape(-1, gradient.shape[2])
+            gradient = gradient.transpose(1, 0, 2).reshape(-1, gradient.shape[2])
+        gradient = np.ascontiguousarray(gradient)
         if self.spec.cutoffs:
             return gradient.reshape(self.state_shape)
         d_read = np.empty_like(self.read)

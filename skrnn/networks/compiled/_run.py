@@ -38,7 +38,7 @@ class CompiledRun:
     ) -> CompiledRun:
         """Run on inputs (B, T, F). The states of all steps are there if they are wanted, or the head reads them."""
         run, n_timesteps = encode(spec, weights, inputs, lengths, want_states or spec.reads_all_states), inputs.shape[1]
-        x, last, lengths = run.states, run.last, run.lengths
+        x, last, lengths = run.states.astype(np.float64), run.last, run.lengths
         attention = attention_of(weights, x, lengths) if "attention" in spec.pooling else None
         read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, run.segments, lengths, attention))
         for recurrence in spec.decoder_layers():
@@ -55,7 +55,7 @@ class Encoded(NamedTuple):
     (B, H'); the vectors of the segments (B, T', H), if there are any; the number of steps; an order of the rows.
     """
 
-    states: Doubles
+    states: Singles
     last: Doubles
     segments: Doubles | None
     lengths: Integers
@@ -76,7 +76,7 @@ def encode(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: I
         outs, states = zip(*found, strict=True)
         x = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=2)
         last = states[0] if len(states) == 1 else np.concatenate(states, axis=1)
-    return Encoded(x.astype(np.float64), last, segments, lengths, order)
+    return Encoded(np.asarray(x, np.float32), last, segments, lengths, order)
 
 
 def alike(lengths: Integers) -> Integers:
@@ -117,7 +117,7 @@ def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
     return np.concatenate([*numbers, *found], axis=2)
 
 
-def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> tuple[Singles, ...]:
+def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> Singles:
     """Weights of a layer and direction as the kernels take them: checked and packed."""
     prefix, suffix, size = recurrence
     own = []

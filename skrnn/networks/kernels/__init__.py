@@ -3,6 +3,7 @@
 from skrnn.networks.kernels._attending import attend, attend_backward
 from skrnn.networks.kernels._denormals import kept_float_control, restore_denormals, skip_denormals
 from skrnn.networks.kernels._lanes import (
+    MOST,
     block_size,
     lane_kernel,
     lane_logistic,
@@ -11,6 +12,8 @@ from skrnn.networks.kernels._lanes import (
     lane_relu,
     lane_sums,
     lane_tanh,
+    lane_weights,
+    lane_work,
     longest,
     packed,
     put_states,
@@ -61,12 +64,17 @@ from skrnn.networks.kernels._products import (
     steps_head_backward,
 )
 from skrnn.networks.kernels._rows import add_product
-from skrnn.networks.kernels._searching import attention_keys, attention_shares, grow_beams, written_outputs
+from skrnn.networks.kernels._searching import attention_keys, attention_shares
 from skrnn.networks.kernels._values import as_value, of_fixed_types
-from skrnn.networks.kernels._vectors import fused
+from skrnn.networks.kernels._vectors import LANES, fused
+from skrnn.networks.kernels._writing import Beams, Writer, search_steps
 
 __all__ = [
+    "LANES",
+    "MOST",
     "Arrays",
+    "Beams",
+    "Writer",
     "add_or_set",
     "add_product",
     "as_value",
@@ -82,7 +90,6 @@ __all__ = [
     "gate_gradients",
     "gate_panels",
     "gated",
-    "grow_beams",
     "hand_back",
     "head",
     "head_backward",
@@ -97,6 +104,8 @@ __all__ = [
     "lane_relu",
     "lane_sums",
     "lane_tanh",
+    "lane_weights",
+    "lane_work",
     "longest",
     "look_up",
     "look_up_backward",
@@ -114,6 +123,7 @@ __all__ = [
     "put_sums",
     "recurrent_gradients",
     "restore_denormals",
+    "search_steps",
     "sigmoid",
     "skip_denormals",
     "state_gradient",
@@ -128,5 +138,4 @@ __all__ = [
     "tanh",
     "transpose",
     "turn",
-    "written_outputs",
 ]

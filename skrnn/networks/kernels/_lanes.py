@@ -16,9 +16,10 @@ import numpy as np
 
 from skrnn._types import Array, Singles
 from skrnn.networks.kernels._primitives import RATIONAL_TANH, kernel, place
-from skrnn.networks.kernels._vectors import LANE_WIDTH, LANES, PANEL, fused, lane_tile, row_tile
+from skrnn.networks.kernels._vectors import LANES, PANEL, TILE_LANES, fused, lane_tile, row_tile
 
 __all__ = [
+    "MOST",
     "block_size",
     "lane_kernel",
     "lane_logistic",
@@ -27,13 +28,15 @@ __all__ = [
     "lane_relu",
     "lane_sums",
     "lane_tanh",
+    "lane_weights",
+    "lane_work",
     "longest",
     "packed",
     "put_states",
     "take_inputs",
 ]
 
-_MOST = np.float32(1e18)  # of an input or a state: gates are shut or open long before, and sums stay finite
+MOST = np.float32(1e18)  # of an input or a state: gates are shut or open long before, and sums stay finite
 _FEW = 3  # rows that are done faster one after the other
 
 lane_kernel = kernel(fastmath=False)
@@ -74,7 +77,7 @@ def lane_logistic(x: Any) -> Any:
 @_inlined
 def lane_relu(x: Any) -> Any:
     """The positive part of a float32, which counts as 1e18 beyond that: states that grow would overflow."""
-    return min(max(x, np.float32(0.0)), _MOST)
+    return min(max(x, np.float32(0.0)), MOST)
 
 
 @lane_kernel
@@ -105,9 +108,23 @@ def lane_panel(states: Array, rows: Array, n_inputs: int) -> Array:
 
 
 @lane_kernel
-def lane_sums(weights: Array, panel: Array) -> Array:
-    """Where the product of packed weights and a panel goes."""
-    return np.empty((weights.shape[0] * PANEL, panel.shape[1]), np.float32)
+def lane_work(hidden: int, lanes: int) -> Array:
+    """Room for the sums of any cell."""
+    return np.empty((4 * hidden + 3 * PANEL) * lanes, np.float32)
+
+
+@lane_kernel
+def lane_weights(flat: Array, n_sums: int, n_terms: int) -> Array:
+    """Packed weights (M, K) at the beginning of a vector, as `lane_product` takes them."""
+    n_panels = -(-n_sums // PANEL)
+    return flat[: n_panels * n_terms * PANEL].reshape(n_panels, n_terms, PANEL)
+
+
+@lane_kernel
+def lane_sums(weights: Array, work: Array, lanes: int) -> Array:
+    """Where the product of packed weights and a panel goes, at the beginning of a vector."""
+    n_sums = weights.shape[0] * PANEL
+    return work[: n_sums * lanes].reshape(n_sums, lanes)
 
 
 @lane_kernel
@@ -118,7 +135,7 @@ def lane_product(weights: Array, panel: Array, sums: Array) -> None:
         if panel.shape[1] == 1:
             row_tile(panel, weights[p], out, 0, panel.shape[0])
         else:
-            for first in range(0, LANES, LANE_WIDTH):
+            for first in range(0, LANES, TILE_LANES):
                 lane_tile(weights[p], panel, out, first, panel.shape[0])
 
 
@@ -133,7 +150,7 @@ def take_inputs(x: Array, rows: Array, lengths: Array, t: int, reverse: bool, in
         if t < lengths[b]:
             step = x[b, place(t, lengths[b], reverse)]
             for f in range(step.size):
-                inputs[f, r] = min(max(step[f], -_MOST), _MOST)
+                inputs[f, r] = min(max(step[f], -MOST), MOST)
 
 
 @lane_kernel

@@ -1,112 +1,125 @@
-"""Compiled steps of a search for tokens: what a decoder reads of its sequence, its outputs, and the best hypotheses.
+"""Compiled parts of a search for tokens: what a decoder reads of its sequence, and the best of its hypotheses.
 
 Every hypothesis by itself, its operations in a fixed order: it has the same bits whatever rows are beside it.
 """
 
 from __future__ import annotations
 
+from math import factorial
+
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums, lane_tanh
+from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums
 from skrnn.networks.kernels._primitives import kernel
-from skrnn.networks.kernels._vectors import LANES
+from skrnn.networks.kernels._vectors import LANES, PANEL
 
-__all__ = ["attention_keys", "attention_shares", "grow_beams", "written_outputs"]
+__all__ = ["attention_keys", "attention_shares", "context_of", "grow_beams", "shares_of"]
+
+
+# A view of a part of an array costs as much as a dozen numbers: hence so many indices.
+
+_LOG2E, _HIGH, _LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10  # the logarithm of 2 in two parts
+_ROUND = 1.5 * 2.0**52  # what is added to it is rounded to an integer, which stands in the last bits
+_EXPONENT = np.int64(52)  # where the exponent begins among the bits
+_SERIES = tuple(1 / factorial(n) for n in range(14))
+
+
+@lane_kernel
+def exponentials(n: int, numbers: Array, bits: Array) -> None:
+    """exp(x) in the place of the first n numbers x <= 0 of ``numbers`` (2, N); ``bits`` are the same as integers.
+
+    exp(x) = 2**k exp(r) with |r| <= log(2) / 2, by Taylor's series to r**13, whose rest is below 5e-18. What is below
+    -700 counts as -700: nobody sees it beside exp(0) = 1.
+    """
+    for i in range(n):
+        x = -700.0 if numbers[0, i] < -700.0 else numbers[0, i]
+        shifted = x * _LOG2E + _ROUND
+        k = shifted - _ROUND
+        r = (x - k * _HIGH) - k * _LOW
+        p = ((((_SERIES[13] * r + _SERIES[12]) * r + _SERIES[11]) * r + _SERIES[10]) * r + _SERIES[9]) * r + _SERIES[8]
+        p = ((((p * r + _SERIES[7]) * r + _SERIES[6]) * r + _SERIES[5]) * r + _SERIES[4]) * r + _SERIES[3]
+        numbers[0, i], numbers[1, i] = ((p * r + 0.5) * r + 1.0) * r + 1.0, shifted
+    for i in range(n):
+        bits[0, i] += bits[1, i] << _EXPONENT
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
-def dot(a: Array, b: Array) -> float:
-    """The sum of a[j] b[j]: its order depends on how many there are, and on nothing else."""
+def dot(a: Array, b: Array, row: int, t: int) -> float:
+    """The sum of a[j] b[row, t, j]: its order depends on how many there are, and on nothing else."""
     total = 0.0
     for j in range(a.size):
-        total += a[j] * b[j]
+        total += a[j] * b[row, t, j]
     return total
 
 
 @lane_kernel
-def attention_keys(states: Array, weight: Array, keys: Array) -> None:
-    """keys (N, H) = states (N, H') W^T, W packed; N may be steps of several sequences."""
-    begin = 0
-    while begin < states.shape[0]:
-        count = block_size(states.shape[0] - begin)
-        panel = np.zeros((states.shape[1], LANES if count > 1 else 1), np.float32)
-        sums = lane_sums(weight, panel)
-        for r in range(count):
-            for j in range(states.shape[1]):
-                panel[j, r] = states[begin + r, j]
-        lane_product(weight, panel, sums)
-        for r in range(count):
-            for j in range(keys.shape[1]):
-                keys[begin + r, j] = sums[j, r]
-        begin += count
+def attention_keys(states: Array, lengths: Array, weight: Array, keys: Array) -> None:
+    """keys (B, T, H) = states (B, T, H') W^T, W packed; those of the padding stay as they are."""
+    size, hidden = states.shape[2], keys.shape[2]
+    panel = np.zeros((size, LANES), np.float32)
+    sums = lane_sums(weight, np.empty(weight.shape[0] * PANEL * LANES, np.float32), LANES)
+    for b in range(states.shape[0]):
+        begin = 0
+        while begin < lengths[b]:
+            count = block_size(lengths[b] - begin)
+            width = LANES if count > 1 else 1
+            own = panel if width > 1 else panel.reshape(panel.size)[:size].reshape(size, 1)
+            found = sums if width > 1 else sums.reshape(sums.size)[: sums.shape[0]].reshape(sums.shape[0], 1)
+            for r in range(count):
+                row = states[b, begin + r]
+                for j in range(size):
+                    own[j, r] = row[j]
+            lane_product(weight, own, found)
+            for r in range(count):
+                out = keys[b, begin + r]
+                for j in range(hidden):
+                    out[j] = found[j, r]
+            begin += count
+
+
+@lane_kernel
+def shares_of(x: Array, row: int, keys: Array, n_steps: int, shares: Array, bits: Array) -> None:
+    """What each step of a sequence counts for a decoder's state x (H,), of keys (B, T, H).
+
+    Leaves the shares in the first row of ``shares`` (2, N), of which ``bits`` are the integers. In double precision.
+    """
+    highest, total = -np.inf, 0.0
+    for t in range(n_steps):
+        shares[0, t] = dot(x, keys, row, t)
+        highest = shares[0, t] if shares[0, t] > highest else highest
+    for t in range(n_steps):
+        shares[0, t] -= highest
+    exponentials(n_steps, shares, bits)
+    for t in range(n_steps):
+        total += shares[0, t]
+    for t in range(n_steps):
+        shares[0, t] /= total
 
 
 @lane_kernel
 def attention_shares(x: Array, source: Array, keys: Array, lengths: Array, shares: Array) -> None:
-    """What each step of its sequence counts for decoder states x (N, H): shares (N, T), zero in the padding.
+    """`shares_of` decoder states x (N, H): shares (N, T), zero in the padding.
 
-    ``source`` (N,) says which of the B sequences it is. In double precision; keys (B, T, H).
+    ``source`` (N,) says which of the B sequences it is; keys (B, T, H).
     """
+    own = np.empty((2, shares.shape[1]))
     for n in range(x.shape[0]):
-        n_steps, own, total = lengths[source[n]], shares[n], 0.0
-        own[n_steps:] = 0.0
-        for t in range(n_steps):
-            own[t] = dot(x[n], keys[source[n], t])
-        highest = own[:n_steps].max()
-        for t in range(n_steps):
-            own[t] = np.exp(own[t] - highest)
-        for t in range(n_steps):
-            total += own[t]
-        for t in range(n_steps):
-            own[t] /= total
+        n_steps = lengths[source[n]]
+        shares_of(x[n], source[n], keys, n_steps, own, own.view(np.int64))
+        for t in range(shares.shape[1]):
+            shares[n, t] = own[0, t] if t < n_steps else 0.0
 
 
 @lane_kernel
-def written_outputs(
-    x: Array, source: Array, shares: Array, states: Array, lengths: Array, combine: Array, head: Array, outputs: Array
-) -> None:
-    """Outputs (N, K) after decoder states x (N, H) and what they read of the states (B, T, H') of their sequences.
-
-    Weights are packed: (H, H' + 1 + H), or none without attention, and (K, H + 1).
-    """
-    n_rows, hidden = x.shape
-    size, begin = states.shape[2], 0
-    context = np.empty(size)
-    while begin < n_rows:
-        count = block_size(n_rows - begin)
-        width = LANES if count > 1 else 1
-        panel = np.zeros((hidden + 1, width), np.float32)
-        panel[hidden] = np.float32(1.0)
-        if combine.shape[0] == 0:
-            for r in range(count):
-                for j in range(hidden):
-                    panel[j, r] = x[begin + r, j]
-        else:
-            both = np.zeros((size + 1 + hidden, width), np.float32)
-            both[size] = np.float32(1.0)
-            for r in range(count):
-                n = begin + r
-                context[:] = 0.0
-                for t in range(lengths[source[n]]):
-                    share, state = shares[n, t], states[source[n], t]
-                    for j in range(size):
-                        context[j] += share * state[j]
-                for j in range(size):
-                    both[j, r] = context[j]
-                for j in range(hidden):
-                    both[size + 1 + j, r] = x[n, j]
-            sums = lane_sums(combine, both)
-            lane_product(combine, both, sums)
-            flat, out = sums[:hidden].reshape(hidden * width), panel[:hidden].reshape(hidden * width)
-            for i in range(flat.size):
-                out[i] = lane_tanh(flat[i])
-        found = lane_sums(head, panel)
-        lane_product(head, panel, found)
-        for r in range(count):
-            for k in range(outputs.shape[1]):
-                outputs[begin + r, k] = found[k, r]
-        begin += count
+def context_of(shares: Array, row: int, states: Array, n_steps: int, context: Array) -> None:
+    """What is read (H',) of a sequence of states (B, T, H') with shares (2, N), in double precision."""
+    for j in range(context.size):
+        context[j] = 0.0
+    for t in range(n_steps):
+        share = shares[0, t]
+        for j in range(context.size):
+            context[j] += share * states[row, t, j]
 
 
 @lane_kernel
@@ -120,11 +133,17 @@ def put_in_place(rank: float, total: float, number: int, n: int, ranks: Array, t
 
 
 @lane_kernel
-def log_total(scores: Array) -> float:
-    """The logarithm of the sum of exponentials."""
-    highest, total = float(scores.max()), 0.0
-    for k in range(scores.size):
-        total += np.exp(scores[k] - highest)
+def log_total(outputs: Array, row: int, powers: Array, bits: Array) -> float:
+    """The logarithm of the sum of exponentials of a row (N, K); ``powers`` (2, K) is room, as for `exponentials`."""
+    n, total = outputs.shape[1], 0.0
+    highest = outputs[row, 0]
+    for k in range(1, n):
+        highest = outputs[row, k] if outputs[row, k] > highest else highest
+    for k in range(n):
+        powers[0, k] = np.float64(outputs[row, k]) - np.float64(highest)
+    exponentials(n, powers, bits)
+    for k in range(n):
+        total += powers[0, k]
     return float(highest + np.log(total))
 
 
@@ -132,47 +151,56 @@ def log_total(scores: Array) -> float:
 def grow_beams(
     outputs: Array,
     place: Array,
+    counts: Array,
     totals: Array,
     sizes: Array,
     ended: Array,
-    penalty: float,
-    only_end: bool,
     parents: Array,
     tokens: Array,
+    penalty: float,
+    max_length: int,
 ) -> None:
-    """Take the best continuations of the hypotheses (B, W) of each sequence, ranked by total / size ** penalty.
+    """Take the best continuations of the hypotheses (S, W) of each sequence, ranked by total / size ** penalty.
 
-    ``place`` (B, W) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
-    log-probability, its size, whether it has ended, which hypothesis it grew from, and by which token; of equally good
-    ones the one with the smaller numbers comes first.
+    ``place`` (S, W) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
+    log-probability, its size, whether it has ended, and in ``parents`` and ``tokens`` (S, T, W), behind the ``counts``
+    (S,) steps so far, which hypothesis it grew from, and by which token; of equally good ones the one with the smaller
+    numbers comes first. After ``max_length`` steps only the end may follow.
     """
     n_tokens, width = outputs.shape[1], place.shape[1]
-    ranks, numbers, best = np.empty(width), np.empty(width, np.int64), np.empty(width)
+    sums, worth, powers = np.empty(n_tokens), np.empty(n_tokens), np.empty((2, n_tokens))
+    bits, ranks, best, numbers = powers.view(np.int64), np.empty(width), np.empty(width), np.empty(width, np.int64)
     longer, over = np.empty(width, np.int64), np.empty(width, np.bool_)
-    for b in range(place.shape[0]):
-        if place[b].max() < 0:
-            for w in range(width):
-                parents[b, w], tokens[b, w] = w, 0
-            continue
-        n = 0
+    for s in range(place.shape[0]):
+        t, n, grows = counts[s], 0, False
         for w in range(width):
-            row, own = place[b, w], totals[b, w]
-            factor = float(sizes[b, w] + (0 if ended[b, w] else 1)) ** penalty
-            normaliser = log_total(outputs[row]) if row >= 0 else 0.0
+            grows = grows or place[s, w] >= 0
+        if not grows:
+            continue
+        for w in range(width):
+            row, own, size = place[s, w], totals[s, w], float(sizes[s, w] + (0 if ended[s, w] else 1))
+            factor = size if penalty == 1 else size**penalty
+            n_possible = n_tokens if t < max_length else 1
+            if row >= 0:
+                normaliser = log_total(outputs, row, powers, bits)
+                for k in range(n_possible):
+                    sums[k] = own + (np.float64(outputs[row, k]) - normaliser)
+            else:
+                sums[0] = own if ended[s, w] else -np.inf  # what has ended stays as it is
+                n_possible = 1
+            for k in range(n_possible, n_tokens):
+                sums[k] = -np.inf
             for k in range(n_tokens):
-                total = -np.inf
-                if row < 0 and k == 0 and ended[b, w]:
-                    total = own  # what has ended stays as it is
-                elif row >= 0 and (k == 0 or not only_end):
-                    total = own + (outputs[row, k] - normaliser)
-                rank = total / factor
-                if n < width or rank > ranks[width - 1]:
-                    put_in_place(rank, total, w * n_tokens + k, n, ranks, best, numbers)
+                worth[k] = sums[k] / factor
+            for k in range(n_tokens):
+                if n < width or worth[k] > ranks[width - 1]:
+                    put_in_place(worth[k], sums[k], w * n_tokens + k, n, ranks, best, numbers)
                     n = min(n + 1, width)
         for w in range(width):
             parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
-            parents[b, w], tokens[b, w] = parent, token
-            longer[w] = sizes[b, parent] + (0 if ended[b, parent] else 1)
-            over[w] = ended[b, parent] or token == 0
+            parents[s, t, w], tokens[s, t, w] = parent, token
+            longer[w] = sizes[s, parent] + (0 if ended[s, parent] else 1)
+            over[w] = ended[s, parent] or token == 0
         for w in range(width):
-            totals[b, w], sizes[b, w], ended[b, w] = best[w], longer[w], over[w]
+            totals[s, w], sizes[s, w], ended[s, w] = best[w], longer[w], over[w]
+        counts[s] = t + 1

@@ -9,16 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-__all__ = ["LANES", "LANE_WIDTH", "PANEL", "fused", "lane_tile", "lane_width", "make_sums", "row_tile"]
+__all__ = ["LANES", "LANE_WIDTH", "PANEL", "TILE_LANES", "fused", "lane_tile", "lane_width", "make_sums", "row_tile"]
 
 LANES = 32  # rows that go through a layer side by side
 PANEL = 8  # sums of a row that are computed side by side
 
 
 def lane_width() -> int:
-    """Lanes that a tile takes at a time: as many as keep its sums in the registers.
-
-    For predictions it decides speed, and no bit; in training, which sizes fill tiles (`_tiles.py`).
+    """Lanes of a register. For predictions it decides speed, and no bit; in training, which sizes fill tiles
+    (`_tiles.py`).
     """
     from llvmlite.binding import get_host_cpu_features
 
@@ -41,11 +40,11 @@ def make_fused() -> Any:
     return fused
 
 
-def make_tile(n_sums: int, width: int, stride: int) -> Any:
+def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
     """``tile(factors, vectors, out, first, n)`` on float32 arrays in one piece.
 
     out[j * stride + first + i] = sum over k < n of factors[k * n_sums + j] * vectors[k * stride + first + i], one after
-    the other, for all j < n_sums and i < width.
+    the other, for all j < n_sums and i < n_vectors * width.
     """
     from llvmlite import ir
     from numba import types
@@ -59,23 +58,28 @@ def make_tile(n_sums: int, width: int, stride: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             arrays = zip(signature.args[:3], args[:3], strict=True)
             f, v, o = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
+            number = partial(ir.Constant, args[3].type)
 
-            def place(start: Any, index: Any, size: int, offset: Any) -> Any:
-                return builder.gep(start, [builder.add(builder.mul(index, ir.Constant(index.type, size)), offset)])
+            def lanes(start: Any, row: Any) -> list[Any]:
+                begin = _beyond(builder, start, builder.mul(row, number(stride)), args[3])
+                return [
+                    builder.bitcast(_beyond(builder, begin, number(i * width)), vector.as_pointer())
+                    for i in range(n_vectors)
+                ]
 
-            sums = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in range(n_sums)]
+            nothing = ir.Constant(vector, None)
+            totals = [[cgutils.alloca_once_value(builder, nothing) for _ in range(n_vectors)] for _ in range(n_sums)]
             fma = _fma(builder, vector, f"v{width}f32")
             with cgutils.for_range(builder, args[4]) as loop:
-                values = builder.bitcast(place(v, loop.index, stride, args[3]), vector.as_pointer())
-                values = builder.load(values, align=4)
-                for j, total in enumerate(sums):
-                    factor = builder.load(place(f, loop.index, n_sums, ir.Constant(loop.index.type, j)))
-                    builder.store(
-                        builder.call(fma, [_spread(builder, factor, vector), values, builder.load(total)]), total
-                    )
-            for j, total in enumerate(sums):
-                where = place(o, ir.Constant(args[3].type, j), stride, args[3])
-                builder.store(builder.load(total), builder.bitcast(where, vector.as_pointer()), align=4)
+                values = [builder.load(place, align=4) for place in lanes(v, loop.index)]
+                own = _beyond(builder, f, builder.mul(loop.index, number(n_sums)))
+                for j, sums in enumerate(totals):
+                    factor = _spread(builder, builder.load(_beyond(builder, own, number(j))), vector)
+                    for value, total in zip(values, sums, strict=True):
+                        builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
+            for j, sums in enumerate(totals):
+                for place, total in zip(lanes(o, number(j)), sums, strict=True):
+                    builder.store(builder.load(total), place, align=4)
             return context.get_dummy_value()
 
         return types.void(factors, vectors, out, types.intp, types.intp), generate
@@ -175,9 +179,10 @@ def _spread(builder: Any, value: Any, vector: Any) -> Any:
 
 try:
     fused = make_fused()
-    lane_tile = make_tile(PANEL, lane_width(), LANES)
-    row_tile = make_tile(1, PANEL, PANEL)
     LANE_WIDTH = lane_width()
+    TILE_LANES = 2 * LANE_WIDTH if LANE_WIDTH == 16 else LANE_WIDTH  # there are 32 registers of 16 numbers, 16 of 8
+    lane_tile = make_tile(PANEL, TILE_LANES // LANE_WIDTH, LANE_WIDTH, LANES)
+    row_tile = make_tile(1, 1, PANEL, PANEL)
 except Exception:  # no Numba, or a broken one: what is compiled of these fails when it is called
     fused = lane_tile = row_tile = None
-    LANE_WIDTH = PANEL
+    LANE_WIDTH = TILE_LANES = PANEL

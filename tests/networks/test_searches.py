@@ -1,0 +1,87 @@
+"""The compiled search for tokens: many sequences that take each other's places, each as if it were alone."""
+
+import numpy as np
+import pytest
+from reference_networks import KINDS, random_weights
+
+from skrnn.networks import NetworkSpec, Search, search_tokens
+from skrnn.networks.compiled import _search
+from skrnn.networks.kernels import _searching
+
+N, T = 300, 7
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(N, T, 2)).astype(np.float32)
+LENGTHS = RNG.integers(1, T + 1, N)
+
+
+def writer(cell="gru", nonlinearity="tanh", end=0.0, **options):
+    """A network that writes with chance; ``end`` is added to the score of the end."""
+    settings = {"readout": "tokens", "attention": "luong", "target_embedding_dim": 3, **options}
+    spec = NetworkSpec(2, 6, cell, 5, nonlinearity=nonlinearity, **settings)
+    weights = {name: 3 * value for name, value in random_weights(spec).items()}
+    weights["head.bias"][0] += end
+    return spec, weights
+
+
+def found(net, rows, search, engine="compiled"):
+    """Tokens as lists, and their log-probabilities."""
+    tokens, scores = search_tokens(*net, X[rows], LENGTHS[rows], search, engine=engine)
+    return [row.tolist() for row in tokens], scores
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", [1, 3])
+def test_every_cell_searches_as_on_torch(kind, width):
+    net, search = writer(*kind, end=2.0), Search(width, 1.0, 9)
+    tokens, scores = found(net, slice(40), search)
+    others, expected = found(net, slice(40), search, "torch")
+    assert tokens == others
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+    assert len(set(map(len, tokens))) > 2, "some end early"
+
+
+@pytest.mark.parametrize("options", [{}, {"attention": None, "num_layers": 2, "bidirectional": True}])
+@pytest.mark.parametrize("width", [1, 4, 40])
+def test_sequences_beside_each_other_are_each_as_if_alone(options, width):
+    """There are more of them than places; 40 hypotheses do not fit into a block of lanes."""
+    net, search = writer("lstm", end=2.0, **options), Search(width, 0.5, 12)
+    rows = np.arange(N if width < 40 else 12)
+    together, few = found(net, rows, search), rows[:: len(rows) // 6]
+    alone = [found(net, [row], search) for row in few]
+    assert [together[0][row] for row in few] == [tokens[0] for tokens, _ in alone]
+    np.testing.assert_array_equal(together[1][few], [scores[0] for _, scores in alone])
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_sequences_longer_than_what_there_is_room_for(width):
+    """None of them ends by itself, and a call of the kernel takes a few steps."""
+    length = 5 * _search._STEPS + 3
+    net, search = writer(end=-50.0), Search(width, 1.0, length)
+    tokens, scores = found(net, slice(6), search)
+    others, expected = found(net, slice(6), search, "torch")
+    assert {len(row) for row in tokens} == {length}
+    assert tokens == others
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_places_for_large_vocabularies(monkeypatch):
+    """Outputs of fewer hypotheses are in memory at once, and the answers are the same."""
+    net, search = writer(end=2.0), Search(2, 1.0, 9)
+    expected = found(net, slice(N), search)
+    monkeypatch.setattr(_search, "_OUTPUTS", 1)
+    tokens, scores = found(net, slice(N), search)
+    assert tokens == expected[0]
+    np.testing.assert_array_equal(scores, expected[1])
+
+
+def test_exponentials():
+    """Their largest error is that of a few roundings; what is tiny stays a normal number, and NaN is NaN."""
+    x = np.concatenate([-np.logspace(-12, np.log10(690), 4001), [0.0, -0.0]])
+    numbers = np.stack([x, x])
+    _searching.exponentials(len(x), numbers, numbers.view(np.int64))
+    np.testing.assert_allclose(numbers[0], np.exp(x), rtol=1e-15, atol=0)
+    assert (numbers[0, -2:] == 1).all()
+    odd = np.array([[-np.inf, -800.0, np.nan], [0.0, 0.0, 0.0]])
+    _searching.exponentials(3, odd, odd.view(np.int64))
+    np.testing.assert_allclose(odd[0, :2], np.exp(-700.0), rtol=1e-15)
+    assert np.isnan(odd[0, 2])
