@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skrnn import DivergenceError, RNNClassifier, RNNRegressor
 from skrnn.objectives import SquaredError
-from skrnn.training import _batches
+from skrnn.training import _batches, _compiled_batches
 from skrnn.training._compiled_learner import CompiledLearner
 from skrnn.training._torch_learner import TorchLearner
 
@@ -271,6 +271,7 @@ def test_interrupt_leaves_the_estimator_as_it_was(learner, error, fitted, kind, 
     before, n_threads = state_of(model), torch.get_num_threads()
     name = "steps" if learner is CompiledLearner else "step"
     monkeypatch.setattr(_batches, "_AT_ONCE", 1)  # a call for each mini-batch
+    monkeypatch.setattr(_compiled_batches.patience, "n_batches", _compiled_batches.Patience.enough)  # also the first
     plain, calls = getattr(learner, name), []
 
     def step(self, *arguments):
