@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from math import isfinite
@@ -144,12 +144,12 @@ def _run_epoch(
     batches = draw_batches(data.batch.lengths, config, rng)
     total, norms, n_clipped, n_updates = 0.0, 0.0, 0, 0
     bound = config.max_grad_norm or np.inf
-    for first, losses, own_norms, sizes in _updates(learner, data, batches, config, rng, epoch, rate):
+    for first, losses, own_norms, sizes, fraction in _updates(learner, data, batches, config, rng, epoch, rate):
         for number, (loss, norm, size) in enumerate(zip(losses, own_norms, sizes, strict=False), start=first):
             if not (isfinite(loss) and isfinite(norm)):
                 what = "gradient" if isfinite(loss) else "loss"
                 raise _divergence(what, norm if isfinite(loss) else loss, learner.largest_norm, epoch, number, config)
-            total += loss * size
+            total += loss * size * fraction
             norms, n_clipped, n_updates = norms + norm, n_clipped + (norm > bound), n_updates + 1
     if not learner.weights_are_finite():
         raise _divergence("weights", np.nan, learner.largest_norm, epoch, len(batches) - 1, config)
@@ -164,8 +164,10 @@ def _updates(
     rng: np.random.Generator,
     epoch: int,
     rate: float,
-) -> Iterator[tuple[int, list[float], list[float], Sequence[float]]]:
-    """Of some updates: the number of the first mini-batch, losses, norms of gradients, and how many rows each has."""
+) -> Iterator[tuple[int, list[float], list[float], list[int], float]]:
+    """Of some updates: the number of the first mini-batch, losses, norms of gradients, how many rows each has, and what
+    fraction of their time it is.
+    """
     n = len(batches)
     done = [(epoch + number / n) / config.max_iter for number in range(n)]
     rates = [rate * rate_factor(config.learning_rate_schedule, progress) for progress in done]
@@ -174,13 +176,13 @@ def _updates(
         if in_one_go and not large:
             own, sizes = np.concatenate(batches[some]), [len(rows) for rows in batches[some]]
             found = learner.steps(data.mini_batch(own, rng), data.shares(own, sizes), sizes, rates[some])
-            yield some.start, *found, sizes
+            yield some.start, *found, sizes, 1.0
             continue
         for number in range(some.start, some.stop):
             drawn = {"sampling": config.scheduled_sampling * done[number]} if config.scheduled_sampling else {}
             for batch, share, fraction, carried in _passes(learner, data, batches[number], config, rng):
                 loss, norm = learner.step(batch, share, rates[number], **carried, **drawn)
-                yield number, [loss], [norm], [len(batches[number]) * fraction]
+                yield number, [loss], [norm], [len(batches[number])], fraction
 
 
 def _passes(
