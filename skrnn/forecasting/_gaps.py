@@ -13,6 +13,8 @@ from skrnn.forecasting._table import Table
 
 __all__ = ["fill_gaps", "filled", "interpolated", "n_absent", "regular_up_to", "too_sparse"]
 
+_CHUNK_VALUES = 1 << 16  # that are interpolated at a time, for each of which there are ten others meanwhile
+
 
 def fill_gaps(panel: Panel, longest: int, constant: Sequence[int]) -> Panel:
     """The panel with the rows that are absent; the columns ``constant`` keep the value that the series had before."""
@@ -62,21 +64,28 @@ def interpolated(X: Doubles, n_features: int) -> Doubles:
     """Windows (n, window, k) whose first features have no missing values: those between two known steps of a window lie
     on the line between them, others are as the nearest known one. What is never known in a window stays missing.
     """
-    copied = False
+    missing = np.isnan(X[:, :, :n_features])
+    if not missing.any():
+        return X
+    X, at_once = X.copy(), max(_CHUNK_VALUES // X.shape[1], 1)
     for place in range(n_features):
-        missing = np.isnan(X[:, :, place])
-        rows = np.flatnonzero(missing.any(axis=1) & ~missing.all(axis=1))
-        if not len(rows):
-            continue
-        X, copied = (X if copied else X.copy()), True
-        values, known, steps = X[rows, :, place], ~missing[rows], np.arange(X.shape[1])
-        before = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
-        after = np.minimum.accumulate(np.where(known, steps, len(steps))[:, ::-1], axis=1)[:, ::-1]
-        low, high = np.where(before < 0, after, before), np.where(after == len(steps), before, after)
-        share = (steps - low) / np.maximum(high - low, 1)
-        lower, upper = (np.take_along_axis(values, ends, axis=1) for ends in (low, high))
-        X[rows, :, place] = np.where(known, values, lower + share * (upper - lower))
+        gone = missing[:, :, place]
+        rows = np.flatnonzero(gone.any(axis=1) & ~gone.all(axis=1))
+        for first in range(0, len(rows), at_once):
+            some = rows[first : first + at_once]
+            X[some, :, place] = _on_lines(X[some, :, place], ~gone[some])
     return X
+
+
+def _on_lines(values: Doubles, known: Flags) -> Doubles:
+    """The same of one feature (n, window), of which each row has a known value."""
+    steps = np.arange(values.shape[1])
+    before = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
+    after = np.minimum.accumulate(np.where(known, steps, len(steps))[:, ::-1], axis=1)[:, ::-1]
+    low, high = np.where(before < 0, after, before), np.where(after == len(steps), before, after)
+    share = (steps - low) / np.maximum(high - low, 1)
+    lower, upper = (np.take_along_axis(values, ends, axis=1) for ends in (low, high))
+    return np.asarray(np.where(known, values, lower + share * (upper - lower)))
 
 
 def n_absent(panel: Panel, longest: int) -> int:

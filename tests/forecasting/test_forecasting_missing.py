@@ -1,5 +1,6 @@
 """Horizons with missing values: what is known of them is learnt from."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -118,6 +119,20 @@ def test_windows_are_interpolated_as_pandas_does_it():
     np.testing.assert_array_equal(found[..., 2], X[..., 2])
     np.testing.assert_array_equal(X, given)
     assert np.isnan(found[0, :, 0]).all()
+
+
+def test_many_windows_are_interpolated_in_little_memory():
+    X = RNG.normal(size=(20_000, 50, 1))
+    X[RNG.random(X.shape) < 0.1] = np.nan
+    tracemalloc.start()
+    try:
+        found = interpolated(X, 1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * X.nbytes  # a copy of them, and what a part of them takes
+    parts = [interpolated(part, 1) for part in np.array_split(X, 7)]
+    np.testing.assert_array_equal(found, np.concatenate(parts))
 
 
 @pytest.mark.parametrize(
