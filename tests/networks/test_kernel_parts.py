@@ -2,10 +2,15 @@
 
 import gc
 import importlib.util
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.runtime import _nrt_python as runtime
+from numba.core.runtime.nrt import rtsys
 from numba.core.types import float64, literal
 
 from skrnn._kernel_parts import uncollected
@@ -146,3 +151,35 @@ def test_it_has_the_name_and_words_of_its_function():
 
     assert (tripled.__name__, tripled.__doc__) == ("tripled", "3 x")
     assert tripled(2) == 6
+
+
+@kernel()
+def sum_of_copies(rows):
+    total = 0.0
+    for i in range(rows.shape[0]):
+        copied = rows[i].copy()
+        for part in (copied[:1], copied[1:]):
+            for j in range(part.size):
+                total += part[j]
+    return total
+
+
+def test_memory_is_given_back_and_counted_without_locks():
+    rows = np.ones((50, 3))
+    assert sum_of_copies(rows) == 150
+    (code,) = sum_of_copies.inspect_asm().values()
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        assert "NRT_incref" in code
+        assert "\tlock\t" not in code
+    held = sys.getrefcount(rows)
+    runtime.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(sum_of_copies, [rows] * 100)) == [150.0] * 100
+        after = rtsys.get_allocation_stats()
+    finally:
+        runtime.memsys_disable_stats()
+    made, freed = after.mi_alloc - before.mi_alloc, after.mi_free - before.mi_free
+    assert made == freed >= 50 * 100
+    assert sys.getrefcount(rows) == held
