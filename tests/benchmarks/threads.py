@@ -3,7 +3,7 @@
 Run ``python tests/benchmarks/threads.py [--rounds 3]`` on two free cores: 12 fits of 100 epochs on the sine wave, as
 searches run them; seconds by the clock, and "threads / loky" (no more than 1 is wanted). Processes are started before
 the first round. ``--inside`` also compares n_jobs=2 with n_jobs=1 inside a fit, by the size of the net and of its
-mini-batches.
+mini-batches; what two cores of the machine give at best is shown by two such fits at once, in two processes.
 """
 
 from __future__ import annotations
@@ -63,14 +63,19 @@ def several(cell: str, hidden: int, rounds: int) -> None:
 
 
 def inside(rounds: int) -> None:
-    """One job beside two inside a fit."""
-    print("\n| net, batch | n_jobs=1 | n_jobs=2 | ratio |\n|---|---|---|---|")
+    """One job beside two inside a fit, and two fits at once beside one after the other."""
+    print("\n| net, batch | n_jobs=1 | n_jobs=2 | ratio | two processes |\n|---|---|---|---|---|")
     for cell in ("rnn", "gru", "lstm"):
         for hidden in (32, 128):
             for batch in (32, 128, 512):
-                work = {str(n): partial(fit_long, cell, hidden, batch, n) for n in (1, 2)}
-                one, two = (median(values) for values in seconds_of(work, rounds).values())
-                print(f"| {cell} {hidden}, {batch} | {one:.2f} s | {two:.2f} s | {one / two:.2f} |", flush=True)
+                work: dict[str, Callable[[], object]] = {
+                    str(n): partial(fit_long, cell, hidden, batch, n) for n in (1, 2)
+                }
+                pair = [delayed(fit_long)(cell, hidden, batch, 1) for _ in range(2)]
+                work["both"] = partial(Parallel(2, backend="loky"), pair)
+                one, two, both = (median(values) for values in seconds_of(work, rounds).values())
+                ratios = f"{one / two:.2f} | {2 * one / both:.2f}"
+                print(f"| {cell} {hidden}, {batch} | {one:.2f} s | {two:.2f} s | {ratios} |", flush=True)
 
 
 def main() -> None:
