@@ -1,7 +1,9 @@
 """Horizons with missing values: what is known of them is learnt from."""
 
+import pickle
 import tracemalloc
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -152,6 +154,26 @@ def test_a_value_on_the_line_between_its_neighbours_is_as_good_as_known(estimato
     holes = hours.copy()
     holes.iloc[-4] = np.nan
     assert np.allclose(model.forecast(history=holes), model.forecast(history=hours), rtol=1e-6) == same
+
+
+def test_forecasters_of_versions_that_left_missing_values_go_on_as_they_were():
+    series = pd.Series(np.sin(np.arange(90) / 4), pd.date_range("2024", periods=90, freq="h"))
+    holes, lines = series.copy(), series.copy()
+    holes.iloc[-4], lines.iloc[-4] = np.nan, (series.iloc[-5] + series.iloc[-3]) / 2
+    model = WindowForecaster(net(init="linear"), window=12, horizon=4).fit(series[:-10])
+    older = pickle.loads(pickle.dumps(model))
+    older._setup = replace(model._setup, fills=False)
+    state = model.__getstate__()
+    setup = state["_fitted"]["learnt"]["setup"]
+    del setup["fills"]  # which they did not know
+    again = clone(model)
+    again.__setstate__(state)
+    np.testing.assert_array_equal(again.forecast(history=holes), older.forecast(history=holes))
+    np.testing.assert_allclose(model.forecast(history=holes), model.forecast(history=lines), rtol=1e-6)
+    assert np.abs(again.forecast(history=holes) - model.forecast(history=holes)).max() > 1e-3
+    setup["fills"] = 1
+    with pytest.raises(ValueError, match="fills of the setup is 1"):
+        clone(model).__setstate__(state)
 
 
 def test_a_hundredth_of_the_hours_absent_leaves_nearly_all_windows():
