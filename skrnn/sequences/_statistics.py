@@ -74,7 +74,7 @@ class StepSums:
         self.total, self.squares, self.one = np.zeros(n_columns), np.zeros(n_columns), np.ones(1)
 
     def read(self, n_steps: int) -> None:
-        """Add the chunks that lie within so many steps. There must be no missing value."""
+        """Add the chunks that lie within so many steps; with the first missing value there are no moments any more."""
         while self.number < len(self.chunks) and self.chunks[self.number].stop <= n_steps:
             end, size = self.chunks[self.number].stop, self.chunks[0].stop
             values, sums = frozen(self.steps[:end]), (self.total, self.squares)

@@ -31,7 +31,7 @@ __all__ = [
 
 @kernel(nogil=False)
 def fill(source: Array, by_row: bool, lengths: Array, reverse: bool, x: Array) -> None:
-    """x[:, :, :F] (T, B, F + 1) = source, which is (B, T, F) or (T, B, F), in a direction."""
+    """x[:, :, :F] (T, B, F + 1) = source, which is (B, T, F) or (T, B, F or more), in a direction."""
     n_steps, n_rows = x.shape[:2]
     n_features = x.shape[2] - 1
     for b in range(n_rows):
