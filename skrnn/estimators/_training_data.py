@@ -92,7 +92,7 @@ def prepare(
         batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)
-    when, unit = _in_time(canonical.rows, kept, targets, parameters), canonical.unit
+    when, unit = _in_time(canonical.rows, kept, targets, targets, parameters), canonical.unit
     del canonical, kept  # with millions of windows, every array counts
     if scalings is None:
         if columns.embeds_all:
@@ -109,7 +109,7 @@ def prepare(
         weights = rows.targets.sample_weights * chosen
         rest = canonical_rows(rows.batch, rows.targets.values, weights)
         taken = Targets(_take(rows.targets.values, rest.rows), rest.weights)
-        when = _in_time(rest.rows, weights, targets, parameters)
+        when = _in_time(rest.rows, weights, rows.targets, targets, parameters)
         return _make_set(task, rows.batch.take(rest.rows), taken, scalings, unknown, when, rest.unit)
 
     given = Part(batch, targets)
@@ -175,14 +175,16 @@ def _make_set(
     return TrainingSet(batch, scalings.inputs, *task.encode(targets, scalings, batch), unknown, when=when, unit=unit)
 
 
-def _in_time(rows: Integers, weights: Doubles, whole: Targets, parameters: Parameters) -> InTime | None:
+def _in_time(rows: Integers, weights: Doubles, given: Targets, whole: Targets, parameters: Parameters) -> InTime | None:
     """Where the distinct rows of X that a part has lie, if those within a gap of each other overlap; ``weights`` are
-    those of the part, ``whole`` what all parts are of.
+    those of the part, ``given`` what X has, ``whole`` what all parts are of.
     """
     gap, in_turns = parameters.rows_in_gap
+    if not gap:
+        return None
+    places = np.cumsum(given.sample_weights > 0, dtype=np.intp)[rows]  # a row without weight takes none
     repeat = 2 * len(rows) <= int(np.count_nonzero(weights))
-    n_rows = int(np.count_nonzero(whole.sample_weights))
-    return InTime(rows, gap * in_turns, None, repeat, in_turns, n_rows) if gap else None
+    return InTime(places, gap * in_turns, None, repeat, in_turns, int(np.count_nonzero(whole.sample_weights)))
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:

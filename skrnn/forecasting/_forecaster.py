@@ -305,9 +305,9 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         inner = setup.panel(panel)
         views = series_views(setup, inner, inner.histories)
         given, windows = setup.given(panel).table, views.samples(setup.partial)
-        found, overlap = len(windows.kept), overlapping(views, windows)
-        counted = np.count_nonzero(window_weights(views, windows.ends, weigh))
-        del windows  # which holds a table of all features
+        found, weighed = len(windows.kept), windows.among(np.flatnonzero(window_weights(views, windows.ends, weigh)))
+        counted, overlap = len(weighed.kept), overlapping(views, weighed)
+        del windows, weighed  # which hold a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
         several = self.spread == "auto" and len(views) > 1 and setup.positive != "counts"
@@ -321,7 +321,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             views = replace(views, setup=setup)
         keep_validation_apart(model, *overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
-            model.set_params(early_stopping=bool(counted > 1), refit=found < _FEW_WINDOWS)
+            model.set_params(early_stopping=bool(counted > 1), refit=counted < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:

@@ -27,13 +27,13 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     setup = views.setup
     found = views.samples()
     found = found.among(in_turns(views.table.series[found.ends]))
+    weights = window_weights(views, found.ends, weigh)
+    counted = np.flatnonzero(weights)  # one without weight is as if it were not there
+    found, weights = found.among(counted), weights[counted]
     overlap, n_series = overlapping(views, found)
     when = InTime(np.arange(len(found.kept)), overlap * n_series, in_turns=n_series)
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
-        return setup.level
-    weights = window_weights(views, found.ends, weigh)
-    if not weights.any():
         return setup.level
     X, Y, _ = stacked_windows(setup, found)
     y = Y.reshape(len(Y), -1)

@@ -175,6 +175,22 @@ def test_holidays_are_known_ahead(name, free, kind):
     assert (model.estimator_.X_[:, 1] == 0).mean() > 0.4
 
 
+@pytest.mark.parametrize(
+    "estimator", [None, RNNRegressor(hidden_size=4, max_iter=2, init="linear", random_state=0)], ids=["default", "net"]
+)
+@pytest.mark.parametrize("without", ["a", "d"])
+def test_a_network_learns_as_if_series_without_weight_were_absent(estimator, without):
+    """Their windows stand between those of others, but not in the gap that keeps the validation apart, nor in folds."""
+    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("abcd", (70, 60, 50, 40), strict=True))}
+    panel = pd.concat(parts, names=["id", "t"])
+    model = WindowForecaster(estimator, window=14, horizon=6, season=7)
+    weighed = model.fit(panel, sample_weight={name: float(name != without) for name in parts})
+    said, gap, level = weighed.forecast().drop(without), weighed.estimator_.validation_gap, weighed.level_
+    absent = model.fit(panel.drop(without))
+    assert (gap, level) == (absent.estimator_.validation_gap, absent.level_) == ((5, 3), level)
+    np.testing.assert_allclose(said, absent.forecast(), rtol=1e-9)
+
+
 def test_holidays_that_are_not_known():
     with pytest.raises(ValueError, match=r"calendar='holiday:Atlantis' is not known to the package holidays"):
         WindowForecaster(Ridge(), calendar=["holiday:Atlantis"]).fit(series())

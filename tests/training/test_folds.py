@@ -114,3 +114,13 @@ def test_the_training_part_starts_as_all_rows_do(seed):
     np.testing.assert_array_equal(validated.predict(X), alone.predict(X))
     fewer = RNNRegressor(**options, early_stopping=False, validation_gap=7).fit(X[:n], y[:n])
     assert np.abs(fewer.predict(X) - alone.predict(X)).max() > 0.1
+
+
+def test_rows_without_weight_take_no_place_between_others():
+    X, y = returns_in_turns(40)
+    start, at = start_of(X, y, (7, 40)), np.repeat(np.arange(len(X)), 3)  # each behind two without weight
+    weights = np.tile([0.0, 0.0, 1.0], len(X))
+    net = RNNRegressor(
+        hidden_size=2, init="linear", max_iter=1, learning_rate=1e-30, early_stopping=False, validation_gap=(7, 40)
+    )
+    np.testing.assert_array_equal(net.fit(X[at], y[at], weights).predict(X), start)
