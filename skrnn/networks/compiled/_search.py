@@ -13,7 +13,7 @@ from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._layer import kernels_of
 from skrnn.networks.compiled._run import encode, layer_weights, linear
-from skrnn.networks.kernels import LANES, MOST, Beams, Writer
+from skrnn.networks.kernels import FEW_ROWS, LANES, MOST, Beams, Writer
 
 __all__ = ["compiled_attention", "compiled_search"]
 
@@ -21,7 +21,6 @@ _STEP = "void(float32[::1], float32[:,::1], float32[:,::1], float32[::1])"
 _LANES = 8 * LANES  # at work, about
 _OUTPUTS = 1 << 22  # of all lanes, at most
 _STEPS = 16  # in one call, which nobody can interrupt
-_FEW = 3  # hypotheses that are done faster one after the other
 
 
 def _writer(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers) -> Writer:
@@ -40,7 +39,7 @@ def _writer(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: 
         step=kernels.as_value(kernels_of(cell).step, _STEP),
         weights=np.concatenate(layers),
         edges=np.cumsum([0, *map(len, layers)]),
-        table=np.clip(weights["decoder_embedding.weight"], -MOST, MOST),
+        table=np.ascontiguousarray(np.clip(weights["decoder_embedding.weight"], -MOST, MOST), np.float32),
         combine=combine,
         head=kernels.packed(weights["head.weight"], weights["head.bias"][:, None]),
         states=run.states,
@@ -55,7 +54,7 @@ def _beams(net: Writer, width: int) -> Beams:
     """Places for hypotheses, without a sequence yet."""
     n_layers, n_rows, hidden = net.first.shape
     n_tokens, n_inputs = net.table.shape
-    lanes = 1 if n_rows * width <= _FEW else LANES
+    lanes = 1 if n_rows * width <= FEW_ROWS else LANES
     n_places = max(1, min(n_rows, max(LANES, min(_LANES, _OUTPUTS // n_tokens)) // width))
     n_blocks = -(-n_places * width // lanes)
     panels = np.zeros((2, n_layers, n_blocks, hidden + 1 + max(n_inputs, hidden), lanes), np.float32)

@@ -3,6 +3,7 @@
 from skrnn.networks.kernels._attending import attend, attend_backward
 from skrnn.networks.kernels._denormals import kept_float_control, restore_denormals, skip_denormals
 from skrnn.networks.kernels._lanes import (
+    FEW_ROWS,
     MOST,
     block_size,
     lane_kernel,
@@ -70,6 +71,7 @@ from skrnn.networks.kernels._vectors import LANES, fused
 from skrnn.networks.kernels._writing import Beams, Writer, search_steps
 
 __all__ = [
+    "FEW_ROWS",
     "LANES",
     "MOST",
     "Arrays",

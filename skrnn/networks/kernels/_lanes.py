@@ -19,6 +19,7 @@ from skrnn.networks.kernels._primitives import RATIONAL_TANH, kernel, place
 from skrnn.networks.kernels._vectors import LANES, PANEL, TILE_LANES, fused, lane_tile, row_tile
 
 __all__ = [
+    "FEW_ROWS",
     "MOST",
     "block_size",
     "lane_kernel",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 MOST = np.float32(1e18)  # of an input or a state: gates are shut or open long before, and sums stay finite
-_FEW = 3  # rows that are done faster one after the other
+FEW_ROWS = 3  # up to so many (or hypotheses) are done faster one after the other
 
 lane_kernel = kernel(fastmath=False)
 _inlined = kernel(fastmath=False, inline="always")
@@ -83,7 +84,7 @@ def lane_relu(x: Any) -> Any:
 @lane_kernel
 def block_size(n_rows: int) -> int:
     """How many of the rows that are left go through a layer side by side."""
-    return min(n_rows, LANES) if n_rows > _FEW else 1
+    return min(n_rows, LANES) if n_rows > FEW_ROWS else 1
 
 
 @lane_kernel
