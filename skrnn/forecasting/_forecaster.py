@@ -321,7 +321,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             views = replace(views, setup=setup)
         keep_validation_apart(model, *overlap)
         if self.estimator is None:  # a lone window leaves none to validate on
-            model.set_params(early_stopping=bool(counted > 1), refit=counted < _FEW_WINDOWS)
+            model.set_params(early_stopping=counted > 1, refit=counted < _FEW_WINDOWS)
         statistics = dict(zip(views.table.keys, views.statistics, strict=True))
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:

@@ -38,7 +38,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     X, Y, _ = stacked_windows(setup, found)
     y = Y.reshape(len(Y), -1)
     X = _standardized(setup.completed(X), [code.place for code in setup.codes])
-    given = replace(setup, sequences=False, encoding="once").arrange(X)
+    given = replace(setup, sequences=False, encoding="once", fills=False).arrange(X)  # X is filled
     said = said_by_folds(np.nan_to_num(given), y, weights, when)  # a missing category is none of them
     least = min(_mean_size(each - y, weights) for each in said)
     kinds = ["last", "mean", *(["season"] if 1 < setup.season <= setup.window else [])]

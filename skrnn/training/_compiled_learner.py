@@ -80,11 +80,11 @@ class CompiledLearner(BaseLearner):
         Ends with the first loss or norm that is not finite.
         """
         work, norms = self._room(batch.inputs.shape[1], max(sizes)), np.empty(len(sizes))
-        edges = np.array([0, *accumulate(sizes)])
+        ends = [0, *accumulate(sizes)]
         outputs = np.zeros((len(shares), self.spec.output_size), np.float32)
-        n_done = train_batches(*self._arguments(batch, shares, edges, np.array(rates), work, outputs, norms))
+        n_done = train_batches(*self._arguments(batch, shares, np.array(ends), np.array(rates), work, outputs, norms))
         losses = np.ascontiguousarray(self.objective.loss(outputs, batch)[0])
-        ends, found = edges.tolist(), norms[:n_done].tolist()
+        found = norms[:n_done].tolist()
         values = [float(np.dot(losses[a:b], shares[a:b])) for a, b in pairwise(ends[: n_done + 1])]
         for number, (loss, norm) in enumerate(zip(values, found, strict=True), start=1):
             self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
