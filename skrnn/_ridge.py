@@ -23,11 +23,11 @@ _FEW = 50  # rows that share nothing with each other; of more, leaving out each 
 
 
 class InTime(NamedTuple):
-    """Where rows lie in time (n,), and within how many places of each other they share targets.
+    """Where rows lie in time (n,), and within how many rows of their series they share targets.
 
     ``zero``: what their targets (k,) are if the user's are 0, where that is the same for all rows. ``repeat``: whether
-    most rows were copies of others, far away, of which one is kept. ``in_turns``: how many series take turns, of which
-    each has only its share of the places in a gap. ``n_rows``: how many rows there are with those of other parts, which
+    most rows were copies of others, far away, of which one is kept. ``in_turns``: how many series take turns, so that
+    a row of one is so many places from the next. ``n_rows``: how many rows there are with those of other parts, which
     decide whether there are few; None: these are all.
     """
 
@@ -47,7 +47,7 @@ class InTime(NamedTuple):
     def are_few(self) -> bool:
         """Whether hardly any row is without a neighbour that tells on it. A row of another series does not tell."""
         n_rows = len(self.places) if self.n_rows is None else self.n_rows
-        return self.gap > 0 and not self.repeat and n_rows < _FEW * (self.gap // self.in_turns + 1)
+        return self.gap > 0 and not self.repeat and n_rows < _FEW * (self.gap + 1)
 
 
 def said_by_folds(X: Doubles, y: Floats, weights: Doubles, when: InTime) -> Doubles:
@@ -57,12 +57,12 @@ def said_by_folds(X: Doubles, y: Floats, weights: Doubles, when: InTime) -> Doub
     units, where no row is left to learn from.
     """
     said = np.zeros((len(STRENGTHS), *y.shape)) + (0.0 if when.zero is None else when.zero)
-    order = np.argsort(when.places, kind="stable")
+    order, reach = np.argsort(when.places, kind="stable"), when.gap * when.in_turns
     for first, last in pairwise(np.linspace(0, len(order), _FOLDS + 1).astype(np.intp)):
         tested = order[first:last]
         if not len(tested):
             continue
-        low, high = when.places[tested[0]] - when.gap, when.places[tested[-1]] + when.gap
+        low, high = when.places[tested[0]] - reach, when.places[tested[-1]] + reach
         learnt = np.flatnonzero(((when.places < low) | (when.places > high)) & (weights > 0))
         if len(learnt):
             said[:, tested] = _said(X[learnt], y[learnt], weights[learnt] / weights[learnt].sum(), X[tested])

@@ -184,7 +184,7 @@ def _in_time(rows: Integers, weights: Doubles, given: Targets, whole: Targets, p
         return None
     places = np.cumsum(given.sample_weights > 0, dtype=np.intp)[rows]  # a row without weight takes none
     repeat = 2 * len(rows) <= int(np.count_nonzero(weights))
-    return InTime(places, gap * in_turns, None, repeat, in_turns, int(np.count_nonzero(whole.sample_weights)))
+    return InTime(places, gap, None, repeat, in_turns, int(np.count_nonzero(whole.sample_weights)))
 
 
 def _take(values: Doubles | SequenceBatch | None, rows: Integers) -> Doubles | SequenceBatch | None:

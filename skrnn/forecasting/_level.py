@@ -31,7 +31,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     counted = np.flatnonzero(weights)  # one without weight is as if it were not there
     found, weights = found.among(counted), weights[counted]
     overlap, n_series = overlapping(views, found)
-    when = InTime(np.arange(len(found.kept)), overlap * n_series, in_turns=n_series)
+    when = InTime(np.arange(len(found.kept)), overlap, in_turns=n_series)
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
         return setup.level
