@@ -1,7 +1,7 @@
 """Floor 2: what a network is trained towards. Losses with their gradients, targets, and predictions from outputs."""
 
 from skrnn.objectives._base import MiniBatch, Objective, Readout, whole_loss
-from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, log_softmax, softmax
+from skrnn.objectives._classification import CrossEntropy, MultilabelCrossEntropy, log_probabilities_of, softmax
 from skrnn.objectives._distributions import Distribution, Gaussian, Mixture, NegativeBinomial, StudentT
 from skrnn.objectives._likelihood import (
     GaussianLikelihood,
@@ -53,7 +53,7 @@ __all__ = [
     "StudentTLikelihood",
     "TargetScaling",
     "check_own_loss",
-    "log_softmax",
+    "log_probabilities_of",
     "loss_from_plain",
     "loss_to_plain",
     "name_of_loss",

@@ -9,7 +9,7 @@ import numpy as np
 from skrnn._types import Floats, Integers
 from skrnn.objectives._base import MiniBatch, Objective
 
-__all__ = ["CrossEntropy", "MultilabelCrossEntropy", "log_softmax", "softmax"]
+__all__ = ["CrossEntropy", "MultilabelCrossEntropy", "log_probabilities_of", "softmax"]
 
 
 def softmax(scores: Floats) -> Floats:
@@ -18,15 +18,18 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
-def log_softmax(scores: Floats) -> Floats:
-    """Their logarithms, which are finite also where a probability is too small for a number."""
-    probabilities = softmax(scores)
+def log_probabilities_of(classes: Integers, scores: Floats) -> Floats:
+    """The logarithms of the probabilities (N,) that scores (N, K) give to one class each, by softmax.
+
+    They are finite also where a probability is too small for a number.
+    """
+    rows = np.arange(len(scores))
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    totals, chosen = exponentials.sum(axis=1), exponentials[rows, classes]
     with np.errstate(divide="ignore"):
-        logs = np.log(probabilities)
-    if (probabilities > 0).all():
-        return np.asarray(logs)
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    return np.where(probabilities > 0, logs, shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+        logs = np.log(chosen / totals)
+    return np.where(np.isfinite(logs), logs, shifted[rows, classes] - np.log(totals))
 
 
 @dataclass(frozen=True)

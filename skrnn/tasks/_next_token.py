@@ -13,7 +13,7 @@ from skrnn._plain import require
 from skrnn._texts import refuse_no_texts
 from skrnn._types import Doubles, NetworkWeights
 from skrnn.networks import NetworkSpec, open_stream
-from skrnn.objectives import TargetScaling, log_softmax
+from skrnn.objectives import TargetScaling, log_probabilities_of
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._reading import check_weights
@@ -167,7 +167,6 @@ def token_log_probabilities(spec: NetworkSpec, weights: NetworkWeights, batch: S
             if stream.adaptive is not None:
                 parts.append(-stream.adaptive.losses(stream.follow(read)[known], following[known]))
                 continue
-            logs = log_softmax(stream.read(read))
-            parts.append(logs[np.arange(len(logs)), following][known])
+            parts.append(log_probabilities_of(following, stream.read(read))[known])
         found.append(np.concatenate([np.zeros(0), *parts]))
     return found

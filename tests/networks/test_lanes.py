@@ -83,7 +83,7 @@ def test_last_states_are_there_without_the_others():
 
 
 @pytest.mark.parametrize("n_lanes", [1, 20])
-@pytest.mark.parametrize("shape", [(1, 1), (8, 3), (13, 40), (96, 34)])
+@pytest.mark.parametrize("shape", [(1, 1), (8, 3), (13, 40), (32, 5), (56, 9), (96, 34)])
 def test_products(shape, n_lanes):
     """Of integers, so that they are exact; and no lane sees another."""
     weights = RNG.integers(-9, 10, shape).astype(np.float32)

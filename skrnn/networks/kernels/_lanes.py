@@ -16,7 +16,16 @@ import numpy as np
 
 from skrnn._types import Array, Singles
 from skrnn.networks.kernels._primitives import RATIONAL_TANH, kernel, place
-from skrnn.networks.kernels._vectors import LANES, PANEL, TILE_LANES, fused, lane_tile, row_tile
+from skrnn.networks.kernels._vectors import (
+    LANES,
+    PANEL,
+    ROW_PANELS,
+    TILE_LANES,
+    fused,
+    lane_tile,
+    row_panel,
+    row_panels,
+)
 
 __all__ = [
     "FEW_ROWS",
@@ -131,13 +140,17 @@ def lane_sums(weights: Array, work: Array, lanes: int) -> Array:
 @lane_kernel
 def lane_product(weights: Array, panel: Array, sums: Array) -> None:
     """sums (M, R) = weights (M, K), packed, times the panel (K, R)."""
-    for p in range(weights.shape[0]):
-        out = sums[p * PANEL : (p + 1) * PANEL]
-        if panel.shape[1] == 1:
-            row_tile(panel, weights[p], out, 0, panel.shape[0])
+    (n_panels, n_terms), one = weights.shape[:2], panel.shape[1] == 1
+    whole = n_panels - n_panels % ROW_PANELS if one else 0
+    for p in range(0, whole, ROW_PANELS):
+        row_panels(panel, weights, sums, p, n_terms)
+    for p in range(whole, n_panels):
+        if one:
+            row_panel(panel, weights, sums, p, n_terms)
         else:
+            out = sums[p * PANEL : (p + 1) * PANEL]
             for first in range(0, LANES, TILE_LANES):
-                lane_tile(weights[p], panel, out, first, panel.shape[0])
+                lane_tile(weights[p], panel, out, first, n_terms)
 
 
 @lane_kernel

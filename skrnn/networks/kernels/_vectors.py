@@ -9,10 +9,23 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-__all__ = ["LANES", "LANE_WIDTH", "PANEL", "TILE_LANES", "fused", "lane_tile", "lane_width", "make_sums", "row_tile"]
+__all__ = [
+    "LANES",
+    "LANE_WIDTH",
+    "PANEL",
+    "ROW_PANELS",
+    "TILE_LANES",
+    "fused",
+    "lane_tile",
+    "lane_width",
+    "make_sums",
+    "row_panel",
+    "row_panels",
+]
 
 LANES = 32  # rows that go through a layer side by side
-PANEL = 8  # sums of a row that are computed side by side
+PANEL = 8  # sums of a row that are computed side by side, in one register
+ROW_PANELS = 4  # registers of them at a time: a sum waits for its last term, others go on meanwhile
 
 
 def lane_width() -> int:
@@ -85,6 +98,47 @@ def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
         return types.void(factors, vectors, out, types.intp, types.intp), generate
 
     return tile
+
+
+def make_row(n_panels: int) -> Any:
+    """``row(factors, panels, out, first, n)`` on float32 arrays in one piece: a row alone, whose sums are the lanes.
+
+    out[p * PANEL + i] = sum over k < n of factors[k] * panels[p, k, i], one after the other, for i < PANEL and the
+    ``n_panels`` from first on: the operations of `make_tile` on each sum.
+    """
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    vector = ir.VectorType(ir.FloatType(), PANEL)
+
+    @intrinsic
+    def row(context: Any, factors: Any, panels: Any, out: Any, first: Any, n: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            arrays = zip(signature.args[:3], args[:3], strict=True)
+            f, w, o = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
+            number, (first, n) = partial(ir.Constant, args[3].type), args[3:]
+
+            def own(place: Any, p: int, size: Any) -> Any:
+                place = _beyond(builder, place, builder.mul(builder.add(first, number(p)), size))
+                return builder.bitcast(place, vector.as_pointer())
+
+            weights = [own(w, p, builder.mul(n, number(PANEL))) for p in range(n_panels)]
+            totals = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in weights]
+            fma = _fma(builder, vector, f"v{PANEL}f32")
+            with cgutils.for_range(builder, n) as loop:
+                factor = _spread(builder, builder.load(_beyond(builder, f, loop.index)), vector)
+                for panel, total in zip(weights, totals, strict=True):
+                    value = builder.load(_beyond(builder, panel, loop.index), align=4)
+                    builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
+            for p, total in enumerate(totals):
+                builder.store(builder.load(total), own(o, p, number(PANEL)), align=4)
+            return context.get_dummy_value()
+
+        return types.void(factors, panels, out, types.intp, types.intp), generate
+
+    return row
 
 
 def make_sums(n_rows: int, n_vectors: int, width: int) -> Any:
@@ -182,7 +236,7 @@ try:
     LANE_WIDTH = lane_width()
     TILE_LANES = 2 * LANE_WIDTH if LANE_WIDTH == 16 else LANE_WIDTH  # there are 32 registers of 16 numbers, 16 of 8
     lane_tile = make_tile(PANEL, TILE_LANES // LANE_WIDTH, LANE_WIDTH, LANES)
-    row_tile = make_tile(1, 1, PANEL, PANEL)
+    row_panel, row_panels = make_row(1), make_row(ROW_PANELS)
 except Exception:  # no Numba, or a broken one: what is compiled of these fails when it is called
-    fused = lane_tile = row_tile = None
+    fused = lane_tile = row_panel = row_panels = None
     LANE_WIDTH = TILE_LANES = PANEL
