@@ -11,6 +11,8 @@ from skrnn.objectives._base import MiniBatch, Objective
 
 __all__ = ["CrossEntropy", "MultilabelCrossEntropy", "log_probabilities_of", "softmax"]
 
+_USUAL = 500.0  # whose exponentials, and sums of them, are numbers
+
 
 def softmax(scores: Floats) -> Floats:
     """Probabilities on the last axis."""
@@ -21,15 +23,13 @@ def softmax(scores: Floats) -> Floats:
 def log_probabilities_of(classes: Integers, scores: Floats) -> Floats:
     """The logarithms of the probabilities (N,) that scores (N, K) give to one class each, by softmax.
 
-    They are finite also where a probability is too small for a number.
+    They are finite also where a probability is too small for a number. Scores of a usual size are not shifted.
     """
     rows = np.arange(len(scores))
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    totals, chosen = exponentials.sum(axis=1), exponentials[rows, classes]
-    with np.errstate(divide="ignore"):
-        logs = np.log(chosen / totals)
-    return np.where(np.isfinite(logs), logs, shifted[rows, classes] - np.log(totals))
+    if scores.size and not (scores.max() < _USUAL and scores.min() > -_USUAL):
+        scores = scores - scores.max(axis=1, keepdims=True)
+    chosen = scores[rows, classes]
+    return np.asarray(chosen - np.log(np.exp(scores).sum(axis=1)))
 
 
 @dataclass(frozen=True)

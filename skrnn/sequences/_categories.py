@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skrnn._types import Array, Doubles, Flags, Longs, Singles
+from skrnn._types import Array, Doubles, Flags, Integers, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._container import open_container
 from skrnn.sequences._layout import check_shape, read_array, read_list
@@ -136,7 +136,7 @@ def number_column(
 def number_categories(values: Array, missing: Flags, categories: Array | None) -> tuple[Singles, Array]:
     """The number of each value (n,), and the categories: those given, or those found."""
     codes = np.full(len(values), np.nan, np.float32)
-    found, back = np.unique(values[~missing], return_inverse=True)
+    found, back = _distinct(values[~missing])
     categories = found if categories is None else categories
     if len(categories) == 0:
         codes[~missing] = 0
@@ -146,6 +146,13 @@ def number_categories(values: Array, missing: Flags, categories: Array | None) -
     place = place if order is None else order[place]
     codes[~missing] = np.where(categories[place] == found, place + 1, 0)[back]
     return codes, categories
+
+
+def _distinct(values: Array) -> tuple[Array, Integers]:
+    """The different values (n,) in their order, and which of them each is; characters are sorted as numbers."""
+    characters = values.dtype.kind == "U" and values.dtype.itemsize == np.dtype("U1").itemsize and values.dtype.isnative
+    found, back = np.unique(values.view(np.uint32) if characters else values, return_inverse=True)
+    return found.view(values.dtype) if characters else found, back
 
 
 def kind_of_categories(values: Array) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from skrnn.sequences import InputScaling, SequenceBatch, check_sequences, segment_positions
+from skrnn.sequences import InputScaling, SequenceBatch, check_sequences, number_categories, segment_positions
 from skrnn.sequences._batch import steps_under
 
 FAST = settings(max_examples=200, deadline=None)
@@ -202,3 +202,16 @@ def test_a_list_of_one_length_has_one_number_for_its_lengths():
     ragged = check_sequences([X[0], X[1, :3], X[2]], name="Est")
     assert ragged.lengths.tolist() == [7, 3, 7]
     assert ragged.starts.tolist() == [0, 7, 10]
+
+
+@pytest.mark.parametrize("dtype", ["<U1", ">U1", "<U3", "i8"])
+def test_categories_are_numbered_in_their_order(dtype):
+    """Characters are sorted as numbers, in the byte order that they have."""
+    letters = ["b", "é", "a", "\U0001f600", "b", "z", "a"] if "U" in dtype else [5, 70, -1, 900, 5, 60, -1]
+    values, missing = np.array(letters, dtype), np.arange(7) == 5
+    numbers, known = number_categories(values, missing, None)
+    assert known.tolist() == sorted(set(letters[:5]))
+    np.testing.assert_array_equal(numbers, [2, 3, 1, 4, 2, np.nan, 1])
+    again, same = number_categories(values[3:], missing[3:], known[:3])
+    np.testing.assert_array_equal(again, [0, 2, np.nan, 1])
+    assert same.dtype == known.dtype

@@ -114,7 +114,7 @@ def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
     tables = zip(embedding_shapes(spec), spec.looked_up, strict=True)
     found = [weights[name][inputs[:, :, i].astype(np.intp)] for name, i in tables]
     numbers = [inputs[:, :, spec.numbers]] if spec.numbers else []
-    return np.concatenate([*numbers, *found], axis=2)
+    return found[0] if len(found) == 1 and not numbers else np.concatenate([*numbers, *found], axis=2)
 
 
 def layer_weights(cell: Cell, weights: NetworkWeights, recurrence: Recurrence) -> Singles:

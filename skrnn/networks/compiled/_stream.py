@@ -69,8 +69,9 @@ class NetworkStream:
         """The outputs (N, K) that the head makes of what it reads (N, P)."""
         if self.adaptive is not None:
             return self.adaptive.log_probabilities(read)
-        outputs = np.repeat(self.bias[None], len(read), axis=0)
-        add_product(read, self.head, outputs)
+        outputs = np.empty((len(read), len(self.bias)))
+        outputs[:] = self.bias
+        add_product(np.ascontiguousarray(read), self.head, outputs)
         return outputs
 
     def _advance(self, x: Doubles, lengths: Integers, out: Singles) -> None:

@@ -1,48 +1,51 @@
 """Compiled products of predictions in double precision: each row by itself, in a fixed order of operations.
 
-Four rows are multiplied side by side, so that a weight is loaded once for them; the operations of each are those of a
-row alone, and nothing is fused or reordered. So a row's result has the same bits whatever rows are beside it.
+Four rows are multiplied side by side, so that a weight is loaded once for them, and sums stay in registers; the
+operations of each are those of a row alone, and nothing is fused or reordered. So a row's result has the same bits
+whatever rows are beside it.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from skrnn._types import Array
 from skrnn.networks.kernels._primitives import kernel
+from skrnn.networks.kernels._vectors import LANE_WIDTH, double_row, double_tile
 
 __all__ = ["add_product"]
 
 _SIDE_BY_SIDE = 4
+_COLUMNS = LANE_WIDTH // 2  # whose sums stay in registers
 
 
 @kernel(fastmath=False)
 def add_product(a: Array, w: Array, out: Array) -> None:
-    """out (M, N) += a (M, K) w (K, N)."""
-    n_rows, n_inputs = a.shape
-    whole = n_inputs - n_inputs % 4
+    """out (M, N) += a (M, K) w (K, N), arrays in one piece."""
+    (n_rows, n_inputs), n_outputs = a.shape, w.shape[1]
+    whole, in_tiles = n_inputs - n_inputs % 4, n_outputs - n_outputs % _COLUMNS
+    last, few = np.zeros((n_inputs, _COLUMNS)), np.zeros((_SIDE_BY_SIDE, _COLUMNS))  # columns that fill no tile
+    for k in range(n_inputs):
+        for j in range(in_tiles, n_outputs):
+            last[k, j - in_tiles] = w[k, j]
     row = 0
     while row < n_rows:
-        if n_rows - row >= _SIDE_BY_SIDE:
-            a0, a1, a2, a3 = a[row], a[row + 1], a[row + 2], a[row + 3]
-            o0, o1, o2, o3 = out[row], out[row + 1], out[row + 2], out[row + 3]
-            for k in range(0, whole, 4):
-                p, q, r, s = w[k], w[k + 1], w[k + 2], w[k + 3]
-                for j in range(p.size):
-                    o0[j] += a0[k] * p[j] + a0[k + 1] * q[j] + (a0[k + 2] * r[j] + a0[k + 3] * s[j])
-                    o1[j] += a1[k] * p[j] + a1[k + 1] * q[j] + (a1[k + 2] * r[j] + a1[k + 3] * s[j])
-                    o2[j] += a2[k] * p[j] + a2[k + 1] * q[j] + (a2[k + 2] * r[j] + a2[k + 3] * s[j])
-                    o3[j] += a3[k] * p[j] + a3[k + 1] * q[j] + (a3[k + 2] * r[j] + a3[k + 3] * s[j])
-            last = row + _SIDE_BY_SIDE
+        count = _SIDE_BY_SIDE if n_rows - row >= _SIDE_BY_SIDE else 1
+        for i in range(count):
+            for j in range(in_tiles, n_outputs):
+                few[i, j - in_tiles] = out[row + i, j]
+        if count > 1:
+            for j in range(0, in_tiles, _COLUMNS):
+                double_tile(a, w, out, row, j, row, whole)
+            double_tile(a, last, few, row, 0, 0, whole)
         else:
-            a0, o0 = a[row], out[row]
-            for k in range(0, whole, 4):
-                p, q, r, s = w[k], w[k + 1], w[k + 2], w[k + 3]
-                for j in range(p.size):
-                    o0[j] += a0[k] * p[j] + a0[k + 1] * q[j] + (a0[k + 2] * r[j] + a0[k + 3] * s[j])
-            last = row + 1
-        for m in range(row, last):
-            rest, o = a[m], out[m]
+            for j in range(0, in_tiles, _COLUMNS):
+                double_row(a, w, out, row, j, row, whole)
+            double_row(a, last, few, row, 0, 0, whole)
+        for i in range(count):
+            for j in range(in_tiles, n_outputs):
+                out[row + i, j] = few[i, j - in_tiles]
             for k in range(whole, n_inputs):
-                p = w[k]
-                for j in range(p.size):
-                    o[j] += rest[k] * p[j]
-        row = last
+                for j in range(n_outputs):
+                    out[row + i, j] += a[row + i, k] * w[k, j]
+        row += count

@@ -15,6 +15,8 @@ __all__ = [
     "PANEL",
     "ROW_PANELS",
     "TILE_LANES",
+    "double_row",
+    "double_tile",
     "fused",
     "lane_tile",
     "lane_width",
@@ -141,6 +143,54 @@ def make_row(n_panels: int) -> Any:
     return row
 
 
+def make_double_tile(n_rows: int, width: int) -> Any:
+    """``tile(a, w, out, row, column, to, n)`` on float64 arrays in one piece: a (M, K), w (K, N), out (L, N).
+
+    out[to + i, j] += (t(k) + t(k + 1)) + (t(k + 2) + t(k + 3)) with t(k) = a[row + i, k] * w[k, j], for k = 0, 4, …
+    below n, one after the other and each operation rounded, for i < n_rows and the ``width`` columns j from ``column``
+    on.
+    """
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    vector = ir.VectorType(ir.DoubleType(), width)
+
+    @intrinsic
+    def tile(context: Any, a: Any, w: Any, out: Any, row: Any, column: Any, to: Any, n: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            arrays = [context.make_array(signature.args[i])(context, builder, args[i]) for i in range(3)]
+            (n_terms, n_columns), (row, column, to, n) = (cgutils.unpack_tuple(builder, arrays[1].shape), args[3:])
+            number = partial(ir.Constant, row.type)
+
+            def lanes(place: Any, *offsets: Any) -> Any:
+                return builder.bitcast(_beyond(builder, place, *offsets, column), vector.as_pointer())
+
+            def line(place: Any, begin: Any, i: int, size: Any) -> Any:
+                return _beyond(builder, place, builder.mul(builder.add(begin, number(i)), size))
+
+            factors = [line(arrays[0].data, row, i, n_terms) for i in range(n_rows)]
+            places = [lanes(line(arrays[2].data, to, i, n_columns)) for i in range(n_rows)]
+            totals = [cgutils.alloca_once_value(builder, builder.load(each, align=8)) for each in places]
+            with cgutils.for_range_slice(builder, number(0), n, number(4)) as (first, _):
+                terms = [builder.add(first, number(i)) for i in range(4)]
+                values = [lanes(arrays[1].data, builder.mul(k, n_columns)) for k in terms]
+                values = [builder.load(value, align=8) for value in values]
+                for own, total in zip(factors, totals, strict=True):
+                    four = [_spread(builder, builder.load(_beyond(builder, own, k)), vector) for k in terms]
+                    parts = [builder.fmul(factor, value) for factor, value in zip(four, values, strict=True)]
+                    both = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
+                    builder.store(builder.fadd(builder.load(total), both), total)
+            for place, total in zip(places, totals, strict=True):
+                builder.store(builder.load(total), place, align=8)
+            return context.get_dummy_value()
+
+        return types.void(a, w, out, *[types.intp] * 4), generate
+
+    return tile
+
+
 def make_sums(n_rows: int, n_vectors: int, width: int) -> Any:
     """``sums(a, a_start, a_row, a_term, w, w_start, w_term, out, start, row, n, going_on)`` on float32 vectors.
 
@@ -237,6 +287,7 @@ try:
     TILE_LANES = 2 * LANE_WIDTH if LANE_WIDTH == 16 else LANE_WIDTH  # there are 32 registers of 16 numbers, 16 of 8
     lane_tile = make_tile(PANEL, TILE_LANES // LANE_WIDTH, LANE_WIDTH, LANES)
     row_panel, row_panels = make_row(1), make_row(ROW_PANELS)
+    double_row, double_tile = make_double_tile(1, LANE_WIDTH // 2), make_double_tile(4, LANE_WIDTH // 2)
 except Exception:  # no Numba, or a broken one: what is compiled of these fails when it is called
-    fused = lane_tile = row_panel = row_panels = None
+    fused = lane_tile = row_panel = row_panels = double_row = double_tile = None
     LANE_WIDTH = TILE_LANES = PANEL
