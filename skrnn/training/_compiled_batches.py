@@ -89,10 +89,8 @@ def train_batches(
     """
     for number in range(rates.size):
         a, b = rows.edges[number], rows.edges[number + 1]
-        lengths, found, n_steps = rows.lengths[a:b], outputs[a:b], rows.lengths[a]
-        for length in lengths:
-            n_steps = max(n_steps, length)
-        read, steps = pass_forward(net, work, rows.inputs[a:b], lengths, n_steps, found)
+        found = outputs[a:b]
+        read = pass_forward(net, work, rows.inputs[a:b], rows.lengths[a:b], found)
         for i in range(b - a):
             for k in range(rows.offset.shape[1]):
                 found[i, k] += rows.offset[a + i, k]
@@ -101,7 +99,7 @@ def train_batches(
         for i in range(b - a):
             for k in range(gradient.shape[1]):
                 gradient[i, k] *= rows.shares[a + i]
-        pass_backward(net, work, lengths, n_steps, read, steps, gradient)
+        pass_backward(net, work, rows.inputs[a:b], rows.lengths[a:b], read, gradient)
         step = optimizer.n_steps + number + 1.0
         how = rates[number], optimizer.bound, optimizer.decay
         norms[number] = optimizer.update(net.flat, net.gradient, optimizer.state, step, how)

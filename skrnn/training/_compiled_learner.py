@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from skrnn._types import Array, Doubles, Floats, Integers, Singles
-from skrnn.networks import Passes, ThreadedNetwork, embedding_names, has_passes, make_passes, work_size
+from skrnn.networks import (
+    Passes,
+    ThreadedNetwork,
+    embedding_names,
+    has_passes,
+    make_passes,
+    work_size,
+)
 from skrnn.objectives import MiniBatch
 from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._compiled_batches import Optimizer, Rows, are_at_hand, patience, train_batches
@@ -70,7 +77,14 @@ class CompiledLearner(BaseLearner):
             return np.inf
         if not (self.at_hand or patience.ended):
             return np.inf
-        return n_rows * n_steps * max(self.network.n_products, _MEMORY * self.spec.step_size)
+        products, memory = self._n_steps(n_steps) * self.network.n_products, n_steps * _MEMORY * self.spec.step_size
+        return n_rows * max(products, memory)
+
+    def _n_steps(self, n_timesteps: int) -> int:
+        """How many steps the recurrence makes: time steps, or their segments."""
+        if self.spec.segment is None:
+            return n_timesteps
+        return int(self.spec.segment_steps(np.array([n_timesteps]), n_timesteps)[1][0])
 
     def steps(
         self, batch: MiniBatch, shares: Singles, sizes: list[int], rates: list[float]
@@ -79,7 +93,7 @@ class CompiledLearner(BaseLearner):
 
         Ends with the first loss or norm that is not finite.
         """
-        work, norms = self._room(batch.inputs.shape[1], max(sizes)), np.empty(len(sizes))
+        work, norms = self._room(self._n_steps(batch.inputs.shape[1]), max(sizes)), np.empty(len(sizes))
         ends = [0, *accumulate(sizes)]
         outputs = np.zeros((len(shares), self.spec.output_size), np.float32)
         n_done = train_batches(*self._arguments(batch, shares, np.array(ends), np.array(rates), work, outputs, norms))

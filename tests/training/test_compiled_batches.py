@@ -22,6 +22,7 @@ from skrnn.training import _compiled_batches, _compiled_learner, _compiled_losse
 rng = np.random.default_rng(0)
 N, T, F = 45, 6, 2
 X = rng.normal(size=(N, T, F))
+LONG = rng.normal(size=(N, 70, 1))
 RAGGED = [row[: 1 + i % T] for i, row in enumerate(X)]
 Y = X.sum(axis=1)
 GAPS = np.where(rng.random(Y.shape) < 0.2, np.nan, Y)
@@ -50,6 +51,11 @@ CASES = {
     "many classes": lambda: label(bidirectional=True).fit(X, np.arange(N) % 21),
     "labels": lambda: label(pooling="mean").fit(X, LABELS),
     "classifier": lambda: RNNClassifier(**SMALL).fit(X, CLASSES),
+    "segments": lambda: number(segment=2).fit(X, Y),
+    "ragged segments": lambda: number(segment=3, segment_stride=1, bidirectional=True, num_layers=2).fit(RAGGED, Y),
+    "segments of many widths": lambda: label(segment=(1, 2, 4), pooling=("mean", "max", "last")).fit(RAGGED, CLASSES),
+    "truncated segments": lambda: number(segment=2, bptt_steps=2, cell="lstm").fit(RAGGED, Y),
+    "classifier of long sequences": lambda: RNNClassifier(**SMALL).fit(LONG, CLASSES),
     "lstm": lambda: number(cell="lstm").fit(X, Y),
     "vanilla": lambda: number(cell="rnn").fit(X, Y),
     "rectifier": lambda: number(cell="rnn", nonlinearity="relu").fit(X, Y),

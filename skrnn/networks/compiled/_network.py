@@ -276,11 +276,12 @@ class CompiledNetwork:
     def _segments(self, inputs: Singles, lengths: Integers) -> tuple[Singles, Integers]:
         """One vector per segment of steps (B, S, H), and the number of segments."""
         n_rows, n_steps, n_features = inputs.shape
-        steps, counts = self.spec.segment_steps(lengths, n_steps)  # (B, S, W)
+        even = n_rows > 1 and bool((lengths == lengths[0]).all())
+        steps, counts = self.spec.segment_steps(lengths[:1] if even else lengths, n_steps)  # (B or 1, S, W)
         padded = np.concatenate([inputs, np.zeros((n_rows, 1, n_features), np.float32)], axis=1)
         self.places = (steps + (n_steps + 1) * np.arange(n_rows)[:, None, None]).ravel()
-        self.segments = padded.reshape(-1, n_features)[self.places].reshape(n_rows * steps.shape[1], -1)
-        parts = []
+        self.segments, parts = padded.reshape(-1, n_features).take(self.places, axis=0), []
+        self.segments = self.segments.reshape(n_rows * steps.shape[1], -1)
         for name, outputs, columns in self.spec.segment_projections():
             parts.append(np.empty((len(self.segments), outputs.stop - outputs.start), np.float32))
             read = np.ascontiguousarray(self.segments[:, columns])
@@ -288,7 +289,7 @@ class CompiledNetwork:
         projected = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         np.maximum(projected, 0, out=projected)
         self.projected = projected.reshape(n_rows, steps.shape[1], -1)
-        return self.projected, counts
+        return self.projected, np.broadcast_to(counts, n_rows)
 
     def _segments_backward(self, d_source: Singles) -> Singles:
         """Gradients of the projection, from that of its outputs (S, B, H); of its inputs (B, T + 1, F), if wanted."""
@@ -297,8 +298,8 @@ class CompiledNetwork:
         gradient = np.ascontiguousarray(d_source.transpose(1, 0, 2) * (self.projected > 0))
         gradient = gradient.reshape(-1, gradient.shape[2])
         for name, outputs, columns in self.spec.segment_projections():
-            np.dot(gradient[:, outputs].T, self.segments[:, columns], out=self.gradients[f"{name}.weight"])
-            np.sum(gradient[:, outputs], axis=0, out=self.gradients[f"{name}.bias"])
+            read, own = np.ascontiguousarray(self.segments[:, columns]), np.ascontiguousarray(gradient[:, outputs])
+            kernels.weight_gradients(read, own, self.gradients[f"{name}.weight"], self.gradients[f"{name}.bias"])
         if not self.tables:
             return d_source
         d_inputs = np.zeros((len(self.codes) * (self.n_timesteps + 1), self.spec.step_size), np.float32)

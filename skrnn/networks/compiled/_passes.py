@@ -1,7 +1,7 @@
 """The passes of a network as compiled code, for calls that take many mini-batches at once.
 
-They do what `CompiledNetwork` does for networks of recurrent layers, poolings and a head, with the same kernels in the
-same order: the results have the same bits.
+They do what `CompiledNetwork` does for networks of segments, recurrent layers, poolings and a head, with the same
+kernels in the same order: the results have the same bits.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from skrnn._types import Array, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._network import CompiledNetwork
+from skrnn.networks.compiled._segment_passes import by_step, project, project_backward, segment_counts
 from skrnn.networks.kernels import (
     add_or_set,
     fill,
     head,
     head_backward,
     kernel,
+    longest,
     of_fixed_types,
     parted,
     put_columns,
@@ -54,7 +56,11 @@ class Passes(NamedTuple):
     flat, gradient : arrays of shape (n_weights,)
     layers : integer array of shape (n_layers, n_directions, 3)
         Where in ``flat`` the weights begin and end, and how many inputs there are.
-    poolings : integer array of shape (n_poolings,)
+    segments : tuple of 2 int
+    projections : integer array of shape (n_projections, 6)
+        Their form, zeros if there are none, and what projects them, as `_segment_passes.py` says.
+    poolings, segment_poolings : integer arrays of shape (n_poolings,)
+        Of the states, and of the vectors of segments.
     head : tuple of 3 int
         Where the weights of the head begin, where its bias begins and where it ends.
     sizes : tuple of 6 int
@@ -66,15 +72,17 @@ class Passes(NamedTuple):
     flat: Singles
     gradient: Singles
     layers: Integers
+    segments: tuple[int, int]
+    projections: Integers
     poolings: Integers
+    segment_poolings: Integers
     head: tuple[int, ...]
     sizes: tuple[int, ...]
 
 
 def has_passes(spec: NetworkSpec) -> bool:
-    """Whether a network in training is all recurrent layers, poolings and a head."""
-    plain = not spec.vocabulary and spec.segment is None and spec.dropout == 0
-    return plain and spec.readout == "last" and set(spec.pooling) <= set(_POOLINGS)
+    """Whether a network in training is all segments, recurrent layers, poolings and a head."""
+    return not spec.vocabulary and spec.dropout == 0 and spec.readout == "last" and set(spec.pooling) <= set(_POOLINGS)
 
 
 def make_passes(network: CompiledNetwork) -> Passes:
@@ -83,13 +91,20 @@ def make_passes(network: CompiledNetwork) -> Passes:
     own = layer.kernels
     layers = [[(*span(network.place(each)), each.size) for each in directions] for directions in spec.layers()]
     weight, bias = network.spans["head.weight"], network.spans["head.bias"]
+    projections = [
+        (*span(network.spans[f"{name}.weight"]), network.spans[f"{name}.bias"].stop, outputs.start, *span(columns))
+        for name, outputs, columns in spec.segment_projections()
+    ]
     return Passes(
         kernels.as_value(own.forward, _FORWARD.format(**_TYPES)),
         kernels.as_value(own.backward, _BACKWARD.format(**_TYPES)),
         network.flat,
         network.gradient,
         np.array(layers, np.int64),
+        (max(spec.widths, default=0), spec.segment_stride or min(spec.widths, default=0)),
+        np.array(projections, np.int64).reshape(-1, 6),
         np.array([_POOLINGS[name] for name in spec.pooling], np.int64),
+        np.array([_POOLINGS[name] for name in spec.segment_pooling], np.int64),
         (weight.start, bias.start, bias.stop),
         (layer.hidden, own.n_gates, own.n_gate_gradients, *own.n_extra, network.block),
     )
@@ -157,12 +172,27 @@ def buffers(net: Passes, work: Array, layer: int, direction: int, n_steps: int, 
     return x, (gates, states, extra), d_gates, dx
 
 
+class Read(NamedTuple):
+    """What a forward pass leaves for the one backwards: how many steps or segments there are (B,), what the head reads
+    (B, P), the steps of the maxima of states (B, H') and of vectors of segments (B, H), and these (B, S, H).
+    """
+
+    lengths: Any
+    values: Any
+    steps: Any
+    segment_steps: Any
+    vectors: Any
+
+
 @kernel()
-def pass_forward(net: Passes, work: Array, inputs: Array, lengths: Array, n_steps: int, outputs: Array) -> Any:
-    """Outputs (B, K) of inputs (B, T, F) whose first steps count; what the head reads (B, P), and steps of maxima."""
+def pass_forward(net: Passes, work: Array, inputs: Array, n_real: Array, outputs: Array) -> Any:
+    """Outputs (B, K) of inputs (B, T, F), of which so many steps (B,) are real, and what was read for them."""
     n_rows, hidden = inputs.shape[0], net.sizes[0]
     n_layers, n_directions = net.layers.shape[:2]
-    source, by_row = inputs, True
+    lengths = segment_counts(n_real, net.segments)
+    n_steps = longest(lengths, np.arange(n_rows))
+    vectors = project(net.projections, net.segments, net.flat, inputs, n_real, lengths, hidden)
+    source, by_row = vectors if net.projections.shape[0] > 0 else inputs, True
     for layer in range(n_layers):
         joined = np.empty((n_steps if n_directions > 1 else 0, n_rows, n_directions * hidden), np.float32)
         for direction in range(n_directions):
@@ -180,31 +210,34 @@ def pass_forward(net: Passes, work: Array, inputs: Array, lengths: Array, n_step
             else:
                 joined = tape[1][1:]
         source, by_row = joined, False
-    read = np.empty((n_rows, net.poolings.size * source.shape[2]), np.float32)
-    steps = np.empty((n_rows, source.shape[2]), np.int64)
-    pool(net, source, lengths, read, steps)
+    size = net.poolings.size * source.shape[2]
+    read = np.empty((n_rows, size + net.segment_poolings.size * hidden), np.float32)
+    steps, segment_steps = np.empty((n_rows, source.shape[2]), np.int64), np.empty((n_rows, hidden), np.int64)
+    pool(net.poolings, source, lengths, hidden, 0, read, steps)
+    if net.segment_poolings.size > 0:
+        pool(net.segment_poolings, by_step(vectors), lengths, hidden, size, read, segment_steps)
     weight, bias, end = net.head
     head(read, net.flat[weight:bias].reshape(outputs.shape[1], read.shape[1]), net.flat[bias:end], outputs)
-    return read, steps
+    return Read(lengths, read, steps, segment_steps, vectors)
 
 
 @kernel()
-def pass_backward(
-    net: Passes, work: Array, lengths: Array, n_steps: int, read: Array, steps: Array, d_outputs: Array
-) -> None:
+def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: Any, d_outputs: Array) -> None:
     """Set the gradient of all weights from that of the outputs (B, K), after `pass_forward`."""
-    n_rows, hidden, block = read.shape[0], net.sizes[0], net.sizes[5]
+    n_rows, hidden, block, lengths = inputs.shape[0], net.sizes[0], net.sizes[5], read.lengths
+    n_steps = longest(lengths, np.arange(n_rows))
     n_layers, n_directions = net.layers.shape[:2]
     weight, bias, end = net.head
-    shape = d_outputs.shape[1], read.shape[1]
+    shape, projects = (d_outputs.shape[1], read.values.shape[1]), net.projections.shape[0] > 0
     w, dw = net.flat[weight:bias].reshape(shape), net.gradient[weight:bias].reshape(shape)
-    d_read = np.empty(read.shape, np.float32)
-    head_backward(read, d_outputs, w, dw, net.gradient[bias:end], d_read)
+    d_read = np.empty(read.values.shape, np.float32)
+    head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
     d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
     d_first = np.empty((0, n_rows, hidden), np.float32)
-    unpool(net, d_read, steps, lengths, d_source)
+    unpool(net.poolings, d_read, 0, read.steps, lengths, hidden, d_source)
     for layer in range(n_layers - 1, -1, -1):
-        below = np.empty((n_steps if layer > 0 else 0, n_rows, net.layers[layer, 0, 2]), np.float32)
+        wanted = layer > 0 or projects
+        below = np.empty((n_steps if wanted else 0, n_rows, net.layers[layer, 0, 2]), np.float32)
         share = d_source
         for direction in range(n_directions):
             begin, end, _ = place_of(net, layer, direction)
@@ -215,40 +248,49 @@ def pass_backward(
             dx = dx[: below.shape[0]]
             d_weights = net.gradient[begin:end]
             net.backward(x, net.flat[begin:end], tape, share, d_gates, dx, d_weights, d_first, block)
-            if layer > 0 and direction == 0:
+            if wanted and direction == 0:
                 add_or_set(dx.reshape(dx.size), below.reshape(dx.size), False)
-            elif layer > 0:
+            elif wanted:
                 turned = np.empty(dx.shape, np.float32)
                 turn(dx, lengths, True, 0, turned)
                 add_or_set(turned.reshape(dx.size), below.reshape(dx.size), True)
         d_source = below
+    if net.segment_poolings.size > 0:
+        d_pooled = np.zeros(d_source.shape, np.float32)
+        begin = net.poolings.size * n_directions * hidden
+        unpool(net.segment_poolings, d_read, begin, read.segment_steps, lengths, hidden, d_pooled)
+        add_or_set(d_pooled.reshape(d_pooled.size), d_source.reshape(d_source.size), True)
+    vectors = read.vectors
+    project_backward(net.projections, net.segments, net.gradient, inputs, n_real, lengths, vectors, d_source)
 
 
 @kernel()
-def pool(net: Passes, states: Array, lengths: Array, read: Array, steps: Array) -> None:
-    """What the head reads (B, P) of states (T, B, H'), poolings side by side."""
+def pool(poolings: Array, states: Array, lengths: Array, hidden: int, begin: int, read: Array, steps: Array) -> None:
+    """What the head reads of states (T, B, H'), poolings side by side, in the columns of (B, P) from there on."""
     size = states.shape[2]
     part = np.empty((states.shape[1], size), np.float32)
-    for number in range(net.poolings.size):
-        if net.poolings[number] == 0:
-            take_last(states, lengths, net.sizes[0], part)
-        elif net.poolings[number] == 1:
+    for number in range(poolings.size):
+        if poolings[number] == 0:
+            take_last(states, lengths, hidden, part)
+        elif poolings[number] == 1:
             take_mean(states, lengths, part)
         else:
             take_max(states, lengths, part, steps)
-        put_columns(part, number * size, read)
+        put_columns(part, begin + number * size, read)
 
 
 @kernel(fastmath=False)
-def unpool(net: Passes, d_read: Array, steps: Array, lengths: Array, d_states: Array) -> None:
+def unpool(
+    poolings: Array, d_read: Array, begin: int, steps: Array, lengths: Array, hidden: int, d_states: Array
+) -> None:
     """Add what the poolings hand back to the states."""
     size = d_states.shape[2]
     part = np.empty((d_read.shape[0], size), np.float32)
-    for number in range(net.poolings.size):
-        take_columns(d_read, number * size, part)
-        if net.poolings[number] == 0:
-            put_last(part, lengths, net.sizes[0], d_states)
-        elif net.poolings[number] == 1:
+    for number in range(poolings.size):
+        take_columns(d_read, begin + number * size, part)
+        if poolings[number] == 0:
+            put_last(part, lengths, hidden, d_states)
+        elif poolings[number] == 1:
             for b in range(part.shape[0]):
                 for j in range(size):
                     part[b, j] = np.float32(part[b, j] / lengths[b])

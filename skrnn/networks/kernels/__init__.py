@@ -36,6 +36,7 @@ from skrnn.networks.kernels._moves import (
     take_mean,
     take_sums,
     turn,
+    weight_gradients,
 )
 from skrnn.networks.kernels._primitives import (
     Arrays,
@@ -140,4 +141,5 @@ __all__ = [
     "tanh",
     "transpose",
     "turn",
+    "weight_gradients",
 ]

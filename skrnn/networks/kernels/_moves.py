@@ -26,6 +26,7 @@ __all__ = [
     "take_mean",
     "take_sums",
     "turn",
+    "weight_gradients",
 ]
 
 
@@ -194,6 +195,12 @@ def head(read: Array, weight: Array, bias: Array, outputs: Array) -> None:
 @kernel(nogil=False)
 def head_backward(read: Array, gradient: Array, weight: Array, d_weight: Array, d_bias: Array, d_read: Array) -> None:
     """Gradients of the weights and of what was read, from that of the outputs (N, K)."""
+    weight_gradients(read, gradient, d_weight, d_bias)
+    np.dot(gradient, weight, d_read)
+
+
+@kernel(nogil=False)
+def weight_gradients(read: Array, gradient: Array, d_weight: Array, d_bias: Array) -> None:
+    """Gradients of the weights of `head` alone, from that of the outputs (N, K)."""
     np.dot(gradient.T, read, d_weight)
     column_sums(gradient, d_bias)
-    np.dot(gradient, weight, d_read)
