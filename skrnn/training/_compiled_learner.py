@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from math import hypot, isfinite
+from math import hypot, isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from skrnn.networks import (
     make_passes,
     work_size,
 )
-from skrnn.objectives import MiniBatch
+from skrnn.objectives import EveryStep, MiniBatch
 from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._compiled_batches import Optimizer, Rows, are_at_hand, patience, train_batches
 from skrnn.training._compiled_losses import loss_as_value
@@ -61,7 +62,8 @@ class CompiledLearner(BaseLearner):
         self.n_steps = int(found.get("step", 0))
         self.held = self._held({name: value.size for name, value in start.weights.items()})
         self.settings = float(config.max_grad_norm or 0.0), float(config.weight_decay)
-        self.loss = loss_as_value(self.objective, self.spec.output_size) if has_passes(self.spec) else None
+        of_one = self.objective.base if type(self.objective) is EveryStep else self.objective  # of a step, or of a row
+        self.loss = loss_as_value(of_one, self.spec.output_size) if has_passes(self.spec) else None
         self.of_steps = self.network.whole.by_time = is_cross_entropy_of_steps(self.objective)
         self.work, self.fits = np.empty(0, np.float32), (0, 0)  # buffers for `steps`, and the mini-batches they are for
         self.__dict__.pop("passes", None)
@@ -73,12 +75,13 @@ class CompiledLearner(BaseLearner):
 
     def cost(self, n_rows: int, n_steps: int) -> float:
         """Multiplications of a mini-batch for `steps`, about, and its memory; infinity: `step` has to take it."""
-        if self.loss is None or self.held or self.network.splits(n_rows, n_steps):
+        if self.loss is None or self.held or self.config.chunk_steps or self.network.splits(n_rows, n_steps):
             return np.inf
         if not (self.at_hand or patience.ended):
             return np.inf
-        products, memory = self._n_steps(n_steps) * self.network.n_products, n_steps * _MEMORY * self.spec.step_size
-        return n_rows * max(products, memory)
+        own = self.spec.output_size * self.spec.state_size if self.spec.readout == "steps" else 0  # of the head
+        products = self._n_steps(n_steps) * (self.network.n_products + own)
+        return n_rows * max(products, n_steps * _MEMORY * self.spec.step_size)
 
     def _n_steps(self, n_timesteps: int) -> int:
         """How many steps the recurrence makes: time steps, or their segments."""
@@ -95,9 +98,11 @@ class CompiledLearner(BaseLearner):
         """
         work, norms = self._room(self._n_steps(batch.inputs.shape[1]), max(sizes)), np.empty(len(sizes))
         ends = [0, *accumulate(sizes)]
-        outputs = np.zeros((len(shares), self.spec.output_size), np.float32)
+        of_steps = () if batch.step_weights is None else (batch.step_weights.shape[1],)
+        outputs = np.zeros((len(shares) * prod(of_steps), self.spec.output_size), np.float32)
         n_done = train_batches(*self._arguments(batch, shares, np.array(ends), np.array(rates), work, outputs, norms))
-        losses = np.ascontiguousarray(self.objective.loss(outputs, batch)[0])
+        outputs, batch = outputs.reshape(len(shares), *of_steps, -1), replace(batch, offset=None)  # which is in them
+        losses = np.ascontiguousarray(self._loss(outputs, batch)[0])
         found = norms[:n_done].tolist()
         values = [float(np.dot(losses[a:b], shares[a:b])) for a, b in pairwise(ends[: n_done + 1])]
         for number, (loss, norm) in enumerate(zip(values, found, strict=True), start=1):
@@ -127,13 +132,15 @@ class CompiledLearner(BaseLearner):
         """What `train_batches` takes."""
         assert batch.targets is not None
         assert self.loss is not None
+        targets = batch.targets
         none = np.empty((len(shares), 0), np.float32)
         rows = Rows(
             np.ascontiguousarray(batch.inputs, np.float32),
             np.ascontiguousarray(batch.lengths, np.int64),
-            np.ascontiguousarray(batch.targets, np.float32),
+            np.ascontiguousarray(targets, np.float32).reshape(prod(targets.shape[:-1]), targets.shape[-1]),
             none if batch.gain is None else np.ascontiguousarray(batch.gain, np.float32),
             none if batch.offset is None else np.ascontiguousarray(batch.offset, np.float32),
+            none if batch.step_weights is None else np.ascontiguousarray(batch.step_weights, np.float32),
             shares,
             edges,
         )

@@ -26,6 +26,10 @@ LONG = rng.normal(size=(N, 70, 1))
 RAGGED = [row[: 1 + i % T] for i, row in enumerate(X)]
 Y = X.sum(axis=1)
 GAPS = np.where(rng.random(Y.shape) < 0.2, np.nan, Y)
+STEPS = X.cumsum(axis=1)
+STEP_GAPS = np.where(rng.random(STEPS.shape[:2])[:, :, None] < 0.3, np.nan, STEPS)
+OWN_STEPS = [row.cumsum(axis=0)[:, 0] for row in RAGGED]
+STEP_CLASSES = [(row[:, 0] > 0).astype(int) + (row[:, 1] > 1) for row in RAGGED]
 COUNTS = rng.poisson(3.0, size=N)
 CLASSES = np.arange(N) % 3
 LABELS = (X[:, :2, 0] > 0).astype(int)
@@ -56,6 +60,11 @@ CASES = {
     "segments of many widths": lambda: label(segment=(1, 2, 4), pooling=("mean", "max", "last")).fit(RAGGED, CLASSES),
     "truncated segments": lambda: number(segment=2, bptt_steps=2, cell="lstm").fit(RAGGED, Y),
     "classifier of long sequences": lambda: RNNClassifier(**SMALL).fit(LONG, CLASSES),
+    "steps": lambda: number(return_sequences=True).fit(X, STEPS),
+    "steps of weight 0": lambda: number(return_sequences=True, num_layers=2, bidirectional=True).fit(X, STEP_GAPS),
+    "ragged steps": lambda: number(return_sequences=True, loss="quantile", quantile=[0.9, 0.1]).fit(RAGGED, OWN_STEPS),
+    "classes of steps": lambda: label(return_sequences=True, cell="lstm").fit(RAGGED, STEP_CLASSES),
+    "many hidden units": lambda: number(return_sequences=True, hidden_size=32, bptt_steps=2).fit(X, STEPS),
     "lstm": lambda: number(cell="lstm").fit(X, Y),
     "vanilla": lambda: number(cell="rnn").fit(X, Y),
     "rectifier": lambda: number(cell="rnn", nonlinearity="relu").fit(X, Y),

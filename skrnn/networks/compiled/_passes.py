@@ -14,6 +14,7 @@ from skrnn._types import Array, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._network import CompiledNetwork
+from skrnn.networks.compiled._pooling_passes import pool, put_by_row, unpool
 from skrnn.networks.compiled._segment_passes import by_step, project, project_backward, segment_counts
 from skrnn.networks.kernels import (
     add_or_set,
@@ -24,14 +25,7 @@ from skrnn.networks.kernels import (
     longest,
     of_fixed_types,
     parted,
-    put_columns,
-    put_last,
-    put_max,
-    put_mean,
-    take_columns,
-    take_last,
-    take_max,
-    take_mean,
+    steps_head_backward,
     turn,
 )
 
@@ -60,7 +54,7 @@ class Passes(NamedTuple):
     projections : integer array of shape (n_projections, 6)
         Their form, zeros if there are none, and what projects them, as `_segment_passes.py` says.
     poolings, segment_poolings : integer arrays of shape (n_poolings,)
-        Of the states, and of the vectors of segments.
+        Of the states, and of the vectors of segments. Without one of the states the head reads all of them.
     head : tuple of 3 int
         Where the weights of the head begin, where its bias begins and where it ends.
     sizes : tuple of 6 int
@@ -82,7 +76,8 @@ class Passes(NamedTuple):
 
 def has_passes(spec: NetworkSpec) -> bool:
     """Whether a network in training is all segments, recurrent layers, poolings and a head."""
-    return not spec.vocabulary and spec.dropout == 0 and spec.readout == "last" and set(spec.pooling) <= set(_POOLINGS)
+    known = spec.readout in ("last", "steps") and not spec.cutoffs and set(spec.pooling) <= set(_POOLINGS)
+    return known and not spec.vocabulary and spec.dropout == 0
 
 
 def make_passes(network: CompiledNetwork) -> Passes:
@@ -103,7 +98,7 @@ def make_passes(network: CompiledNetwork) -> Passes:
         np.array(layers, np.int64),
         (max(spec.widths, default=0), spec.segment_stride or min(spec.widths, default=0)),
         np.array(projections, np.int64).reshape(-1, 6),
-        np.array([_POOLINGS[name] for name in spec.pooling], np.int64),
+        np.array([_POOLINGS[name] for name in spec.pooling if spec.readout == "last"], np.int64),
         np.array([_POOLINGS[name] for name in spec.segment_pooling], np.int64),
         (weight.start, bias.start, bias.stop),
         (layer.hidden, own.n_gates, own.n_gate_gradients, *own.n_extra, network.block),
@@ -186,7 +181,10 @@ class Read(NamedTuple):
 
 @kernel()
 def pass_forward(net: Passes, work: Array, inputs: Array, n_real: Array, outputs: Array) -> Any:
-    """Outputs (B, K) of inputs (B, T, F), of which so many steps (B,) are real, and what was read for them."""
+    """Outputs (B, K) of inputs (B, T, F), of which so many steps (B,) are real, and what was read for them.
+
+    If the head reads all states: (B * L, K), of which those of the steps of the mini-batch are set.
+    """
     n_rows, hidden = inputs.shape[0], net.sizes[0]
     n_layers, n_directions = net.layers.shape[:2]
     lengths = segment_counts(n_real, net.segments)
@@ -216,14 +214,20 @@ def pass_forward(net: Passes, work: Array, inputs: Array, n_real: Array, outputs
     pool(net.poolings, source, lengths, hidden, 0, read, steps)
     if net.segment_poolings.size > 0:
         pool(net.segment_poolings, by_step(vectors), lengths, hidden, size, read, segment_steps)
+    found = outputs
+    if net.poolings.size == 0:
+        read = source.reshape(n_steps * n_rows, source.shape[2])
+        found = np.empty((n_steps * n_rows, outputs.shape[1]), np.float32)
     weight, bias, end = net.head
-    head(read, net.flat[weight:bias].reshape(outputs.shape[1], read.shape[1]), net.flat[bias:end], outputs)
+    head(read, net.flat[weight:bias].reshape(outputs.shape[1], read.shape[1]), net.flat[bias:end], found)
+    if net.poolings.size == 0:
+        put_by_row(found, n_rows, outputs)
     return Read(lengths, read, steps, segment_steps, vectors)
 
 
 @kernel()
 def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: Any, d_outputs: Array) -> None:
-    """Set the gradient of all weights from that of the outputs (B, K), after `pass_forward`."""
+    """Set the gradient of all weights from that of the outputs (B, K), or (T * B, K), after `pass_forward`."""
     n_rows, hidden, block, lengths = inputs.shape[0], net.sizes[0], net.sizes[5], read.lengths
     n_steps = longest(lengths, np.arange(n_rows))
     n_layers, n_directions = net.layers.shape[:2]
@@ -231,10 +235,14 @@ def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: 
     shape, projects = (d_outputs.shape[1], read.values.shape[1]), net.projections.shape[0] > 0
     w, dw = net.flat[weight:bias].reshape(shape), net.gradient[weight:bias].reshape(shape)
     d_read = np.empty(read.values.shape, np.float32)
-    head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
-    d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
     d_first = np.empty((0, n_rows, hidden), np.float32)
-    unpool(net.poolings, d_read, 0, read.steps, lengths, hidden, d_source)
+    if net.poolings.size == 0:
+        steps_head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
+        d_source = d_read.reshape(n_steps, n_rows, n_directions * hidden)
+    else:
+        head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
+        d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
+        unpool(net.poolings, d_read, 0, read.steps, lengths, hidden, d_source)
     for layer in range(n_layers - 1, -1, -1):
         wanted = layer > 0 or projects
         below = np.empty((n_steps if wanted else 0, n_rows, net.layers[layer, 0, 2]), np.float32)
@@ -262,38 +270,3 @@ def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: 
         add_or_set(d_pooled.reshape(d_pooled.size), d_source.reshape(d_source.size), True)
     vectors = read.vectors
     project_backward(net.projections, net.segments, net.gradient, inputs, n_real, lengths, vectors, d_source)
-
-
-@kernel()
-def pool(poolings: Array, states: Array, lengths: Array, hidden: int, begin: int, read: Array, steps: Array) -> None:
-    """What the head reads of states (T, B, H'), poolings side by side, in the columns of (B, P) from there on."""
-    size = states.shape[2]
-    part = np.empty((states.shape[1], size), np.float32)
-    for number in range(poolings.size):
-        if poolings[number] == 0:
-            take_last(states, lengths, hidden, part)
-        elif poolings[number] == 1:
-            take_mean(states, lengths, part)
-        else:
-            take_max(states, lengths, part, steps)
-        put_columns(part, begin + number * size, read)
-
-
-@kernel(fastmath=False)
-def unpool(
-    poolings: Array, d_read: Array, begin: int, steps: Array, lengths: Array, hidden: int, d_states: Array
-) -> None:
-    """Add what the poolings hand back to the states."""
-    size = d_states.shape[2]
-    part = np.empty((d_read.shape[0], size), np.float32)
-    for number in range(poolings.size):
-        take_columns(d_read, begin + number * size, part)
-        if poolings[number] == 0:
-            put_last(part, lengths, hidden, d_states)
-        elif poolings[number] == 1:
-            for b in range(part.shape[0]):
-                for j in range(size):
-                    part[b, j] = np.float32(part[b, j] / lengths[b])
-            put_mean(part, lengths, d_states)
-        else:
-            put_max(part, steps, d_states)
