@@ -137,7 +137,7 @@ def train_batches(
             gradient = np.empty(found.shape, np.float32)
             loss(found, rows.targets[a:b], rows.gain[a:b], settings, gradient)
             for i in range(b - a):
-                for k in range(gradient.shape[1]):
+                for k in range(outputs.shape[1]):
                     gradient[i, k] *= rows.shares[a + i]
         pass_backward(net, work, rows.inputs[a:b], rows.lengths[a:b], read, gradient)
         step = optimizer.n_steps + number + 1.0

@@ -15,17 +15,24 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._network import CompiledNetwork
 from skrnn.networks.compiled._pooling_passes import pool, put_by_row, unpool
-from skrnn.networks.compiled._segment_passes import by_step, project, project_backward, segment_counts
+from skrnn.networks.compiled._segment_passes import (
+    PROJECT,
+    PROJECT_BACKWARD,
+    by_step,
+    no_gradients,
+    no_vectors,
+    project,
+    project_backward,
+    segment_counts,
+)
 from skrnn.networks.kernels import (
     add_or_set,
     fill,
     head,
-    head_backward,
     kernel,
     longest,
     of_fixed_types,
     parted,
-    steps_head_backward,
     turn,
 )
 
@@ -37,6 +44,7 @@ _TYPES = {
     "x": "float32[:,:,::1]",
     "tape": "Tuple((float32[:,:,:,::1], float32[:,:,::1], float32[:,:,::1]))",
 }
+_HEAD = "void(" + 4 * "float32[:,::1], " + "float32[::1], float32[:,::1])"
 _POOLINGS = {"last": 0, "mean": 1, "max": 2}
 _LINE = 16  # buffers begin at multiples of so many numbers
 
@@ -47,6 +55,8 @@ class Passes(NamedTuple):
     Attributes
     ----------
     forward, backward : kernels of the cell, as values
+    project, project_backward, head_backward : kernels of the segments, if there are any, and of the head, as values
+        What a network does not have is not compiled for it.
     flat, gradient : arrays of shape (n_weights,)
     layers : integer array of shape (n_layers, n_directions, 3)
         Where in ``flat`` the weights begin and end, and how many inputs there are.
@@ -63,6 +73,9 @@ class Passes(NamedTuple):
 
     forward: Any
     backward: Any
+    project: Any
+    project_backward: Any
+    head_backward: Any
     flat: Singles
     gradient: Singles
     layers: Integers
@@ -93,6 +106,9 @@ def make_passes(network: CompiledNetwork) -> Passes:
     return Passes(
         kernels.as_value(own.forward, _FORWARD.format(**_TYPES)),
         kernels.as_value(own.backward, _BACKWARD.format(**_TYPES)),
+        kernels.as_value(project if projections else no_vectors, PROJECT),
+        kernels.as_value(project_backward if projections else no_gradients, PROJECT_BACKWARD),
+        kernels.as_value(kernels.head_backward if spec.readout == "last" else kernels.steps_head_backward, _HEAD),
         network.flat,
         network.gradient,
         np.array(layers, np.int64),
@@ -189,7 +205,7 @@ def pass_forward(net: Passes, work: Array, inputs: Array, n_real: Array, outputs
     n_layers, n_directions = net.layers.shape[:2]
     lengths = segment_counts(n_real, net.segments)
     n_steps = longest(lengths, np.arange(n_rows))
-    vectors = project(net.projections, net.segments, net.flat, inputs, n_real, lengths, hidden)
+    vectors = net.project(net.projections, net.segments, net.flat, inputs, n_real, lengths, hidden)
     source, by_row = vectors if net.projections.shape[0] > 0 else inputs, True
     for layer in range(n_layers):
         joined = np.empty((n_steps if n_directions > 1 else 0, n_rows, n_directions * hidden), np.float32)
@@ -236,11 +252,10 @@ def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: 
     w, dw = net.flat[weight:bias].reshape(shape), net.gradient[weight:bias].reshape(shape)
     d_read = np.empty(read.values.shape, np.float32)
     d_first = np.empty((0, n_rows, hidden), np.float32)
+    net.head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
     if net.poolings.size == 0:
-        steps_head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
         d_source = d_read.reshape(n_steps, n_rows, n_directions * hidden)
     else:
-        head_backward(read.values, d_outputs, w, dw, net.gradient[bias:end], d_read)
         d_source = np.zeros((n_steps, n_rows, n_directions * hidden), np.float32)
         unpool(net.poolings, d_read, 0, read.steps, lengths, hidden, d_source)
     for layer in range(n_layers - 1, -1, -1):
@@ -269,4 +284,4 @@ def pass_backward(net: Passes, work: Array, inputs: Array, n_real: Array, read: 
         unpool(net.segment_poolings, d_read, begin, read.segment_steps, lengths, hidden, d_pooled)
         add_or_set(d_pooled.reshape(d_pooled.size), d_source.reshape(d_source.size), True)
     vectors = read.vectors
-    project_backward(net.projections, net.segments, net.gradient, inputs, n_real, lengths, vectors, d_source)
+    net.project_backward(net.projections, net.segments, net.gradient, inputs, n_real, lengths, vectors, d_source)

@@ -4,7 +4,7 @@ They do what `CompiledNetwork` does with segments, with the same products: the r
 
 The ``form`` of segments is the width of the widest and the stride; zeros: there are none. Projections (P, 6) are where
 the weights of each begin, where its bias begins and where it ends in the vector of all weights, the first of its
-outputs, and where what it reads of a segment begins and ends. Without one, all of this does nothing.
+outputs, and where what it reads of a segment begins and ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,20 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks.kernels import head, kernel, longest, weight_gradients
 
-__all__ = ["by_step", "project", "project_backward", "segment_counts"]
+__all__ = [
+    "PROJECT",
+    "PROJECT_BACKWARD",
+    "by_step",
+    "no_gradients",
+    "no_vectors",
+    "project",
+    "project_backward",
+    "segment_counts",
+]
+
+_PARTS = "int64[:,::1], UniTuple(int64, 2), float32[::1], float32[:,:,::1], int64[::1], int64[::1]"
+PROJECT = f"float32[:,:,::1]({_PARTS}, int64)"  # types of what `project` takes and gives
+PROJECT_BACKWARD = f"void({_PARTS}, float32[:,:,::1], float32[:,:,::1])"
 
 
 @kernel()
@@ -99,3 +112,25 @@ def by_step(vectors: Array) -> Array:
             for j in range(vectors.shape[2]):
                 found[s, b, j] = vectors[b, s, j]
     return found
+
+
+@kernel()
+def no_vectors(
+    projections: Array, form: tuple[int, int], flat: Array, inputs: Array, lengths: Array, counts: Array, hidden: int
+) -> Any:
+    """What stands in the place of `project` where there are no segments."""
+    return inputs[:0]
+
+
+@kernel()
+def no_gradients(
+    projections: Array,
+    form: tuple[int, int],
+    gradient: Array,
+    inputs: Array,
+    lengths: Array,
+    counts: Array,
+    vectors: Array,
+    d_vectors: Array,
+) -> None:
+    """What stands in the place of `project_backward`."""
