@@ -131,7 +131,7 @@ class _Whole(_Instructions):
         return self.name, "object", (self._get_compiled_object(), stubs.as_bitcode())
 
 
-# Steps of Numba's that find nothing in kernels: blocks of `with`, functions as arguments, loops over tuples of different
+# Steps of Numba's that find nothing in kernels: blocks of `with`, functions as arguments, loops over tuples of several
 # types, array expressions, words for `inspect_types`. Each looks through the whole of a function, a hundred times.
 _NEEDLESS = {
     "AnnotateTypes",
