@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
+from skrnn._garbage import uncollected
+
 __all__ = ["compiles", "kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,7 +34,8 @@ def _failing(error: Exception) -> Callable[[Function], Function]:
 def _compiler() -> Callable[..., Any]:
     """Numba's decorator; one that only complains where Numba cannot be imported."""
     try:
-        from skrnn._kernel_cache import kept_njit
+        with uncollected():
+            from skrnn._kernel_cache import kept_njit
     except Exception as error:  # not installed, or broken beside these versions of Python and NumPy
         failing = _failing(error)
         return lambda **options: failing

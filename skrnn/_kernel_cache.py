@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.runtime.nrt import rtsys
 
 from skrnn._kernel_parts import made_of_parts
@@ -31,10 +31,27 @@ def kept_njit(**options: Any) -> Callable[[Any], Any]:
     def compiled(function: Any) -> Any:
         dispatcher = njit(**options)(function) if "inline" in options else made_of_parts(function, **options)
         if hasattr(dispatcher, "_cache"):  # there is none where the compiler is switched off
-            dispatcher._cache = _cache_of(function)
+            dispatcher._cache = _CacheOnDemand(function)
         return dispatcher
 
     return compiled
+
+
+class _CacheOnDemand:
+    """The cache of a function, made when it is first asked for anything.
+
+    A cache begins with a file that is written to see whether its folder takes any; of all kernels there are, a process
+    uses a few.
+    """
+
+    def __init__(self, function: Any):
+        self._function = function
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_found":
+            self._found = _cache_of(self._function)
+            return self._found
+        return getattr(self._found, name)
 
 
 def _cache_of(function: Any) -> Any:
@@ -58,8 +75,25 @@ class _NoCache(NullCache):
         _warn_once(self.trouble)
 
 
+class _KernelContents(CompileResultCacheImpl):
+    """What a file keeps of a kernel: what it takes to run it, which is a quarter of what Numba keeps."""
+
+    def reduce(self, cres: Any) -> Any:
+        """Without the types of all its variables in words, and without what is kept of each part for Python's sake."""
+        *needed, _ = cres._replace(type_annotation="")._reduce()
+        return (*needed, ())
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        """As Numba does, which has to refuse to link what a file has in the place of instructions."""
+        cres = super().rebuild(target_context, payload)
+        cres.library._shared_module = None
+        return cres
+
+
 class _KernelCache(FunctionCache):
     """Numba's cache of a function."""
+
+    _impl_class = _KernelContents
 
     def __init__(self, function: Any):
         super().__init__(function)

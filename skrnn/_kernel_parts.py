@@ -7,23 +7,37 @@ part is types and instructions; the kernel that Python calls takes in its parts 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
-from llvmlite.binding import parse_assembly
+from llvmlite.binding import create_new_function_pass_manager, parse_assembly
 from numba import njit
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.types import unliteral
 
+from skrnn._garbage import uncollected
+
 __all__ = ["made_of_parts"]
 
 
-class _Part(JITCodeLibrary):
-    """The instructions of a part, as they were written, and where its own parts are."""
+class _Instructions(JITCodeLibrary):
+    """Instructions as they were written, without the clumsiest of them."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Variables become values, and what follows from that; all else is done once everything is together."""
+        ll_module.data_layout = self._codegen._data_layout
+        _, builder = self._codegen._function_pass_manager()
+        for each in ll_module.functions:
+            passes = create_new_function_pass_manager()
+            passes.add_sroa_pass()
+            passes.add_simplify_cfg_pass()
+            passes.add_instruction_combine_pass()
+            passes.run(each, builder)
+
+
+class _Part(_Instructions):
+    """The instructions of a part, and where its own parts are."""
 
     @property
     def parts(self) -> list[Any]:
@@ -90,7 +104,7 @@ end:
 """
 
 
-class _Whole(JITCodeLibrary):
+class _Whole(_Instructions):
     """Instructions that are optimised together with those of all parts."""
 
     def finalize(self) -> None:
@@ -110,6 +124,26 @@ class _Whole(JITCodeLibrary):
             for part in library.parts if isinstance(library, _Part) else ():
                 self.add_linking_library(part)
 
+    def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
+        """Machine code, and the names of what is in it: no other kernel takes in the instructions of a whole one."""
+        names = [each.name for each in self.get_defined_functions() if each.linkage.name == "external"]
+        stubs = parse_assembly("".join(f'define void @"{name}"() {{ unreachable }}\n' for name in names))
+        return self.name, "object", (self._get_compiled_object(), stubs.as_bitcode())
+
+
+# Steps of Numba's that find nothing in kernels: blocks of `with`, functions as arguments, loops over tuples of several
+# types, array expressions, words for `inspect_types`. Each looks through the whole of a function, a hundred times.
+_NEEDLESS = {
+    "AnnotateTypes",
+    "FindLiterallyCalls",
+    "InlineOverloads",
+    "LiteralPropagationSubPipelinePass",
+    "LiteralUnroll",
+    "MakeFunctionToJitFunction",
+    "NopythonRewrites",
+    "WithLifting",
+}
+
 
 class _Compiler(CompilerBase):
     """Numba's compiler, with a place of its own for the instructions.
@@ -126,7 +160,10 @@ class _Compiler(CompilerBase):
         self.state.library.enable_object_caching()
         for name, value in self.flags.items():
             setattr(self.state.flags, name, value)
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        steps.passes = [step for step in steps.passes if step[0].__name__ not in _NEEDLESS]
+        steps.finalize()
+        return [steps]
 
 
 class _FreeCompiler(_Compiler):
@@ -140,18 +177,6 @@ class _PartCompiler(_Compiler):
 
     library = _Part
     flags: ClassVar[dict[str, bool]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cyclic garbage, which takes a sixth of a compiler's time, and finds little."""
-    enabled = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def made_of_parts(function: Any, nogil: bool = False, **options: Any) -> Any:

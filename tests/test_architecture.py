@@ -16,6 +16,7 @@ SHARED = {
     "_atomic",
     "_compiling",
     "_constraints",
+    "_garbage",
     "_kernel_cache",
     "_kernel_parts",
     "_plain",

@@ -155,7 +155,7 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
 
         device = resolve_device(parameters.device, spec)
         carries = task.carries_state and parameters.bptt_steps is not None
-        engine = resolve_engine(parameters.engine, spec, device)
+        engine = resolve_engine(parameters.engine, spec, device, training=True)
         silent = before is None and data.linear is not None
         if before is None:
             bias = first_bias(data) if silent else None

@@ -13,8 +13,10 @@ from skrnn.networks._weights import initial_weights
 __all__ = ["resolve_engine"]
 
 
-def resolve_engine(engine: str, spec: NetworkSpec, device: str) -> str:
+def resolve_engine(engine: str, spec: NetworkSpec, device: str, training: bool = False) -> str:
     """ "torch" or "compiled"; "auto" is the kernels wherever they serve: cells that have some, on the CPU.
+
+    Predictions need not wait for the kernels of a ``training``.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def resolve_engine(engine: str, spec: NetworkSpec, device: str) -> str:
         if engine == "auto":
             return "torch"
         raise ValueError(f"engine='compiled' runs the built-in cells on the CPU, not {unserved}. Set engine='auto'.")
-    trouble = _trouble(str(spec.cell))
+    trouble = _trouble(str(spec.cell), training)
     if trouble is None:
         return "compiled"
     if engine == "compiled":
@@ -48,9 +50,9 @@ def _unserved(spec: NetworkSpec, device: str) -> str | None:
 
 
 @lru_cache
-def _trouble(cell: str) -> str | None:
-    """Compile the kernels of a cell, or load them from the cache, by a tiny fit and a tiny prediction; what went wrong,
-    in words.
+def _trouble(cell: str, training: bool) -> str | None:
+    """Compile the kernels of a cell, or load them from the cache, by a tiny prediction, and a tiny fit in front of it
+    where they are to be trained; what went wrong, in words.
     """
     try:
         from skrnn.networks.compiled import CompiledNetwork, CompiledRun, is_switched_off
@@ -59,8 +61,9 @@ def _trouble(cell: str) -> str | None:
             return "NUMBA_DISABLE_JIT is set"
         spec, inputs, lengths = NetworkSpec(1, 1, cell, 1), np.zeros((2, 2, 1), np.float32), np.array([2, 2], np.intp)
         weights = initial_weights(spec, np.random.default_rng(0))
-        network = CompiledNetwork(spec, weights)
-        network.backward(network.forward(inputs, lengths))
+        if training:
+            network = CompiledNetwork(spec, weights)
+            network.backward(network.forward(inputs, lengths))
         CompiledRun.of(spec, weights, inputs, lengths)
     except MemoryError:  # which says nothing of the kernels, and may be over soon
         raise

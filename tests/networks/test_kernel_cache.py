@@ -2,14 +2,18 @@
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
+from llvmlite.binding import parse_bitcode
 from numba.core.caching import IndexDataCacheFile
 
-from skrnn import _kernel_cache
+from skrnn import RNNRegressor, _kernel_cache
+from skrnn.networks.kernels import kernel
 
 SOURCE = """
 from skrnn.networks.kernels import kernel
@@ -142,3 +146,59 @@ def test_what_is_on_disk_is_run_without_all_that_numba_can_compile(folder, again
     found, n_known = done.stdout.splitlines()
     assert found == f"(6, 5.0) {2 * again} []"
     assert (int(n_known) < 10) == again
+
+
+def test_a_file_has_what_it_takes_to_run_a_kernel_and_no_more(folder):
+    """Nobody links what is read from disk: a kernel that calls another takes in its instructions, compiled anew."""
+    called(folder)
+    for path in files(folder, ".nbc"):
+        _, data = pickle.loads(path.read_bytes()[32:])
+        (_, _, (code, names)), *_, words, _, environments = data
+        assert (words, environments) == ("", ())
+        assert b"ELF" in code[:4] or sys.platform != "linux"
+        defined = [each for each in parse_bitcode(names).functions if not each.is_declaration]
+        assert len(defined) == 3, "the kernel, and two ways to call it"
+        assert all(len(list(block.instructions)) == 1 for each in defined for block in each.blocks)
+    spec = importlib.util.spec_from_file_location("some_kernels", folder / "some_kernels.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.doubled(3) == 6
+    (found,) = module.doubled.overloads.values()
+    with pytest.raises(RuntimeError, match="unfit for linking"):
+        found.library._get_module_for_linking()
+
+    @kernel()
+    def quadrupled(x):
+        return module.doubled(module.doubled(x))
+
+    assert quadrupled(3) == 12
+
+
+def test_kernels_that_are_not_called_look_at_no_folder(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_kernel_cache, "_KernelCache", lambda function: asked.append(function) or 1 / 0)
+    spec = importlib.util.spec_from_file_location("some_kernels", folder / "some_kernels.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert not asked
+    with pytest.warns(UserWarning, match="cannot be kept on disk"):
+        assert module.doubled(3) == 6
+    assert len(asked) == 1
+
+
+def test_a_new_process_predicts_without_the_kernels_of_training(tmp_path):
+    code = (
+        "import sys, pickle, numpy as np; import skrnn\n"
+        "model = pickle.load(open(sys.argv[1], 'rb')); model.predict(np.zeros((4, 3, 1)))\n"
+        "from skrnn.networks.cells._gru import backward, run\n"
+        "print(len(run.overloads), len(backward.overloads), 'torch' in sys.modules)\n"
+        "model.fit(np.ones((4, 3, 1)), [0, 1, 2, 3]); print(len(backward.overloads))\n"
+    )
+    X = np.random.default_rng(0).normal(size=(8, 3, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = RNNRegressor(hidden_size=2, max_iter=1, random_state=0).fit(X, X[:, 0, 0])
+    (tmp_path / "model").write_bytes(pickle.dumps(model))
+    command = [sys.executable, "-W", "ignore", "-c", code, tmp_path / "model"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0 False\n1\n"
