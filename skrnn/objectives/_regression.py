@@ -44,6 +44,8 @@ class _Pointwise(Objective):
 class SquaredError(_Pointwise):
     """(prediction - target)**2"""
 
+    shrinks: ClassVar[bool] = True
+
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         error = prediction - target
         return error**2, 2 * error
@@ -52,6 +54,8 @@ class SquaredError(_Pointwise):
 @dataclass(frozen=True)
 class AbsoluteError(_Pointwise):
     """abs(prediction - target)"""
+
+    shrinks: ClassVar[bool] = True
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         error = prediction - target
@@ -66,6 +70,7 @@ class HuberLoss(_Pointwise):
     squared error on normal errors.
     """
 
+    shrinks: ClassVar[bool] = True
     delta: float = 1.35
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
