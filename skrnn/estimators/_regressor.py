@@ -149,8 +149,8 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 20 different rows or more
         (then repeated rows equal weights only if they stand together); not in ``partial_fit``. Of what the best epoch
         adds to the model that the network starts from, a part is kept, the smaller the less sure it is that these rows
-        have gained by it; down to nothing. (With other losses than "squared_error", "absolute_error", "huber" and
-        "quantile" all of it or nothing: all, if it is better by more than a standard error of the difference.)
+        have gained by it; down to nothing. (With "poisson" and distributions all of it or nothing: all, if it is better
+        by more than a standard error of the difference.)
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     validation_gap : int or (int, int), default=0

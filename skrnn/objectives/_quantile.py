@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -21,7 +20,6 @@ class QuantileLoss(Objective):
     Fernandez-Val & Galichon, "Quantile and probability curves without crossing", Econometrica 78(3), 2010).
     """
 
-    shrinks: ClassVar[bool] = True
     levels: tuple[float, ...]
 
     def __post_init__(self) -> None:

@@ -44,8 +44,6 @@ class _Pointwise(Objective):
 class SquaredError(_Pointwise):
     """(prediction - target)**2"""
 
-    shrinks: ClassVar[bool] = True
-
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         error = prediction - target
         return error**2, 2 * error
@@ -54,8 +52,6 @@ class SquaredError(_Pointwise):
 @dataclass(frozen=True)
 class AbsoluteError(_Pointwise):
     """abs(prediction - target)"""
-
-    shrinks: ClassVar[bool] = True
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         error = prediction - target
@@ -70,7 +66,6 @@ class HuberLoss(_Pointwise):
     squared error on normal errors.
     """
 
-    shrinks: ClassVar[bool] = True
     delta: float = 1.35
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
@@ -86,6 +81,7 @@ class PoissonDeviance(_Pointwise):
     link: ClassVar[Literal["identity", "log"]] = "log"
     least_target: ClassVar[float] = 0.0
     least_loss: ClassVar[float] = -np.inf  # without the part that depends on targets alone
+    shrinks: ClassVar[bool] = False
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         mean = self.decode(prediction)

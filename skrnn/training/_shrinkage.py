@@ -59,8 +59,9 @@ def shrunk_part(
     -------
     part : float
         The one with the smallest loss, times gain**2 / (gain**2 + variance of the gain). The variance is that of a mean
-        over rows, and over periods: what was gained in one is not gained in the next, and rows of one period do not
-        tell.
+        over rows (as of a ratio to the mean loss: Cochran, Sampling Techniques, 1977, section 2.11; that some rows have
+        larger losses than others is no doubt), and over periods: what was gained in one is not gained in the next, and
+        rows of one period do not tell.
     """
     found = [losses_of(float(part)) for part in _PARTS]
     best = min(range(len(found)), key=lambda number: float(weights @ found[number]))
@@ -68,7 +69,9 @@ def shrunk_part(
     gain = float(weights @ gains)
     if gain <= 0:
         return 0.0
-    of_periods = _BETWEEN_PERIODS * (float(weights @ losses_of_start) - least_loss)
-    variance = float(weights**2 @ (gains - gain) ** 2) + of_periods**2 / n_periods
+    sizes = losses_of_start - least_loss
+    size = float(weights @ sizes)
+    unlike = gains - gain * sizes / size if size > 0 else gains - gain  # what gains are not in proportion to
+    variance = float(weights**2 @ unlike**2) + (_BETWEEN_PERIODS * size) ** 2 / n_periods
     part = float(_PARTS[best]) * gain**2 / (gain**2 + variance)
     return part if part >= _LEAST else 0.0

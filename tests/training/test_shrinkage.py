@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from skrnn import RNNClassifier, RNNRegressor
 from skrnn._ridge import InTime
-from skrnn.objectives import AbsoluteError, HuberLoss, PoissonDeviance, QuantileLoss, SquaredError
+from skrnn.objectives import AbsoluteError, GaussianLikelihood, HuberLoss, PoissonDeviance, QuantileLoss, SquaredError
 from skrnn.training import _loop
 from skrnn.training._config import TrainingResult, TrainingSet
 from skrnn.training._shrinkage import between, shrunk_part
@@ -43,6 +43,15 @@ def test_chance_shrinks_it():
     assert part(noise + 2 / 20) == pytest.approx(4 / 5)
     assert part(noise + 1 / 20, best=0.5) == pytest.approx(1 / 4)
     assert part(noise + 1 / 100) == 0.0
+
+
+def test_losses_of_unlike_size_are_no_doubt():
+    """Where every row gains nine tenths of its loss, all is kept, whatever the losses are."""
+    start = RNG.exponential(size=400) ** 3
+    assert shrunk_part(lambda s: start * (1 - 0.9 * s), start, EVEN, 1e12, 0.0) == pytest.approx(1.0)
+    shuffled = RNG.permutation(start)
+    unlike = shrunk_part(lambda s: start - 0.9 * s * shuffled, start, EVEN, 1e12, 0.0)
+    assert unlike < 0.99
 
 
 def test_one_period_says_less_than_many():
@@ -90,6 +99,7 @@ def test_periods_are_rows_of_a_series_that_do_not_overlap():
 def test_errors_are_shrunk_and_nothing_else():
     assert all(one.shrinks for one in (SquaredError(), AbsoluteError(), HuberLoss(), QuantileLoss((0.1, 0.9))))
     assert not PoissonDeviance().shrinks
+    assert not GaussianLikelihood().shrinks
     assert not RNNClassifier().fit(RNG.normal(size=(200, 5)), np.arange(200) % 2)._fitted.task.objective(()).shrinks
 
 
@@ -102,7 +112,7 @@ OPTIONS = {"init": "linear", "early_stopping": True, "hidden_size": 8, "max_iter
 @pytest.mark.parametrize("refit", [False, True])
 def test_predictions_lie_between_the_start_and_the_best_epoch(monkeypatch, engine, refit):
     """On the one line for all rows: so much of the way as the part says, which the validation rows ask for."""
-    y = X.sum(axis=1) + np.abs(X[:, -1]) + RNG.normal(scale=0.3, size=100)
+    y = X.sum(axis=1) + np.abs(X[:, -1]) + np.random.default_rng(5).normal(scale=0.5, size=100)
     options = {**OPTIONS, "engine": engine, "refit": refit, "learning_rate": 1e-2}
     found = []
     monkeypatch.setattr(_loop, "shrunk_part", lambda *given: found.append(shrunk_part(*given)) or found[-1])
@@ -135,7 +145,7 @@ def test_of_noise_less_is_learnt_than_by_the_best_epoch(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_network_that_validates_is_the_shrunk_one():
-    y = X.sum(axis=1) + np.abs(X[:, -1]) + RNG.normal(scale=0.3, size=100)
+    y = X.sum(axis=1) + np.abs(X[:, -1]) + np.random.default_rng(5).normal(scale=0.5, size=100)
     once = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0).fit(X, y)
     twice, (validated, _) = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0, refit=True)._fit_validated(X, y)
     np.testing.assert_array_equal(validated.weights_["head.weight"], once.weights_["head.weight"])
