@@ -147,8 +147,10 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         Whether to hold out the last ``validation_fraction`` of the rows, stop when their loss no longer
         improves, and restore the weights of the best epoch. Without it the training loss decides, see
         ``n_iter_no_change``; the weights of its best epoch stay. "auto": where there are 20 different rows or more
-        (then repeated rows equal weights only if they stand together); not in ``partial_fit``. What the network starts
-        from stays if no epoch is better by more than a standard error of the difference.
+        (then repeated rows equal weights only if they stand together); not in ``partial_fit``. Of what the best epoch
+        adds to the model that the network starts from, a part is kept, the smaller the less sure it is that these rows
+        have gained by it; down to nothing. (With "poisson" and distributions all of it or nothing: all, if it is better
+        by more than a standard error of the difference.)
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     validation_gap : int or (int, int), default=0
@@ -198,7 +200,8 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         Loss of the last epoch; lowest loss (on the validation part, if there is one).
     best_iter_ : int
         Epoch whose weights were kept, from 1; 0: the start was kept, to which the network adds nothing. With ``refit``,
-        the best epoch of the first training: how many the second one took.
+        the best epoch of the first training: how many the second one took. Losses are those of whole epochs, also where
+        a part of one is kept.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     validation_loss_curve_ : list of float or None

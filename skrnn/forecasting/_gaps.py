@@ -11,7 +11,7 @@ from skrnn._types import Doubles, Flags, Integers, Longs
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._table import Table
 
-__all__ = ["fill_gaps", "filled", "interpolated", "n_absent", "regular_up_to", "too_sparse"]
+__all__ = ["bridged", "fill_gaps", "filled", "interpolated", "n_absent", "regular_up_to", "too_sparse"]
 
 _CHUNK_VALUES = 1 << 16  # that are interpolated at a time, for each of which there are ten others meanwhile
 
@@ -86,6 +86,28 @@ def _on_lines(values: Doubles, known: Flags) -> Doubles:
     share = (steps - low) / np.maximum(high - low, 1)
     lower, upper = (np.take_along_axis(values, ends, axis=1) for ends in (low, high))
     return np.asarray(np.where(known, values, lower + share * (upper - lower)))
+
+
+def bridged(table: Table, columns: Sequence[int], longest: int) -> Table:
+    """The table whose missing values in some columns lie on the line between those that are known around them, in runs
+    of at most ``longest`` rows; in front of the first known value of a series, and behind the last, they are as that.
+    """
+    if not np.isnan(table.values[:, list(columns)]).any():
+        return table
+    values, rows = table.values.copy(), np.arange(len(table.values))
+    first, last = table.bounds[:-1][table.series], table.ends[table.series]
+    for column in columns:
+        known = ~np.isnan(values[:, column])
+        before = np.maximum.accumulate(np.where(known, rows, -1))
+        after = np.minimum.accumulate(np.where(known, rows, len(rows))[::-1])[::-1]
+        low, high = np.where(before < first, after, before), np.where(after > last, before, after)
+        run = np.minimum(after, last + 1) - np.maximum(before, first - 1) - 1
+        filled_in = np.flatnonzero(~known & (run <= longest) & (first <= low) & (low <= last))
+        low, high = low[filled_in], high[filled_in]
+        share = (filled_in - low) / np.maximum(high - low, 1)
+        lower, upper = values[low, column], values[high, column]
+        values[filled_in, column] = lower + share * (upper - lower)
+    return replace(table, values=values)
 
 
 def n_absent(panel: Panel, longest: int) -> int:

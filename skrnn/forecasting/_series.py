@@ -13,6 +13,7 @@ import numpy as np
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._categories import series_codes
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
+from skrnn.forecasting._gaps import bridged
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._setup import Setup
@@ -76,6 +77,15 @@ class SeriesViews:
             return self
         table, numbers = self.table, np.arange(len(self))
         return replace(self, table=table.part(numbers, table.bounds[:-1] + firsts, table.counts - firsts))
+
+    def bridged(self) -> SeriesViews:
+        """Without missing targets, but for those in gaps that no window spans; statistics stay as they are."""
+        table = bridged(self.table, self.places, self.setup.window - 1)
+        return self if table is self.table else replace(self, table=table, panel=replace(self.panel, histories=table))
+
+    def known_after(self, ends: Integers) -> Flags:
+        """Which of the targets (n, horizon, k) that follow the rows ``ends`` are known."""
+        return np.asarray(~np.isnan(self.targets())[ends[:, None] + np.arange(1, self.setup.horizon + 1)])
 
     def raw(self) -> Doubles:
         """The targets in the user's units, (n_rows, k)."""

@@ -33,11 +33,12 @@ def choose_units(
     It learns the older windows of all series in each of the units, by the weights that ``weigh`` gives them. Errors are
     absolute, in the user's units, and a series counts by the logarithm of its mean: as much as any other, whatever its
     size, and however hard it is to forecast. To choose from are ``spreads`` and, with ``roots``, the first of them with
-    roots of the targets, where none is negative: both mend that swings grow with the level, and one is enough. What few
-    windows without a missing value cannot tell stays as it is: the first spread, and the transformations of ``views``.
+    roots of the targets, where none is negative: both mend that swings grow with the level, and one is enough. Missing
+    targets are on the line between their neighbours to learn from, and have no error. What few windows cannot tell
+    stays as it is: the first spread, and the transformations of ``views``.
     """
     setup = replace(views.setup, complete=True)
-    plain = replace(views, setup=setup)
+    plain = replace(views.bridged(), setup=setup)
     candidates = [(spread, setup.transforms) for spread in spreads]
     if roots and not np.fmin.reduce(plain.raw(), axis=None, initial=0.0) < 0:
         candidates.append((spreads[0], _ROOTS))
@@ -46,6 +47,8 @@ def choose_units(
     found = plain.samples()
     weights = window_weights(views, found.ends, weigh)
     used = np.flatnonzero((weights > 0) & plain.undoable(found.ends))
+    known = views.known_after(found.ends[used])
+    used, known = used[known.any(axis=(1, 2))], known[known.any(axis=(1, 2))]
     series, weights = plain.table.series[found.ends[used]], weights[used]
     size = found.X[0].size + found.Y[0].size if len(found.X) else 1
     each = max(-(-len(used) // min(_MOST_WINDOWS, max(_MOST_VALUES // size, 1))), 1)
@@ -61,6 +64,7 @@ def choose_units(
         samples = seen.samples()
         learnt, tested = samples.among(used[older]), samples.among(used[newest])
         sizes = _errors(seen, learnt, tested, None if weigh is None else weights[older], plain.statistics[:, 1])
+        sizes = np.where(known[newest], sizes, 0.0).sum(axis=(1, 2)) / known[newest].sum(axis=(1, 2))
         errors[spread, transforms] = _over_series(sizes, series[newest], weights[newest])
         errors[spread, transforms] /= 1.0 if transforms == setup.transforms else _GAIN
     return min(errors, key=errors.__getitem__)
@@ -76,7 +80,7 @@ def _newest_and_older(series: Integers, horizon: int) -> tuple[Flags, Flags]:
 
 
 def _errors(views: SeriesViews, older: Samples, newest: Samples, weights: Doubles | None, units: Doubles) -> Doubles:
-    """Mean absolute errors (n,) of ridge regression that learns from some windows in others.
+    """Absolute errors (n, horizon, k) of ridge regression that learns from some windows in others.
 
     In ``units`` (n_series, k) where the user's values can be had back from those of the model, else in these.
     """
@@ -87,11 +91,10 @@ def _errors(views: SeriesViews, older: Samples, newest: Samples, weights: Double
     X, Y, of_windows = stacked_windows(views.setup, newest)
     outputs = model.predict(flat.arrange(X)).reshape(Y.shape)
     if views.setup.transforms not in ((), _ROOTS):
-        return np.asarray((np.abs(outputs - Y) * of_windows.spread[:, None]).mean(axis=(1, 2)))
+        return np.asarray(np.abs(outputs - Y) * of_windows.spread[:, None])
     forecasts = to_units(views.setup, views.levels(of_windows.undo(outputs), newest.ends))
     truths = to_units(views.setup, views.true_levels(newest.ends))
-    sizes = np.abs(forecasts - truths) / units[views.table.series[newest.ends]][:, None]
-    return np.asarray(sizes.mean(axis=(1, 2)))
+    return np.asarray(np.abs(forecasts - truths) / units[views.table.series[newest.ends]][:, None])
 
 
 def _over_series(sizes: Doubles, series: Integers, weights: Doubles) -> float:

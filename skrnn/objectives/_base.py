@@ -61,6 +61,8 @@ class Objective(ABC):
         No loss is smaller; a training that comes near it may end.
     scales_targets : bool
         Whether targets are in scaled units. Else they are in the user's, and the scale is the gain.
+    shrinks : bool
+        Whether a part of what a network adds to a simple model may be kept, as of errors; else all of it or nothing.
     starts_from_roots : bool
         Whether a simple model that a network starts from learns the roots of the targets, in units of that of the gain.
     """
@@ -70,6 +72,7 @@ class Objective(ABC):
     least_target: ClassVar[float] = -np.inf
     least_loss: ClassVar[float] = 0.0
     scales_targets: ClassVar[bool] = True
+    shrinks: ClassVar[bool] = True
     starts_from_roots: ClassVar[bool] = False
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class CrossEntropy(Objective):
     """Minus the log of the probability of the right class, by softmax. Targets are class numbers (n, 1)."""
 
     n_classes: int
+    shrinks: ClassVar[bool] = False
 
     def n_outputs(self, n_targets: int) -> int:
         return self.n_classes
@@ -62,6 +64,8 @@ class CrossEntropy(Objective):
 @dataclass(frozen=True)
 class MultilabelCrossEntropy(Objective):
     """Mean binary cross-entropy over the labels; targets (n, n_labels) are 0 or 1."""
+
+    shrinks: ClassVar[bool] = False
 
     def n_outputs(self, n_targets: int) -> int:
         return n_targets

@@ -42,6 +42,7 @@ class Likelihood(Objective):
     """
 
     least_loss: ClassVar[float] = -np.inf
+    shrinks: ClassVar[bool] = False
     n_parameters: ClassVar[int] = 2
 
     def n_outputs(self, n_targets: int) -> int:

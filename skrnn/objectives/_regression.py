@@ -81,6 +81,7 @@ class PoissonDeviance(_Pointwise):
     link: ClassVar[Literal["identity", "log"]] = "log"
     least_target: ClassVar[float] = 0.0
     least_loss: ClassVar[float] = -np.inf  # without the part that depends on targets alone
+    shrinks: ClassVar[bool] = False
 
     def pointwise(self, prediction: Floats, target: Floats) -> tuple[Floats, Floats]:
         mean = self.decode(prediction)

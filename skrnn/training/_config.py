@@ -92,6 +92,13 @@ class TrainingSet:
             return self.targets.n_features - 1
         return 0 if self.targets is None else int(self.targets.shape[1])
 
+    @property
+    def n_periods(self) -> float:
+        """As how many rows that share nothing with each other these count in time: of several series those of one."""
+        if self.when is None:
+            return float(len(self.weights))
+        return 1.0 + float(np.ptp(self.when.places)) / (self.when.in_turns * (self.when.gap + 1))
+
     def mini_batch(
         self, rows: Integers, rng: np.random.Generator | None = None, room: Callable[[int, int], Singles | None] = _none
     ) -> MiniBatch:
@@ -189,10 +196,10 @@ def _values_and_weights(targets: SequenceBatch) -> tuple[Singles, Singles]:
 class TrainingResult:
     """What training leaves behind: NumPy arrays and builtins.
 
-    ``weights`` are those of the best epoch, ``best_epoch`` (0: the start); ``still_falling``: there were too few
-    epochs; ``norm_curve`` and ``clipped_curve``: of each epoch, the mean norm of a mini-batch's gradient before it was
-    clipped, and the part of the mini-batches whose gradient was. ``validated``: the weights of the first training, if a
-    second one has followed.
+    ``weights`` are those of the best epoch, ``best_epoch`` (0: the start), with ``part`` of what it adds to its start;
+    ``still_falling``: there were too few epochs; ``norm_curve`` and ``clipped_curve``: of each epoch, the mean norm of
+    a mini-batch's gradient before it was clipped, and the part of the mini-batches whose gradient was. ``validated``:
+    the weights of the first training, if a second one has followed.
     """
 
     weights: Mapping[str, Singles]
@@ -201,6 +208,7 @@ class TrainingResult:
     validation_loss_curve: list[float] | None = None
     best_loss: float = np.inf
     best_epoch: int = 0
+    part: float = 1.0
     still_falling: bool = False
     norm_curve: list[float] = field(default_factory=list)
     clipped_curve: list[float] = field(default_factory=list)

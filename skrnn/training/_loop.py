@@ -18,6 +18,7 @@ from skrnn.training._batches import draw_batches, together
 from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._learner import Learner
 from skrnn.training._schedule import rate_factor
+from skrnn.training._shrinkage import between, shrunk_part
 from skrnn.training._watch import Watch
 
 __all__ = ["train"]
@@ -96,7 +97,10 @@ def train(
                 break
             if decision == "go back" and watch.best is not None:
                 learner.restart(watch.best)
-        best, best_loss, best_epoch = watch.choose()
+        part = None
+        if validation is not None and watch.start is not None and watch.best_epoch > 0 and objective.shrinks:
+            part = _shrunk_part(learner, validation, config, watch, objective.least_loss)
+        best, best_loss, best_epoch = watch.choose(part)
         best = best or TrainingResult(learner.weights(), learner.optimizer_state())
     falling = watch.still_falling()
     return replace(
@@ -105,10 +109,26 @@ def train(
         validation_loss_curve=validation_curve,
         best_loss=best_loss,
         best_epoch=best_epoch,
+        part=1.0 if part is None else part,
         still_falling=falling,
         norm_curve=norms,
         clipped_curve=clipped,
     )
+
+
+def _shrunk_part(
+    learner: Learner, validation: TrainingSet, config: TrainingConfig, watch: Watch, least_loss: float
+) -> float:
+    """How much is kept of what the best epoch adds to the start."""
+    start, best = watch.start, watch.best
+    assert start is not None
+    assert best is not None
+
+    def losses_of(part: float) -> Doubles:
+        learner.restart(between(start, best, part))
+        return _validate(learner, validation, config)[1]
+
+    return shrunk_part(losses_of, watch.losses_of_start, watch.weights, validation.n_periods, least_loss)
 
 
 def _make_learner(

@@ -11,6 +11,7 @@ from skrnn.objectives import Objective
 from skrnn.training._config import Observer, TrainingConfig, TrainingResult, TrainingSet
 from skrnn.training._loop import train
 from skrnn.training._observers import Follower, Leader
+from skrnn.training._shrinkage import between
 
 __all__ = ["train_and_refit"]
 
@@ -29,10 +30,10 @@ def train_and_refit(
 ) -> TrainingResult:
     """As `train`, then the same again on the rows of ``whole``, for as many epochs as the best one's number.
 
-    The validation part decides on the epoch and on whether the start is left at all; what it holds, often the newest
-    rows, is learnt from only then. The curves are those of the first training. A training that its observer stops is
-    not repeated, nor is one that keeps its start. Categories that only ``whole`` holds are unknown to the first
-    training, and stay so where it is not repeated.
+    The validation part decides on the epoch, and on how much of what it adds to the start is kept, if anything; what it
+    holds, often the newest rows, is learnt from only then. The curves are those of the first training. A training that
+    its observer stops is not repeated, nor is one that keeps its start. Categories that only ``whole`` holds are
+    unknown to the first training, and stay so where it is not repeated.
     """
     fresh = start is None or not start.loss_curve
     if start is None:
@@ -44,7 +45,8 @@ def train_and_refit(
     again = replace(config, stop_after=first.best_epoch)
     follower = observer if isinstance(observer, Follower) else None  # others count epochs
     second = train(spec, objective, whole, again, rng, start=start, observer=follower)
-    return replace(first, weights=second.weights, optimizer_state=second.optimizer_state, validated=first.weights)
+    weights = between(start, second, first.part).weights
+    return replace(first, weights=weights, optimizer_state=second.optimizer_state, validated=first.weights)
 
 
 def _with_unknown(result: TrainingResult, data: TrainingSet) -> TrainingResult:

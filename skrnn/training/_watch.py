@@ -9,6 +9,7 @@ import numpy as np
 from skrnn._types import Doubles
 from skrnn.training._config import TrainingConfig, TrainingResult
 from skrnn.training._learner import Learner
+from skrnn.training._shrinkage import between
 
 __all__ = ["Watch"]
 
@@ -75,20 +76,27 @@ class Watch:
         self.without_improvement = 0
         return "go back"
 
-    def choose(self) -> tuple[TrainingResult | None, float, int]:
-        """The state that is kept (None: the last), its loss, and the number of its epoch.
+    def choose(self, part: float | None = None) -> tuple[TrainingResult | None, float, int]:
+        """The state that is kept (None: the last), the loss of its epoch, and the number of this one.
 
-        What training started from is kept unless the best epoch is better by more than a standard error of the
+        ``part``: so much is kept of what the best epoch adds to what training started from. None: all of it or nothing.
+        The start is then kept unless the best epoch is better by more than a standard error of the
         difference on the validation rows: of two models that rows cannot tell apart the simpler one is taken (Breiman,
         Friedman, Olshen & Stone, Classification and Regression Trees, 1984, section 3.4.3).
         """
-        if self.start is not None and self.losses_of_best is not None:
-            gains = self.losses_of_start - self.losses_of_best
-            mean = self.weights @ gains
-            error = np.sqrt(self.weights**2 @ (gains - mean) ** 2)
-            if mean < error:
+        best = self.best
+        if self.start is not None and best is not None:
+            if self._may_be_chance() if part is None else part == 0.0:
                 return self.start, self.loss_of_start, 0
-        return self.best, self.best_loss, self.best_epoch
+            best = best if part is None else between(self.start, best, part)
+        return best, self.best_loss, self.best_epoch
+
+    def _may_be_chance(self) -> bool:
+        """Whether the best epoch is not better than the start by more than a standard error."""
+        assert self.losses_of_best is not None
+        gains = self.losses_of_start - self.losses_of_best
+        mean = self.weights @ gains
+        return bool(mean < np.sqrt(self.weights**2 @ (gains - mean) ** 2))
 
     def _keep(self, loss: float, losses: Doubles | None, learner: Learner) -> None:
         self.best_loss, self.losses_of_best, self.best_epoch = loss, losses, len(self.losses)
