@@ -20,15 +20,20 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
     """Fit a regressor on all windows of all series; the fitted one and the number of windows.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
-    last rows then does so on all series.
+    last rows then does so on all series. Those without weight are left out, where any has one: bins, neighbours and
+    folds would count them.
     """
     if not len(views):
         return model, 0
     X, y, weights = _told(model, setup, views, weigh)
+    found = len(X)
+    for name, values in weights.items():
+        if values.any() and not values.all():
+            X, y, weights = X[values > 0], y[values > 0], {name: values[values > 0]}
     if len(X):
         model = model if setup.sequences else read_by_step(model, X.shape[1] // setup.window)
         model = without_missing_targets(model.fit(X, y, **weights))
-    return model, len(X)
+    return model, found
 
 
 def learn_validated(
