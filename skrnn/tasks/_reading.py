@@ -107,10 +107,10 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
 
 
 def _is_list_of_lists(y: Any) -> bool:
-    """Whether y holds lists or arrays that make no table: of other lengths, beside labels, or in an array of objects."""
+    """Whether y holds lists or arrays that make no table: of other lengths, beside labels, or in an object array."""
     bare = isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1
     items = y if bare or isinstance(y, (list, tuple)) else ()
-    sizes = {len(item) if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) else 0 for item in items}
+    sizes = {len(item) if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0 else 0 for item in items}
     return len(sizes) > 1 or (bare and bool(sizes - {0}))
 
 
