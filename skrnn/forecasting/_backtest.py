@@ -134,7 +134,7 @@ def backtest(
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     frame = pd.concat(frames, ignore_index=True)
-    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]))
+    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]), bool(forecaster.future))
     return BacktestResult(frame, coverage, season)
 
 
@@ -157,8 +157,11 @@ def _report_skipped(skipped: list[Any], cutoffs: pd.Index, told: bool, any_left:
         )
 
 
-def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
-    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may."""
+def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any], told: bool) -> None:
+    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may; ``told``: the
+    forecaster is told covariates ahead.
+    """
+    ahead = " with all of future after it" if told else ""
     after = np.asarray(
         cutoffs.searchsorted(table.times.take(table.bounds[:-1]))
     )  # the first cutoff with a row up to it
@@ -168,8 +171,8 @@ def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
     left_out = [f"Series {key!r}" for key, both in zip(table.keys, goes_on, strict=True) if both and key not in there]
     if left_out:
         warn_caller(
-            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one with all of "
-            "future after it. Choose another initial or step, or evaluate what has another calendar by itself.",
+            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one{ahead}. "
+            "Choose another initial or step, or evaluate what has another calendar by itself.",
             UserWarning,
         )
 

@@ -450,12 +450,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Parameters
         ----------
         X : Series or DataFrame
-            With the columns of ``future``; others are not read.
+            With the columns of ``future``; others are not read. Rows that are absent in front of one are missing
+            values to a regressor that takes these.
 
         Returns
         -------
         values : ndarray of shape (n_rows,) or (n_rows, n_targets)
-            NaN for rows of the history without a full window before them.
+            NaN for rows of the history without a full window before them, and of series that a warning names.
 
         Raises
         ------

@@ -109,3 +109,35 @@ def test_a_panel_is_forecast_without_the_series_whose_differences_cannot_be_undo
         pd.testing.assert_series_equal(model.among(["b"]).forecast(2), forecast)
     with pytest.raises(ValueError, match=r"'a' needs 7 rows without a gap at its end.*no older one in the window"):
         model.among(["a"]).forecast(2)
+
+
+def test_rows_to_predict_need_the_future_of_their_own_series_alone():
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
+    days = panel.index.get_level_values(1)
+    later = panel[(days >= DAYS[40]) & ((days < DAYS[45]) | (panel.index.get_level_values(0) == "b"))]
+    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"]).fit(panel[days < DAYS[40]])
+    alone = [model.among([key]).predict(later.loc[[key]]) for key in "ab"]
+    assert [len(part) for part in alone] == [5, 20]
+    np.testing.assert_allclose(model.predict(later), np.concatenate(alone))
+    with pytest.raises(ValueError, match=r"future lacks values .* at series 'b': 2024-02-12"):
+        model.predict(later.drop([("b", DAYS[42])]))
+
+
+def test_absent_rows_to_predict_are_missing_to_a_regressor_that_takes_them():
+    data = zeros(60)
+    model = WindowForecaster(Repeat(), window=4, target="sold", future=["price"], level=None).fit(data[:40])
+    np.testing.assert_array_equal(model.predict(data[40:].drop(DAYS[41])), np.delete(np.arange(40.0, 60), 1))
+    full = model.predict(data[40:].assign(price=data["price"].where(data["price"] != 41)))
+    np.testing.assert_array_equal(full, np.where(np.arange(40, 60) == 41, UNKNOWN, np.arange(40.0, 60)))
+
+
+def test_rows_of_a_series_that_cannot_be_forecast_are_nan():
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.Series(rng.normal(size=60), DAYS, name="sold") for key in "ab"})
+    panel["a", DAYS[49]] = np.nan
+    later = panel.index.get_level_values(1) >= DAYS[50]
+    model = WindowForecaster(Ridge(), window=4).fit(panel[~later])
+    with pytest.warns(UserWarning, match=r"1 series are left out.*'a'"):
+        found = model.predict(panel[later])
+    np.testing.assert_array_equal(np.isnan(found), panel[later].index.get_level_values(0) == "a")
