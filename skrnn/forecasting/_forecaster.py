@@ -390,7 +390,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             How far; None: ``horizon``.
         until : date, period or number, default=None
             Instead of ``steps``, the time up to which every series is forecast, read as in a slice of the index:
-            "2025-03" is the whole month.
+            "2025-03" is the whole month. A series that reaches it already has no forecast.
         future : DataFrame, default=None
             The columns of ``future`` at the times of `future_times`; for a panel without names of series in its index:
             the same for all.
