@@ -30,7 +30,7 @@ from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._reading import HeldOut, read_data
 from skrnn.estimators._stream import Stream
-from skrnn.estimators._training_data import FitData, prepare
+from skrnn.estimators._training_data import FitData, naming_columns, prepare
 from skrnn.networks import NetworkSpec, NetworkSummary, resolve_device, resolve_engine, summarize
 from skrnn.tasks import Unread
 from skrnn.training import TrainingResult, train, train_and_refit, train_several
@@ -141,7 +141,8 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         parameters = start_settled(parameters, task, columns, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         apart = held_out.reader(task, parameters, name)
-        data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
+        with naming_columns(batch, columns, y):
+            data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
         del batch, targets  # with millions of windows, every array counts
         parameters = settled(parameters, task, data, before)
         linear = None if before is None else before.linear

@@ -296,6 +296,9 @@ class RNNLanguageModel(BaseRNN):
     def score(self, X: Any, y: Any = None) -> float:
         """The mean log-probability of a token; minus the cross-entropy in nats.
 
+        The network gives a part of the probability to a token that it does not know, less the longer it learns;
+        `predict_proba` and `sample` leave that out, so that theirs are a little larger.
+
         Parameters
         ----------
         X : str, list of str, or list of lists of tokens

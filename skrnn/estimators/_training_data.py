@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from skrnn._types import Array, Doubles, Flags, Integers, Singles
 from skrnn._warnings import warn_caller
 from skrnn.estimators._own_start import OwnStart
 from skrnn.estimators._parameters import Parameters
+from skrnn.exceptions import NoValueError, without_value
 from skrnn.objectives import Objective, Scalings
 from skrnn.sequences import (
     Columns,
@@ -26,7 +28,7 @@ from skrnn.sequences import (
 from skrnn.tasks import Targets, Task
 from skrnn.training import Linear, TrainingSet
 
-__all__ = ["FitData", "Part", "category_counts", "prepare", "refuse_features_without_values"]
+__all__ = ["FitData", "Part", "category_counts", "naming_columns", "prepare", "refuse_features_without_values"]
 
 _ROWS_BESIDE_SHARES = 20  # different rows: a network soon spoils the start that MiniRocket gives it
 _ROWS_TO_KEEP = 3  # of a class: to give one away, "auto" needs more
@@ -278,14 +280,33 @@ def category_counts(batch: SequenceBatch, feature: int, size: int, weights: Doub
     return np.bincount(numbers, weights=batch.coverage(weights), minlength=size).astype(np.float64, copy=False)
 
 
+@contextmanager
+def naming_columns(batch: SequenceBatch, columns: Columns, y: Any) -> Iterator[None]:
+    """Name the column of X or of y that has no value in the rows to train on."""
+    try:
+        yield
+    except NoValueError as error:
+        if error.what == "feature":
+            name = _name_of(error.number, batch, columns)
+        else:
+            names = list(getattr(y, "columns", ()))
+            name = names[error.number] if error.number < len(names) else None
+        raise without_value(error.what, error.number, name) from None
+
+
+def _name_of(feature: int, batch: SequenceBatch, columns: Columns) -> str | None:
+    """What the user calls a feature of a time step, if the columns are these features."""
+    names = columns.names
+    return str(names[feature]) if names is not None and len(names) == batch.n_features else None
+
+
 def refuse_features_without_values(batch: SequenceBatch, columns: Columns) -> None:
     """A feature that is missing in every time step has no statistics."""
     blank = batch.blank_features()
     if blank.any():
         feature = int(np.argmax(blank))
-        names = columns.names
-        named = names is not None and len(names) == batch.n_features
-        label = repr(str(names[feature])) if names is not None and named else str(feature)
+        name = _name_of(feature, batch, columns)
+        label = str(feature) if name is None else repr(name)
         raise ValueError(
             f"Input X contains NaN: feature {label} has no value in any time step. Drop it, or give it some values."
         )

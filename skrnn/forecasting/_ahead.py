@@ -89,30 +89,43 @@ class Newest:
         """Outputs (n_series, horizon, k) that follow those rows, with the differences undone."""
         setup, leading = self.views.setup, leading_pointwise(self.views.setup.transforms)
         outputs = outputs * self.views.statistics[:, None, 1] + self.views.statistics[:, None, 0]
-        names, lag = setup.transforms[leading:], self.width - setup.window
+        names = setup.transforms[leading:]
         if not names:
             return outputs
-        rows = self.targets(first)
-        for number in np.flatnonzero(np.isnan(rows[:, self.width - lag :]).any(axis=(1, 2))):
-            rows[number] = carried(rows[number], setup.carry)
-        rows = rows[:, self.width - lag :]
+        rows = self._before_differences(first)
         unknown = np.flatnonzero(np.isnan(rows).any(axis=(1, 2)))
         if len(unknown):
             raise ValueError(
-                f"{self._label(unknown[0])} needs {lag} rows without a gap at its end to undo "
-                f"target_transform={list(setup.transforms)}; it has {self.there[unknown[0]].sum()}, or missing values "
-                "among them."
+                f"{self._label(unknown[0])} needs {rows.shape[1]} rows without a gap at its end to undo "
+                f"target_transform={list(setup.transforms)}: a value is missing there, and no older one in the window "
+                "can stand in for it. Fill it, or widen window."
             )
         return invert(outputs, apply(rows, setup.transforms[:leading], None, self._label), names, setup.season)
 
     def ready(self) -> Flags:
-        """Which series have all that the regressor needs of the past: at least one known target."""
-        setup = self.views.setup
+        """Which series have all that the regressor needs of the past: at least one known target, and what a difference
+        is undone from.
+        """
+        setup, roles = self.views.setup, self.views.setup.roles
+        targets = self.targets(0)
         if not setup.complete:
-            return np.asarray((~np.isnan(self.targets(0)[:, -setup.window :])).any(axis=(1, 2)), dtype=bool)
-        roles = setup.roles
+            known = (~np.isnan(targets[:, -setup.window :])).any(axis=(1, 2))
+            return np.asarray(known & ~np.isnan(self._before_differences(0)).any(axis=(1, 2)), dtype=bool)
         places = [self.views.panel.columns.index(column) for column in (*roles.target, *roles.past, *roles.static)]
-        return np.asarray(self.there.all(axis=1) & ~np.isnan(self.values[:, :, places]).any(axis=(1, 2)))
+        later = [self.views.panel.columns.index(column) for column in roles.future]
+        seen = slice(self.width - setup.window + setup.horizon, self.width)  # of the covariates that are told ahead
+        lacking = np.isnan(self.values[:, : self.width, places]).any(axis=(1, 2))
+        lacking |= np.isnan(self.values[:, seen, later]).any(axis=(1, 2))
+        return np.asarray(self.there.all(axis=1) & ~lacking)
+
+    def _before_differences(self, first: int) -> Doubles:
+        """The targets (n_series, lag, k) in front of what follows those rows, from which differences are undone; older
+        ones stand in for missing ones.
+        """
+        rows, lag = self.targets(first), self.width - self.views.setup.window
+        for number in np.flatnonzero(np.isnan(rows[:, self.width - lag :]).any(axis=(1, 2))):
+            rows[number] = carried(rows[number], self.views.setup.carry)
+        return rows[:, self.width - lag :]
 
     def _label(self, number: int) -> str:
         label: str = self.views.table[number].label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,13 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._constraints import JOBS, Options, check_arguments, integers, listed, reals, sizes
-from skrnn._types import Doubles, Flags
 from skrnn._warnings import warn_caller
 from skrnn.forecasting._columns import read_series
 from skrnn.forecasting._cutoffs import Cutoffs, cutoffs_of, forecasts_from, rows_of
 from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._forecaster import WindowForecaster
 from skrnn.forecasting._intervals import METHODS
+from skrnn.forecasting._moving import Wanted, step_by_step
 from skrnn.forecasting._panel import Panel, extend
 from skrnn.forecasting._results import BacktestResult
 from skrnn.forecasting._setup import season_of
@@ -34,21 +34,6 @@ _OPTIONS = {
     "method": [Options(set(METHODS))],
     "n_jobs": JOBS,
 }
-
-
-class Wanted(NamedTuple):
-    """What is forecast at a cutoff: so many steps, beside the naive forecast of a season; intervals; quantiles."""
-
-    horizon: int
-    season: int
-    coverage: float | None
-    method: str
-    quantiles: tuple[float, ...]
-
-    @property
-    def names(self) -> list[Any]:
-        """Of the columns of forecasts."""
-        return [*(["forecast"] if self.coverage is None else ["forecast", "lower", "upper"]), *self.quantiles]
 
 
 def backtest(
@@ -74,7 +59,8 @@ def backtest(
         Not changed. One that is fitted forecasts as it is, with ``refit=False``; a warning says so where it has learnt
         from rows after the first cutoff.
     data : Series or DataFrame
-        As for ``forecaster.fit``.
+        As for ``forecaster.fit``. What it lacks of the covariates in ``future`` is missing to a regressor that takes
+        missing values; others do not forecast from a cutoff that needs it.
     initial : int
         Times before the first cutoff; at least 1.
     horizon : int, default=None
@@ -144,26 +130,38 @@ def backtest(
     )
     frames = [frame for frame, _ in found if len(frame)]
     skipped = [cutoff for _, missing in found for cutoff in missing]
-    if skipped and frames:
+    _report_skipped(skipped, cutoffs, bool(forecaster.future), bool(frames))
+    if not frames:
+        raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
+    frame = pd.concat(frames, ignore_index=True)
+    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]), bool(forecaster.future))
+    return BacktestResult(frame, coverage, season)
+
+
+def _report_skipped(skipped: list[Any], cutoffs: pd.Index, told: bool, any_left: bool) -> None:
+    """Warn of cutoffs from which nothing can be forecast; an error if there are no others. ``told``: the forecaster is
+    told covariates ahead.
+    """
+    untold = ", or not all of future after them," if told else ""
+    if skipped and any_left:
         warn_caller(
-            f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them and are left out, first "
+            f"{len(skipped)} of {len(cutoffs)} cutoffs have no full window before them{untold} and are left out, first "
             f"{skipped[0]}. Fill the rows that are absent, or use a regressor that takes missing values.",
             UserWarning,
         )
     if len(skipped) == len(cutoffs):
         raise ValueError(
-            f"None of the {len(cutoffs)} cutoffs has a full window before it, or no series goes on after it. Fill the "
-            "rows that are absent, use a regressor that takes missing values, or choose another initial or step."
+            f"None of the {len(cutoffs)} cutoffs has a full window before it, with all of future after it, or no "
+            "series goes on after it. Fill the rows that are absent, use a regressor that takes missing values, or "
+            "choose another initial or step."
         )
-    if not frames:
-        raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
-    frame = pd.concat(frames, ignore_index=True)
-    _warn_of_left_out(panel.table, cutoffs, set(frame["series"]))
-    return BacktestResult(frame, coverage, season)
 
 
-def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
-    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may."""
+def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any], told: bool) -> None:
+    """Name the series that have rows on both sides of a cutoff and no forecast, as months among days may; ``told``: the
+    forecaster is told covariates ahead.
+    """
+    ahead = " with all of future after it" if told else ""
     after = np.asarray(
         cutoffs.searchsorted(table.times.take(table.bounds[:-1]))
     )  # the first cutoff with a row up to it
@@ -173,8 +171,8 @@ def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any]) -> None:
     left_out = [f"Series {key!r}" for key, both in zip(table.keys, goes_on, strict=True) if both and key not in there]
     if left_out:
         warn_caller(
-            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one. Choose "
-            "another initial or step, or evaluate what has another calendar by itself.",
+            f"{name_some(left_out)} left out: no value at any of the cutoffs, or no full window before one{ahead}. "
+            "Choose another initial or step, or evaluate what has another calendar by itself.",
             UserWarning,
         )
 
@@ -225,7 +223,8 @@ def _one_fit(
     times = data.index.get_level_values(-1)
     with warnings.catch_warnings():
         if not first:  # the first fit has said it
-            warnings.filterwarnings("ignore", message=".* windows are lost")
+            for said in (".* windows are lost", "On the newest .* windows, before it learnt from them"):
+                warnings.filterwarnings("ignore", message=said)
         history = data[times <= cutoffs[0]]
         model = _behind(forecaster, history, cutoffs[0]) if kept else clone(forecaster).fit(history)
     known, ranks = set(model._panel.table.keys), {key: rank for rank, key in enumerate(keys)}
@@ -235,7 +234,7 @@ def _one_fit(
         old = panel.keep(list(known))  # in front of the new ones, so that their numbers stay
         found = forecasts_from(model._learnt(), pairs._replace(table=old.table), old, data, wanted.horizon)
     if found is None:
-        found = _step_by_step(model, pairs, cutoffs, data, wanted)
+        found = step_by_step(model, pairs, cutoffs, data, wanted)
         panel, pairs = _with_later(model, data, cutoffs, ranks)  # with the steps at which new series were forecast
     ready, values = found
     target, names = model.roles_.target, wanted.names
@@ -251,40 +250,3 @@ def _with_later(model: WindowForecaster, data: Any, cutoffs: pd.Index, ranks: di
     later = data[data.index.get_level_values(-1) > newest]
     panel = extend(model._panel, read_series(later, model.freq, model._panel))
     return panel, cutoffs_of(panel.table, cutoffs, np.array([ranks[key] for key in panel.table.keys]))
-
-
-def _step_by_step(
-    model: WindowForecaster, pairs: Cutoffs, cutoffs: pd.Index, data: Any, wanted: Wanted
-) -> tuple[Flags, Doubles]:
-    """The same as `forecasts_from`, a cutoff after the other: intervals follow the errors that each settles, and a new
-    series is centred by the rows that it has up to it.
-    """
-    times, keys = data.index.get_level_values(-1), pairs.table.keys
-    future = list(model.roles_.future)
-    ready, values = np.zeros(len(pairs.ends), dtype=bool), []
-    model._calibrated(wanted.horizon, "quantile" if wanted.coverage is None else wanted.method)
-    for place, cutoff in enumerate(cutoffs):
-        if place:
-            model.update(data[(times <= cutoff) & (times > cutoffs[place - 1])])
-        able, mine = set(model.ready()), np.flatnonzero(pairs.places == place)
-        ready[mine] = [keys[number] in able for number in pairs.numbers[mine]]
-        live = [keys[number] for number in pairs.numbers[mine[ready[mine] & pairs.live[mine]]]]
-        if live:
-            some = model.among(live)
-            later = data[times > cutoff][future] if future else None
-            order = {key: number for number, key in enumerate(some._panel.table.keys)}
-            values.append(_values(some, wanted, later)[[order[key] for key in live]])
-    return ready, np.concatenate(values) if values else np.zeros((0, wanted.horizon, len(wanted.names)))
-
-
-def _values(model: WindowForecaster, wanted: Wanted, future: Any) -> Doubles:
-    """What is wanted, of each series, step and target (n_series, horizon, k, n_names)."""
-    if wanted.coverage is None:
-        tables = [model.forecast(wanted.horizon, future=future)]
-    else:
-        coverage, method = wanted.coverage, wanted.method
-        tables = [model.forecast_interval(wanted.horizon, coverage=coverage, future=future, method=method)]
-    if wanted.quantiles:
-        tables.append(model.forecast_quantiles(wanted.horizon, wanted.quantiles, future=future))
-    shape = len(model._panel.histories), wanted.horizon, len(model.roles_.target), -1
-    return np.concatenate([table.to_numpy().reshape(shape) for table in tables], axis=-1)

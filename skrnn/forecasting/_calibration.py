@@ -92,10 +92,12 @@ class Calibration:
 def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weigh: WeighsWindows | None) -> Calibration:
     """Models that never saw the windows on which they are to be measured: the newest ``share`` of each series.
 
-    ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them.
+    ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them. Series without a weight are left out.
     """
     rows = views.samples(partial=True).ends
     counts = np.bincount(views.table.series[rows], minlength=len(views))
+    if weigh is not None:
+        counts[[not weigh.counts(key) for key in views.table.keys]] = 0
     whole = views.table.among(counts > 0)
     _refuse_none(len(whole), share)
     measured = np.ceil(share * counts).astype(np.intp)[counts > 0]
@@ -116,7 +118,7 @@ def _fold(
     table = views.table
     part = replace(views.panel, histories=table.part(np.arange(len(table)), table.bounds[:-1], last + 1))
     setup = learnt.setup.fitted(part, again=True)
-    older = series_views(setup, part, part.histories)
+    older = series_views(setup, part, part.histories, weigh=weigh)
     ends = older.samples(setup.partial).ends
     count = int(np.count_nonzero(window_weights(older, ends, weigh)))
     _refuse_none(count, share)

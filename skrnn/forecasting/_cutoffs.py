@@ -20,7 +20,7 @@ from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, to_forecasts
 from skrnn.forecasting._table import Table
 
-__all__ = ["Cutoffs", "cutoffs_of", "forecasts_from", "rows_of"]
+__all__ = ["Cutoffs", "cutoffs_of", "enough_told", "forecasts_from", "recorded", "rows_of"]
 
 
 _CHUNK_ROWS = 1_000_000  # of the windows that are forecast from at once
@@ -93,20 +93,34 @@ def forecasts_from(
         some &= ready & pairs.live
         if some.any():
             pasts = replace(panel, histories=pairs.among(some).pasts(width))
+            known = recorded(learnt, pasts, data, horizon)
+            told = enough_told(learnt, known, len(pasts.table), horizon)
+            if not told.all():
+                ready[np.flatnonzero(some)[~told]] = False
+                some[some] = told
+                if not some.any():
+                    continue
+                pasts = replace(panel, histories=pairs.among(some).pasts(width))
             until_known(pasts, learnt.targets, setup.window)  # says which targets are not known
-            known = _known(learnt, pasts, data, horizon, n_channels)
+            known = None if known is None else np.repeat(known[told], n_channels, axis=0)
             here = _some(views, every.among(np.repeat(some, n_channels)), width)
             levels, _ = levels_ahead(Heads(learnt.regressor, setup.quantiles), here, horizon, known)
             found.append(setup.columns(to_forecasts(setup, levels[:, 0])))
     return ready, np.concatenate(found)
 
 
-def _known(learnt: Learnt, pasts: Panel, data: Any, horizon: int, n_channels: int) -> Doubles | None:
-    """The future of the covariates, which the data hold, for each view."""
-    setup, columns = learnt.setup, list(learnt.setup.roles.future)
-    n_steps = -(-horizon // setup.horizon) * setup.horizon
-    known = future_values(pasts, columns, data[columns] if columns else None, n_steps, learnt.n_needed(horizon), {})
-    return None if known is None else np.repeat(known, n_channels, axis=0)
+def recorded(learnt: Learnt, pasts: Panel, data: Any, horizon: int) -> Doubles | None:
+    """The future of the covariates (n_series, n_steps, n_future) after each series, NaN where the data have none."""
+    columns = list(learnt.setup.roles.future)
+    n_steps = -(-horizon // learnt.setup.horizon) * learnt.setup.horizon
+    return future_values(pasts, columns, data[columns] if columns else None, n_steps, 0, {})
+
+
+def enough_told(learnt: Learnt, known: Doubles | None, n_series: int, horizon: int) -> Flags:
+    """Of which series the data hold as much of the future of the covariates as the regressor needs."""
+    if known is None or not learnt.setup.complete:
+        return np.ones(n_series, dtype=bool)
+    return np.asarray(~np.isnan(known[:, : learnt.n_needed(horizon)]).any(axis=(1, 2)))
 
 
 def _some(views: SeriesViews, pairs: Cutoffs, width: int) -> SeriesViews:

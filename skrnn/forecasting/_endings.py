@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -16,7 +16,7 @@ from skrnn._warnings import warn_caller
 from skrnn.forecasting._panel import Panel, as_frame
 from skrnn.forecasting._table import History, Table
 
-__all__ = ["dropped_rows", "name_some", "steps_until", "times_ahead", "until_known"]
+__all__ = ["dropped_rows", "name_some", "steps_to", "steps_until", "times_ahead", "until_known"]
 
 
 _NAMED = 5  # series in a message
@@ -100,6 +100,16 @@ def _not_later(times: pd.Index, until: Any) -> int:
             "of its kind, with the same time zone."
         )
     return found
+
+
+def steps_to(panel: Panel, lasts: Mapping[Any, Any], horizon: int) -> list[int]:
+    """How many steps it is from the end of each series to a time of its own, given by key."""
+    wanted = [lasts[key] for key in panel.table.keys]
+    found = dict.fromkeys(panel.table.keys, 0)
+    for last in dict.fromkeys(wanted):
+        part = panel.keep([key for key, time in zip(panel.table.keys, wanted, strict=True) if time == last])
+        found.update(zip(part.table.keys, steps_until(part, last, horizon), strict=True))
+    return list(found.values())
 
 
 def steps_until(panel: Panel, until: Any, horizon: int) -> list[int]:

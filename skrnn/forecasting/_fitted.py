@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._types import Doubles
+from skrnn.forecasting._future import Recorded
 from skrnn.forecasting._learnt import Learnt
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel, as_frame
@@ -64,15 +65,20 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     table = later.table
     learnt = replace(learnt, panel=learnt.panel.keep(table.keys))
     numbered = any(step.unit == "row" and step.dates is None for step, _ in table.by_step())
-    steps, until = (int(table.counts.max()), None) if numbered else (None, table.times.max())
-    ahead = learnt.ahead("predict", steps, until, future, hold=True)
+    lasts = dict(zip(table.keys, table.times.take(table.ends), strict=True))
+    steps, until = (int(table.counts.max()), None) if numbered else (None, lasts)
+    known = None if future is None else Recorded(future)
+    ahead = learnt.ahead("predict", steps, until, known, hold=True)
     values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
-    if not numbered:
-        return _table(as_frame(ahead.panel, values, learnt.targets), learnt)
-    kept = later.keep(ahead.panel.table.keys)
-    place = {key: number for number, key in enumerate(ahead.panel.table.keys)}
-    values = [values[place[key]][:count] for key, count in zip(kept.table.keys, kept.table.counts, strict=True)]
-    return _table(as_frame(kept, values, learnt.targets, ahead=False), learnt)
+    able = dict(zip(ahead.panel.table.keys, values, strict=True))
+    rest = later.keep([key for key in table.keys if key not in able])  # which a warning has named
+    unknown = [np.full((count, len(learnt.targets)), np.nan) for count in rest.table.counts]
+    tables = [_table(as_frame(rest, unknown, learnt.targets, ahead=False), learnt)] if unknown else []
+    if numbered:
+        kept = later.keep(list(able))
+        values = [able[key][:count] for key, count in zip(kept.table.keys, kept.table.counts, strict=True)]
+        return pd.concat([_table(as_frame(kept, values, learnt.targets, ahead=False), learnt), *tables])
+    return pd.concat([_table(as_frame(ahead.panel, values, learnt.targets), learnt), *tables])
 
 
 def _of_views(learnt: Learnt, views: SeriesViews, step: int) -> Doubles:

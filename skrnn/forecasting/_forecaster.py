@@ -43,7 +43,7 @@ from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._uncertain import UncertainForecasts
 from skrnn.forecasting._units import choose_units
 from skrnn.forecasting._validation import validation_scores, warn_of_naive
-from skrnn.forecasting._weights import read_weights
+from skrnn.forecasting._weights import read_weights, refuse_weights
 
 __all__ = ["WindowForecaster"]
 
@@ -294,16 +294,17 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self._validate_params()
         estimator, data = _template(self.estimator), self._joined(X, y)
         panel = read_series(data, self.freq)
-        setup = make_setup(self, panel, estimator)
+        weigh, counting = read_weights(sample_weight, self.half_life, data, panel, self.freq)
+        setup = make_setup(self, counting, estimator)
         refuse_useless(panel, setup.given_roles)
         if self.estimator is None and 1 < setup.season < setup.window:
             estimator.set_params(segment=setup.season)
         model = for_outputs(estimator, setup.horizon * setup.n_targets)
         setup = embedding(model, setup)
-        weigh = read_weights(sample_weight, self.half_life, data, panel, self.freq, model)
-        setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(panel))
+        refuse_weights(weigh, model)
+        setup = replace(setup, partial=takes_missing_targets(model)).fitted(setup.given(counting))
         inner = setup.panel(panel)
-        views = series_views(setup, inner, inner.histories)
+        views = series_views(setup, inner, inner.histories, weigh=weigh)
         given, windows = setup.given(panel).table, views.samples(setup.partial)
         found, weighed = len(windows.kept), windows.among(np.flatnonzero(window_weights(views, windows.ends, weigh)))
         counted, overlap = len(weighed.kept), overlapping(views, weighed)
@@ -315,7 +316,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         if setup.sequences and (several or roots):
             spread, transforms = choose_units(views, weigh, (None, "std") if several else (setup.spread,), roots)
             setup = replace(setup, spread=spread, transforms=transforms)
-            views = series_views(setup, inner, inner.histories)
+            views = series_views(setup, inner, inner.histories, weigh=weigh)
         if self.level == "auto" and starts_linear(model) and not setup.positive:
             setup = replace(setup, level=choose_level(views, weigh))
             views = replace(views, setup=setup)
@@ -389,7 +390,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
             How far; None: ``horizon``.
         until : date, period or number, default=None
             Instead of ``steps``, the time up to which every series is forecast, read as in a slice of the index:
-            "2025-03" is the whole month.
+            "2025-03" is the whole month. A series that reaches it already has no forecast.
         future : DataFrame, default=None
             The columns of ``future`` at the times of `future_times`; for a panel without names of series in its index:
             the same for all.
@@ -449,12 +450,13 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         Parameters
         ----------
         X : Series or DataFrame
-            With the columns of ``future``; others are not read.
+            With the columns of ``future``; others are not read. Rows that are absent in front of one are missing
+            values to a regressor that takes these.
 
         Returns
         -------
         values : ndarray of shape (n_rows,) or (n_rows, n_targets)
-            NaN for rows of the history without a full window before them.
+            NaN for rows of the history without a full window before them, and of series that a warning names.
 
         Raises
         ------

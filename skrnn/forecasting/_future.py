@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,13 @@ from skrnn.forecasting._panel import Panel, with_keys
 from skrnn.forecasting._table import History
 from skrnn.windowing import kind_of_times
 
-__all__ = ["future_values"]
+__all__ = ["Recorded", "future_values"]
+
+
+class Recorded(NamedTuple):
+    """The future of covariates as the data of a backtest hold it: nobody can be asked for what they lack."""
+
+    frame: pd.DataFrame | None
 
 
 def future_values(

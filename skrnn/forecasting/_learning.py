@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from skrnn._types import Doubles, Integers
-from skrnn.forecasting._features import Samples
+from skrnn.exceptions import NoValueError
+from skrnn.forecasting._features import Samples, feature_names
 from skrnn.forecasting._outputs import without_missing_targets
 from skrnn.forecasting._regressors import read_by_step, weight_parameter
 from skrnn.forecasting._series import SeriesViews, WeighsWindows, stacked_windows
@@ -20,15 +23,21 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
     """Fit a regressor on all windows of all series; the fitted one and the number of windows.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
-    last rows then does so on all series.
+    last rows then does so on all series. Those without weight are left out, where any has one: bins, neighbours and
+    folds would count them.
     """
     if not len(views):
         return model, 0
     X, y, weights = _told(model, setup, views, weigh)
+    found = len(X)
+    for name, values in weights.items():
+        if values.any() and not values.all():
+            X, y, weights = X[values > 0], y[values > 0], {name: values[values > 0]}
     if len(X):
         model = model if setup.sequences else read_by_step(model, X.shape[1] // setup.window)
-        model = without_missing_targets(model.fit(X, y, **weights))
-    return model, len(X)
+        with _naming_columns(model, setup, X):
+            model = without_missing_targets(model.fit(X, y, **weights))
+    return model, found
 
 
 def learn_validated(
@@ -40,8 +49,33 @@ def learn_validated(
     if not hasattr(type(model), "_fit_validated"):  # what hands on what is asked of it is fitted by its own fit
         return *learn(model, setup, views, weigh), None
     X, y, weights = _told(model, setup, views, weigh)
-    fitted, validated = model._fit_validated(X, y, **weights)
+    with _naming_columns(model, setup, X):
+        fitted, validated = model._fit_validated(X, y, **weights)
     return fitted, len(X), validated
+
+
+@contextmanager
+def _naming_columns(model: Any, setup: Setup, X: Doubles) -> Iterator[None]:
+    """Where a regressor raises an error, name the column that has no value in what it learns from: the one of which a
+    network says so, or one that is blank in a step of all the flat windows X, which bins and means do not take.
+    """
+    names = feature_names(setup.roles, bool(setup.series))
+    try:
+        yield
+    except ValueError as error:
+        blank = np.flatnonzero(np.isnan(X.reshape(len(X), -1)).all(axis=0))
+        if isinstance(error, NoValueError) and hasattr(type(model), "_fit_validated"):
+            step, number = divmod(error.number, setup.n_targets) if error.what == "target" else (-1, error.number)
+            column = names[number][1]  # the targets are the first features
+            where = f"step {step + 1} of the horizons" if error.what == "target" else "the windows"
+            words = f"{column!r} has no value in {where} to learn from (those with a weight that are not held out)"
+        elif len(blank) and X.size == len(X) * setup.window * len(names):
+            step, number = divmod(int(blank[0]), len(names))
+            words = f"{names[number][1]!r} has no value in step {step + 1} of any window, and that fails: {error}"
+        else:
+            raise
+        advice = "Leave it out, give it more values, or learn all columns as one with channel_independent=True."
+        raise ValueError(f"Column {words.rstrip('.')}. {advice}") from error
 
 
 def _told(

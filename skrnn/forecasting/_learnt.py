@@ -12,8 +12,8 @@ from skrnn._constraints import check_arguments, sizes
 from skrnn._types import Doubles
 from skrnn._warnings import warn_caller
 from skrnn.forecasting._ahead import Newest, levels_ahead, paths_ahead
-from skrnn.forecasting._endings import dropped_rows, name_some, steps_until, until_known
-from skrnn.forecasting._future import future_values
+from skrnn.forecasting._endings import dropped_rows, name_some, steps_to, steps_until, until_known
+from skrnn.forecasting._future import Recorded, future_values
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._series import SeriesViews, series_views
@@ -90,14 +90,19 @@ class Learnt:
                 f"of {self.setup.window} rows at their end: {name_some(short)}.",
                 UserWarning,
             )
-        if not able and not self.setup.complete:
+        if not able and not self.setup.complete and np.isnan(self.views(panel).raw()).all():
             raise ValueError(
                 f"{panel.histories[0].label} has no known target, so that nothing can be forecast from it."
             )
         return panel.keep(able) if able else panel
 
     def counts(self, caller: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
-        """How far to forecast each series; without steps and until as far as the forecaster goes by itself."""
+        """How far to forecast each series; without steps and until as far as the forecaster goes by itself.
+
+        ``until`` is a time, or one for each series, by key.
+        """
+        if isinstance(until, Mapping):
+            return steps_to(panel, until, self.setup.reach)
         if until is not None:
             if steps is not None:
                 raise ValueError(f"steps={steps!r} and until={until!r} both say how far to forecast. Give one of them.")
@@ -107,12 +112,18 @@ class Learnt:
         return [int(steps)] * len(panel.histories)
 
     def ahead(self, caller: str, steps: int | None, until: Any, future: Any, hold: bool = False) -> Ahead:
-        """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there."""
+        """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there.
+
+        What a `Recorded` future lacks is a missing value to a regressor that takes these.
+        """
         panel = self.endings()
         counts = self.counts(caller, panel, steps, until)
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
         needed = np.array(counts) if hold else self.n_needed(max(counts))
+        if isinstance(future, Recorded):
+            future = future.frame
+            needed, hold = (needed, hold) if self.setup.complete else (0, False)
         known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
         self._warn_of_future(known)
         self.refuse_past(max(counts))

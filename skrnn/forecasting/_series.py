@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -163,12 +163,13 @@ def series_views(
     histories: Sequence[History],
     known: Mapping[Any, Doubles] = MappingProxyType({}),
     n_rows: int | None = None,
+    weigh: WeighsWindows | None = None,
 ) -> SeriesViews:
     """Views with known statistics, by key; else with those of the first ``n_rows`` rows (None: of all).
 
     Targets that may not be negative are divided by their mean, and not centred; counts are left alone. Logarithms put
-    series into relative units: then all have one scale, the mean of those of the known series, or of all if none is
-    known.
+    series into relative units: then all have one scale, the mean of those of the known series, or of all that count if
+    none is known.
     """
     table = Table.of(histories)
     statistics = np.empty((len(table), 2, setup.n_targets))
@@ -186,7 +187,8 @@ def series_views(
         else:
             statistics[~there] = _statistics(SeriesViews(setup, panel, new, plain).transformed(), new.bounds, measure)
     if len(table) and any(name in ("log", "log1p") for name in setup.transforms):
-        scales = [one[1] for one in known.values()] or list(statistics[:, 1])
+        counted = [number for number, key in enumerate(table.keys) if weigh is None or weigh.counts(key)]
+        scales = [one[1] for one in known.values()] or list(statistics[counted or slice(None), 1])
         statistics[:, 1] = np.mean(scales, axis=0)
     return SeriesViews(setup, panel, table, statistics)
 
@@ -206,7 +208,14 @@ class Evaluation:
     scales: Doubles
 
 
-WeighsWindows = Callable[[SeriesViews, Integers], Doubles]  # a weight for each window, by the row at which it ends
+class WeighsWindows(Protocol):
+    """How much windows count in learning."""
+
+    def counts(self, key: Any) -> bool:
+        """Whether any row of a series has a weight."""
+
+    def __call__(self, views: SeriesViews, ends: Integers) -> Doubles:
+        """A weight for each window, by the row at which it ends."""
 
 
 def evaluate(heads: Heads, views: SeriesViews) -> Evaluation:

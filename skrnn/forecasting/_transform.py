@@ -200,7 +200,13 @@ def _through(transformer: Any, method: Callable[[Doubles], Any], values: Doubles
     rows = values.reshape(-1, values.shape[-1])
     usable, found = _usable(transformer, rows), np.full_like(rows, np.nan)
     if usable.any():
-        part = np.asarray(method(rows[usable]), dtype=np.float64)
+        made = method(rows[usable])
+        if hasattr(made, "tocoo"):
+            raise ValueError(
+                f"target_transform={transformer!r} makes a sparse matrix, and targets are numbers in columns. Ask it "
+                "for dense arrays of as many columns, or use another."
+            )
+        part = np.asarray(made, dtype=np.float64)
         if part.shape != rows[usable].shape:
             raise ValueError(
                 f"target_transform={transformer!r} turns {rows.shape[1]} target column(s) into {part.shape[-1]}; it "

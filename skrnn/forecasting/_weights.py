@@ -16,7 +16,7 @@ from skrnn.forecasting._regressors import weight_parameter
 from skrnn.forecasting._series import SeriesViews
 from skrnn.forecasting._table import Channel
 
-__all__ = ["WindowWeights", "read_weights"]
+__all__ = ["WindowWeights", "read_weights", "refuse_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,10 @@ class WindowWeights:
 
     rows: Mapping[Any, tuple[Longs, Doubles]] | None
     half_life: float | None
+
+    def counts(self, key: Any) -> bool:
+        """Whether any row of a series, or of the series of a channel, has a weight."""
+        return self.rows is None or bool(self.rows[key.series if isinstance(key, Channel) else key][1].any())
 
     def __call__(self, views: SeriesViews, ends: Integers) -> Doubles:
         """Weights (n,) of the windows that end at the rows ``ends`` of the table of all series."""
@@ -48,21 +52,17 @@ class WindowWeights:
 
 
 def read_weights(
-    sample_weight: Any, half_life: float | None, data: Any, panel: Panel, freq: Any, model: Any
-) -> WindowWeights | None:
-    """The weights of windows; None if all count alike.
+    sample_weight: Any, half_life: float | None, data: Any, panel: Panel, freq: Any
+) -> tuple[WindowWeights | None, Panel]:
+    """The weights of windows, None if all count alike; and the series that count.
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, all are 0, there is none for a row or a series, or the regressor takes
-        none.
+        If a weight is negative or not finite, all are 0, or there is none for a row or a series.
     """
     if sample_weight is None and half_life is None:
-        return None
-    if weight_parameter(model) is None:
-        name = "half_life" if sample_weight is None else "sample_weight"
-        raise ValueError(f"{name} needs a regressor whose fit takes sample_weight; that of {model!r} does not.")
+        return None, panel
     rows = None
     if sample_weight is not None:
         weights = _of_rows(sample_weight, data)
@@ -72,7 +72,15 @@ def read_weights(
             raise ValueError("Every sample_weight is zero: some row must count.")
         read = read_panel(pd.Series(weights, index=data.index), freq, panel)
         rows = {history.key: (history.positions, history.values[:, 0]) for history in read.histories}
-    return WindowWeights(rows, half_life)
+    weigh = WindowWeights(rows, half_life)
+    return weigh, panel.keep([key for key in panel.table.keys if weigh.counts(key)])
+
+
+def refuse_weights(weigh: WindowWeights | None, model: Any) -> None:
+    """An error where there are weights and the regressor takes none."""
+    if weigh is not None and weight_parameter(model) is None:
+        name = "half_life" if weigh.rows is None else "sample_weight"
+        raise ValueError(f"{name} needs a regressor whose fit takes sample_weight; that of {model!r} does not.")
 
 
 def _of_rows(sample_weight: Any, data: Any) -> Doubles:

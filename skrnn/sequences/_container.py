@@ -49,10 +49,15 @@ def open_container(X: Any, name: str) -> Any:
         X = _as_array(X, name)
     n_axes = len(X.shape)
     if n_axes not in (2, 3):
+        advice = (
+            "X.reshape(*X.shape[:2], -1) if X holds an array for each time step, such as the frames of videos."
+            if n_axes > 3
+            else "X.reshape(-1, 1) if each row is one sequence of one step, X.reshape(1, -1) if X is one sequence; a "
+            "list of arrays holds sequences of different lengths."
+        )
         raise ValueError(
             f"Expected 2D or 3D array, got {n_axes}D array instead (shape={tuple(X.shape)}). Axes are (n_samples, "
-            "n_timesteps, n_features). Reshape your data: X.reshape(-1, 1) if each row is one sequence of one step, "
-            "X.reshape(1, -1) if X is one sequence; a list of arrays holds sequences of different lengths."
+            f"n_timesteps, n_features). Reshape your data: {advice}"
         )
     return X
 

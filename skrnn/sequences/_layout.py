@@ -49,7 +49,8 @@ def read_list(
 def check_shape(shape: tuple[int, ...], label: str, form: str) -> None:
     """Refuse an item of a list that cannot be a sequence; ``form`` says in messages what is expected."""
     if len(shape) not in (1, 2):
-        raise ValueError(f"{label} has {len(shape)} dimensions; {form}.")
+        advice = " Flatten what a time step holds: x.reshape(len(x), -1)." if len(shape) > 2 else ""
+        raise ValueError(f"{label} has {len(shape)} dimensions; {form}.{advice}")
     if shape[0] == 0:
         raise ValueError(f"{label} has length 0; every sequence needs at least 1 time step.")
 

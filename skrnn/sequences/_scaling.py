@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers, Singles
+from skrnn.exceptions import without_value
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._statistics import mean_and_scale
@@ -192,10 +193,7 @@ class InputScaling:
 def _refuse_nothing(mean: Doubles) -> None:
     """A feature without a value has no mean."""
     if np.isnan(mean).any():
-        raise ValueError(
-            f"Input X contains NaN: feature {int(np.isnan(mean).argmax())} has no value in any row to train on "
-            "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
-        )
+        raise without_value("feature", int(np.isnan(mean).argmax()))
 
 
 def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, ...]) -> None:

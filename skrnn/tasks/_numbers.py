@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._plain import require
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
+from skrnn.exceptions import without_value
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import (
     Distribution,
@@ -172,10 +173,7 @@ class Numbers(RowTask):
         assert isinstance(targets.values, np.ndarray)
         blank = np.isnan(targets.values).all(axis=0)
         if blank.any():
-            raise ValueError(
-                f"Input y contains NaN: target {int(blank.argmax())} has no value in any row to train on "
-                "(sample_weight > 0 and not held out for early stopping). Drop it, or give it some values."
-            )
+            raise without_value("target", int(blank.argmax()))
         kind = "mean" if self.loss.link == "log" and self.scaling is not None else self.scaling
         in_turn = kind in ("last", "window")
         features = self._features_in_turn(scaling, targets.values.shape[1], name) if in_turn else None

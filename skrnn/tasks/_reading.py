@@ -88,7 +88,15 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
     require_y(y, name)
     y = _plain_dtype(detached(y, name))
     _refuse_unusable_labels(y, name)
-    if type_of_target(y, input_name="y").startswith("multilabel"):
+    kind = "lists" if _is_list_of_lists(y) else type_of_target(y, input_name="y")
+    if kind in ("lists", "multiclass-multioutput"):
+        what = "a list of labels for each sequence" if kind == "lists" else f"several classes for each, {np.shape(y)}"
+        raise ValueError(
+            f"y holds {what}, and {name} expects one label for each, of shape (n_samples,). For one per time step set "
+            "return_sequences=True; for any number of labels give columns of 0 and 1, as MultiLabelBinarizer makes "
+            "them; for labels that are not aligned with the steps take loss='ctc' or RNNSeq2Seq."
+        )
+    if kind.startswith("multilabel"):
         y = check_array(y, accept_sparse=False, input_name="y", estimator=name)
         _same_length(n_samples, y)
         return y, True
@@ -96,6 +104,14 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
     check_classification_targets(y)
     _same_length(n_samples, y)
     return y, False
+
+
+def _is_list_of_lists(y: Any) -> bool:
+    """Whether y holds lists or arrays that make no table: of other lengths, beside labels, or in an object array."""
+    bare = isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1
+    items = y if bare or isinstance(y, (list, tuple)) else ()
+    sizes = {len(item) if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0 else 0 for item in items}
+    return len(sizes) > 1 or (bare and bool(sizes - {0}))
 
 
 def _plain_dtype(y: Any) -> Any:

@@ -280,7 +280,8 @@ class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
         refuse_no_texts(raw_documents, type(self).__name__)
         analyze, found = self.build_analyzer(), []
         for i, document in enumerate(raw_documents):
-            if document is None or (isinstance(document, float) and document != document):
+            missing = document is None or type(document).__name__ in ("NAType", "NaTType")
+            if missing or (isinstance(document, float) and document != document):
                 raise ValueError(f"Document {i} is {document}: drop it, or write an empty text in its place.")
             if not callable(self.analyzer) and self.preprocessor is None and not isinstance(document, (str, bytes)):
                 raise TypeError(

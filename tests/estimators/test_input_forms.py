@@ -64,6 +64,14 @@ def test_empty_axes(kind, shape):
     assert_refused(kind, np.zeros(shape), ValueError, EMPTY[shape], y=np.zeros(shape[0], int), fit_too=fit_too)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_of_videos_are_told_how_to_be_flattened(kind):
+    message = (
+        r"^Expected 2D or 3D array, got 4D.*Reshape your data: X\.reshape\(\*X\.shape\[:2\], -1\) if X holds an array"
+    )
+    assert_refused(kind, np.ones((6, 3, 2, 2)), ValueError, message, y=np.arange(6) % 2)
+
+
 @pytest.mark.parametrize("X", [[], ()])
 def test_empty_lists(X):
     with pytest.raises(ValueError, match=r"^Found array with 0 sample\(s\) \(shape=\(0,\)\)"):
@@ -76,7 +84,7 @@ BAD_LISTS = {
     "length 0": ([0, 2, 0], r"^Sequence 1 has length 0; every sequence needs at least 1 time step\.$"),
     "widths": ([np.ones((3, 2)), np.ones((2, 4))], r"^Sequence 1 has 4 features, but sequence 0 has 2\."),
     "no feature": ([np.ones((3, 2)), np.ones((2, 0))], r"^Sequence 1 has 0 feature\(s\) \(shape=\(2, 0\)\)"),
-    "3-D items": ([np.ones((3, 2, 1))] * 2, r"^Sequence 0 has 3 dimensions; every sequence needs shape"),
+    "3-D items": ([np.ones((3, 2, 1))] * 2, r"^Sequence 0 has 3 dimensions; every sequence needs shape.* Flatten"),
     "a number": ([np.ones(3), 5.0], r"^Sequence 1 has 0 dimensions; every sequence needs shape"),
     "None": ([np.ones(3), None], r"^Sequence 1 has 0 dimensions; every sequence needs shape"),
     "text": ([np.ones(3), "abc"], r"^Sequence 1 has 0 dimensions; every sequence needs shape"),

@@ -1,6 +1,7 @@
 """Rows with some of several targets missing: what is known of them counts, and what is not does nothing."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -161,6 +162,8 @@ def test_a_target_needs_a_value_where_it_is_learnt_from(known):
 def test_what_cannot_be_is_named():
     with pytest.raises(ValueError, match=r"target 1 has no value in any row to train on .*Drop it, or give it some"):
         net().fit(X, NOWHERE)
+    with pytest.raises(ValueError, match="target 'rain' has no value in any row to train on"):
+        net().fit(X, pd.DataFrame(NOWHERE, columns=["heat", "rain"]))
     with pytest.raises(ValueError, match=r"Input y contains NaN"):
         net().fit(X, HOLES[:, 0])
     with pytest.raises(ValueError, match="a loss of your own does not take"):

@@ -288,3 +288,43 @@ def test_gaps_that_cost_no_window_are_no_reason():
     for data, horizon in ((SHOP.ffill().drop(SHOP.index[[100, 120, 150]]), 1), (holes.dropna(), 7)):
         (word,) = words_of(WindowForecaster(few_trees(), window=7, horizon=horizon), data)
         assert "gaps: its step is 1 day" in word
+
+
+@pytest.mark.parametrize(
+    ("known", "stopping", "message"),
+    [
+        (slice(57, 60), True, "^Column 'late' has no value in the windows to learn from"),
+        (slice(0, 4), False, "^Column 'late' has no value in step 1 of the horizons to learn from"),
+    ],
+)
+def test_a_column_that_a_network_cannot_learn_from_is_named(known, stopping, message):
+    data = pd.DataFrame({"all": np.sin(np.arange(60.0)), "late": np.nan})
+    data.loc[data.index[known], "late"] = [1.0, 3.0, 2.0, 4.0][: known.stop - known.start]
+    net = RNNRegressor(hidden_size=2, max_iter=1, early_stopping=stopping, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        WindowForecaster(net, window=5, horizon=2).fit(data)
+
+
+class Blank(Ridge):
+    """Takes missing values, and no column without any other."""
+
+    def fit(self, X, y):
+        if np.isnan(X).all(axis=0).any():
+            raise ValueError("window shape cannot be larger than input array shape")
+        return super().fit(np.nan_to_num(X), y)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def test_a_column_for_which_a_regressor_fails_is_named():
+    data = pd.DataFrame({"sold": np.sin(np.arange(60.0)), "price": np.nan})
+    data.loc[57:, "price"] = 1.0
+    model = WindowForecaster(Blank(), window=5, target="sold", past=["price"])
+    with pytest.raises(
+        ValueError, match=r"^Column 'price' has no value in step 1 of any window, and that fails: window"
+    ):
+        model.fit(data)
+    model.fit(data.assign(price=np.where(np.arange(60) % 9 < 4, 1.0, np.nan)))

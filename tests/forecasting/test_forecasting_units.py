@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import KBinsDiscretizer
 
 from skrnn import RNNRegressor, WindowForecaster
 
@@ -120,3 +122,11 @@ def test_the_smallest_error_decides(monkeypatch, better):
 
     monkeypatch.setattr(_units, "_errors", errors)
     assert chosen(panel(a=walk(True, base=6.0), b=walk(True, seed=1, base=6.0))) == better
+
+
+def test_a_transformer_that_makes_sparse_matrices_is_refused():
+    series = pd.Series(np.arange(40.0))
+    with pytest.raises(ValueError, match="makes a sparse matrix, and targets are numbers in columns"):
+        WindowForecaster(Ridge(), window=4, target_transform=KBinsDiscretizer(4)).fit(series)
+    dense = KBinsDiscretizer(20, encode="ordinal")
+    assert WindowForecaster(Ridge(), window=4, target_transform=dense).fit(series).forecast(1).notna().all()

@@ -222,3 +222,14 @@ def test_no_warning_where_the_network_is_ahead_or_few_windows_say_so_or_the_netw
     assert not words
     network = net(validation_fraction=0.5)
     assert not said(lambda: WindowForecaster(network, window=2, horizon=12, season=12).fit(months()))[1]
+
+
+def test_a_backtest_says_once_that_the_naive_forecast_is_ahead():
+    values = pd.Series(np.tile(np.random.default_rng(3).normal(size=12), 30) + 10, name="v")
+    model = WindowForecaster(window=4, season=12)
+    message = "before it learnt from them, the network had a MAE"
+    with pytest.warns(UserWarning, match=message):  # the control: the second fit says it as well
+        model.fit(values[:340])
+    with pytest.warns(UserWarning, match=message) as caught:
+        skrnn.backtest(model, values, initial=300, step=40, refit=True)
+    assert sum(message in str(word.message) for word in caught) == 1

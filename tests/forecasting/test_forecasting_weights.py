@@ -210,3 +210,32 @@ def test_the_package_of_holidays_is_named_where_it_is_missing(monkeypatch):
         ImportError, match=r"calendar='holiday:US' needs the package holidays: pip install 'skrnn\[holidays\]'"
     ):
         WindowForecaster(Ridge(), calendar=["holiday:US"]).fit(series())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters"),
+    [
+        (HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=3), {"embed_series": True}),
+        (make_pipeline(StandardScaler(), Ridge()), {"calibration": 0.3}),
+        (Ridge(), {"target_transform": "log", "calibration": 0.3}),
+        (Ridge(), {"target_transform": StandardScaler()}),
+        (Ridge(), {"window": None}),
+        (RNNRegressor(hidden_size=2, max_iter=2, random_state=0), {"target_transform": "log"}),
+    ],
+    ids=["trees", "pipeline", "log", "transformer", "chosen window", "net"],
+)
+def test_series_without_weight_change_nothing(estimator, parameters):
+    """Neither bins, means of a scaler, units, transformers, a season nor a window."""
+    rng = np.random.default_rng(0)
+    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("abc", (90, 80, 70), strict=True))}
+    wild = pd.Series(np.exp(3 * np.sin(np.arange(24.0)) + rng.normal(size=24)) * 1e3, DAYS[:24])
+    panel = pd.concat({**parts, "wild": wild}, names=["id", "t"])
+    model = WindowForecaster(estimator, **{"window": 6, **parameters})
+    weights = {"a": 1.0, "b": 1.0, "c": 1.0, "wild": 0.0}
+    ask = WindowForecaster.forecast_interval if "calibration" in parameters else WindowForecaster.forecast
+    weighed = ask(model.fit(panel, sample_weight=weights), 3)
+    assert "wild" in weighed.index.get_level_values("id")
+    alone = ask(model.fit(panel.drop("wild")), 3)
+    np.testing.assert_allclose(weighed.drop("wild"), alone, rtol=1e-9)
+    counted = ask(model.fit(panel), 3).drop("wild")
+    assert not np.allclose(counted, alone, rtol=1e-6)  # the control

@@ -201,7 +201,18 @@ BAD_LABELS = {
     "two columns": (
         np.column_stack([CODES] * 2),
         ValueError,
-        r"y should be a 1d array, got an array of shape \(12, 2\)",
+        r"^y holds several classes for each, \(12, 2\), and Est expects one label for each.*set return_sequences=True",
+    ),
+    "lists": (
+        [list(CODES[: 1 + i % 3]) for i in range(12)],
+        ValueError,
+        "^y holds a list of labels for each sequence, and Est expects one label for each.*set return_sequences=True",
+    ),
+    "a list among labels": ([*CODES[:11], [0, 1]], ValueError, "^y holds a list of labels for each sequence"),
+    "lists in an array": (
+        np.array([[0, 1]] * 12 + [[2]], dtype=object)[:12],
+        ValueError,
+        "^y holds a list of labels for each sequence",
     ),
     "short": (CODES[:5], ValueError, r"inconsistent numbers of samples: \[12, 5\]"),
     "sparse": (sp.csr_array((np.column_stack([CODES, CODES]) > 0) * 1), TypeError, "^Sparse data was passed for y"),

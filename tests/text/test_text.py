@@ -115,6 +115,7 @@ WRONG = [
     ("one text", ValueError, "Iterable over raw text documents expected, string object received."),
     (["a text", None], ValueError, "Document 1 is None: drop it"),
     (["a text", np.nan], ValueError, "Document 1 is nan: drop it"),
+    (pd.Series(["a text", None], dtype="string[python]"), ValueError, "Document 1 is <NA>: drop it"),
     ([["a", "list"]], TypeError, "Document 0 is a list, where a text is expected"),
     (["", "?"], ValueError, "empty vocabulary; perhaps the documents only contain stop words"),
 ]
