@@ -141,12 +141,20 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         parameters = start_settled(parameters, task, columns, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         apart = held_out.reader(task, parameters, name)
-        data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
+        prepared = partial(prepare, task, batch, columns, targets, scalings, name=name, read_apart=apart)
+        data = prepared(parameters)
         del batch, targets  # with millions of windows, every array counts
-        parameters = settled(parameters, task, data, before)
+        may_leave = before is None and parameters.init == "ngrams" and self.init == "auto"
+        if not may_leave:
+            del prepared
         linear = None if before is None else before.linear
         if linear is not None or (before is None and parameters.init is not None):
-            data = with_offsets(data, task, linear, parameters.init)
+            started = with_offsets(data, task, linear, parameters.init, if_it_knows=may_leave)
+            if started is None:  # nothing to start from, and no rows to hold out for its sake
+                parameters = replace(parameters, init=None)
+                started = prepared(parameters)
+            data = started
+        parameters = settled(parameters, task, data, before)
         few = np.arange(min(len(data.training.weights), int(parameters.batch_size)))
         task.check_loss(lambda: data.training.mini_batch(few))
         spec = make_spec(parameters, data, name, before)

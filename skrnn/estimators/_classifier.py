@@ -26,6 +26,7 @@ from skrnn.estimators._parameters import (
     refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
+    refuse_start_from_numbers,
 )
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
@@ -478,7 +479,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
             return Alignments()
         task = Classes(self.class_weight)
         if self.embedding_dim is not None and self.categorical_features is None:
-            refuse_linear_of_steps(self.init, "embedding_dim", name)
+            refuse_start_from_numbers(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)

@@ -14,7 +14,7 @@ from skrnn.estimators._training_data import FitData
 from skrnn.networks import pinned_blas
 from skrnn.objectives import AbsoluteError, Likelihood, MiniBatch, Objective
 from skrnn.tasks import Task
-from skrnn.training import Linear, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
+from skrnn.training import Linear, NGrams, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
 
 __all__ = ["first_bias", "silenced", "with_offsets"]
 
@@ -26,15 +26,19 @@ _SHARE = 0.6  # of a linear model's log-odds that a network starts from: it shou
 _SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
 
 
-def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any) -> FitData:
+def with_offsets(
+    data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any, *, if_it_knows: bool = False
+) -> FitData | None:
     """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
+
+    ``if_it_knows``: None, if one of n-grams knows no more of rows that it has not seen than their mean.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
     those on new rows. The model that predictions will use is then fitted to all rows, the validation part included
     unless that was given apart, and with ``refit`` the network learns what that one leaves of them.
     """
     training, validation, whole = data.training, data.validation, data.whole
-    n_outputs = data.objective.n_outputs(training.n_targets)
+    n_outputs, vocabulary = data.objective.n_outputs(training.n_targets), data.columns.vocabulary
 
     def offset(outputs: Array) -> Singles:
         return task.offsets(outputs, n_outputs).astype(np.float32)
@@ -42,9 +46,11 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
     with pinned_blas():  # the bits of a product depend on the number of threads
         factor, robust = 1.0, False
         if linear is None:
-            fitted, unseen = _fit(task, training, init)
+            fitted, unseen = _fit(task, training, init, vocabulary)
+            if if_it_knows and init == "ngrams" and not _knows(task, training, unseen):
+                return None
             if _may_be_robust(data, init):
-                other = _fit(task, training, init, robust=True)
+                other = _fit(task, training, init, vocabulary, robust=True)
                 robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
                 fitted, unseen = other if robust else (fitted, unseen)
             if data.scalings.targets is None:
@@ -58,7 +64,7 @@ def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, in
             validation = replace(validation, offset=offset(outputs))
             if linear is None and not data.apart:
                 everything = _joined([training, data.gap, validation]) if whole is None else whole
-                fitted, unseen = _fit(task, everything, init, robust)
+                fitted, unseen = _fit(task, everything, init, vocabulary, robust)
                 fitted, unseen = fitted.times(factor), unseen * factor
             elif linear is not None and whole is not None:
                 unseen = linear.outputs(whole.batch, whole.scaling)
@@ -100,20 +106,45 @@ def first_bias(data: FitData) -> Singles | float:
     return bias
 
 
-def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:
+def _fit(
+    task: Task, data: TrainingSet, init: Any, vocabulary: tuple[int, ...], robust: bool = False
+) -> tuple[Linear | OwnStart, Doubles]:
     """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors."""
-    assert isinstance(data.targets, np.ndarray)
-    if task.starts_from_roots:
-        assert data.gain is not None
-        data = replace(data, targets=np.sqrt(data.targets / data.gain), gain=None)
+    data = _rooted(task, data)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
     assert isinstance(data.targets, np.ndarray)
     targets = task.linear_targets(data.targets)
     if robust:
         return fit_by_absolute_errors(data.batch, data.scaling, targets, data.weights, data.when)
-    reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
+    reads: Shares | NGrams | None = None
+    if init == "minirocket":
+        reads = Shares.fit(data.batch, data.scaling, data.weights)
+    elif init == "ngrams":
+        reads = NGrams.fit(data.batch, data.scaling, data.weights, vocabulary, targets.shape[1])
     return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)
+
+
+def _rooted(task: Task, data: TrainingSet) -> TrainingSet:
+    """The data with the roots of counts as targets."""
+    if not task.starts_from_roots:
+        return data
+    assert isinstance(data.targets, np.ndarray)
+    assert data.gain is not None
+    return replace(data, targets=np.sqrt(data.targets / data.gain), gain=None)
+
+
+def _knows(task: Task, data: TrainingSet, unseen: Doubles) -> bool:
+    """Whether the squared errors of rows that a start has not seen are smaller than those of the mean, by more than a
+    standard error.
+    """
+    data = _rooted(task, data)
+    assert isinstance(data.targets, np.ndarray)
+    targets, weights = task.linear_targets(data.targets), data.weights / data.weights.sum()
+    mean = np.nansum(weights[:, None] * targets, axis=0) / np.maximum(weights @ ~np.isnan(targets), 1e-300)
+    gains = np.nansum((targets - mean) ** 2 - (targets - unseen) ** 2, axis=1)
+    gain = float(weights @ gains)
+    return gain > float(np.sqrt(weights**2 @ (gains - gain) ** 2))
 
 
 def _may_be_robust(data: FitData, init: Any) -> bool:

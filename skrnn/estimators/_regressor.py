@@ -23,6 +23,7 @@ from skrnn.estimators._parameters import (
     refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
+    refuse_start_from_numbers,
 )
 from skrnn.estimators._uncertain import UncertainRNN
 from skrnn.objectives import LOSSES, Objective, QuantileLoss
@@ -431,7 +432,7 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         single = isinstance(self.quantile, Real) if self.loss == "quantile" else not isinstance(loss, QuantileLoss)
         task = Numbers(loss, self.scaling, self.target_feature, single)
         if self.embedding_dim is not None and self.categorical_features is None:
-            refuse_linear_of_steps(self.init, "embedding_dim", name)
+            refuse_start_from_numbers(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)

@@ -8,9 +8,9 @@ from skrnn._types import Array
 from skrnn.export._graph import Graph, ints
 from skrnn.export._scaling import Scaled
 from skrnn.export._sequences import Sequences
-from skrnn.training import Linear, NewestSteps, Shares
+from skrnn.training import Linear, NewestSteps, NGrams, Shares
 
-__all__ = ["linear_outputs"]
+__all__ = ["linear_outputs", "outputs_of_tokens"]
 
 
 def linear_outputs(linear: Linear, scaled: Scaled) -> str:
@@ -21,6 +21,44 @@ def linear_outputs(linear: Linear, scaled: Scaled) -> str:
     else:
         features = _shares(graph, linear.reads, sequences, scaled.inputs(np.float32))
     return graph.affine(features, linear.coef, linear.intercept)
+
+
+def outputs_of_tokens(graph: Graph, linear: Linear, sequences: Sequences) -> str:
+    """Predictions (B, m) of a linear model of n-grams: `NGrams.features`, not sparse."""
+    reads, first, counts = linear.reads, 0, []
+    assert isinstance(reads, NGrams)
+    for feature, grams in enumerate(reads.grams):
+        if not grams:
+            continue
+        column = graph.op("Gather", sequences.values, np.int64(feature), axis=2)  # (B, T)
+        column = graph.op("Where", sequences.real, column, np.int64(0))
+        sizes = [part.size for part in grams]
+        n = sum(map(len, grams))
+        counts.append(
+            graph.op(
+                "TfIdfVectorizer",
+                column,
+                mode="TF",
+                min_gram_length=1,
+                max_gram_length=len(grams),
+                max_skip_count=0,
+                ngram_counts=[sum(sizes[:k]) for k in range(len(sizes))],
+                ngram_indexes=list(range(n)),
+                pool_int64s=np.concatenate([part.ravel() for part in grams]).tolist(),
+            )
+        )
+        first += n
+    if not counts:
+        zeros = graph.cast(graph.op("Sub", sequences.lengths, sequences.lengths), np.float64)
+        return graph.op("Add", graph.insert(zeros, 1), linear.intercept)
+    found = graph.cast(graph.op("Concat", *counts, axis=1), np.float64)
+    logs = graph.op(
+        "Mul", graph.op("Add", graph.op("Log", graph.op("Max", found, np.float64(1))), np.float64(1)), reads.idf
+    )
+    weighed = graph.op("Where", graph.op("Greater", found, np.float64(0)), logs, np.float64(0))
+    squares = graph.op("ReduceSum", graph.op("Mul", weighed, weighed), ints(1), keepdims=1)
+    length = graph.op("Sqrt", graph.op("Where", graph.op("Greater", squares, np.float64(0)), squares, np.float64(1)))
+    return graph.affine(graph.op("Div", weighed, length), linear.coef, linear.intercept)
 
 
 def _newest(graph: Graph, reads: NewestSteps, sequences: Sequences, values: str) -> str:
