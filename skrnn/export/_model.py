@@ -14,7 +14,7 @@ from skrnn.export._graph import Axes, Graph, Port
 from skrnn.export._network import head, over_time, run
 from skrnn.export._scaling import Scaled
 from skrnn.export._sequences import Sequences, read_inputs, type_of_X
-from skrnn.export._starts import linear_outputs, outputs_of_tokens
+from skrnn.export._starts import linear_outputs
 from skrnn.sequences import Columns
 from skrnn.training import Linear
 from skrnn.version import __version__
@@ -62,8 +62,7 @@ def _outputs(graph: Graph, fitted: Fitted, sequences: Sequences, scaled: Scaled 
         parts.append(head(graph, spec, weights, run(graph, spec, weights, sequences, x)))
     outputs = average(graph, fitted.task, parts) if len(parts) > 1 else parts[0]
     if isinstance(fitted.linear, Linear):
-        counts = scaled is None
-        linear = outputs_of_tokens(graph, fitted.linear, sequences) if counts else linear_outputs(fitted.linear, scaled)
+        linear = linear_outputs(graph, fitted.linear, sequences, scaled)
         n_targets = len(fitted.linear.intercept)
         outputs = graph.op("Add", outputs, offsets(graph, fitted.task, linear, n_targets, spec.output_size))
     return outputs

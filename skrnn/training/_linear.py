@@ -345,7 +345,7 @@ def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _passes(
-    batch: SequenceBatch, scaling: InputScaling, reads: Reads
+    batch: SequenceBatch, scaling: InputScaling, reads: NewestSteps | Shares
 ) -> Callable[[], Iterator[tuple[Integers, Doubles]]]:
     """What gives all chunks of features, as often as it is called; anew, where they are many."""
     if batch.n_samples * reads.n_features <= (_KEPT_VALUES if reads.costly else _KEPT_VALUES >> 6):

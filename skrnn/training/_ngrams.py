@@ -125,7 +125,7 @@ class NGrams:
             yield found, there
 
     def chunks(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Any]]:
-        """Row numbers and their features (B, n_features), sparse, chunk by chunk; a row's do not depend on the others."""
+        """Row numbers and their features (B, n_features), sparse, chunk by chunk, each row by itself."""
         for rows, tokens in self._tokens(batch, scaling):
             yield rows, of_unit_length(self._weighed(tokens))
 
@@ -148,7 +148,7 @@ class NGrams:
         for feature, n_tokens, row, step, place in self._placed(tokens):
             part = each[np.searchsorted(different, row * self.n_features + place)] * coef[row, place] / n_tokens
             for back in range(n_tokens):
-                np.add.at(found, (row, step - back, feature), part)
+                np.add.at(found[:, :, feature], (row, step - back), part)
         return found
 
     def _placed(self, tokens: Integers) -> Iterator[tuple[int, int, Integers, Integers, Integers]]:

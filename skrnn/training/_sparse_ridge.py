@@ -23,8 +23,8 @@ def fit_sparse(features: Any, y: Doubles, weights: Doubles) -> tuple[Doubles, Do
     """Coefficients (d, k), intercept (k,), and what it says of each row without having seen it (n, k).
 
     ``features`` (n, d) are brought to the length one row by row; to a row that was left out what no other row has is
-    unknown, as it would be later. Strengths are tried from the largest on, as long as the squared errors on rows left out
-    fall.
+    unknown, as it would be later. Strengths are tried from the largest on, as long as the squared errors on rows that
+    were left out fall.
     """
     n, weights = len(y), weights / weights.mean()
     mean = weights @ y / weights.sum()
