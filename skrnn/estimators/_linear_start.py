@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,16 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from skrnn._types import Array, Doubles, Singles
+from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._own_start import OwnStart, fit_own_start
+from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import pinned_blas
 from skrnn.objectives import AbsoluteError, Likelihood, MiniBatch, Objective
 from skrnn.tasks import Task
 from skrnn.training import Linear, NGrams, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
 
-__all__ = ["first_bias", "silenced", "with_offsets"]
+__all__ = ["first_bias", "silenced", "started"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
 _ROWS_FOR_SPREAD = 2_000  # of a training part, that say how large its errors are
@@ -26,12 +29,37 @@ _SHARE = 0.6  # of a linear model's log-odds that a network starts from: it shou
 _SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
 
 
-def with_offsets(
-    data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any, *, if_it_knows: bool = False
-) -> FitData | None:
-    """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
+def started(
+    data: FitData,
+    task: Task,
+    parameters: Parameters,
+    before: Fitted | None,
+    again: Callable[[Parameters], FitData] | None,
+) -> tuple[FitData, Parameters]:
+    """The data with what a simple model says as offsets, where the network starts from one: that of an earlier fit, or of
+    ``init``.
 
-    ``if_it_knows``: None, if one of n-grams knows no more of rows that it has not seen than their mean.
+    ``again`` prepares the data without one, for whose sake rows may have been held out, if it turns out to know nothing;
+    None: it is started from all the same.
+    """
+    linear = None if before is None else before.linear
+    if linear is None and (before is not None or parameters.init is None):
+        return data, parameters
+    with pinned_blas():  # the bits of a product depend on the number of threads
+        found = _with_offsets(data, task, linear, parameters.init, if_it_knows=again is not None)
+    if found is None:
+        assert again is not None
+        parameters = replace(parameters, init=None)
+        found = again(parameters)
+    return found, parameters
+
+
+def _with_offsets(
+    data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any, *, if_it_knows: bool
+) -> FitData | None:
+    """The data with offsets; ``linear`` None: of the one of ``init``, fitted to the training part.
+
+    None, with ``if_it_knows``: it knows no more of rows that it has not seen than their mean does.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
     those on new rows. The model that predictions will use is then fitted to all rows, the validation part included
@@ -43,33 +71,32 @@ def with_offsets(
     def offset(outputs: Array) -> Singles:
         return task.offsets(outputs, n_outputs).astype(np.float32)
 
-    with pinned_blas():  # the bits of a product depend on the number of threads
-        factor, robust = 1.0, False
-        if linear is None:
-            fitted, unseen = _fit(task, training, init, vocabulary)
-            if if_it_knows and init == "ngrams" and not _knows(task, training, unseen):
-                return None
-            if _may_be_robust(data, init):
-                other = _fit(task, training, init, vocabulary, robust=True)
-                robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
-                fitted, unseen = other if robust else (fitted, unseen)
-            if data.scalings.targets is None:
-                factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
+    factor, robust = 1.0, False
+    if linear is None:
+        fitted, unseen = _fit(task, training, init, vocabulary)
+        if if_it_knows and not _knows(task, training, unseen):
+            return None
+        if _may_be_robust(data, init):
+            other = _fit(task, training, init, vocabulary, robust=True)
+            robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
+            fitted, unseen = other if robust else (fitted, unseen)
+        if data.scalings.targets is None:
+            factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
+        fitted, unseen = fitted.times(factor), unseen * factor
+    else:
+        fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
+    training, before = replace(training, offset=offset(unseen)), fitted
+    if validation is not None:
+        outputs = fitted.outputs(validation.batch, validation.scaling)
+        validation = replace(validation, offset=offset(outputs))
+        if linear is None and not data.apart:
+            everything = _joined([training, data.gap, validation]) if whole is None else whole
+            fitted, unseen = _fit(task, everything, init, vocabulary, robust)
             fitted, unseen = fitted.times(factor), unseen * factor
-        else:
-            fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
-        training, before = replace(training, offset=offset(unseen)), fitted
-        if validation is not None:
-            outputs = fitted.outputs(validation.batch, validation.scaling)
-            validation = replace(validation, offset=offset(outputs))
-            if linear is None and not data.apart:
-                everything = _joined([training, data.gap, validation]) if whole is None else whole
-                fitted, unseen = _fit(task, everything, init, vocabulary, robust)
-                fitted, unseen = fitted.times(factor), unseen * factor
-            elif linear is not None and whole is not None:
-                unseen = linear.outputs(whole.batch, whole.scaling)
-        if whole is not None:
-            whole = replace(whole, offset=offset(unseen))
+        elif linear is not None and whole is not None:
+            unseen = linear.outputs(whole.batch, whole.scaling)
+    if whole is not None:
+        whole = replace(whole, offset=offset(unseen))
     return replace(data, training=training, validation=validation, whole=whole, linear=fitted, linear_validated=before)
 
 

@@ -1,4 +1,4 @@
-"""What a network starts from, in the graph: a linear model of the newest steps, of what kernels see in all, or of n-grams."""
+"""What a network starts from, in the graph: a linear model of newest steps, of what kernels see, or of n-grams."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, lsqr
 
-from skrnn._types import Doubles, Flags
+from skrnn._types import Doubles, Flags, Integers
 from skrnn.training._ngrams import of_unit_length
 
 __all__ = ["fit_sparse"]
@@ -31,7 +32,7 @@ def fit_sparse(features: Any, y: Doubles, weights: Doubles) -> tuple[Doubles, Do
     if n < 2 or features.shape[1] == 0:
         return np.zeros((features.shape[1], y.shape[1])), mean, np.broadcast_to(mean, y.shape).copy()
     folds = []
-    for others, left_out in KFold(min(_FOLDS, n), shuffle=True, random_state=0).split(y):
+    for others, left_out in _folds(n):
         seen = np.zeros(features.shape[1], bool)
         seen[features[others].indices] = True
         folds.append(
@@ -54,8 +55,29 @@ def fit_sparse(features: Any, y: Doubles, weights: Doubles) -> tuple[Doubles, Do
 
 
 def _ridge(features: Any, y: Doubles, weights: Doubles, strength: float) -> tuple[Doubles, Doubles]:
-    model = Ridge(strength, solver="sparse_cg", tol=_TOLERANCE).fit(features, y, weights)
-    return np.ascontiguousarray(model.coef_.reshape(y.shape[1], -1).T), np.reshape(model.intercept_, -1)
+    """Coefficients (d, k) and intercept (k,), by LSQR (Paige & Saunders, ACM Trans. Math. Software 8(1), 1982)."""
+    root, total = np.sqrt(weights), weights.sum()
+    mean, y_mean = features.T @ weights / total, weights @ y / total
+    rooted = csr_array(features.multiply(root[:, None]))
+    turned = csr_array(rooted.T)
+    centred = LinearOperator(
+        features.shape,
+        matvec=lambda v: rooted @ v - root * (mean @ v),
+        rmatvec=lambda u: turned @ u - mean * (root @ u),
+        dtype=np.float64,
+    )
+    solved = {"damp": np.sqrt(strength), "atol": _TOLERANCE, "btol": _TOLERANCE}
+    coef = np.column_stack([lsqr(centred, root * column, **solved)[0] for column in (y - y_mean).T])
+    return coef, y_mean - mean @ coef
+
+
+def _folds(n: int) -> Iterator[tuple[Integers, Integers]]:
+    """The rows that each fold learns from, and those that it leaves out, by chance that is always the same."""
+    order = np.random.default_rng(0).permutation(n)
+    for part in np.array_split(order, min(_FOLDS, n)):
+        left_out = np.zeros(n, bool)
+        left_out[part] = True
+        yield np.flatnonzero(~left_out), np.flatnonzero(left_out)
 
 
 def _known(features: Any, seen: Flags) -> Any:
