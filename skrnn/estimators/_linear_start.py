@@ -22,6 +22,7 @@ from skrnn.training import Linear, NGrams, Shares, TrainingSet, fit_by_absolute_
 __all__ = ["first_bias", "silenced", "started"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
+_STANDARD_ERRORS = 2.0  # by which n-grams have to be better than nothing
 _ROWS_FOR_SPREAD = 2_000  # of a training part, that say how large its errors are
 _FARTHEST_SPREAD = 10.0  # outputs before softplus, which then is 5e-5 to 10
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
@@ -36,10 +37,10 @@ def started(
     before: Fitted | None,
     again: Callable[[Parameters], FitData] | None,
 ) -> tuple[FitData, Parameters]:
-    """The data with what a simple model says as offsets, where the network starts from one: that of an earlier fit, or of
+    """The data with what a simple model says as offsets, where the network starts from one: of an earlier fit or of
     ``init``.
 
-    ``again`` prepares the data without one, for whose sake rows may have been held out, if it turns out to know nothing;
+    ``again`` prepares the data without one, for whose sake rows may be held out, if it turns out to know nothing;
     None: it is started from all the same.
     """
     linear = None if before is None else before.linear
@@ -162,8 +163,8 @@ def _rooted(task: Task, data: TrainingSet) -> TrainingSet:
 
 
 def _knows(task: Task, data: TrainingSet, unseen: Doubles) -> bool:
-    """Whether the squared errors of rows that a start has not seen are smaller than those of the mean, by more than a
-    standard error.
+    """Whether the squared errors of rows that a start has not seen are smaller than those of the mean, by more than
+    chance would have it.
     """
     data = _rooted(task, data)
     assert isinstance(data.targets, np.ndarray)
@@ -171,7 +172,7 @@ def _knows(task: Task, data: TrainingSet, unseen: Doubles) -> bool:
     mean = np.nansum(weights[:, None] * targets, axis=0) / np.maximum(weights @ ~np.isnan(targets), 1e-300)
     gains = np.nansum((targets - mean) ** 2 - (targets - unseen) ** 2, axis=1)
     gain = float(weights @ gains)
-    return gain > float(np.sqrt(weights**2 @ (gains - gain) ** 2))
+    return gain > _STANDARD_ERRORS * float(np.sqrt(weights**2 @ (gains - gain) ** 2))
 
 
 def _may_be_robust(data: FitData, init: Any) -> bool:
