@@ -58,7 +58,7 @@ def read_data(
         parameters.check_categories(name)
     elif parameters.init == "ngrams":
         raise InvalidParameterError(
-            f"init='ngrams' of {name} counts tokens, and X holds numbers. Set embedding_dim=16 if these stand for tokens, "
+            f"init='ngrams' of {name} counts tokens, and X holds numbers. Set embedding_dim=16 if these are tokens, "
             "or use 'linear', None or 'auto'."
         )
     if before is None:
