@@ -32,8 +32,10 @@ def start_settled(
         return parameters
     if before is not None:
         return replace(parameters, init=before.init)
-    if not task.can_start_linear or columns.embeds_all:
+    if not task.can_start_linear:
         return replace(parameters, init=None)
+    if columns.embeds_all:  # of classes: what is counted of a text is not what n-grams of unit length are good at
+        return replace(parameters, init=None if task.known is None else "ngrams")
     few = np.count_nonzero(weights) < _MOST_FOR_SHARES
     shares = task.known is not None and few and _typical_length(batch, weights) >= _LONG
     return replace(parameters, init="minirocket" if shares else "linear")

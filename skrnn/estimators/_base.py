@@ -25,7 +25,7 @@ from skrnn.estimators._callbacks import EpochObserver
 from skrnn.estimators._fitted import Fitted, FromFit, Weights, of_fit
 from skrnn.estimators._given_weights import fresh_start, held_weights
 from skrnn.estimators._isolation import private_generators
-from skrnn.estimators._linear_start import first_bias, with_offsets
+from skrnn.estimators._linear_start import first_bias, started
 from skrnn.estimators._parameters import SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._pickling import NetworkState
 from skrnn.estimators._reading import HeldOut, read_data
@@ -141,13 +141,13 @@ class BaseRNN(NetworkState, CallbackSupportMixin, BaseEstimator, ABC):
         parameters = start_settled(parameters, task, columns, batch, targets.sample_weights, before)
         scalings = None if before is None else before.scalings
         apart = held_out.reader(task, parameters, name)
+        prepared = partial(prepare, task, batch, columns, targets, scalings, name=name, read_apart=apart)
         with naming_columns(batch, columns, y):
-            data = prepare(task, batch, columns, targets, scalings, parameters, name, apart)
-        del batch, targets  # with millions of windows, every array counts
+            data = prepared(parameters)
+        again = prepared if before is None and parameters.init == "ngrams" and self.init == "auto" else None
+        del batch, targets, prepared  # with millions of windows, every array counts
+        data, parameters = started(data, task, parameters, before, again)
         parameters = settled(parameters, task, data, before)
-        linear = None if before is None else before.linear
-        if linear is not None or (before is None and parameters.init is not None):
-            data = with_offsets(data, task, linear, parameters.init)
         few = np.arange(min(len(data.training.weights), int(parameters.batch_size)))
         task.check_loss(lambda: data.training.mini_batch(few))
         spec = make_spec(parameters, data, name, before)

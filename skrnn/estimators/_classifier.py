@@ -26,6 +26,7 @@ from skrnn.estimators._parameters import (
     refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
+    refuse_start_from_numbers,
 )
 from skrnn.tasks import Alignments, Classes, EveryStep, Labels, Task
 
@@ -100,15 +101,17 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class; "balanced": inversely proportional to the (weighted) class
         frequencies; with several labels per sequence the factors of the labels multiply, and a dict is refused.
-    init : {"auto", "linear", "minirocket"}, classifier or None, default="auto"
+    init : {"auto", "linear", "minirocket", "ngrams"}, classifier or None, default="auto"
         What the network starts from and corrects. "linear": a ridge classifier on the newest steps (as many as the
         shortest sequence has, up to 1024 inputs, at least one), fitted in closed form, its scores made log-odds by the
         rows that it has not seen; six tenths of them are added to the network's outputs. "minirocket": the same on
         about 2,000 features of the whole sequence, the shares of its steps at which dilated kernels pass thresholds
         (Dempster, Schmidt & Webb, KDD 2021); all of them are added, or four times as much where no rows are held out.
-        A classifier with ``predict_proba``: a clone, fitted to the scaled newest steps. "auto": "minirocket" for less
-        than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` or
-        ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+        "ngrams", where all features are tokens (``embedding_dim``): on counts of up to five tokens in a row, tf-idf,
+        with its strength by rows left out. A classifier with ``predict_proba``: a clone, fitted to the scaled newest
+        steps. "auto": "ngrams" for tokens, if it knows more of rows left out than their mean; "minirocket" for less
+        than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` and
+        in ``partial_fit``. None: the network alone.
     initial_weights : dict of str to ndarray, default=None
         Weights to start from, those of another network: ``other.weights_``, also of one from `skrnn.load` or of an
         `RNNSequenceTransformer`. The recurrence has to agree; heads and attentions are taken where their shapes do, and
@@ -149,7 +152,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         their loss no longer improves, and restore the weights of the best epoch. Without it the training loss
         decides, see ``n_iter_no_change``; the weights of its best epoch stay. What the network starts from stays if no
         epoch is better by more than a standard error. "auto": where there are 10,000 different rows or more, or 20 with
-        ``init="minirocket"``, of classes with more than three; not in ``partial_fit``.
+        ``init="minirocket"`` or "ngrams", of classes with more than three; not in ``partial_fit``.
     validation_fraction : float, default=0.1
         In (0, 1); only used with ``early_stopping``.
     n_iter_no_change : int, default=10
@@ -478,7 +481,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
             return Alignments()
         task = Classes(self.class_weight)
         if self.embedding_dim is not None and self.categorical_features is None:
-            refuse_linear_of_steps(self.init, "embedding_dim", name)
+            refuse_start_from_numbers(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)

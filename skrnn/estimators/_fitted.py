@@ -18,7 +18,7 @@ from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch
 from skrnn.tasks import EveryStep, NextToken, Targets, Task, task_from_plain, task_to_plain
-from skrnn.training import OPTIMIZERS, Linear, TrainingResult
+from skrnn.training import OPTIMIZERS, Linear, NGrams, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
 
@@ -267,6 +267,8 @@ class Fitted:
             shape = self.linear.reads.n_features, self.spec.output_size if targets is None else self.n_outputs
             given = self.linear.shape
             require(given == shape, f"linear has shape {given}, not {shape}")
+            counts = isinstance(self.linear.reads, NGrams)
+            require(counts == self.columns.embeds_all, "linear reads tokens where there are numbers, or the reverse")
             require(self.task.can_start_linear, f"a linear model is not for {self.task.form} targets")
         self.task.check_state(self.spec, targets, self.n_outputs)
         tokens = isinstance(self.task, NextToken)
@@ -309,7 +311,7 @@ def _start_from_plain(values: Any, spec: NetworkSpec) -> Linear | OwnStart | Non
         return None
     own = isinstance(values, dict) and "estimators" in values
     read = OwnStart.from_plain if own else Linear.from_plain
-    return read(values, spec.input_size, spec.vocabulary if any(size == 0 for size in spec.vocabulary) else ())
+    return read(values, spec.input_size, spec.vocabulary)
 
 
 class FromFit(Generic[T]):

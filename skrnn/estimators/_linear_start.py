@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +10,19 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from skrnn._types import Array, Doubles, Singles
+from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._own_start import OwnStart, fit_own_start
+from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData
 from skrnn.networks import pinned_blas
 from skrnn.objectives import AbsoluteError, Likelihood, MiniBatch, Objective
 from skrnn.tasks import Task
-from skrnn.training import Linear, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
+from skrnn.training import Linear, NGrams, Shares, TrainingSet, fit_by_absolute_errors, fit_linear
 
-__all__ = ["first_bias", "silenced", "with_offsets"]
+__all__ = ["first_bias", "silenced", "started"]
 
 _ROWS_FOR_ABSOLUTE_ERRORS = 500  # to learn from
+_STANDARD_ERRORS = 2.0  # by which n-grams have to be better than nothing
 _ROWS_FOR_SPREAD = 2_000  # of a training part, that say how large its errors are
 _FARTHEST_SPREAD = 10.0  # outputs before softplus, which then is 5e-5 to 10
 _LARGEST_FACTOR = 10.0  # of classes that are told apart without an error: log-odds of 20
@@ -26,44 +30,74 @@ _SHARE = 0.6  # of a linear model's log-odds that a network starts from: it shou
 _SHARE_UNWATCHED = 4.0  # of MiniRocket's where no validation part says when the network spoils them
 
 
-def with_offsets(data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any) -> FitData:
-    """The data with what a simple model says as offsets; None: the one of ``init``, fitted to the training part.
+def started(
+    data: FitData,
+    task: Task,
+    parameters: Parameters,
+    before: Fitted | None,
+    again: Callable[[Parameters], FitData] | None,
+) -> tuple[FitData, Parameters]:
+    """The data with what a simple model says as offsets, where the network starts from one: of an earlier fit or of
+    ``init``.
+
+    ``again`` prepares the data without one, for whose sake rows may be held out, if it turns out to know nothing;
+    None: it is started from all the same.
+    """
+    linear = None if before is None else before.linear
+    if linear is None and (before is not None or parameters.init is None):
+        return data, parameters
+    with pinned_blas():  # the bits of a product depend on the number of threads
+        found = _with_offsets(data, task, linear, parameters.init, if_it_knows=again is not None)
+    if found is None:
+        assert again is not None
+        parameters = replace(parameters, init=None)
+        found = again(parameters)
+    return found, parameters
+
+
+def _with_offsets(
+    data: FitData, task: Task, linear: Linear | OwnStart | None, init: Any, *, if_it_knows: bool
+) -> FitData | None:
+    """The data with offsets; ``linear`` None: of the one of ``init``, fitted to the training part.
+
+    None, with ``if_it_knows``: it knows no more of rows that it has not seen than their mean does.
 
     There a row's offset is what the model says without having seen it, so that the network learns from errors such as
     those on new rows. The model that predictions will use is then fitted to all rows, the validation part included
     unless that was given apart, and with ``refit`` the network learns what that one leaves of them.
     """
     training, validation, whole = data.training, data.validation, data.whole
-    n_outputs = data.objective.n_outputs(training.n_targets)
+    n_outputs, vocabulary = data.objective.n_outputs(training.n_targets), data.columns.vocabulary
 
     def offset(outputs: Array) -> Singles:
         return task.offsets(outputs, n_outputs).astype(np.float32)
 
-    with pinned_blas():  # the bits of a product depend on the number of threads
-        factor, robust = 1.0, False
-        if linear is None:
-            fitted, unseen = _fit(task, training, init)
-            if _may_be_robust(data, init):
-                other = _fit(task, training, init, robust=True)
-                robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
-                fitted, unseen = other if robust else (fitted, unseen)
-            if data.scalings.targets is None:
-                factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
+    factor, robust = 1.0, False
+    if linear is None:
+        fitted, unseen = _fit(task, training, init, vocabulary)
+        if if_it_knows and not _knows(task, training, unseen):
+            return None
+        if _may_be_robust(data, init):
+            other = _fit(task, training, init, vocabulary, robust=True)
+            robust = _error(data.objective, validation, other[0]) < _error(data.objective, validation, fitted)
+            fitted, unseen = other if robust else (fitted, unseen)
+        if data.scalings.targets is None:
+            factor = _share(init, validation is not None) * _factor(data.objective, training, unseen)
+        fitted, unseen = fitted.times(factor), unseen * factor
+    else:
+        fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
+    training, before = replace(training, offset=offset(unseen)), fitted
+    if validation is not None:
+        outputs = fitted.outputs(validation.batch, validation.scaling)
+        validation = replace(validation, offset=offset(outputs))
+        if linear is None and not data.apart:
+            everything = _joined([training, data.gap, validation]) if whole is None else whole
+            fitted, unseen = _fit(task, everything, init, vocabulary, robust)
             fitted, unseen = fitted.times(factor), unseen * factor
-        else:
-            fitted, unseen = linear, linear.outputs(training.batch, training.scaling)
-        training, before = replace(training, offset=offset(unseen)), fitted
-        if validation is not None:
-            outputs = fitted.outputs(validation.batch, validation.scaling)
-            validation = replace(validation, offset=offset(outputs))
-            if linear is None and not data.apart:
-                everything = _joined([training, data.gap, validation]) if whole is None else whole
-                fitted, unseen = _fit(task, everything, init, robust)
-                fitted, unseen = fitted.times(factor), unseen * factor
-            elif linear is not None and whole is not None:
-                unseen = linear.outputs(whole.batch, whole.scaling)
-        if whole is not None:
-            whole = replace(whole, offset=offset(unseen))
+        elif linear is not None and whole is not None:
+            unseen = linear.outputs(whole.batch, whole.scaling)
+    if whole is not None:
+        whole = replace(whole, offset=offset(unseen))
     return replace(data, training=training, validation=validation, whole=whole, linear=fitted, linear_validated=before)
 
 
@@ -100,20 +134,45 @@ def first_bias(data: FitData) -> Singles | float:
     return bias
 
 
-def _fit(task: Task, data: TrainingSet, init: Any, robust: bool = False) -> tuple[Linear | OwnStart, Doubles]:
+def _fit(
+    task: Task, data: TrainingSet, init: Any, vocabulary: tuple[int, ...], robust: bool = False
+) -> tuple[Linear | OwnStart, Doubles]:
     """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors."""
-    assert isinstance(data.targets, np.ndarray)
-    if task.starts_from_roots:
-        assert data.gain is not None
-        data = replace(data, targets=np.sqrt(data.targets / data.gain), gain=None)
+    data = _rooted(task, data)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
     assert isinstance(data.targets, np.ndarray)
     targets = task.linear_targets(data.targets)
     if robust:
         return fit_by_absolute_errors(data.batch, data.scaling, targets, data.weights, data.when)
-    reads = Shares.fit(data.batch, data.scaling, data.weights) if init == "minirocket" else None
+    reads: Shares | NGrams | None = None
+    if init == "minirocket":
+        reads = Shares.fit(data.batch, data.scaling, data.weights)
+    elif init == "ngrams":
+        reads = NGrams.fit(data.batch, data.scaling, data.weights, vocabulary, targets.shape[1])
     return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)
+
+
+def _rooted(task: Task, data: TrainingSet) -> TrainingSet:
+    """The data with the roots of counts as targets."""
+    if not task.starts_from_roots:
+        return data
+    assert isinstance(data.targets, np.ndarray)
+    assert data.gain is not None
+    return replace(data, targets=np.sqrt(data.targets / data.gain), gain=None)
+
+
+def _knows(task: Task, data: TrainingSet, unseen: Doubles) -> bool:
+    """Whether the squared errors of rows that a start has not seen are smaller than those of the mean, by more than
+    chance would have it.
+    """
+    data = _rooted(task, data)
+    assert isinstance(data.targets, np.ndarray)
+    targets, weights = task.linear_targets(data.targets), data.weights / data.weights.sum()
+    mean = np.nansum(weights[:, None] * targets, axis=0) / np.maximum(weights @ ~np.isnan(targets), 1e-300)
+    gains = np.nansum((targets - mean) ** 2 - (targets - unseen) ** 2, axis=1)
+    gain = float(weights @ gains)
+    return gain > _STANDARD_ERRORS * float(np.sqrt(weights**2 @ (gains - gain) ** 2))
 
 
 def _may_be_robust(data: FitData, init: Any) -> bool:

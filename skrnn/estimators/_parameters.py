@@ -39,6 +39,7 @@ __all__ = [
     "refuse_linear_of_steps",
     "refuse_pooling_of_steps",
     "refuse_segments_of_steps",
+    "refuse_start_from_numbers",
 ]
 
 
@@ -80,7 +81,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
 CATEGORICAL = ["array-like", Options({"from_dtype"}), None]
 INITIAL_WEIGHTS = [NamedArrays(), None]
 FREEZE = [Texts(), None]
-INIT = [Options({"auto", "linear", "minirocket"}), HasMethods(["fit", "predict"]), None]
+INIT = [Options({"auto", "linear", "minirocket", "ngrams"}), HasMethods(["fit", "predict"]), None]
 NETWORKS = [integers(1, 1024)]
 SEGMENT = [integers(1), several_integers(1), None]  # where segments may have several widths
 
@@ -220,7 +221,7 @@ class Parameters:
         """Refuse what needs numbers, where categorical_features turn out to be all features of X."""
         if self.categorical_features is None:
             return
-        refuse_linear_of_steps(self.init, "an X of which all features are categorical_features", name)
+        refuse_start_from_numbers(self.init, "an X of which all features are categorical_features", name)
         if self.scaling in ("window", "last"):
             raise InvalidParameterError(
                 f"scaling={self.scaling!r} of {name} needs numbers, and categorical_features are all of X. Use "
@@ -278,11 +279,19 @@ def refuse_segments_of_steps(segment: Any, name: str) -> None:
 
 
 def refuse_linear_of_steps(init: Any, form: str, name: str) -> None:
-    """A linear model of whole sequences, where there are none, or no numbers in them."""
+    """A simple model of whole sequences, where each step has its answer."""
     if init not in (None, "auto"):
         raise InvalidParameterError(
-            f"init={init!r} of {name} is a model of the numbers of whole sequences, which {form} has not. Use None or "
+            f"init={init!r} of {name} is a model of whole sequences, and {form} needs one of their steps. Use None or "
             "'auto'."
+        )
+
+
+def refuse_start_from_numbers(init: Any, form: str, name: str) -> None:
+    """A simple model of numbers, where there are none."""
+    if init not in (None, "auto", "ngrams"):
+        raise InvalidParameterError(
+            f"init={init!r} of {name} is a model of numbers, which {form} has not. Use 'ngrams', None or 'auto'."
         )
 
 

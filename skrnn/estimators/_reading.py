@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skrnn._texts import TokenNumbers
 from skrnn._warnings import warn_caller
@@ -55,6 +56,11 @@ def read_data(
     )
     if columns.embeds_all:
         parameters.check_categories(name)
+    elif parameters.init == "ngrams":
+        raise InvalidParameterError(
+            f"init='ngrams' of {name} counts tokens, and X holds numbers. Set embedding_dim=16 if these are tokens, "
+            "or use 'linear', None or 'auto'."
+        )
     if before is None:
         refuse_features_without_values(batch, columns)
     task, targets = unread.read(y, batch, sample_weight, name)

@@ -23,6 +23,7 @@ from skrnn.estimators._parameters import (
     refuse_linear_of_steps,
     refuse_pooling_of_steps,
     refuse_segments_of_steps,
+    refuse_start_from_numbers,
 )
 from skrnn.estimators._uncertain import UncertainRNN
 from skrnn.objectives import LOSSES, Objective, QuantileLoss
@@ -102,14 +103,15 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         `skrnn.objectives.Objective` is a loss of your own; its gradient is checked in `fit`.
     quantile : float or list of float, default=0.5
         Level, or levels, in (0, 1) of ``loss="quantile"``. Predictions of several levels do not cross.
-    init : {"auto", "linear", "minirocket"}, regressor or None, default="auto"
+    init : {"auto", "linear", "minirocket", "ngrams"}, regressor or None, default="auto"
         What the network starts from: "linear", a ridge regression on the newest steps (as many as the shortest sequence
         has, up to 1024 inputs, at least one), fitted in closed form with its strength by leave-one-out; the network
         then learns what it leaves, and a prediction is the sum. With a validation part the linear model alone is a
         candidate, too. "minirocket": the same on about 2,000 features of the whole sequence, the shares of its steps at
-        which dilated kernels pass thresholds (Dempster, Schmidt & Webb, KDD 2021). A regressor: a clone, fitted to the
-        scaled newest steps, for each target. "auto": "linear" for numbers of whole sequences, None with
-        ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
+        which dilated kernels pass thresholds (Dempster, Schmidt & Webb, KDD 2021). "ngrams", where all features are
+        tokens (``embedding_dim``): on counts of up to five tokens in a row, tf-idf, with its strength by rows left out.
+        A regressor: a clone, fitted to the scaled newest steps, for each target. "auto": "linear" for numbers of whole
+        sequences, None with ``return_sequences`` or ``embedding_dim`` and in ``partial_fit``. None: the network alone.
     initial_weights : dict of str to ndarray, default=None
         Weights to start from, those of another network: ``other.weights_``, also of one from `skrnn.load` or of an
         `RNNSequenceTransformer`. The recurrence has to agree; heads and attentions are taken where their shapes do, and
@@ -434,7 +436,7 @@ class RNNRegressor(RegressorMixin, UncertainRNN):
         single = isinstance(self.quantile, Real) if self.loss == "quantile" else not isinstance(loss, QuantileLoss)
         task = Numbers(loss, self.scaling, self.target_feature, single)
         if self.embedding_dim is not None and self.categorical_features is None:
-            refuse_linear_of_steps(self.init, "embedding_dim", name)
+            refuse_start_from_numbers(self.init, "embedding_dim", name)
         if not self.return_sequences:
             return task
         refuse_segments_of_steps(self.segment, name)

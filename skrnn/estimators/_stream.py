@@ -14,7 +14,7 @@ from skrnn.estimators._stream_state import StreamState
 from skrnn.networks import SteppedNetworks
 from skrnn.sequences import as_numbers, detached, number_step, refuse_mask
 from skrnn.tasks import Context, Task
-from skrnn.training import NewestSteps, Shares
+from skrnn.training import NewestSteps, NGrams, Shares
 from skrnn.version import __version__
 
 __all__ = ["Stream"]
@@ -41,8 +41,9 @@ class Stream:
     state : dict
         Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
         "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun"; with
-        a linear start also "newest", the scaled steps that the linear model reads; with pooling "mean" and "max" of the
-        states so far, (hidden_size,), and their number "n_read". Several networks share "newest"; their other arrays
+        a linear start also "newest", the scaled steps that the linear model reads, or, where that counts n-grams,
+        "tokens", the numbers of all tokens so far (n, n_features); with pooling "mean" and "max" of the states so far,
+        (hidden_size,), and their number "n_read". Several networks share "newest"; their other arrays
         have n_networks as first axis. Assign it to go back to it.
 
     Examples
@@ -75,6 +76,8 @@ class Stream:
         linear = fitted.linear
         steps = linear.reads.n_steps if linear is not None and isinstance(linear.reads, NewestSteps) else None
         self._newest = None if steps is None else np.zeros((steps, fitted.spec.input_size))
+        counts = linear is not None and isinstance(linear.reads, NGrams)
+        self._tokens: list[Doubles] | None = [] if counts else None  # all so far: any may begin what later ones end
         self.n_steps, self._n_pending, self._begun = 0, 0, False
 
     @property
@@ -157,10 +160,14 @@ class Stream:
         self._networks.clear()
         if self._newest is not None:
             self._newest[:] = 0.0
+        if self._tokens is not None:
+            self._tokens.clear()
 
     def _arrays(self) -> dict[str, Doubles]:
         """What a state holds of arrays, by name; those of a network by itself have no axis of networks."""
         states, newest = self._networks.states, {} if self._newest is None else {"newest": self._newest}
+        if self._tokens is not None:
+            newest = {"tokens": np.reshape(self._tokens, (-1, self._x.shape[2]))}
         arrays = {"h": states[:, :, 0], "c": states[:, :, 1], **self._networks.pooled}
         return {**({name: value[0] for name, value in arrays.items()} if len(states) == 1 else arrays), **newest}
 
@@ -176,7 +183,10 @@ class Stream:
         with as_misfits():
             found = StreamState.from_plain(state, own, pools=bool(self._networks.pooled))
         for name, value in found.arrays.items():
-            own[name][:] = value
+            if name == "tokens":
+                self._tokens = [*value]
+            else:
+                own[name][:] = value
         self.n_steps, self._n_pending, self._begun = found.n_steps, found.n_pending, found.begun
         self._networks.n_read = found.n_read or 0
 
@@ -217,6 +227,8 @@ class Stream:
             row[values.size :] = missing[self._indicators]
         if self._newest is not None:
             self._newest[:-1], self._newest[-1] = self._newest[1:].copy(), row
+        if self._tokens is not None:
+            self._tokens.append(row.copy())
         return self._with_linear(self._networks.step(self._x))
 
     def _take_pending(self, size: int) -> None:
@@ -232,10 +244,13 @@ class Stream:
     def _with_linear(self, outputs: Doubles) -> Doubles:
         """Outputs (1, K) of the networks, plus what the linear model says of the newest steps if there is one."""
         linear, newest = self._fitted.linear, self._newest
-        if linear is None or newest is None:
+        if linear is None:
             return outputs
-        assert isinstance(linear.reads, NewestSteps)
-        features = newest.reshape(1, -1)
+        if self._tokens is not None:
+            newest = np.reshape(self._tokens, (-1, self._x.shape[2]))
+        assert newest is not None
+        assert not isinstance(linear.reads, Shares)
+        features: Any = newest.reshape(1, -1)
         if linear.reads.vocabulary:
             features = linear.reads.features(newest[None], np.array([len(newest)]))
         return outputs + self._fitted.task.offsets(linear.of(features), outputs.shape[1])

@@ -30,7 +30,7 @@ from skrnn.training import Linear, TrainingSet
 
 __all__ = ["FitData", "Part", "category_counts", "naming_columns", "prepare", "refuse_features_without_values"]
 
-_ROWS_BESIDE_SHARES = 20  # different rows: a network soon spoils the start that MiniRocket gives it
+_ROWS_BESIDE_FEATURES = 20  # different rows: a network soon spoils the start that MiniRocket or n-grams give it
 _ROWS_TO_KEEP = 3  # of a class: to give one away, "auto" needs more
 _UNKNOWN = 0.25  # of a category that occurs n times, the part _UNKNOWN / (_UNKNOWN + n) is read as unknown
 
@@ -208,7 +208,7 @@ def _tail(
     """
     weights, fraction, auto = targets.sample_weights, parameters.validation_fraction, parameters.holds_out_if_many
     canonical = canonical_rows(batch, targets.values, weights, groups=True)
-    least = task.rows_to_hold_out if parameters.init != "minirocket" else _ROWS_BESIDE_SHARES
+    least = task.rows_to_hold_out if parameters.init not in ("minirocket", "ngrams") else _ROWS_BESIDE_FEATURES
     if auto and len(canonical.rows) < least:
         return None
     objective = task.objective(columns.vocabulary)

@@ -61,8 +61,8 @@ def _outputs(graph: Graph, fitted: Fitted, sequences: Sequences, scaled: Scaled 
     for weights in fitted.networks:
         parts.append(head(graph, spec, weights, run(graph, spec, weights, sequences, x)))
     outputs = average(graph, fitted.task, parts) if len(parts) > 1 else parts[0]
-    if isinstance(fitted.linear, Linear) and scaled is not None:
-        linear = linear_outputs(fitted.linear, scaled)
+    if isinstance(fitted.linear, Linear):
+        linear = linear_outputs(graph, fitted.linear, sequences, scaled)
         n_targets = len(fitted.linear.intercept)
         outputs = graph.op("Add", outputs, offsets(graph, fitted.task, linear, n_targets, spec.output_size))
     return outputs

@@ -1,4 +1,4 @@
-"""What a network starts from, in the graph: a linear model of the newest steps, or of what kernels see in all."""
+"""What a network starts from, in the graph: a linear model of newest steps, of what kernels see, or of n-grams."""
 
 from __future__ import annotations
 
@@ -8,19 +8,49 @@ from skrnn._types import Array
 from skrnn.export._graph import Graph, ints
 from skrnn.export._scaling import Scaled
 from skrnn.export._sequences import Sequences
-from skrnn.training import Linear, NewestSteps, Shares
+from skrnn.training import Linear, NewestSteps, NGrams, Shares
 
 __all__ = ["linear_outputs"]
 
 
-def linear_outputs(linear: Linear, scaled: Scaled) -> str:
-    """Predictions (B, m) in the units of the loss, in double precision."""
-    graph, sequences = scaled.graph, scaled.sequences
-    if isinstance(linear.reads, NewestSteps):
-        features = _newest(graph, linear.reads, sequences, scaled.inputs(np.float64))
+def linear_outputs(graph: Graph, linear: Linear, sequences: Sequences, scaled: Scaled | None) -> str:
+    """Predictions (B, m) in the units of the loss, in double precision; ``scaled``: None of token numbers."""
+    reads = linear.reads
+    if isinstance(reads, NGrams):
+        features = _ngrams(graph, reads, sequences)
+    elif isinstance(reads, NewestSteps):
+        assert scaled is not None
+        features = _newest(graph, reads, sequences, scaled.inputs(np.float64))
     else:
-        features = _shares(graph, linear.reads, sequences, scaled.inputs(np.float32))
+        assert scaled is not None
+        features = _shares(graph, reads, sequences, scaled.inputs(np.float32))
     return graph.affine(features, linear.coef, linear.intercept)
+
+
+def _ngrams(graph: Graph, reads: NGrams, sequences: Sequences) -> str:
+    """The counts of n-grams, weighed and brought to the length one: `NGrams.features`, but not sparse."""
+    counts = [graph.insert(graph.cast(sequences.leading, np.float32), 1)]  # zeros, which are cut off again
+    for feature, kinds in enumerate(reads.grams):
+        if not kinds:
+            continue
+        tokens = graph.op("Gather", sequences.values, np.int64(feature), axis=2)  # (B, T)
+        tokens = graph.op("Where", sequences.real, tokens, np.int64(0))
+        ends = np.cumsum([kind.size for kind in kinds]).tolist()
+        pool = {
+            "pool_int64s": np.concatenate([kind.ravel() for kind in kinds]).tolist(),
+            "ngram_counts": [0, *ends[:-1]],
+            "ngram_indexes": list(range(sum(map(len, kinds)))),
+        }
+        orders = {"min_gram_length": 1, "max_gram_length": len(kinds), "max_skip_count": 0}
+        counts.append(graph.op("TfIdfVectorizer", tokens, mode="TF", **orders, **pool))
+    found = graph.cast(graph.op("Concat", *counts, axis=1), np.float64)
+    found = graph.op("Gather", found, np.arange(1, reads.n_features + 1), axis=1)
+    logs = graph.op("Add", graph.op("Log", graph.op("Max", found, np.float64(1))), np.float64(1))
+    some = graph.op("Greater", found, np.float64(0))
+    weighed = graph.op("Where", some, graph.op("Mul", logs, reads.idf), np.float64(0))
+    squares = graph.op("ReduceSum", graph.op("Mul", weighed, weighed), ints(1), keepdims=1)
+    nothing = graph.op("Equal", squares, np.float64(0))
+    return graph.op("Div", weighed, graph.op("Sqrt", graph.op("Where", nothing, np.float64(1), squares)))
 
 
 def _newest(graph: Graph, reads: NewestSteps, sequences: Sequences, values: str) -> str:

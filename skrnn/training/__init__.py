@@ -4,6 +4,7 @@ from skrnn.training._config import Observer, Progress, TrainingConfig, TrainingR
 from skrnn.training._flow import Asked, LayerFlow, layer_flows
 from skrnn.training._linear import Linear, NewestSteps, fit_by_absolute_errors, fit_linear
 from skrnn.training._loop import train
+from skrnn.training._ngrams import NGrams
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._predict import predict_attention, predict_outputs, predict_tokens
 from skrnn.training._refit import train_and_refit
@@ -15,6 +16,7 @@ __all__ = [
     "Asked",
     "LayerFlow",
     "Linear",
+    "NGrams",
     "NewestSteps",
     "Observer",
     "Progress",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from skrnn._plain import is_finite_array, is_size, require, require_fields
 from skrnn._ridge import STRENGTHS, InTime, said_by_folds
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
+from skrnn.training._ngrams import NGrams
 from skrnn.training._shares import Shares
+from skrnn.training._sparse_ridge import fit_sparse
 
 __all__ = ["Linear", "NewestSteps", "fit_by_absolute_errors", "fit_linear"]
 
@@ -115,11 +117,14 @@ class NewestSteps:
         return found
 
 
+Reads: TypeAlias = "NewestSteps | Shares | NGrams"
+
+
 @dataclass(frozen=True, eq=False)
 class Linear:
     """``coef`` (n_features, k) and ``intercept`` (k,), on the features that ``reads`` makes of the scaled inputs."""
 
-    reads: NewestSteps | Shares
+    reads: Reads
     coef: Doubles
     intercept: Doubles
 
@@ -140,8 +145,10 @@ class Linear:
             out[rows] = self.of(features)
         return out
 
-    def of(self, features: Doubles) -> Doubles:
-        """Predictions (n, k) from features (n, n_features), each row by itself."""
+    def of(self, features: Any) -> Doubles:
+        """Predictions (n, k) from features (n, n_features), those of n-grams sparse, each row by itself."""
+        if isinstance(self.reads, NGrams):
+            return np.asarray(features @ self.coef + self.intercept)
         return np.asarray(np.einsum("nd,dk->nk", features, self.coef) + self.intercept)
 
     def attributed(self, values: Floats, lengths: Integers, chosen: Integers) -> Doubles:
@@ -154,7 +161,10 @@ class Linear:
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
-        return {**vars(self), "reads": self.reads.plain() if isinstance(self.reads, Shares) else self.reads.n_steps}
+        return {
+            **vars(self),
+            "reads": self.reads.n_steps if isinstance(self.reads, NewestSteps) else self.reads.plain(),
+        }
 
     @classmethod
     def from_plain(cls, values: Any, n_inputs: int, vocabulary: tuple[int, ...] = ()) -> Linear:
@@ -162,8 +172,10 @@ class Linear:
         require_fields(values, cls, "linear")
         good = is_finite_array(values["coef"], "f8", 2) and is_finite_array(values["intercept"], "f8")
         require(good and values["coef"].shape[1] == len(values["intercept"]), "linear is no linear model")
-        reads: NewestSteps | Shares
-        if isinstance(values["reads"], dict):
+        reads: Reads
+        if isinstance(values["reads"], dict) and "idf" in values["reads"]:
+            reads = NGrams.from_plain(values["reads"], vocabulary)
+        elif isinstance(values["reads"], dict):
             reads = Shares.from_plain(values["reads"], n_inputs)
         else:
             require(is_size(values["reads"]), "linear reads no number of steps")
@@ -177,7 +189,7 @@ def fit_linear(
     targets: Floats,
     gain: Floats | None,
     sample_weights: Doubles,
-    reads: NewestSteps | Shares | None = None,
+    reads: Reads | None = None,
     when: InTime | None = None,
 ) -> tuple[Linear, Doubles]:
     """The model of targets (n_samples, k), and what it says of each row without having seen it (n_samples, k).
@@ -223,7 +235,7 @@ def _fit_known(
     scaling: InputScaling,
     targets: Floats,
     sample_weights: Doubles,
-    reads: NewestSteps | Shares,
+    reads: Reads,
     when: InTime | None = None,
 ) -> tuple[Linear, Doubles]:
     """Targets that are missing in the same rows share a model of the others; in those rows it has seen nothing.
@@ -263,10 +275,13 @@ def _fit(
     scaling: InputScaling,
     targets: Floats,
     sample_weights: Doubles,
-    reads: NewestSteps | Shares,
+    reads: Reads,
     when: InTime | None,
 ) -> tuple[Linear, Doubles]:
     """The model of targets of which none is missing."""
+    if isinstance(reads, NGrams):
+        found = fit_sparse(reads.weighed(batch, scaling), targets.astype(np.float64), sample_weights)
+        return Linear(reads, *found[:2]), found[2]
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
     n_features, passes = reads.n_features, _passes(batch, scaling, reads)
     mean, y_mean = np.zeros(n_features), weights @ y

@@ -190,6 +190,9 @@ def starts():
             go = partial(partial, fit, RNNRegressor, init=init, engine=engine)
             name = init if isinstance(init, str) else "estimator"
             yield f"regressor {engine} start {name}", go(EVEN, NUMBERS["2d"], early_stopping=True, validation_gap=3)
+        counted = {"init": "ngrams", "embedding_dim": 3, "engine": engine}
+        yield f"regressor {engine} start ngrams", partial(fit, RNNRegressor, WORDS, NUMBERS["2d"], **counted)
+        yield f"classifier {engine} start ngrams", partial(fit, RNNClassifier, WORDS, LABELS["three"], **counted)
         yield (
             f"classifier {engine} nothing set",
             partial(nothing_set, engine, long, LABELS["three"][[*range(N), *range(4)]]),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from input_cases import assert_same_fit
 from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 from stored import copies
 
@@ -150,11 +151,11 @@ def test_the_row_of_the_unknown_is_trained(monkeypatch):
     """Rare categories are read as unknown now and then: what they share is known of those that fit never saw."""
     X = [[f"name{i}", "is"] if i % 2 else [f"name{i}", "was"] for i in range(60)]
     y = np.arange(60) % 2
-    model = classifier(max_iter=100).fit(X, y)
+    model = classifier(max_iter=100, init=None).fit(X, y)
     assert (model.predict([["stranger", "is"], ["stranger", "was"]]) == [1, 0]).all()
     monkeypatch.setattr("skrnn.estimators._training_data._UNKNOWN", 1e-12)
-    never = classifier(max_iter=100).fit(X, y)
-    longer = classifier(max_iter=150, n_iter_no_change=150).fit(X, y)
+    never = classifier(max_iter=100, init=None).fit(X, y)
+    longer = classifier(max_iter=150, init=None, n_iter_no_change=150).fit(X, y)
     untouched = never.weights_["embedding.0.weight"][0]
     assert np.array_equal(untouched, longer.weights_["embedding.0.weight"][0])  # a control: the initial values stay
     assert not np.allclose(untouched, model.weights_["embedding.0.weight"][0], atol=1e-2)
@@ -173,9 +174,10 @@ def test_weights_of_zero_and_rows_that_validate_name_no_category():
 
 
 def test_weight_two_is_the_row_twice():
-    weights = np.where(np.arange(len(WORDS)) < 10, 2, 1)
-    twice = classifier().fit([*WORDS, *WORDS[:10]], np.concatenate([FIRST, FIRST[:10]]))
-    assert_same_fit(classifier().fit(WORDS, FIRST, weights), twice)
+    weights, model = np.where(np.arange(len(WORDS)) < 10, 2, 1), classifier(early_stopping=False)
+    twice = clone(model).fit([*WORDS, *WORDS[:10]], np.concatenate([FIRST, FIRST[:10]]))
+    assert_same_fit(clone(model).fit(WORDS, FIRST, weights), twice)
+    assert model.fit(WORDS, FIRST, weights)._fitted.init == "ngrams"
 
 
 def test_going_on_keeps_the_categories():
@@ -217,7 +219,7 @@ def test_the_state_passes_its_gate():
 
 
 def test_the_network_in_torch():
-    model = classifier(bidirectional=True).fit(WORDS, FIRST)
+    model = classifier(bidirectional=True, init=None).fit(WORDS, FIRST)
     network = model.network_
     assert dict(network.state_dict()).keys() == model.weights_.keys()
     codes = torch.tensor([[[float(np.searchsorted(model.categories_[0], w) + 1)] for w in "abc"]])

@@ -198,7 +198,7 @@ def test_counts_several_targets_missing_values_and_one_row():
 
 def test_what_it_is_not_for():
     for change in ({"return_sequences": True}, {"embedding_dim": 2}):
-        with pytest.raises(InvalidParameterError, match="init='linear' of RNNRegressor is a model of the numbers"):
+        with pytest.raises(InvalidParameterError, match="init='linear' of RNNRegressor is a model of whole sequences"):
             model(**change).fit(X, Y)
     with pytest.raises(InvalidParameterError, match="'init' parameter"):
         model(init="ridge").fit(X, Y)

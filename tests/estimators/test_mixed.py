@@ -274,7 +274,7 @@ REFUSALS = {
     "start": (
         {"categorical_features": [0], "init": "linear"},
         "codes",
-        "init='linear' of RNNRegressor is a model of the",
+        "init='linear' of RNNRegressor is a model of numbers",
     ),
     "level": ({"scaling": "last", "target_feature": 1}, "array", "feature 1, which is one of the categorical_features"),
     "levels": ({"scaling": "window"}, "array", "and X has 2 features per step. Say with target_feature"),

@@ -133,7 +133,7 @@ def test_what_it_is_not_for():
         (RNNClassifier(init=Ridge()), LABELS, "must be a classifier with predict_proba"),
         (RNNClassifier(init=SVC()), LABELS, "must be a classifier with predict_proba"),
         (RNNClassifier(init=LogisticRegression()), RNG.integers(0, 2, size=(160, 3)), "one class per sequence"),
-        (RNNRegressor(init=Ridge(), return_sequences=True), X, "is a model of the numbers of whole sequences"),
+        (RNNRegressor(init=Ridge(), return_sequences=True), X, "is a model of whole sequences"),
         (RNNRegressor(init=3), Y, "'init' parameter"),
     ):
         with pytest.raises(InvalidParameterError, match=words):

@@ -269,6 +269,7 @@ def test_categories(kind, tmp_path):
     lengths = np.resize([LONG, 1, 8], 24)
     for model, x, y, method in (
         (RNNClassifier(embedding_dim=3, segment=2, **SMALL), codes, LABELS, "predict_proba"),
+        (RNNClassifier(embedding_dim=2, init="ngrams", **SMALL), codes, LABELS, "predict_proba"),
         (RNNRegressor(embedding_dim=2, return_sequences=True, **SMALL), codes, STEPS, "predict"),
         (RNNSequenceTransformer(embedding_dim=2, **SMALL), codes[:, :, 0], None, "transform"),
     ):

@@ -32,6 +32,7 @@ MODELS = {
     "pooled": lambda: RNNRegressor(cell="rnn", pooling=["mean", "max"], optimizer="rmsprop", **SMALL).fit(X, Y),
     "several": lambda: RNNRegressor(n_networks=2, **SMALL).fit(X, Y),
     "categories": lambda: RNNClassifier(embedding_dim=2, **SMALL).fit(CODES, Y > 0),
+    "ngrams": lambda: RNNClassifier(embedding_dim=2, init="ngrams", **SMALL).fit(CODES, Y > 0),
     "reconstruct": lambda: RNNSequenceTransformer(objective="reconstruct", cell="mingru", **SMALL).fit(X),
     "detector": lambda: RNNOutlierDetector(**SMALL).fit(X),
     "language": lambda: RNNLanguageModel(embedding_dim=2, **SMALL).fit("abcabc" * 9),
