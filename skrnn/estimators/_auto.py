@@ -21,6 +21,7 @@ _WIDTHS = (3, 9, 27)
 _SEGMENTS = 100  # at most about so many of them make a sequence
 _POOLINGS = ("last", "mean", "max")
 _MOST_FOR_SHARES = 10_000  # rows: a linear model of thousands of features is costly
+_MOST_CLASSES = 50  # each of them is a ridge of its own
 _FEW, _SOME, _MANY = 64, 512, 1024  # different rows
 
 
@@ -34,8 +35,9 @@ def start_settled(
         return replace(parameters, init=before.init)
     if not task.can_start_linear:
         return replace(parameters, init=None)
-    if columns.embeds_all:  # of classes: what is counted of a text is not what n-grams of unit length are good at
-        return replace(parameters, init=None if task.known is None else "ngrams")
+    if columns.embeds_all:  # classes: numbers that are counted in a text are not what n-grams of unit length tell
+        few_classes = task.known is not None and len(task.known) <= _MOST_CLASSES
+        return replace(parameters, init="ngrams" if few_classes else None)
     few = np.count_nonzero(weights) < _MOST_FOR_SHARES
     shares = task.known is not None and few and _typical_length(batch, weights) >= _LONG
     return replace(parameters, init="minirocket" if shares else "linear")

@@ -109,9 +109,9 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         (Dempster, Schmidt & Webb, KDD 2021); all of them are added, or four times as much where no rows are held out.
         "ngrams", where all features are tokens (``embedding_dim``): on counts of up to five tokens in a row, tf-idf,
         with its strength by rows left out. A classifier with ``predict_proba``: a clone, fitted to the scaled newest
-        steps. "auto": "ngrams" for tokens, if it knows more of rows left out than their mean; "minirocket" for less
-        than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with ``return_sequences`` and
-        in ``partial_fit``. None: the network alone.
+        steps. "auto": "ngrams" for tokens and up to 50 classes, if it knows more of rows left out than their mean;
+        "minirocket" for less than 10,000 sequences of numbers with 60 steps or more, "linear" for others, None with
+        ``return_sequences`` and in ``partial_fit``. None: the network alone.
     initial_weights : dict of str to ndarray, default=None
         Weights to start from, those of another network: ``other.weights_``, also of one from `skrnn.load` or of an
         `RNNSequenceTransformer`. The recurrence has to agree; heads and attentions are taken where their shapes do, and

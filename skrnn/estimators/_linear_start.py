@@ -92,7 +92,7 @@ def _with_offsets(
         validation = replace(validation, offset=offset(outputs))
         if linear is None and not data.apart:
             everything = _joined([training, data.gap, validation]) if whole is None else whole
-            fitted, unseen = _fit(task, everything, init, vocabulary, robust)
+            fitted, unseen = _fit(task, everything, init, vocabulary, robust, like=fitted)
             fitted, unseen = fitted.times(factor), unseen * factor
         elif linear is not None and whole is not None:
             unseen = linear.outputs(whole.batch, whole.scaling)
@@ -135,9 +135,16 @@ def first_bias(data: FitData) -> Singles | float:
 
 
 def _fit(
-    task: Task, data: TrainingSet, init: Any, vocabulary: tuple[int, ...], robust: bool = False
+    task: Task,
+    data: TrainingSet,
+    init: Any,
+    vocabulary: tuple[int, ...],
+    robust: bool = False,
+    like: Linear | OwnStart | None = None,
 ) -> tuple[Linear | OwnStart, Doubles]:
-    """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors."""
+    """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors;
+    ``like``: one of less rows, whose strength one of n-grams takes.
+    """
     data = _rooted(task, data)
     if not isinstance(init, str):
         return fit_own_start(init, task, data)
@@ -150,6 +157,8 @@ def _fit(
         reads = Shares.fit(data.batch, data.scaling, data.weights)
     elif init == "ngrams":
         reads = NGrams.fit(data.batch, data.scaling, data.weights, vocabulary, targets.shape[1])
+        if like is not None and isinstance(like.reads, NGrams):
+            reads = replace(reads, strength=like.reads.strength)
     return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)
 
 

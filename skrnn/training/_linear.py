@@ -280,8 +280,9 @@ def _fit(
 ) -> tuple[Linear, Doubles]:
     """The model of targets of which none is missing."""
     if isinstance(reads, NGrams):
-        found = fit_sparse(reads.weighed(batch, scaling), targets.astype(np.float64), sample_weights)
-        return Linear(reads, *found[:2]), found[2]
+        features, y = reads.weighed(batch, scaling), targets.astype(np.float64)
+        coef, intercept, unseen, strength = fit_sparse(features, y, sample_weights, reads.strength)
+        return Linear(replace(reads, strength=strength), coef, intercept), unseen
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
     n_features, passes = reads.n_features, _passes(batch, scaling, reads)
     mean, y_mean = np.zeros(n_features), weights @ y

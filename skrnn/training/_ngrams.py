@@ -46,11 +46,14 @@ class NGrams:
         Of each feature, those of one token, of two, …; each sorted.
     idf : float64 array (n_features,)
         What an n-gram weighs, positive: feature by feature, the shortest first, in the order of their keys.
+    strength : float or None
+        Of the ridge on top; None: it is to be found.
     """
 
     vocabulary: tuple[int, ...]
     keys: tuple[tuple[Integers, ...], ...]
     idf: Doubles
+    strength: float | None = None
 
     name: ClassVar[str] = "ngrams"
 
@@ -195,7 +198,10 @@ class NGrams:
         n_features = sum(len(one) for kinds in keys for one in kinds)
         good = is_finite_array(idf, "f8") and len(idf) == n_features and bool((idf > 0).all())
         require(good, "ngrams has no positive weight for each key")
-        return cls(vocabulary, tuple(map(tuple, keys)), idf)
+        strength = values["strength"]
+        good = strength is None or (isinstance(strength, float) and 0 < strength < np.inf)
+        require(good, "the strength of ngrams is no positive number")
+        return cls(vocabulary, tuple(map(tuple, keys)), idf, strength)
 
 
 def of_unit_length(features: Any) -> Any:

@@ -57,6 +57,14 @@ def test_where_counts_know_nothing_the_network_learns_by_itself():
     assert asked._fitted.init == "ngrams"
 
 
+def test_many_classes_are_not_as_many_ridges():
+    codes = RNG.permutation(np.repeat(np.arange(51), 4))
+    words = [[f"w{code}", f"x{number}"] for number, code in enumerate(codes)]
+    few = {"max_iter": 1, "early_stopping": False}
+    assert RNNClassifier(**{**SMALL, **few}).fit(words, codes)._fitted.init is None
+    assert RNNClassifier(**{**SMALL, **few}).fit(words, np.minimum(codes, 49))._fitted.init == "ngrams"
+
+
 def test_numbers_counts_and_missing_targets():
     length = np.array([len(word) + 3.0 * word.count("a") for word in WORDS])
     assert RNNRegressor(**SMALL).fit(WORDS, length)._fitted.init is None

@@ -1,5 +1,6 @@
 """Counts of n-grams, and the sparse ridge on top of them, beside scikit-learn's."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_the_ridge_is_that_of_scikit_learn(monkeypatch):
     assert np.allclose(unseen[left_out], fold.predict(asked), atol=1e-6)
 
 
+def test_a_strength_that_is_known_is_not_looked_for_again():
+    y = np.array([[float(text.count("ab"))] for text in TEXTS])
+    model, unseen = fit_linear(BATCH, SCALING, y, None, WEIGHTS, GRAMS)
+    assert 0.02 < model.reads.strength < 40
+    again, said = fit_linear(BATCH, SCALING, y, None, WEIGHTS, model.reads)
+    assert np.array_equal(again.coef, model.coef)
+    assert np.array_equal(said, unseen)
+    other = fit_linear(BATCH, SCALING, y, None, WEIGHTS, replace(GRAMS, strength=100.0))[0]
+    assert np.abs(other.coef).max() < np.abs(model.coef).max()
+
+
 def test_noise_wants_the_largest_strength_and_a_rule_a_small_one():
     rule = np.array([[float(text.count("ab"))] for text in TEXTS])
     coefs = [fit_linear(BATCH, SCALING, y, None, WEIGHTS, GRAMS)[0].coef for y in (rule, RNG.permutation(rule))]
@@ -161,6 +173,8 @@ WRONG = [
     ("keys", [[*GRAMS.keys[0][:1], GRAMS.keys[0][1] + 10_000]], "keys that cannot be"),
     ("keys", [list(GRAMS.keys[0][:2])], "no positive weight for each"),
     ("idf", -GRAMS.idf, "no positive weight"),
+    ("strength", 0.0, "no positive number"),
+    ("strength", 1, "no positive number"),
     ("idf", GRAMS.idf.astype(np.float32), "no positive weight"),
 ]
 
