@@ -19,7 +19,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from skrnn import RNNClassifier, RNNSeq2Seq
 from skrnn.datasets import load_cmudict, load_surnames, load_ud_english
@@ -31,7 +30,6 @@ import sounds_of_words
 import tags_of_words
 
 SEEDS = (0, 1, 2)
-N_LETTERS = 16  # of a surname; few are longer
 
 
 def tags(seed):
@@ -78,81 +76,58 @@ def both_accuracies(label, y_test, found):
     yield f"{label}, balanced", balanced_accuracy_score(y_test, found)
 
 
+SINGLE = RNNClassifier(
+    pooling="last",
+    early_stopping=False,
+    embedding_dim=32,
+    hidden_size=128,
+    bidirectional=True,
+    dropout=0.3,
+    learning_rate=5e-3,
+    learning_rate_schedule="one_cycle",
+    batch_size=64,
+    max_iter=20,
+)
+
+
+def spelled(names):
+    """The characters of names, with their ends."""
+    return [list(f"^{name}$") for name in names]
+
+
 def surnames(seed):
     """Languages of distinct, unambiguous names, a fifth held out; accuracy and balanced accuracy."""
     train, test, y_train, y_test = split_names(seed)
-    single = RNNClassifier(
-        pooling="last",
-        early_stopping=False,
-        embedding_dim=32,
-        hidden_size=128,
-        bidirectional=True,
-        dropout=0.3,
-        learning_rate=5e-3,
-        learning_rate_schedule="one_cycle",
-        batch_size=64,
-        max_iter=20,
-    )
-    three = [(str(k), clone(single).set_params(random_state=10 * seed + k)) for k in range(3)]
-    nets = VotingClassifier(three, voting="soft").fit([list(f"^{name}$") for name in train], y_train)
-    found = nets.predict([list(f"^{name}$") for name in test])
-    yield from both_accuracies("three bidirectional GRUs, characters", y_test, found)
+    alone = clone(SINGLE).set_params(init=None)
+    three = [(str(k), clone(alone).set_params(random_state=10 * seed + k)) for k in range(3)]
+    nets = VotingClassifier(three, voting="soft").fit(spelled(train), y_train)
+    yield from both_accuracies("three bidirectional GRUs, characters", y_test, nets.predict(spelled(test)))
 
     def with_neighbours(name):
         """Each character by itself, with the one, and with the two before it."""
         text = f"^^{name}$"
         return [(text[i], text[i - 1 : i + 1], text[i - 2 : i + 1]) for i in range(2, len(text))]
 
-    net = clone(single).set_params(dropout=0.5, learning_rate=3e-3, max_iter=12, random_state=seed)
+    net = clone(alone).set_params(dropout=0.5, learning_rate=3e-3, max_iter=12, random_state=seed)
     net.fit([with_neighbours(name) for name in train], y_train)
     found = net.predict([with_neighbours(name) for name in test])
     yield from both_accuracies("one bidirectional GRU, characters and those before them", y_test, found)
 
 
 def started(seed):
-    """The same names, read by one network that starts from the n-grams, beside these."""
+    """The same names, read by networks that start from the n-grams, as their default is, beside these."""
     train, test, y_train, y_test = split_names(seed)
     for strength in (1, 10, 100):
         found = ngrams(strength).fit(train, y_train).predict(test)
         yield from both_accuracies(f"character n-grams + logistic regression, C={strength}", y_test, found)
-    languages, counts = np.unique(y_train, return_counts=True)
-    rows = np.isin(y_train, languages[counts > 1])  # of one name by itself nothing can be left out
-    found = from_ngrams(train, seed).fit(np.array(train)[rows], y_train[rows]).predict(test)
-    yield from both_accuracies("one bidirectional GRU that starts from n-grams", y_test, found)
-
-
-def from_ngrams(names, seed):
-    """Names to letters as columns of 0 and 1, and a network that starts from the n-grams of the same letters."""
-    alphabet = np.unique(letters(names))  # a space first
-    codes = OneHotEncoder(categories=[alphabet] * N_LETTERS, handle_unknown="ignore", sparse_output=False)
-    start = make_pipeline(FunctionTransformer(names_again, kw_args={"alphabet": alphabet}), ngrams(100))
-    net = RNNClassifier(
-        init=start,
-        features_per_step=len(alphabet),
-        scaling=None,
-        pooling="last",
-        early_stopping=False,
-        hidden_size=64,
-        bidirectional=True,
-        dropout=0.5,
-        learning_rate=3e-3,
-        learning_rate_schedule="one_cycle",
-        batch_size=64,
-        max_iter=10,
-        random_state=seed,
-    )
-    return make_pipeline(FunctionTransformer(letters), codes, net)
-
-
-def letters(names):
-    """A table (n, N_LETTERS) of the newest letters, spaces in front."""
-    return np.array([list(name.lower()[-N_LETTERS:].rjust(N_LETTERS)) for name in names])
-
-
-def names_again(rows, alphabet):
-    """The names that columns of 0 and 1 stand for."""
-    places = np.reshape(rows, (len(rows), N_LETTERS, len(alphabet))).argmax(axis=2)
-    return ["".join(alphabet[row]).strip() for row in places]
+    by_default = RNNClassifier(embedding_dim=16, random_state=seed)
+    small = {"hidden_size": 64, "dropout": 0.5, "learning_rate": 3e-3, "max_iter": 10, "random_state": seed}
+    for label, net in (
+        ("nothing set but embedding_dim=16", by_default),
+        ("one bidirectional GRU that starts from n-grams", clone(SINGLE).set_params(**small)),
+    ):
+        found = net.fit(spelled(train), y_train).predict(spelled(test))
+        yield from both_accuracies(label, y_test, found)
 
 
 def sounds(seed):
