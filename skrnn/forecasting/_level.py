@@ -23,7 +23,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
 
     These are the newest value, the mean of the window, and the value a season before. Else, and with many windows, it
     stays as it is, the newest value. Windows count by the weights that ``weigh`` gives them. Missing targets are on the
-    line between their neighbours to learn from, and have no error.
+    line between their neighbours to learn from, in a window between those that it has, and have no error.
     """
     setup = views.setup
     found = views.bridged().samples()
@@ -36,7 +36,7 @@ def choose_level(views: SeriesViews, weigh: WeighsWindows | None) -> str | None:
     size = len(found.kept) * (found.X[0].size if len(found.X) else 0)
     if not len(found.kept) or not when.are_few or size > _MOST_VALUES:
         return setup.level
-    known = views.known_after(found.ends)
+    known, found = views.known_after(found.ends), views.seen(found)
     X, Y, _ = stacked_windows(setup, found)
     y = Y.reshape(len(Y), -1)
     X = _standardized(setup.completed(X), [code.place for code in setup.codes])

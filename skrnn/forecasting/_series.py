@@ -13,7 +13,7 @@ import numpy as np
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._categories import series_codes
 from skrnn.forecasting._features import Samples, WindowUnits, feature_table, samples, stack
-from skrnn.forecasting._gaps import bridged
+from skrnn.forecasting._gaps import bridged, interpolated
 from skrnn.forecasting._outputs import Heads
 from skrnn.forecasting._panel import Panel
 from skrnn.forecasting._setup import Setup
@@ -82,6 +82,15 @@ class SeriesViews:
         """Without missing targets, but for those in gaps that no window spans; statistics stay as they are."""
         table = bridged(self.table, self.places, self.setup.window - 1)
         return self if table is self.table else replace(self, table=table, panel=replace(self.panel, histories=table))
+
+    def seen(self, found: Samples) -> Samples:
+        """Samples of `bridged` views with the windows of these ones: what is missing in a window is interpolated in it
+        alone, since a line to a later value tells what is to be forecast.
+        """
+        if not np.isnan(self.targets()).any():
+            return found
+        X = interpolated(self.samples().X[found.kept], self.setup.n_targets)
+        return Samples(X, found.Y[found.kept], np.arange(len(X)), found.ends)
 
     def known_after(self, ends: Integers) -> Flags:
         """Which of the targets (n, horizon, k) that follow the rows ``ends`` are known."""

@@ -34,8 +34,8 @@ def choose_units(
     absolute, in the user's units, and a series counts by the logarithm of its mean: as much as any other, whatever its
     size, and however hard it is to forecast. To choose from are ``spreads`` and, with ``roots``, the first of them with
     roots of the targets, where none is negative: both mend that swings grow with the level, and one is enough. Missing
-    targets are on the line between their neighbours to learn from, and have no error. What few windows cannot tell
-    stays as it is: the first spread, and the transformations of ``views``.
+    targets are on the line between their neighbours to learn from, in a window between those that it has, and have no
+    error. What few windows cannot tell stays as it is: the first spread, and the transformations of ``views``.
     """
     setup = replace(views.setup, complete=True)
     plain = replace(views.bridged(), setup=setup)
@@ -62,7 +62,8 @@ def choose_units(
         if transforms != setup.transforms:
             seen = series_views(own, plain.panel, plain.panel.histories)
         samples = seen.samples()
-        learnt, tested = samples.among(used[older]), samples.among(used[newest])
+        alone = replace(views, setup=seen.setup, statistics=seen.statistics)
+        learnt, tested = (alone.seen(samples.among(used[part])) for part in (older, newest))
         sizes = _errors(seen, learnt, tested, None if weigh is None else weights[older], plain.statistics[:, 1])
         sizes = np.where(known[newest], sizes, 0.0).sum(axis=(1, 2)) / known[newest].sum(axis=(1, 2))
         errors[spread, transforms] = _over_series(sizes, series[newest], weights[newest])

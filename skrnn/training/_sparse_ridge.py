@@ -82,8 +82,9 @@ def _best_strength(features: Any, y: Doubles, weights: Doubles, folds: list[_Fol
 def _ridge(features: Any, y: Doubles, weights: Doubles, strength: float) -> tuple[Doubles, Doubles]:
     """Coefficients (d, k) and intercept (k,), all targets together, with an unknown for each row and target.
 
-    In these the centred features stand as their products with each other alone, which stay sparse (Saunders, Gammerman &
-    Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998). Conjugate gradients: Hestenes & Stiefel, 1952.
+    In these the centred features stand as their products with each other alone, and stay sparse (Saunders, Gammerman &
+    Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998). By conjugate gradients (Hestenes &
+    Stiefel, J. Research Nat. Bureau of Standards 49(6), 1952).
     """
     root, total = np.sqrt(weights)[:, None], weights.sum()
     rooted = csr_array(features.multiply(root))
