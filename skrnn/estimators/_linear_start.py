@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -51,7 +52,9 @@ def started(
     if found is None:
         assert again is not None
         parameters = replace(parameters, init=None)
-        found = again(parameters)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say of the data has been said
+            found = again(parameters)
     return found, parameters
 
 
@@ -92,7 +95,7 @@ def _with_offsets(
         validation = replace(validation, offset=offset(outputs))
         if linear is None and not data.apart:
             everything = _joined([training, data.gap, validation]) if whole is None else whole
-            fitted, unseen = _fit(task, everything, init, vocabulary, robust, like=fitted)
+            fitted, unseen = _fit(task, everything, init, vocabulary, robust, like=fitted if whole is None else None)
             fitted, unseen = fitted.times(factor), unseen * factor
         elif linear is not None and whole is not None:
             unseen = linear.outputs(whole.batch, whole.scaling)
@@ -143,7 +146,7 @@ def _fit(
     like: Linear | OwnStart | None = None,
 ) -> tuple[Linear | OwnStart, Doubles]:
     """The start that ``init`` says, and what it says of unseen rows; ``robust``: the linear one by absolute errors;
-    ``like``: one of less rows, whose strength one of n-grams takes.
+    ``like``: one of less rows, whose strength one of n-grams takes; then it says what it has seen.
     """
     data = _rooted(task, data)
     if not isinstance(init, str):
@@ -156,7 +159,7 @@ def _fit(
     if init == "minirocket":
         reads = Shares.fit(data.batch, data.scaling, data.weights)
     elif init == "ngrams":
-        reads = NGrams.fit(data.batch, data.scaling, data.weights, vocabulary, targets.shape[1])
+        reads = NGrams.fit(data.batch, data.weights, vocabulary, targets.shape[1])
         if like is not None and isinstance(like.reads, NGrams):
             reads = replace(reads, strength=like.reads.strength)
     return fit_linear(data.batch, data.scaling, targets, data.gain, data.weights, reads, data.when)

@@ -41,8 +41,8 @@ class Stream:
     state : dict
         Everything that the steps so far have left: "h" and "c", arrays of shape (num_layers, hidden_size), the ints
         "n_steps" and "n_pending" (steps without a value since the last one with some), and the bool "begun"; with
-        a linear start also "newest", the scaled steps that the linear model reads, or, where that counts n-grams,
-        "tokens", the numbers of all tokens so far (n, n_features); with pooling "mean" and "max" of the states so far,
+        a linear start also "newest", the scaled steps that the linear model reads, and, where that counts n-grams,
+        "counts" (n_ngrams,); with pooling "mean" and "max" of the states so far,
         (hidden_size,), and their number "n_read". Several networks share "newest"; their other arrays
         have n_networks as first axis. Assign it to go back to it.
 
@@ -74,10 +74,10 @@ class Stream:
         self._missing = scaling.mean if raw else np.zeros_like(scaling.mean)  # what stands for a missing value
         self._x = np.zeros((1, 1, fitted.spec.input_size))
         linear = fitted.linear
-        steps = linear.reads.n_steps if linear is not None and isinstance(linear.reads, NewestSteps) else None
+        reads = None if linear is None else linear.reads
+        steps = reads.n_steps if isinstance(reads, (NewestSteps, NGrams)) else None
         self._newest = None if steps is None else np.zeros((steps, fitted.spec.input_size))
-        counts = linear is not None and isinstance(linear.reads, NGrams)
-        self._tokens: list[Doubles] | None = [] if counts else None  # all so far: any may begin what later ones end
+        self._counts = np.zeros(reads.n_features) if isinstance(reads, NGrams) else None
         self.n_steps, self._n_pending, self._begun = 0, 0, False
 
     @property
@@ -160,14 +160,16 @@ class Stream:
         self._networks.clear()
         if self._newest is not None:
             self._newest[:] = 0.0
-        if self._tokens is not None:
-            self._tokens.clear()
+        if self._counts is not None:
+            self._counts[:] = 0.0
 
     def _arrays(self) -> dict[str, Doubles]:
         """What a state holds of arrays, by name; those of a network by itself have no axis of networks."""
-        states, newest = self._networks.states, {} if self._newest is None else {"newest": self._newest}
-        if self._tokens is not None:
-            newest = {"tokens": np.reshape(self._tokens, (-1, self._x.shape[2]))}
+        states, newest = self._networks.states, dict[str, Any]()
+        if self._newest is not None:
+            newest["newest"] = self._newest
+        if self._counts is not None:
+            newest["counts"] = self._counts
         arrays = {"h": states[:, :, 0], "c": states[:, :, 1], **self._networks.pooled}
         return {**({name: value[0] for name, value in arrays.items()} if len(states) == 1 else arrays), **newest}
 
@@ -183,10 +185,7 @@ class Stream:
         with as_misfits():
             found = StreamState.from_plain(state, own, pools=bool(self._networks.pooled))
         for name, value in found.arrays.items():
-            if name == "tokens":
-                self._tokens = [*value]
-            else:
-                own[name][:] = value
+            own[name][:] = value
         self.n_steps, self._n_pending, self._begun = found.n_steps, found.n_pending, found.begun
         self._networks.n_read = found.n_read or 0
 
@@ -225,10 +224,11 @@ class Stream:
         else:
             row[: values.size] = np.where(missing, self._missing, scaled)
             row[values.size :] = missing[self._indicators]
+        linear = self._fitted.linear
         if self._newest is not None:
             self._newest[:-1], self._newest[-1] = self._newest[1:].copy(), row
-        if self._tokens is not None:
-            self._tokens.append(row.copy())
+            if self._counts is not None and linear is not None and isinstance(linear.reads, NGrams):
+                self._counts[linear.reads.ending(self._newest)] += 1.0
         return self._with_linear(self._networks.step(self._x))
 
     def _take_pending(self, size: int) -> None:
@@ -246,13 +246,14 @@ class Stream:
         linear, newest = self._fitted.linear, self._newest
         if linear is None:
             return outputs
-        if self._tokens is not None:
-            newest = np.reshape(self._tokens, (-1, self._x.shape[2]))
         assert newest is not None
-        assert not isinstance(linear.reads, Shares)
-        features: Any = newest.reshape(1, -1)
-        if linear.reads.vocabulary:
+        if isinstance(linear.reads, NGrams):
+            assert self._counts is not None
+            features = linear.reads.of_counts(self._counts)
+        elif isinstance(linear.reads, NewestSteps) and linear.reads.vocabulary:
             features = linear.reads.features(newest[None], np.array([len(newest)]))
+        else:
+            features = newest.reshape(1, -1)
         return outputs + self._fitted.task.offsets(linear.of(features), outputs.shape[1])
 
     def _nothing(self) -> Doubles:

@@ -48,10 +48,6 @@ class StreamState(NamedTuple):
         arrays = {name: _doubles(values[name], name) for name in own}
         for name, value in arrays.items():
             size = own[name].shape
-            if name == "tokens":  # as many as there have been
-                good = value.ndim == 2 and value.shape[1:] == size[1:] and bool((value >= 0).all())
-                require(good and bool((value == np.rint(value)).all()), f"{name} are no token numbers")
-                continue
             require(value.shape == size, f"{name} has shape {value.shape}, the stream needs {size}")
         steps, pending, begun = values["n_steps"], values["n_pending"], values["begun"]
         counts = type(steps) is int and type(pending) is int and 0 <= pending <= steps <= _MOST_STEPS
@@ -59,7 +55,8 @@ class StreamState(NamedTuple):
         require(isinstance(begun, bool) and (begun or pending == steps), "begun does not fit the numbers of steps")
         read = values["n_read"] if pools else None
         require(read is None or (type(read) is int and 0 <= read <= steps), "n_read is not a number of these steps")
-        require("tokens" not in arrays or len(arrays["tokens"]) <= steps, "there are more tokens than steps")
+        counted = arrays.get("counts", np.zeros(0))
+        require(bool(((counted >= 0) & (counted == np.rint(counted))).all()), "counts are no numbers of tokens")
         return cls(arrays, steps, pending, begun, read)
 
 

@@ -17,19 +17,20 @@ def linear_outputs(graph: Graph, linear: Linear, sequences: Sequences, scaled: S
     """Predictions (B, m) in the units of the loss, in double precision; ``scaled``: None of token numbers."""
     reads = linear.reads
     if isinstance(reads, NGrams):
-        features = _ngrams(graph, reads, sequences)
-    elif isinstance(reads, NewestSteps):
-        assert scaled is not None
+        return _of_ngrams(graph, reads, linear, sequences)
+    assert scaled is not None
+    if isinstance(reads, NewestSteps):
         features = _newest(graph, reads, sequences, scaled.inputs(np.float64))
     else:
-        assert scaled is not None
         features = _shares(graph, reads, sequences, scaled.inputs(np.float32))
     return graph.affine(features, linear.coef, linear.intercept)
 
 
-def _ngrams(graph: Graph, reads: NGrams, sequences: Sequences) -> str:
-    """The counts of n-grams, weighed and brought to the length one: `NGrams.features`, but not sparse."""
-    counts = [graph.insert(graph.cast(sequences.leading, np.float32), 1)]  # zeros, which are cut off again
+def _of_ngrams(graph: Graph, reads: NGrams, linear: Linear, sequences: Sequences) -> str:
+    """A linear model of n-grams, in single precision: each of the operators in between makes n_features numbers for a
+    row, which are not sparse. So lengths and weights join behind the product.
+    """
+    counts = [graph.insert(graph.cast(sequences.leading, np.float32), 1)]  # zeros, for which there is no weight
     for feature, kinds in enumerate(reads.grams):
         if not kinds:
             continue
@@ -43,14 +44,17 @@ def _ngrams(graph: Graph, reads: NGrams, sequences: Sequences) -> str:
         }
         orders = {"min_gram_length": 1, "max_gram_length": len(kinds), "max_skip_count": 0}
         counts.append(graph.op("TfIdfVectorizer", tokens, mode="TF", **orders, **pool))
-    found = graph.cast(graph.op("Concat", *counts, axis=1), np.float64)
-    found = graph.op("Gather", found, np.arange(1, reads.n_features + 1), axis=1)
-    logs = graph.op("Add", graph.op("Log", graph.op("Max", found, np.float64(1))), np.float64(1))
-    some = graph.op("Greater", found, np.float64(0))
-    weighed = graph.op("Where", some, graph.op("Mul", logs, reads.idf), np.float64(0))
-    squares = graph.op("ReduceSum", graph.op("Mul", weighed, weighed), ints(1), keepdims=1)
+    found = graph.op("Concat", *counts, axis=1)
+    logs = graph.op("Log", graph.op("Max", found, np.float32(1)))
+    logs = graph.op("Add", logs, graph.op("Min", found, np.float32(1)))  # 1 + log n; 0 where there is none
+    weights = np.concatenate([[0.0], reads.idf])[:, None]
+    coef = np.concatenate([np.zeros((1, linear.coef.shape[1])), linear.coef])
+    product = graph.cast(graph.op("MatMul", logs, (weights * coef).astype(np.float32)), np.float64)
+    squares = graph.op("MatMul", graph.op("Mul", logs, logs), (weights**2).astype(np.float32))
+    squares = graph.cast(squares, np.float64)
     nothing = graph.op("Equal", squares, np.float64(0))
-    return graph.op("Div", weighed, graph.op("Sqrt", graph.op("Where", nothing, np.float64(1), squares)))
+    length = graph.op("Sqrt", graph.op("Where", nothing, np.float64(1), squares))
+    return graph.op("Add", graph.op("Div", product, length), linear.intercept)
 
 
 def _newest(graph: Graph, reads: NewestSteps, sequences: Sequences, values: str) -> str:

@@ -280,7 +280,7 @@ def _fit(
 ) -> tuple[Linear, Doubles]:
     """The model of targets of which none is missing."""
     if isinstance(reads, NGrams):
-        features, y = reads.weighed(batch, scaling), targets.astype(np.float64)
+        features, y = reads.weighed(batch), targets.astype(np.float64)
         coef, intercept, unseen, strength = fit_sparse(features, y, sample_weights, reads.strength)
         return Linear(replace(reads, strength=strength), coef, intercept), unseen
     weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)

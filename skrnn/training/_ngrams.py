@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers
-from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
+from skrnn.sequences import InputScaling, SequenceBatch
 
 __all__ = ["NGrams", "of_unit_length"]
 
 _MOST_TOKENS = 5  # in a row
 _MOST_GRAMS = 1 << 17  # the most frequent; short ones first
 _MOST_COEFFICIENTS = 1 << 22  # of the linear model
-_NEW = 0.7  # of the n-grams of n tokens: if so many are seen once, they tell nothing, nor do longer ones
-_COPIES = 16  # of a chunk of tokens, that counting makes
+_NEW = 0.7  # of the occurrences of n tokens in a row: if more are different ones, these and longer ones are not counted
+_CHUNK = 1 << 19  # tokens that are counted at a time
 _NONE = np.zeros(0, np.int64)  # what joins with arrays, of which there may be none
 
 
@@ -72,17 +72,20 @@ class NGrams:
                 found[-1].append(np.concatenate([before, keys[:, None] % size], axis=1))
         return found
 
+    @property
+    def n_steps(self) -> int:
+        """Tokens of the longest."""
+        return max(1, *map(len, self.keys))
+
     @classmethod
-    def fit(
-        cls, batch: SequenceBatch, scaling: InputScaling, weights: Doubles, vocabulary: tuple[int, ...], n_outputs: int
-    ) -> NGrams:
+    def fit(cls, batch: SequenceBatch, weights: Doubles, vocabulary: tuple[int, ...], n_outputs: int) -> NGrams:
         """Those of the rows of a training part, which are distinct and in canonical order, for so many outputs."""
         found, shares = cls(vocabulary, ((),) * len(vocabulary), _NONE.astype(float)), weights / weights.sum()
         left, often = min(_MOST_GRAMS, _MOST_COEFFICIENTS // n_outputs), []
         for feature in range(len(vocabulary)):
             room = max(1, left // (len(vocabulary) - feature))
             for n_tokens in range(1, _MOST_TOKENS + 1):
-                occurring, rows = found._occurring(batch, scaling, feature)
+                occurring, rows = found._occurring(batch, feature)
                 keys, which = np.unique(occurring, return_inverse=True)
                 if room == 0 or len(keys) == 0 or (n_tokens > 1 and len(keys) > _NEW * len(occurring)):
                     break
@@ -96,85 +99,94 @@ class NGrams:
         in_rows = batch.n_samples * np.concatenate([*often, _NONE])
         return replace(found, idf=np.log((1.0 + batch.n_samples) / (1.0 + in_rows)) + 1.0)
 
-    def _occurring(self, batch: SequenceBatch, scaling: InputScaling, feature: int) -> tuple[Integers, Integers]:
+    def _occurring(self, batch: SequenceBatch, feature: int) -> tuple[Integers, Integers]:
         """The keys of n-grams that are a token longer than those known of a feature, as often as they occur, and the
         rows in which.
         """
         keys, at = [], []
-        for rows, tokens in self._tokens(batch, scaling):
-            *_, (found, there) = self._ending(tokens[:, :, feature], feature)
+        for rows, text in _texts(batch):
+            *_, (found, there) = self._ending(text.tokens[:, feature], feature)
             keys.append(found[there])
-            at.append(rows[np.nonzero(there)[0]])
+            at.append(rows[text.rows[there]])
         return np.concatenate([*keys, _NONE]), np.concatenate([*at, _NONE])
 
-    def _tokens(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Integers]]:
-        """Row numbers and their token numbers (B, T, F), chunk by chunk."""
-        for rows in batch_chunks(batch, _COPIES * len(self.vocabulary)):
-            yield rows, scaling.gather(batch.take(rows), np.float64)[0].astype(np.int64)
-
     def _ending(self, tokens: Integers, feature: int) -> Iterator[tuple[Integers, Flags]]:
-        """Of the n-grams that end at each step (B, T), of one token, of two, …, and of those a token longer than any
-        that is known: their keys, and where there is one.
+        """Of the n-grams that end at each place of a text (N,), of one token, of two, …, and of those a token longer
+        than any that is known: their keys, and where there is one.
         """
         found, there = tokens, tokens > 0
         yield found, there
         for keys in self.keys[feature]:
-            place = np.minimum(np.searchsorted(keys, found), len(keys) - 1)
-            known = there & (keys[place] == found)
-            there = np.zeros_like(known)
-            there[:, 1:] = known[:, :-1] & (tokens[:, 1:] > 0)
-            found = np.zeros_like(tokens)
-            found[:, 1:] = place[:, :-1] * self.vocabulary[feature] + tokens[:, 1:]
+            number = np.minimum(np.searchsorted(keys, found), len(keys) - 1)
+            known = there & (keys[number] == found)
+            there, found = np.zeros_like(known), np.zeros_like(tokens)
+            there[1:] = known[:-1] & (tokens[1:] > 0)
+            found[1:] = number[:-1] * self.vocabulary[feature] + tokens[1:]
             yield found, there
 
     def chunks(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Any]]:
         """Row numbers and their features (B, n_features), sparse, chunk by chunk, each row by itself."""
-        for rows, tokens in self._tokens(batch, scaling):
-            yield rows, of_unit_length(self._weighed(tokens))
+        for rows, text in _texts(batch):
+            yield rows, of_unit_length(self._weighed(text))
 
-    def weighed(self, batch: SequenceBatch, scaling: InputScaling) -> Any:
+    def weighed(self, batch: SequenceBatch) -> Any:
         """The features of all rows, sparse, before they are brought to the length one."""
-        return vstack([self._weighed(tokens) for _, tokens in self._tokens(batch, scaling)], format="csr")
+        return vstack([self._weighed(text) for _, text in _texts(batch)], format="csr")
 
     def features(self, values: Floats, lengths: Integers) -> Any:
         """Those of token numbers (B, T, F), 0 behind the last step."""
-        return of_unit_length(self._weighed(values.astype(np.int64)))
+        return of_unit_length(self._weighed(_Text.of(values)))
+
+    def ending(self, newest: Doubles) -> Integers:
+        """The columns of the n-grams that end with the last of these tokens (T, F); each at most once."""
+        occurring = self._columns(newest.astype(np.int64))
+        return np.concatenate([*(column[place == len(newest) - 1] for _, _, place, column in occurring), _NONE])
+
+    def of_counts(self, counts: Doubles) -> Any:
+        """The features (1, n_features) of a row in which the n-grams occur so often (n_features,)."""
+        columns = np.flatnonzero(counts)
+        values = (1.0 + np.log(counts[columns])) * self.idf[columns]
+        return of_unit_length(csr_array((values, (np.zeros_like(columns), columns)), shape=(1, self.n_features)))
 
     def attributed(self, values: Floats, lengths: Integers, coef: Doubles) -> Doubles:
         """What each token (B, T, F) adds to a linear model of the features, whose ``coef`` (B, n_features) are those of
         each row: its part of the n-grams that it is in, of which all tokens have the same.
         """
-        tokens, found = values.astype(np.int64), np.zeros(values.shape)
-        occurring = [row * self.n_features + place for _, _, row, _, place in self._placed(tokens)]
-        different, counts = np.unique(np.concatenate([*occurring, _NONE]), return_counts=True)
-        each = of_unit_length(self._weighed(tokens)).data / counts
-        for feature, n_tokens, row, step, place in self._placed(tokens):
-            part = each[np.searchsorted(different, row * self.n_features + place)] * coef[row, place] / n_tokens
+        text, found = _Text.of(values), np.zeros((values.shape[0], values.shape[1] + 1, values.shape[2]))
+        cells, counts = self._cells(text)
+        each, flat = of_unit_length(self._weighed(text)).data / counts, found.reshape(-1, values.shape[2])
+        for feature, n_tokens, place, column in self._columns(text.tokens):
+            row = text.rows[place]
+            part = each[np.searchsorted(cells, row * self.n_features + column)] * coef[row, column] / n_tokens
             for back in range(n_tokens):
-                np.add.at(found[:, :, feature], (row, step - back), part)
-        return found
+                np.add.at(flat[:, feature], place - back, part)
+        return found[:, :-1]
 
-    def _placed(self, tokens: Integers) -> Iterator[tuple[int, int, Integers, Integers, Integers]]:
-        """Of each kind of n-gram, its feature and how many tokens it has; and of those that occur the rows, the steps
-        of their last tokens, and their places among all.
+    def _columns(self, tokens: Integers) -> Iterator[tuple[int, int, Integers, Integers]]:
+        """Of each kind of n-gram, its feature and how many tokens it has; and of those that occur in a text (N, F),
+        where they end, and their columns.
         """
         first = 0
         for feature, kinds in enumerate(self.keys):
-            ending = self._ending(tokens[:, :, feature], feature)
+            ending = self._ending(tokens[:, feature], feature)
             for n_tokens, (keys, (found, there)) in enumerate(zip(kinds, ending, strict=False), start=1):
-                row, step = np.nonzero(there)
-                place = np.minimum(np.searchsorted(keys, found[row, step]), len(keys) - 1)
-                known = keys[place] == found[row, step]
-                yield feature, n_tokens, row[known], step[known], first + place[known]
+                place = np.flatnonzero(there)
+                number = np.minimum(np.searchsorted(keys, found[place]), len(keys) - 1)
+                known = keys[number] == found[place]
+                yield feature, n_tokens, place[known], first + number[known]
                 first += len(keys)
 
-    def _weighed(self, tokens: Integers) -> Any:
-        """Features of token numbers (B, T, F), before each row is brought to the length one."""
-        occurring = [row * self.n_features + place for _, _, row, _, place in self._placed(tokens)]
-        different, counts = np.unique(np.concatenate([*occurring, _NONE]), return_counts=True)
-        rows, places = np.divmod(different, max(self.n_features, 1))
-        values = (1.0 + np.log(counts)) * self.idf[places]
-        return csr_array((values, (rows, places)), shape=(len(tokens), self.n_features))
+    def _cells(self, text: _Text) -> tuple[Integers, Integers]:
+        """Which of the cells of a table (n_rows, n_features), by their number, are not zero; and the counts in them."""
+        cells = [text.rows[place] * self.n_features + column for _, _, place, column in self._columns(text.tokens)]
+        return np.unique(np.concatenate([*cells, _NONE]), return_counts=True)
+
+    def _weighed(self, text: _Text) -> Any:
+        """Features of the rows of a text, before each is brought to the length one."""
+        cells, counts = self._cells(text)
+        rows, columns = np.divmod(cells, max(self.n_features, 1))
+        values = (1.0 + np.log(counts)) * self.idf[columns]
+        return csr_array((values, (rows, columns)), shape=(text.n_rows, self.n_features))
 
     def plain(self) -> dict[str, Any]:
         """As builtins and arrays."""
@@ -202,6 +214,37 @@ class NGrams:
         good = strength is None or (isinstance(strength, float) and 0 < strength < np.inf)
         require(good, "the strength of ngrams is no positive number")
         return cls(vocabulary, tuple(map(tuple, keys)), idf, strength)
+
+
+class _Text(NamedTuple):
+    """Sequences behind each other, with a 0 behind each, so that no n-gram reaches into the next: token numbers
+    (N, F), the row of each place (N,), and how many rows there are.
+    """
+
+    tokens: Integers
+    rows: Integers
+    n_rows: int
+
+    @classmethod
+    def of(cls, values: Floats) -> _Text:
+        """Of token numbers (B, T, F), 0 behind the last step: T + 1 places for each row."""
+        n_rows, n_steps, n_features = values.shape
+        tokens = np.zeros((n_rows, n_steps + 1, n_features), np.int64)
+        tokens[:, :-1] = values
+        return cls(tokens.reshape(-1, n_features), np.repeat(np.arange(n_rows), n_steps + 1), n_rows)
+
+
+def _texts(batch: SequenceBatch) -> Iterator[tuple[Integers, _Text]]:
+    """Row numbers, and their text, chunk by chunk; a missing token is 0."""
+    starts, lengths = np.asarray(batch.starts), np.asarray(batch.lengths)
+    chunk = np.cumsum(lengths) // _CHUNK
+    for rows in np.split(np.arange(batch.n_samples), np.flatnonzero(np.diff(chunk)) + 1):
+        size = lengths[rows] + 1
+        row = np.repeat(np.arange(len(rows)), size)
+        step = np.arange(len(row)) - (np.cumsum(size) - size)[row]
+        real = step < lengths[rows][row]
+        tokens = batch.steps[np.where(real, starts[rows][row] + step, 0)]
+        yield rows, _Text(np.where(real[:, None], np.nan_to_num(tokens), 0.0).astype(np.int64), row, len(rows))
 
 
 def of_unit_length(features: Any) -> Any:

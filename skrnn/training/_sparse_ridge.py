@@ -25,17 +25,19 @@ def fit_sparse(
     """Coefficients (d, k), intercept (k,), what it says of each row without having seen it (n, k), and its strength.
 
     ``features`` (n, d) are brought to the length one row by row; to a row that was left out what no other row has is
-    unknown, as it would be later. ``strength``: None for the best one: they are tried from the largest on, as long as
-    the squared errors on rows that were left out fall.
+    unknown, as it would be later. Strengths are tried from the largest on, as long as the squared errors on rows that
+    were left out fall. With a ``strength`` that is known nothing is left out, and of each row it says what it has seen.
     """
     n, weights = len(y), weights / weights.mean()
     mean = weights @ y / weights.sum()
     if n < 2 or features.shape[1] == 0:
         coef = np.zeros((features.shape[1], y.shape[1]))
         return coef, mean, np.broadcast_to(mean, y.shape).copy(), strength or _STRENGTHS[0]
+    if strength is not None:
+        coef, intercept = _ridge(of_unit_length(features), y, weights, strength)
+        return coef, intercept, of_unit_length(features) @ coef + intercept, strength
     folds = [_Fold.of(rows, n) for rows in np.array_split(np.random.default_rng(0).permutation(n), min(_FOLDS, n))]
-    if strength is None:
-        strength = _best_strength(features, y, weights, folds if n < _MANY else folds[:1])
+    strength = _best_strength(features, y, weights, folds if n < _MANY else folds[:1])
     unseen = np.empty_like(y)
     for fold in folds:
         known, asked = fold.parts(features)

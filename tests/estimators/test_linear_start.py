@@ -197,8 +197,8 @@ def test_counts_several_targets_missing_values_and_one_row():
 
 
 def test_what_it_is_not_for():
-    for change in ({"return_sequences": True}, {"embedding_dim": 2}):
-        with pytest.raises(InvalidParameterError, match="init='linear' of RNNRegressor is a model of whole sequences"):
+    for change, words in (({"return_sequences": True}, "whole sequences"), ({"embedding_dim": 2}, "numbers")):
+        with pytest.raises(InvalidParameterError, match=f"init='linear' of RNNRegressor is a model of {words}"):
             model(**change).fit(X, Y)
     with pytest.raises(InvalidParameterError, match="'init' parameter"):
         model(init="ridge").fit(X, Y)

@@ -9,6 +9,8 @@ from stored import copies
 
 from skrnn import RNNClassifier, RNNRegressor
 from skrnn.datasets import load_surnames
+from skrnn.inspection import integrated_gradients
+from skrnn.training import _sparse_ridge
 
 RNG = np.random.default_rng(0)
 SMALL = {"embedding_dim": 4, "hidden_size": 8, "max_iter": 5, "random_state": 0}
@@ -104,14 +106,47 @@ def test_a_stream_counts_as_it_goes():
         found.append(stream.step(token))
     expected = [model.predict_proba([word[: i + 1]])[0] for i in range(len(word))]
     assert np.allclose(found, expected, atol=1e-9)
-    assert kept["tokens"].shape == (5, 1)
+    assert kept["counts"].sum() == 5 + 4 + 3  # of one token, of two and of three
     other = model.stream("predict_proba")
     other.state = kept
     assert np.allclose(other.step(word[5]), expected[5], atol=1e-9)
     assert np.allclose(stream.reset().step(word[0]), expected[0], atol=1e-9)
-    for wrong in (kept["tokens"] - 9, kept["tokens"][:, 0], kept["tokens"] + 0.5, np.ones((9, 1))):
-        with pytest.raises(ValueError, match="token"):
-            other.state = {**kept, "tokens": wrong}
+    for wrong in (kept["counts"] - 9, kept["counts"][:-1], kept["counts"] + 0.5):
+        with pytest.raises(ValueError, match="counts"):
+            other.state = {**kept, "counts": wrong}
+
+
+def test_the_final_start_has_read_all_rows_with_the_strength_of_the_first(monkeypatch):
+    looked = []
+
+    def best(*data):
+        looked.append(len(data[1]))
+        return choose(*data)
+
+    choose = _sparse_ridge._best_strength
+    monkeypatch.setattr(_sparse_ridge, "_best_strength", best)
+    held_out = RNNClassifier(**SMALL, early_stopping=True).fit(WORDS, Y)
+    assert looked == [182]
+    whole = RNNClassifier(**SMALL, early_stopping=False).fit(WORDS, Y)
+    assert looked == [182, 200]
+    assert np.array_equal(start_of(held_out).reads.idf, start_of(whole).reads.idf)
+
+
+def test_gradients_add_up():
+    model = RNNClassifier(**SMALL, n_networks=2).fit(WORDS, Y)
+    found = integrated_gradients(model, WORDS[:20])
+    assert found.start == "ngrams"
+    assert found.largest_gap < 1e-2
+    quiet = RNNClassifier(**{**SMALL, "learning_rate": 1e-30}, early_stopping=False).fit(WORDS, Y)
+    assert integrated_gradients(quiet, WORDS[:20]).largest_gap < 1e-9
+
+
+def test_what_is_said_of_the_data_is_said_once():
+    bits = RNG.integers(0, 2, (300, 8))
+    twice, odd = np.concatenate([bits, bits]), bits[:, :5].sum(axis=1) % 2
+    with pytest.warns(UserWarning, match="are copies") as caught:
+        RNNClassifier(**SMALL, early_stopping=True, validation_fraction=0.5).fit(twice, np.concatenate([odd, odd]))
+    assert len([one for one in caught if "are copies" in str(one.message)]) == 1
 
 
 def test_it_is_stored_and_goes_on():
