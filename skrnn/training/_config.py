@@ -96,7 +96,7 @@ class TrainingSet:
     def n_periods(self) -> float:
         """As how many rows that share nothing with each other these count in time: of several series those of one.
 
-        Rows of unlike weights count as less rows of the same one (Kish, Survey Sampling, 1965, section 11.7).
+        Rows of unlike weights count as fewer rows of the same one (Kish, Survey Sampling, 1965, section 11.7).
         """
         n_rows = len(self.weights)
         n_even = float(self.weights.sum() ** 2 / (self.weights**2).sum())

@@ -90,7 +90,7 @@ def test_roots_are_chosen_from_windows_with_missing_values(monkeypatch):
     assert chosen(make, "target_transform_").count(((), roots)) == 4
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore:.*windows are lost")
 def test_what_is_to_be_forecast_is_not_seen_in_the_window(monkeypatch):
     """On white noise the mean of the window is the best level. A line from the newest value that is known to a later
     one, which the window does not have, would make the newest value seem better.

@@ -176,3 +176,12 @@ def test_the_part_is_that_of_the_validation_rows_and_of_the_loss(monkeypatch):
         assert least_loss == -3.0
     assert alone[3] == 20
     assert overlapping[3] == pytest.approx(1 + 19 / 5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_losses_of_the_best_epoch_are_not_computed_again(monkeypatch):
+    looks, validate = [], _loop._validate
+    monkeypatch.setattr(_loop, "_validate", lambda *given: looks.append(None) or validate(*given))
+    fitted = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0).fit(X, Y)
+    assert fitted.best_iter_ > 0
+    assert len(looks) == 1 + fitted.n_iter_ + 9
