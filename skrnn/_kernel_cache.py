@@ -76,7 +76,7 @@ class _NoCache(NullCache):
 
 
 class _KernelContents(CompileResultCacheImpl):
-    """What a file keeps of a kernel: what it takes to run it, which is a quarter of what Numba keeps."""
+    """What a file keeps of a kernel: what it takes to run it, which is a third of what Numba keeps."""
 
     def reduce(self, cres: Any) -> Any:
         """Without the types of all its variables in words, and without what is kept of each part for Python's sake."""

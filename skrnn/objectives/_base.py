@@ -58,11 +58,12 @@ class Objective(ABC):
     least_target : float
         No target may be smaller.
     least_loss : float
-        No loss is smaller; a training that comes near it may end.
+        No loss is smaller; a training that comes near it may end. A class of the user's own does not inherit it.
     scales_targets : bool
         Whether targets are in scaled units. Else they are in the user's, and the scale is the gain.
     shrinks : bool
-        Whether a part of what a network adds to a simple model may be kept, as of errors; else all of it or nothing.
+        Whether a part of what a network adds to a simple model may be kept, as of errors; else, and with a class of the
+        user's own, all of it or nothing.
     starts_from_roots : bool
         Whether a simple model that a network starts from learns the roots of the targets, in units of that of the gain.
     """

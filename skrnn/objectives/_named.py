@@ -29,17 +29,26 @@ LOSSES: dict[str, type[Objective]] = {
 
 @dataclass(frozen=True)
 class OwnLoss(Objective):
-    """A loss of the user's own, which need not know of gains and of the precision of the outputs."""
+    """A loss of the user's own, which need not know of gains and of the precision of the outputs.
+
+    It may be one of the losses here plus any number: what these say of their size does not hold for a class of the
+    user's that inherits it. So its least loss is what that class itself says, else unknown, and it does not shrink.
+    """
 
     base: Objective
 
     @property
     def least_loss(self) -> float:  # type: ignore[override]
-        return self.base.least_loss
+        return self.base.least_loss if self._has_known_size else vars(type(self.base)).get("least_loss", -np.inf)
 
     @property
     def shrinks(self) -> bool:  # type: ignore[override]
-        return self.base.shrinks
+        return self._has_known_size and self.base.shrinks
+
+    @property
+    def _has_known_size(self) -> bool:
+        """Whether it is one of the losses here, with other parameters."""
+        return type(self.base) in LOSSES.values()
 
     def n_outputs(self, n_targets: int) -> int:
         return self.base.n_outputs(n_targets)

@@ -28,6 +28,10 @@ class EveryStep(Objective):
     def least_loss(self) -> float:  # type: ignore[override]
         return self.base.least_loss
 
+    @property
+    def shrinks(self) -> bool:  # type: ignore[override]
+        return self.base.shrinks
+
     def n_outputs(self, n_targets: int) -> int:
         return self.base.n_outputs(n_targets)
 

@@ -94,10 +94,16 @@ class TrainingSet:
 
     @property
     def n_periods(self) -> float:
-        """As how many rows that share nothing with each other these count in time: of several series those of one."""
-        if self.when is None:
-            return float(len(self.weights))
-        return 1.0 + float(np.ptp(self.when.places)) / (self.when.in_turns * (self.when.gap + 1))
+        """As how many rows that share nothing with each other these count in time: of several series those of one.
+
+        Rows of unlike weights count as fewer rows of the same one (Kish, Survey Sampling, 1965, section 11.7).
+        """
+        n_rows = len(self.weights)
+        n_even = float(self.weights.sum() ** 2 / (self.weights**2).sum())
+        if self.when is None or n_rows == 1:
+            return n_even
+        span = float(np.ptp(self.when.places)) * (n_even - 1.0) / (n_rows - 1)
+        return 1.0 + span / (self.when.in_turns * (self.when.gap + 1))
 
     def mini_batch(
         self, rows: Integers, rng: np.random.Generator | None = None, room: Callable[[int, int], Singles | None] = _none

@@ -120,11 +120,14 @@ def _shrunk_part(
     learner: Learner, validation: TrainingSet, config: TrainingConfig, watch: Watch, least_loss: float
 ) -> float:
     """How much is kept of what the best epoch adds to the start."""
-    start, best = watch.start, watch.best
+    start, best, losses_of_best = watch.start, watch.best, watch.losses_of_best
     assert start is not None
     assert best is not None
+    assert losses_of_best is not None
 
     def losses_of(part: float) -> Doubles:
+        if part == 1.0:
+            return losses_of_best
         learner.restart(between(start, best, part))
         return _validate(learner, validation, config)[1]
 

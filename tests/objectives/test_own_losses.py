@@ -71,14 +71,16 @@ def test_an_instance_of_a_built_in_loss_is_that_loss(own, name, engine):
 
 @pytest.mark.parametrize("scaling", ["standard", "window", "last", None])
 def test_every_scaling_is_undone_for_it(scaling):
-    """A copy of the squared error, which knows nothing of gains, ends where the squared error does."""
+    """A copy of the squared error, which knows nothing of gains, ends where the squared error does: in training, for of
+    losses of known size a part is kept.
+    """
 
     class Copy(LogCosh):
         def loss(self, outputs, batch):
             error = outputs - batch.targets
             return (error**2).mean(axis=1), 2 * error / error.shape[1]
 
-    options = {"scaling": scaling, "target_feature": 0}
+    options = {"scaling": scaling, "target_feature": 0, "early_stopping": False}
     one, other = (model(loss=loss, **options).fit(X + 5, Y + 5) for loss in (Copy(), "squared_error"))
     np.testing.assert_allclose(one.predict(X + 5), other.predict(X + 5), rtol=1e-4, atol=1e-4)
 
@@ -235,3 +237,45 @@ def test_its_domain_and_its_link_are_its_own():
     with pytest.raises(InvalidParameterError, match="loss='Positive' has a log link"):
         model(loss=Positive(), scaling="last").fit(X, np.abs(Y) + 1)
     assert (model(loss=Positive()).fit(X, np.abs(Y) + 1).predict(X) > 0).all()
+
+
+@dataclass(frozen=True)
+class MovedError(SquaredError):
+    """The squared error and a constant."""
+
+    by: float = 0.0
+
+    def loss(self, outputs, batch):
+        value, slope = super().loss(outputs, batch)
+        return value + self.by, slope
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_constant_in_it_changes_nothing():
+    """A loss says nothing of its size: neither what is kept of a network nor the end of a training depends on it."""
+    flat = np.random.default_rng(0).normal(size=(100, 6))
+    bent = flat.sum(axis=1) + 2 * np.abs(flat[:, -1])
+    validated = {"hidden_size": 8, "max_iter": 6, "learning_rate": 1e-2, "early_stopping": True}
+    planned = {"init": None, "early_stopping": False, "learning_rate_schedule": "cosine"}
+    for options in (validated, planned):
+        plain, *moved = (model(loss=MovedError(by), **options).fit(flat, bent) for by in (0.0, 8.0, 64.0, -0.4, -8.0))
+        for fitted in moved:
+            assert (fitted.n_iter_, fitted.best_iter_) == (plain.n_iter_, plain.best_iter_)
+            np.testing.assert_array_equal(fitted.predict(flat), plain.predict(flat))
+    start = model(**{**validated, "learning_rate": 1e-30}).fit(flat, bent)
+    kept = model(loss=MovedError(), **validated).fit(flat, bent)
+    assert kept.score(flat, bent) > start.score(flat, bent) + 0.05, "the control: something is learnt"
+
+
+def test_what_a_class_inherits_was_said_of_another_loss():
+    class Bounded(LogCosh):
+        least_loss = -1.0
+
+    def sizes(loss):
+        wrapped = model(loss=loss).fit(X, Y)._fitted.task.objective(())
+        return wrapped.least_loss, wrapped.shrinks
+
+    assert sizes(MovedError()) == sizes(LogCosh()) == (-np.inf, False)
+    assert sizes(Bounded()) == (-1.0, False)
+    assert sizes(HuberLoss(2.0)) == sizes(SquaredError()) == (0.0, True)
+    assert (EveryStep(SquaredError()).shrinks, EveryStep(PoissonDeviance()).shrinks) == (True, False)

@@ -86,14 +86,20 @@ def test_only_the_head_is_between():
 
 
 def test_periods_are_rows_of_a_series_that_do_not_overlap():
-    def periods(n, gap, in_turns=1):
+    def periods(n, gap, in_turns=1, weights=None):
         when = None if gap == 0 else InTime(np.arange(100, 100 + n), gap, in_turns=in_turns)
-        return TrainingSet.n_periods.fget(SimpleNamespace(when=when, weights=np.ones(n)))
+        return TrainingSet.n_periods.fget(
+            SimpleNamespace(when=when, weights=np.ones(n) if weights is None else weights)
+        )
 
     assert periods(60, 0) == 60
     assert periods(61, 11) == pytest.approx(1 + 60 / 12)
     assert periods(61, 11, in_turns=5) == pytest.approx(2)
     assert periods(1, 11) == 1
+    hardly_any = np.where(np.arange(61) < 31, 5.0, 1e-9)
+    assert periods(61, 0, weights=hardly_any) == pytest.approx(31)
+    assert periods(61, 11, weights=hardly_any) == pytest.approx(periods(31, 11))
+    assert periods(61, 11, weights=np.full(61, 0.3)) == pytest.approx(periods(61, 11))
 
 
 def test_errors_are_shrunk_and_nothing_else():
@@ -104,6 +110,7 @@ def test_errors_are_shrunk_and_nothing_else():
 
 
 X = RNG.normal(size=(100, 6))
+Y = X.sum(axis=1) + np.abs(X[:, -1]) + np.random.default_rng(5).normal(scale=0.5, size=100)
 OPTIONS = {"init": "linear", "early_stopping": True, "hidden_size": 8, "max_iter": 30, "validation_fraction": 0.2}
 
 
@@ -112,14 +119,13 @@ OPTIONS = {"init": "linear", "early_stopping": True, "hidden_size": 8, "max_iter
 @pytest.mark.parametrize("refit", [False, True])
 def test_predictions_lie_between_the_start_and_the_best_epoch(monkeypatch, engine, refit):
     """On the one line for all rows: so much of the way as the part says, which the validation rows ask for."""
-    y = X.sum(axis=1) + np.abs(X[:, -1]) + np.random.default_rng(5).normal(scale=0.5, size=100)
     options = {**OPTIONS, "engine": engine, "refit": refit, "learning_rate": 1e-2}
     found = []
     monkeypatch.setattr(_loop, "shrunk_part", lambda *given: found.append(shrunk_part(*given)) or found[-1])
-    fits = [RNNRegressor(**options, random_state=seed).fit(X, y).predict(X) for seed in range(4)]
+    fits = [RNNRegressor(**options, random_state=seed).fit(X, Y).predict(X) for seed in range(4)]
     monkeypatch.setattr(SquaredError, "shrinks", False)
-    whole = [RNNRegressor(**options, random_state=seed).fit(X, y).predict(X) for seed in range(4)]
-    start = RNNRegressor(**{**options, "learning_rate": 1e-30}, random_state=0).fit(X, y).predict(X)
+    whole = [RNNRegressor(**options, random_state=seed).fit(X, Y).predict(X) for seed in range(4)]
+    start = RNNRegressor(**{**options, "learning_rate": 1e-30}, random_state=0).fit(X, Y).predict(X)
     assert len(found) == 4
     assert any(0.1 < one < 0.9 for one in found)
     for one, shrunk, unshrunk in zip(found, fits, whole, strict=True):
@@ -145,8 +151,37 @@ def test_of_noise_less_is_learnt_than_by_the_best_epoch(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_network_that_validates_is_the_shrunk_one():
-    y = X.sum(axis=1) + np.abs(X[:, -1]) + np.random.default_rng(5).normal(scale=0.5, size=100)
-    once = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0).fit(X, y)
-    twice, (validated, _) = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0, refit=True)._fit_validated(X, y)
+    once = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0).fit(X, Y)
+    twice, (validated, _) = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0, refit=True)._fit_validated(X, Y)
     np.testing.assert_array_equal(validated.weights_["head.weight"], once.weights_["head.weight"])
     assert not np.array_equal(twice.weights_["head.weight"], once.weights_["head.weight"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_part_is_that_of_the_validation_rows_and_of_the_loss(monkeypatch):
+    """Rows that share targets count as the periods that they are; a loss is as large as it is above the least one."""
+    given = []
+
+    def noted(*arguments):
+        given.append(arguments)
+        return shrunk_part(*arguments)
+
+    monkeypatch.setattr(_loop, "shrunk_part", noted)
+    monkeypatch.setattr(SquaredError, "least_loss", -3.0)
+    for gap in (0, 4):
+        RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0, validation_gap=gap).fit(X, Y)
+    alone, overlapping = given
+    for _, losses_of_start, weights, _, least_loss in given:
+        assert losses_of_start.shape == weights.shape == (20,)
+        assert least_loss == -3.0
+    assert alone[3] == 20
+    assert overlapping[3] == pytest.approx(1 + 19 / 5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_losses_of_the_best_epoch_are_not_computed_again(monkeypatch):
+    looks, validate = [], _loop._validate
+    monkeypatch.setattr(_loop, "_validate", lambda *given: looks.append(None) or validate(*given))
+    fitted = RNNRegressor(**OPTIONS, learning_rate=1e-2, random_state=0).fit(X, Y)
+    assert fitted.best_iter_ > 0
+    assert len(looks) == 1 + fitted.n_iter_ + 9
