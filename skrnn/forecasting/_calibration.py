@@ -95,9 +95,10 @@ def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weig
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them. Series without a weight are left out.
     """
     rows = views.samples(partial=True).ends
-    counts = np.bincount(views.table.series[rows], minlength=len(views))
     if weigh is not None:
-        counts[[not weigh.counts(key) for key in views.table.keys]] = 0
+        counted = np.array([weigh.counts(key) for key in views.table.keys], dtype=bool)
+        rows = rows[counted[views.table.series[rows]]]
+    counts = np.bincount(views.table.series[rows], minlength=len(views))
     whole = views.table.among(counts > 0)
     _refuse_none(len(whole), share)
     measured = np.ceil(share * counts).astype(np.intp)[counts > 0]

@@ -224,18 +224,19 @@ def test_the_package_of_holidays_is_named_where_it_is_missing(monkeypatch):
     ],
     ids=["trees", "pipeline", "log", "transformer", "chosen window", "net"],
 )
-def test_series_without_weight_change_nothing(estimator, parameters):
-    """Neither bins, means of a scaler, units, transformers, a season nor a window."""
+@pytest.mark.parametrize("wild", ["a0", "wild"], ids=["first", "last"])
+def test_series_without_weight_change_nothing(estimator, parameters, wild):
+    """Neither bins, means of a scaler, units, transformers, a season nor a window; wherever they stand."""
     rng = np.random.default_rng(0)
-    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("abc", (90, 80, 70), strict=True))}
-    wild = pd.Series(np.exp(3 * np.sin(np.arange(24.0)) + rng.normal(size=24)) * 1e3, DAYS[:24])
-    panel = pd.concat({**parts, "wild": wild}, names=["id", "t"])
+    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("bcd", (90, 80, 70), strict=True))}
+    values = pd.Series(np.exp(3 * np.sin(np.arange(24.0)) + rng.normal(size=24)) * 1e3, DAYS[:24])
+    panel = pd.concat({**parts, wild: values}, names=["id", "t"]).sort_index()
     model = WindowForecaster(estimator, **{"window": 6, **parameters})
-    weights = {"a": 1.0, "b": 1.0, "c": 1.0, "wild": 0.0}
+    weights = {**dict.fromkeys(parts, 1.0), wild: 0.0}
     ask = WindowForecaster.forecast_interval if "calibration" in parameters else WindowForecaster.forecast
     weighed = ask(model.fit(panel, sample_weight=weights), 3)
-    assert "wild" in weighed.index.get_level_values("id")
-    alone = ask(model.fit(panel.drop("wild")), 3)
-    np.testing.assert_allclose(weighed.drop("wild"), alone, rtol=1e-9)
-    counted = ask(model.fit(panel), 3).drop("wild")
+    assert wild in weighed.index.get_level_values("id")
+    alone = ask(model.fit(panel.drop(wild)), 3)
+    np.testing.assert_allclose(weighed.drop(wild), alone, rtol=1e-9)
+    counted = ask(model.fit(panel), 3).drop(wild)
     assert not np.allclose(counted, alone, rtol=1e-6)  # the control
