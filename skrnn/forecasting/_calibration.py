@@ -128,7 +128,7 @@ def _fold(
             f"calibration={share} leaves no windows to validate on beside the one to train on, and early_stopping=True "
             "needs some. Give more data, or set calibration=None."
         )
-    model, _ = learn(model, setup, older, weigh)
+    model = learn(model, setup, older, weigh)
     statistics = dict(zip(table.keys, older.statistics, strict=True))
     first = dict(zip(table.keys, table.positions[table.bounds[:-1] + last].tolist(), strict=True))
     return Fold(Learnt(model, setup, replace(learnt.panel, histories=[]), statistics), first)

@@ -19,17 +19,16 @@ from skrnn.forecasting._setup import Setup
 __all__ = ["in_turns", "learn", "learn_validated", "overlapping", "window_weights"]
 
 
-def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
-    """Fit a regressor on all windows of all series; the fitted one and the number of windows.
+def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> Any:
+    """Fit a regressor on all windows of all series; the fitted one.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
     last rows then does so on all series. Those without weight are left out, where any has one: bins, neighbours and
     folds would count them.
     """
     if not len(views):
-        return model, 0
+        return model
     X, y, weights = _told(model, setup, views, weigh)
-    found = len(X)
     for name, values in weights.items():
         if values.any() and not values.all():
             X, y, weights = X[values > 0], y[values > 0], {name: values[values > 0]}
@@ -37,21 +36,21 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
         model = model if setup.sequences else read_by_step(model, X.shape[1] // setup.window)
         with _naming_columns(model, setup, X):
             model = without_missing_targets(model.fit(X, y, **weights))
-    return model, found
+    return model
 
 
 def learn_validated(
     model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None
-) -> tuple[Any, int, Any]:
+) -> tuple[Any, Any]:
     """As `learn`, and the network that has not learnt from its validation part, with the numbers of the windows that
     this is; None for other regressors.
     """
     if not hasattr(type(model), "_fit_validated"):  # what hands on what is asked of it is fitted by its own fit
-        return *learn(model, setup, views, weigh), None
+        return learn(model, setup, views, weigh), None
     X, y, weights = _told(model, setup, views, weigh)
     with _naming_columns(model, setup, X):
         fitted, validated = model._fit_validated(X, y, **weights)
-    return fitted, len(X), validated
+    return fitted, validated
 
 
 @contextmanager
