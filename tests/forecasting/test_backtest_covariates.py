@@ -82,6 +82,29 @@ def test_cutoffs_without_the_future_of_covariates_are_left_out_for_other_regress
     pd.testing.assert_frame_equal(found.drop(columns=edges), same.drop(columns=edges))
 
 
+@pytest.mark.parametrize("coverage", [None, 0.8])
+@pytest.mark.parametrize("refit", [False, 7])
+@pytest.mark.parametrize("names", ["ab", [("a", 1), ("b", 1)]], ids=["names", "tuples"])
+def test_a_warning_counts_the_cutoffs_of_a_series_that_are_left_out(coverage, refit, names):
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in names})
+    late = pd.DataFrame(rng.normal(size=(13, 2)), DAYS[47:], columns=["sold", "price"])
+    panel = pd.concat([panel, pd.concat({"c" if names == "ab" else ("c", 1): late})])
+    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"], calibration=0.3)
+    with warnings.catch_warnings():  # a series whose first window is not full yet is as it should be
+        warnings.simplefilter("error")
+        whole = backtest(model, panel, initial=40, coverage=coverage, refit=refit).frame
+    panel.loc[(*names[0], DAYS[45]), "price"] = np.nan
+    with pytest.warns(UserWarning, match="no full window before them, or not all of future after them") as caught:
+        found = backtest(model, panel, initial=40, coverage=coverage, refit=refit).frame
+    (word,) = [one for one in caught if "are left out" in str(one.message)]
+    assert f"left out: 4 of 19 of series {names[0]!r}. Fill the rows" in str(word.message)
+    assert word.filename == __file__
+    columns = ["series", "target", "cutoff", "step"]
+    lost = set(map(tuple, whole[columns].to_numpy())) - set(map(tuple, found[columns].to_numpy()))
+    assert lost == {(names[0], "sold", cutoff, step) for cutoff in DAYS[43:47] for step in (1, 2)}
+
+
 def test_a_panel_is_forecast_without_the_series_whose_covariate_is_not_known():
     rng = np.random.default_rng(0)
     panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
