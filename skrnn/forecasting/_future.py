@@ -19,9 +19,13 @@ __all__ = ["Recorded", "future_values"]
 
 
 class Recorded(NamedTuple):
-    """The future of covariates as the data of a backtest hold it: nobody can be asked for what they lack."""
+    """The future of covariates as the data of a backtest hold it: nobody can be asked for what they lack.
+
+    ``values`` (n_series, n_steps, n_columns) are those that have been read from the frame already, if they have been.
+    """
 
     frame: pd.DataFrame | None
+    values: Doubles | None = None
 
 
 def future_values(

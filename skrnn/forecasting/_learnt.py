@@ -124,11 +124,12 @@ class Learnt:
         counts = self.counts(caller, panel, steps, until)
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
-        needed = np.array(counts) if hold else self.n_needed(max(counts))
+        needed, known = np.array(counts) if hold else self.n_needed(max(counts)), None
         if isinstance(future, Recorded):
-            future = future.frame
+            future, known = future
             needed, hold = (needed, hold) if self.setup.complete else (0, False)
-        known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
+        if known is None:
+            known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
         self._warn_of_future(known)
         self.refuse_past(max(counts))
         known = None if known is None else np.repeat(known, max(len(self.setup.channels), 1), axis=0)

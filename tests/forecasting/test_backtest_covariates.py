@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
+from skrnn.forecasting import _future
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 UNKNOWN = -99.0
@@ -105,6 +106,19 @@ def test_a_warning_counts_the_cutoffs_of_a_series_that_are_left_out(coverage, re
     assert lost == {(names[0], "sold", cutoff, step) for cutoff in DAYS[43:47] for step in (1, 2)}
 
 
+def test_a_cutoff_reads_the_future_and_the_series_once(monkeypatch):
+    asked = []
+    for place, name in ((_future, "_values_after"), (WindowForecaster, "among")):
+        true = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given, n=name, true=true: asked.append(n) or true(*given))
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
+    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"], calibration=0.3)
+    found = backtest(model, panel, initial=50, coverage=0.8).frame
+    assert found["cutoff"].nunique() == 9
+    assert asked == ["among", "_values_after"] * 9
+
+
 def test_a_panel_is_forecast_without_the_series_whose_covariate_is_not_known():
     rng = np.random.default_rng(0)
     panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
@@ -171,7 +185,8 @@ def test_numbered_rows_to_predict_are_those_after_the_history():
     np.testing.assert_array_equal(found, np.arange(50.0, 60))
     walk = data["sold"] + rng.normal(size=60).cumsum()
     net = RNNRegressor(hidden_size=2, max_iter=2, random_state=0)
-    with pytest.warns(UserWarning, match="windows are lost|no known target after"):
+    with warnings.catch_warnings():  # those of above
+        warnings.simplefilter("ignore")
         model = WindowForecaster(net, window=4, freq="rows").fit(walk[:50])
         np.testing.assert_array_equal(model.predict(walk[50:]), model.forecast(16)[6:])
 
