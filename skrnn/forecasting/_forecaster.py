@@ -334,8 +334,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
         self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
-        self.n_filled_ = n_absent(panel, setup.longest_gap)
-        self.n_samples_ = counted
+        self.n_samples_, self.n_filled_ = counted, n_absent(panel, setup.longest_gap)
         self._keep_columns(X)
         warn_of_windows(given, views, found)
         if self.estimator is None:
