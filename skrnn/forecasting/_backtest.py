@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -128,13 +129,14 @@ def backtest(
         delayed(_one_fit)(forecaster, data, panel.table.keys, part, wanted, number == 0, kept)
         for number, part in enumerate(parts)
     )
-    frames = [frame for frame, _ in found if len(frame)]
-    skipped = [cutoff for _, missing in found for cutoff in missing]
+    frames = [one.frame for one in found if len(one.frame)]
+    skipped = [cutoff for one in found for cutoff in one.skipped]
     _report_skipped(skipped, cutoffs, bool(forecaster.future), bool(frames))
     if not frames:
         raise ValueError("No series has a value at a cutoff and rows after it. Choose another initial or step.")
     frame = pd.concat(frames, ignore_index=True)
     _warn_of_left_out(panel.table, cutoffs, set(frame["series"]), bool(forecaster.future))
+    _warn_of_lost(frame, sum((one.lost for one in found), Counter()), bool(forecaster.future))
     return BacktestResult(frame, coverage, season)
 
 
@@ -177,6 +179,23 @@ def _warn_of_left_out(table: Table, cutoffs: pd.Index, there: set[Any], told: bo
         )
 
 
+def _warn_of_lost(frame: pd.DataFrame, lost: Counter[Any], told: bool) -> None:
+    """Name the series that have forecasts, but none from some cutoffs; ``told``: the forecaster is told covariates
+    ahead.
+    """
+    if not lost:
+        return
+    made = Counter(frame.drop_duplicates(["series", "cutoff"])["series"])
+    words = [f"{n} of {n + made[key]} of series {key!r}" for key, n in lost.items() if key in made]
+    if words:
+        untold = ", or not all of future after them" if told else ""
+        warn_caller(
+            f"Cutoffs of some series have no full window before them{untold}, and are left out: {name_some(words)}. "
+            "Fill the rows that are absent, or use a regressor that takes missing values.",
+            UserWarning,
+        )
+
+
 def _with_freq(forecaster: WindowForecaster, data: Any, freq: Any) -> WindowForecaster:
     """A copy that knows the step of all rows; those up to a cutoff may not say it."""
     freq = forecaster.freq if freq is None else freq
@@ -206,6 +225,16 @@ def _behind(forecaster: WindowForecaster, history: Any, cutoff: Any) -> WindowFo
     return forecaster._following(learnt)
 
 
+class _Part(NamedTuple):
+    """What one fitted model forecasts: the rows, the cutoffs from which it forecasts no series, and of each series the
+    number of other cutoffs from which it is not forecast, although it goes on there and has begun a window before.
+    """
+
+    frame: pd.DataFrame
+    skipped: list[Any]
+    lost: Counter[Any]
+
+
 def _one_fit(
     forecaster: WindowForecaster,
     data: Any,
@@ -214,8 +243,8 @@ def _one_fit(
     wanted: Wanted,
     first: bool,
     kept: bool,
-) -> tuple[pd.DataFrame, list[Any]]:
-    """The rows of the cutoffs at which one fitted model forecasts, and those cutoffs from which it cannot.
+) -> _Part:
+    """The rows of the cutoffs at which one fitted model forecasts, and what it does not forecast.
 
     ``keys`` are all series, in the order in which they come; ``first`` says whether it is the first fit, ``kept``
     whether the forecaster is fitted already.
@@ -241,7 +270,9 @@ def _one_fit(
     values = values.reshape(len(values), wanted.horizon, len(target), len(names))
     frame = rows_of(pairs.among(pairs.live & ready), panel, target, values, names, wanted.season)
     can = np.bincount(pairs.places[ready], minlength=len(cutoffs)) > 0
-    return frame, list(cutoffs[~can])
+    begun = pairs.ends - pairs.table.bounds[pairs.numbers] + 1 >= model._setup.window + model._setup.lag
+    lost = pairs.numbers[pairs.live & ~ready & can[pairs.places] & begun]
+    return _Part(frame, list(cutoffs[~can]), Counter(panel.table.keys[number] for number in lost))
 
 
 def _with_later(model: WindowForecaster, data: Any, cutoffs: pd.Index, ranks: dict[Any, int]) -> tuple[Panel, Cutoffs]:

@@ -95,9 +95,10 @@ def calibrate(model: Any, learnt: Learnt, views: SeriesViews, share: float, weig
     ``views`` are all rows, as `learnt`, whose regressor is not asked, sees them. Series without a weight are left out.
     """
     rows = views.samples(partial=True).ends
-    counts = np.bincount(views.table.series[rows], minlength=len(views))
     if weigh is not None:
-        counts[[not weigh.counts(key) for key in views.table.keys]] = 0
+        counted = np.array([weigh.counts(key) for key in views.table.keys], dtype=bool)
+        rows = rows[counted[views.table.series[rows]]]
+    counts = np.bincount(views.table.series[rows], minlength=len(views))
     whole = views.table.among(counts > 0)
     _refuse_none(len(whole), share)
     measured = np.ceil(share * counts).astype(np.intp)[counts > 0]
@@ -127,7 +128,7 @@ def _fold(
             f"calibration={share} leaves no windows to validate on beside the one to train on, and early_stopping=True "
             "needs some. Give more data, or set calibration=None."
         )
-    model, _ = learn(model, setup, older, weigh)
+    model = learn(model, setup, older, weigh)
     statistics = dict(zip(table.keys, older.statistics, strict=True))
     first = dict(zip(table.keys, table.positions[table.bounds[:-1] + last].tolist(), strict=True))
     return Fold(Learnt(model, setup, replace(learnt.panel, histories=[]), statistics), first)

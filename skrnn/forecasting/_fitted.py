@@ -65,10 +65,13 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     table = later.table
     learnt = replace(learnt, panel=learnt.panel.keep(table.keys))
     numbered = any(step.unit == "row" and step.dates is None for step, _ in table.by_step())
-    lasts = dict(zip(table.keys, table.times.take(table.ends), strict=True))
-    steps, until = (int(table.counts.max()), None) if numbered else (None, lasts)
     known = None if future is None else Recorded(future)
-    ahead = learnt.ahead("predict", steps, until, known, hold=True)
+    if numbered:
+        steps = dict(zip(table.keys, table.counts.tolist(), strict=True))
+        ahead = learnt.ahead("predict", steps, None, known, hold=True)
+    else:
+        lasts = dict(zip(table.keys, table.times.take(table.ends), strict=True))
+        ahead = learnt.ahead("predict", None, lasts, known, hold=True)
     values = learnt.columns(ahead, to_forecasts(learnt.setup, learnt.levels(ahead)[0]))
     able = dict(zip(ahead.panel.table.keys, values, strict=True))
     rest = later.keep([key for key in table.keys if key not in able])  # which a warning has named
@@ -76,7 +79,7 @@ def _forecasts(learnt: Learnt, later: Panel, future: Any) -> pd.DataFrame:
     tables = [_table(as_frame(rest, unknown, learnt.targets, ahead=False), learnt)] if unknown else []
     if numbered:
         kept = later.keep(list(able))
-        values = [able[key][:count] for key, count in zip(kept.table.keys, kept.table.counts, strict=True)]
+        values = [able[key][-count:] for key, count in zip(kept.table.keys, kept.table.counts, strict=True)]
         return pd.concat([_table(as_frame(kept, values, learnt.targets, ahead=False), learnt), *tables])
     return pd.concat([_table(as_frame(ahead.panel, values, learnt.targets), learnt), *tables])
 

@@ -151,7 +151,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     calendar_ : tuple of str
         The attributes of the index that the model sees.
     n_samples_ : int
-        Windows that the model learnt from.
+        Windows that the model learnt from; none without weight.
     n_filled_ : int
         Rows absent from the index of `fit` that count as rows of missing values; none for a regressor that takes no
         missing values, none in gaps that no window spans, none of a series of which more rows are absent than there.
@@ -311,7 +311,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         del windows, weighed  # which hold a table of all features
         refuse_negative(views)
         refuse_short(given, views, found)
-        several = self.spread == "auto" and len(views) > 1 and setup.positive != "counts"
+        several = self.spread == "auto" and len(setup.given(counting).table) > 1 and setup.positive != "counts"
         roots = chooses_transform(self) and learns_quantiles(model)
         if setup.sequences and (several or roots):
             spread, transforms = choose_units(views, weigh, (None, "std") if several else (setup.spread,), roots)
@@ -327,16 +327,16 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
         learnt, calibration = Learnt(model, setup, panel, statistics), None
         if self.calibration is not None:
             calibration = calibrate(model, learnt, views, self.calibration, weigh)
-        self.estimator_, self.n_samples_, validated = learn_validated(model, setup, views, weigh)
+        self.estimator_, validated = learn_validated(model, setup, views, weigh)
         self.validation_scores_, n_validated = validation_scores(validated, views)
         if calibration is not None:
             calibration = calibration.reaching(replace(learnt, regressor=self.estimator_), setup.horizon)
         self._calibration: Calibration | None = calibration
         self._setup, self._panel, self._statistics = setup, panel, statistics
         self._learnt_until = dict(zip(panel.table.keys, panel.table.times.take(panel.table.ends), strict=True))
-        self.n_filled_ = n_absent(panel, setup.longest_gap)
+        self.n_samples_, self.n_filled_ = counted, n_absent(panel, setup.longest_gap)
         self._keep_columns(X)
-        warn_of_windows(given, views, self.n_samples_)
+        warn_of_windows(given, views, found)
         if self.estimator is None:
             warn_of_naive(self.validation_scores_, n_validated, setup)
         return self

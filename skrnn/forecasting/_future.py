@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skrnn._types import Doubles, Integers
+from skrnn._types import Doubles, Flags, Integers
 from skrnn.forecasting._columns import read_future_columns, refuse_polars
 from skrnn.forecasting._endings import name_some
 from skrnn.forecasting._panel import Panel, with_keys
@@ -19,9 +19,13 @@ __all__ = ["Recorded", "future_values"]
 
 
 class Recorded(NamedTuple):
-    """The future of covariates as the data of a backtest hold it: nobody can be asked for what they lack."""
+    """The future of covariates as the data of a backtest hold it: nobody can be asked for what they lack.
+
+    ``values`` (n_series, n_steps, n_columns) are those that have been read from the frame already, if they have been.
+    """
 
     frame: pd.DataFrame | None
+    values: Doubles | None = None
 
 
 def future_values(
@@ -64,8 +68,9 @@ def future_values(
         raise ValueError(f"future lacks the columns {absent}.")
     _check_levels(panel, future.index)
     table = read_future_columns(future, list(columns), panel.categories)
-    found = _values_after(panel, table, n_steps)
-    for number in [number for number, key in enumerate(panel.table.keys) if key in later]:
+    numbered = np.array([step.unit == "row" and step.dates is None for step in panel.table.steps])  # nothing says dates
+    found = _values_after(panel, table, n_steps, numbered, later)
+    for number in [number for number, key in enumerate(panel.table.keys) if key in later and not numbered[number]]:
         history = panel.table[number]
         older = _at(later[history.key], panel, columns, history.next_times(n_steps))
         found[number] = np.where(np.isnan(found[number]), older, found[number])
@@ -97,13 +102,19 @@ def _check_levels(panel: Panel, index: pd.Index) -> None:
         raise TypeError(f"The rows of future have {kinds[0]} in their index; those of fit had {kinds[1]}. Convert one.")
 
 
-def _values_after(panel: Panel, table: pd.DataFrame, n_steps: int) -> Doubles:
-    """Values at the times after each series, NaN where there are none."""
+def _values_after(
+    panel: Panel, table: pd.DataFrame, n_steps: int, numbered: Flags, later: Mapping[Any, History]
+) -> Doubles:
+    """Values at the times after each series, NaN where there are none; of the ``numbered`` ones in the next rows, of
+    which those that are ``later`` in its history are the first.
+    """
     series = panel.table
-    numbered = np.array([step.unit == "row" and step.dates is None for step in series.steps])  # nothing says the dates
     found = np.empty((len(series), n_steps, table.shape[1]))
-    for number in np.flatnonzero(numbered):
-        found[number] = _without_dates(table, series[number], n_steps)
+    places = [panel.columns.index(column) for column in table.columns]
+    for number in np.flatnonzero(numbered).tolist():
+        known = later.get(series.keys[number])
+        rows = None if known is None else pd.DataFrame(known.values[:, places], known.times, table.columns)
+        found[number] = _without_dates(table, series[number], n_steps, rows)
     dated = series.among(~numbered)
     if len(dated):
         counts = np.full(len(dated), n_steps)
@@ -114,12 +125,15 @@ def _values_after(panel: Panel, table: pd.DataFrame, n_steps: int) -> Doubles:
     return found
 
 
-def _without_dates(table: pd.DataFrame, history: History, n_steps: int) -> Doubles:
-    """The rows of a series that come after its last time, in their order."""
+def _without_dates(table: pd.DataFrame, history: History, n_steps: int, known: pd.DataFrame | None) -> Doubles:
+    """The rows of a series that come after its last time, in their order, with those that are ``known`` already."""
     if history.key is not None and table.index.nlevels > 1:
         keys = history.key if isinstance(history.key, tuple) else (history.key,)
         table = table.xs(keys, level=list(range(len(keys))))
-    rows = table[table.index > history.times[-1]].to_numpy()[:n_steps]
+    table = table[table.index > history.times[-1]]
+    if known is not None:
+        table = table.combine_first(known)[list(table.columns)]
+    rows = table.to_numpy()[:n_steps]
     return np.concatenate([rows, np.full((n_steps - len(rows), rows.shape[1]), np.nan)])
 
 

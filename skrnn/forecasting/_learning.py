@@ -19,17 +19,16 @@ from skrnn.forecasting._setup import Setup
 __all__ = ["in_turns", "learn", "learn_validated", "overlapping", "window_weights"]
 
 
-def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> tuple[Any, int]:
-    """Fit a regressor on all windows of all series; the fitted one and the number of windows.
+def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None) -> Any:
+    """Fit a regressor on all windows of all series; the fitted one.
 
     The windows of several series are told in turns, the newest of each series last: a regressor that validates on its
     last rows then does so on all series. Those without weight are left out, where any has one: bins, neighbours and
     folds would count them.
     """
     if not len(views):
-        return model, 0
+        return model
     X, y, weights = _told(model, setup, views, weigh)
-    found = len(X)
     for name, values in weights.items():
         if values.any() and not values.all():
             X, y, weights = X[values > 0], y[values > 0], {name: values[values > 0]}
@@ -37,45 +36,56 @@ def learn(model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | N
         model = model if setup.sequences else read_by_step(model, X.shape[1] // setup.window)
         with _naming_columns(model, setup, X):
             model = without_missing_targets(model.fit(X, y, **weights))
-    return model, found
+    return model
 
 
 def learn_validated(
     model: Any, setup: Setup, views: SeriesViews, weigh: WeighsWindows | None = None
-) -> tuple[Any, int, Any]:
+) -> tuple[Any, Any]:
     """As `learn`, and the network that has not learnt from its validation part, with the numbers of the windows that
     this is; None for other regressors.
     """
     if not hasattr(type(model), "_fit_validated"):  # what hands on what is asked of it is fitted by its own fit
-        return *learn(model, setup, views, weigh), None
+        return learn(model, setup, views, weigh), None
     X, y, weights = _told(model, setup, views, weigh)
     with _naming_columns(model, setup, X):
         fitted, validated = model._fit_validated(X, y, **weights)
-    return fitted, len(X), validated
+    return fitted, validated
 
 
 @contextmanager
 def _naming_columns(model: Any, setup: Setup, X: Doubles) -> Iterator[None]:
     """Where a regressor raises an error, name the column that has no value in what it learns from: the one of which a
     network says so, or one that is blank in a step of all the flat windows X, which bins and means do not take.
+
+    A network says by itself what it lacks, and an error of a class of its own, such as that of a parameter, has another
+    cause: these stay what they are.
     """
     names = feature_names(setup.roles, bool(setup.series))
     try:
         yield
     except ValueError as error:
         blank = np.flatnonzero(np.isnan(X.reshape(len(X), -1)).all(axis=0))
-        if isinstance(error, NoValueError) and hasattr(type(model), "_fit_validated"):
+        size = len(X) * setup.window * len(names)  # of windows whose columns are as many as their names
+        network = hasattr(type(model), "_fit_validated")
+        if isinstance(error, NoValueError) and network:
             step, number = divmod(error.number, setup.n_targets) if error.what == "target" else (-1, error.number)
-            column = names[number][1]  # the targets are the first features
+            role, column = names[number]  # the targets are the first features
             where = f"step {step + 1} of the horizons" if error.what == "target" else "the windows"
-            words = f"{column!r} has no value in {where} to learn from (those with a weight that are not held out)"
-        elif len(blank) and X.size == len(X) * setup.window * len(names):
+            words = f"has no value in {where} to learn from (those with a weight that are not held out)"
+        elif not network and type(error) in (ValueError, NoValueError) and len(blank) and X.size == size:
             step, number = divmod(int(blank[0]), len(names))
-            words = f"{names[number][1]!r} has no value in step {step + 1} of any window, and that fails: {error}"
+            role, column = names[number]
+            words = f"has no value in step {step + 1} of any window, and that fails: {error}"
         else:
             raise
-        advice = "Leave it out, give it more values, or learn all columns as one with channel_independent=True."
-        raise ValueError(f"Column {words.rstrip('.')}. {advice}") from error
+        advice = "Leave it out, or give it more values."
+        if role == "target":
+            advice = "Give it more values, or choose a smaller window or horizon."
+            if setup.n_targets > 1:
+                advice = "Leave it out, give it more values, or learn all columns as one with channel_independent=True."
+        name = "Every column" if role == "target" and setup.channels else f"Column {column!r}"
+        raise ValueError(f"{name} {words.rstrip('.')}. {advice}") from error
 
 
 def _told(

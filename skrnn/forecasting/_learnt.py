@@ -96,11 +96,15 @@ class Learnt:
             )
         return panel.keep(able) if able else panel
 
-    def counts(self, caller: str, panel: Panel, steps: int | None, until: Any) -> list[int]:
+    def counts(self, caller: str, panel: Panel, steps: Any, until: Any) -> list[int]:
         """How far to forecast each series; without steps and until as far as the forecaster goes by itself.
 
-        ``until`` is a time, or one for each series, by key.
+        ``until`` is a time, or one for each series, by key; ``steps`` are those after where its forecast starts, or, of
+        each series by key, after the end of its history.
         """
+        if isinstance(steps, Mapping):
+            dropped = dropped_rows(self.panel, panel)
+            return [steps[key] + (len(dropped[key].times) if key in dropped else 0) for key in panel.table.keys]
         if isinstance(until, Mapping):
             return steps_to(panel, until, self.setup.reach)
         if until is not None:
@@ -111,7 +115,7 @@ class Learnt:
         check_arguments(f"WindowForecaster.{caller}", {"steps": [sizes()]}, steps=steps)
         return [int(steps)] * len(panel.histories)
 
-    def ahead(self, caller: str, steps: int | None, until: Any, future: Any, hold: bool = False) -> Ahead:
+    def ahead(self, caller: str, steps: Any, until: Any, future: Any, hold: bool = False) -> Ahead:
         """What `levels` forecasts; ``hold``: after the steps that are wanted, covariates stay as they are there.
 
         What a `Recorded` future lacks is a missing value to a regressor that takes these.
@@ -120,11 +124,12 @@ class Learnt:
         counts = self.counts(caller, panel, steps, until)
         n_steps = -(-max(counts) // self.setup.horizon) * self.setup.horizon
         later = dropped_rows(self.panel, panel)
-        needed = np.array(counts) if hold else self.n_needed(max(counts))
+        needed, known = np.array(counts) if hold else self.n_needed(max(counts)), None
         if isinstance(future, Recorded):
-            future = future.frame
+            future, known = future
             needed, hold = (needed, hold) if self.setup.complete else (0, False)
-        known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
+        if known is None:
+            known = future_values(panel, self.setup.roles.future, future, n_steps, needed, later, hold)
         self._warn_of_future(known)
         self.refuse_past(max(counts))
         known = None if known is None else np.repeat(known, max(len(self.setup.channels), 1), axis=0)

@@ -46,25 +46,28 @@ def step_by_step(
         able, mine = set(model.ready()), np.flatnonzero(pairs.places == place)
         ready[mine] = [keys[number] in able for number in pairs.numbers[mine]]
         live = [keys[number] for number in pairs.numbers[mine[ready[mine] & pairs.live[mine]]]]
-        later = data[times > cutoff][future] if future else None
-        if live and future:
-            learnt = model.among(live)._learnt()
-            told = enough_told(learnt, recorded(learnt, learnt.panel, later, wanted.horizon), len(live), wanted.horizon)
-            untold = {key for key, enough in zip(learnt.panel.table.keys, told, strict=True) if not enough}
-            ready[[one for one in mine if keys[pairs.numbers[one]] in untold]] = False
-            live = [key for key in live if key not in untold]
+        told = Recorded(data[times > cutoff][future]) if future else None
+        some = model.among(live) if live else model
+        if live and told is not None and model._setup.complete:
+            learnt = some._learnt()
+            known = recorded(learnt, learnt.panel, told.frame, wanted.horizon)
+            enough = enough_told(learnt, known, len(live), wanted.horizon)
+            untold = {key for key, found in zip(learnt.panel.table.keys, enough, strict=True) if not found}
+            if untold:
+                ready[[one for one in mine if keys[pairs.numbers[one]] in untold]] = False
+                live = [key for key in live if key not in untold]
+                some = model.among(live)
+            told = Recorded(told.frame, None if known is None else known[enough])
         if live:
-            some = model.among(live)
             order = {key: number for number, key in enumerate(some._panel.table.keys)}
-            values.append(_values(some, wanted, later)[[order[key] for key in live]])
+            values.append(_values(some, wanted, told)[[order[key] for key in live]])
     return ready, np.concatenate(values) if values else np.zeros((0, wanted.horizon, len(wanted.names)))
 
 
-def _values(model: WindowForecaster, wanted: Wanted, later: Any) -> Doubles:
-    """What is wanted, of each series, step and target (n_series, horizon, k, n_names), with the covariates of the rows
-    that come ``later``; None: there are no covariates.
+def _values(model: WindowForecaster, wanted: Wanted, future: Recorded | None) -> Doubles:
+    """What is wanted, of each series, step and target (n_series, horizon, k, n_names), with the ``future`` of
+    covariates; None: there are none.
     """
-    future = None if later is None else Recorded(later)
     if wanted.coverage is None:
         tables = [model.forecast(wanted.horizon, future=future)]
     else:

@@ -33,14 +33,16 @@ def choose_units(
     It learns the older windows of all series in each of the units, by the weights that ``weigh`` gives them. Errors are
     absolute, in the user's units, and a series counts by the logarithm of its mean: as much as any other, whatever its
     size, and however hard it is to forecast. To choose from are ``spreads`` and, with ``roots``, the first of them with
-    roots of the targets, where none is negative: both mend that swings grow with the level, and one is enough. Missing
-    targets are on the line between their neighbours to learn from, in a window between those that it has, and have no
-    error. What few windows cannot tell stays as it is: the first spread, and the transformations of ``views``.
+    roots of the targets, where none of a series with weight is negative: both mend that swings grow with the level, and
+    one is enough. Missing targets are on the line between their neighbours to learn from, in a window between those
+    that it has, and have no error. What few windows cannot tell stays as it is: the first spread, and the
+    transformations of ``views``.
     """
     setup = replace(views.setup, complete=True)
     plain = replace(views.bridged(), setup=setup)
     candidates = [(spread, setup.transforms) for spread in spreads]
-    if roots and not np.fmin.reduce(plain.raw(), axis=None, initial=0.0) < 0:
+    counted = np.array([weigh is None or weigh.counts(key) for key in plain.table.keys], dtype=bool)
+    if roots and not np.fmin.reduce(plain.raw()[counted[plain.table.series]], axis=None, initial=0.0) < 0:
         candidates.append((spreads[0], _ROOTS))
     if len(candidates) == 1:
         return candidates[0]

@@ -63,7 +63,7 @@ def warn_of_naive(scores: pd.DataFrame | None, n_windows: Integers, setup: Setup
     """
     if scores is None or n_windows.max() < max(_HORIZONS * setup.horizon, _FEWEST):
         return
-    name = "MAE" if len(n_windows) * setup.n_targets == 1 else "MASE"
+    name = "MAE" if np.count_nonzero(n_windows) * setup.n_targets == 1 else "MASE"
     own, naive = scores[name]
     if not own > _BEHIND * naive:
         return

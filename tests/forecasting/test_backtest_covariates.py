@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
 from skrnn import RNNRegressor, WindowForecaster, backtest
+from skrnn.forecasting import _future
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 UNKNOWN = -99.0
@@ -82,6 +83,42 @@ def test_cutoffs_without_the_future_of_covariates_are_left_out_for_other_regress
     pd.testing.assert_frame_equal(found.drop(columns=edges), same.drop(columns=edges))
 
 
+@pytest.mark.parametrize("coverage", [None, 0.8])
+@pytest.mark.parametrize("refit", [False, 7])
+@pytest.mark.parametrize("names", ["ab", [("a", 1), ("b", 1)]], ids=["names", "tuples"])
+def test_a_warning_counts_the_cutoffs_of_a_series_that_are_left_out(coverage, refit, names):
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in names})
+    late = pd.DataFrame(rng.normal(size=(13, 2)), DAYS[47:], columns=["sold", "price"])
+    panel = pd.concat([panel, pd.concat({"c" if names == "ab" else ("c", 1): late})])
+    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"], calibration=0.3)
+    with warnings.catch_warnings():  # a series whose first window is not full yet is as it should be
+        warnings.simplefilter("error")
+        whole = backtest(model, panel, initial=40, coverage=coverage, refit=refit).frame
+    panel.loc[(*names[0], DAYS[45]), "price"] = np.nan
+    with pytest.warns(UserWarning, match="no full window before them, or not all of future after them") as caught:
+        found = backtest(model, panel, initial=40, coverage=coverage, refit=refit).frame
+    (word,) = [one for one in caught if "are left out" in str(one.message)]
+    assert f"left out: 4 of 19 of series {names[0]!r}. Fill the rows" in str(word.message)
+    assert word.filename == __file__
+    columns = ["series", "target", "cutoff", "step"]
+    lost = set(map(tuple, whole[columns].to_numpy())) - set(map(tuple, found[columns].to_numpy()))
+    assert lost == {(names[0], "sold", cutoff, step) for cutoff in DAYS[43:47] for step in (1, 2)}
+
+
+def test_a_cutoff_reads_the_future_and_the_series_once(monkeypatch):
+    asked = []
+    for place, name in ((_future, "_values_after"), (WindowForecaster, "among")):
+        true = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given, n=name, true=true: asked.append(n) or true(*given))
+    rng = np.random.default_rng(0)
+    panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
+    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"], calibration=0.3)
+    found = backtest(model, panel, initial=50, coverage=0.8).frame
+    assert found["cutoff"].nunique() == 9
+    assert asked == ["among", "_values_after"] * 9
+
+
 def test_a_panel_is_forecast_without_the_series_whose_covariate_is_not_known():
     rng = np.random.default_rng(0)
     panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
@@ -111,17 +148,47 @@ def test_a_panel_is_forecast_without_the_series_whose_differences_cannot_be_undo
         model.among(["a"]).forecast(2)
 
 
-def test_rows_to_predict_need_the_future_of_their_own_series_alone():
+@pytest.mark.parametrize("freq", [None, "rows"])
+def test_rows_to_predict_need_the_future_of_their_own_series_alone(freq):
     rng = np.random.default_rng(0)
     panel = pd.concat({key: pd.DataFrame(rng.normal(size=(60, 2)), DAYS, columns=["sold", "price"]) for key in "ab"})
     days = panel.index.get_level_values(1)
     later = panel[(days >= DAYS[40]) & ((days < DAYS[45]) | (panel.index.get_level_values(0) == "b"))]
-    model = WindowForecaster(Ridge(), window=4, horizon=2, target="sold", future=["price"]).fit(panel[days < DAYS[40]])
+    if freq == "rows":  # of no common step, so that rows are numbered
+        days = pd.DatetimeIndex(np.sort(rng.choice(pd.date_range("2020", periods=1000), 60, replace=False)))
+        stamps = dict(zip(DAYS, days, strict=True))
+        later, panel = (part.rename(index=stamps, level=1) for part in (later, panel))
+    first = later.index.get_level_values(1).min()
+    model = WindowForecaster(Ridge(), window=4, horizon=2, freq=freq, target="sold", future=["price"])
+    model.fit(panel[panel.index.get_level_values(1) < first])
     alone = [model.among([key]).predict(later.loc[[key]]) for key in "ab"]
     assert [len(part) for part in alone] == [5, 20]
     np.testing.assert_allclose(model.predict(later), np.concatenate(alone))
-    with pytest.raises(ValueError, match=r"future lacks values .* at series 'b': 2024-02-12"):
-        model.predict(later.drop([("b", DAYS[42])]))
+    absent = [later.index[7]]
+    with pytest.raises(ValueError, match=r"future lacks values .* at series 'b': "):
+        model.predict(later.assign(price=later["price"].drop(absent)))
+    if freq is None:
+        with pytest.raises(ValueError, match=r"future lacks values .* at series 'b': 2024-02-12"):
+            model.predict(later.drop(absent))
+
+
+def test_numbered_rows_to_predict_are_those_after_the_history():
+    """Where the forecast starts at the newest known target, rows that come after it are stepped over."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"sold": 0.0, "price": np.arange(60.0)}, np.sort(rng.choice(900, 60, replace=False)))
+    data.iloc[44:50, 0] = np.nan
+    model = WindowForecaster(Repeat(), window=4, freq="rows", target="sold", future=["price"], level=None)
+    with pytest.warns(UserWarning, match="windows are lost"):
+        model.fit(data[:50])
+    with pytest.warns(UserWarning, match="no known target after"):
+        found = model.predict(data[50:])
+    np.testing.assert_array_equal(found, np.arange(50.0, 60))
+    walk = data["sold"] + rng.normal(size=60).cumsum()
+    net = RNNRegressor(hidden_size=2, max_iter=2, random_state=0)
+    with warnings.catch_warnings():  # those of above
+        warnings.simplefilter("ignore")
+        model = WindowForecaster(net, window=4, freq="rows").fit(walk[:50])
+        np.testing.assert_array_equal(model.predict(walk[50:]), model.forecast(16)[6:])
 
 
 def test_absent_rows_to_predict_are_missing_to_a_regressor_that_takes_them():

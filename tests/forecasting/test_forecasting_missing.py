@@ -17,8 +17,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
+from sklearn.utils._param_validation import InvalidParameterError
 
-from skrnn import RNNRegressor, WindowForecaster, load, make_forecast_scorer, save
+from skrnn import DivergenceError, RNNRegressor, WindowForecaster, load, make_forecast_scorer, save
 from skrnn.forecasting import model_windows
 from skrnn.forecasting._gaps import interpolated
 
@@ -328,3 +329,41 @@ def test_a_column_for_which_a_regressor_fails_is_named():
     ):
         model.fit(data)
     model.fit(data.assign(price=np.where(np.arange(60) % 9 < 4, 1.0, np.nan)))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "error"),
+    [
+        (RNNRegressor(hidden_size=-1), InvalidParameterError),
+        (RNNRegressor(optimizer="sgd", learning_rate=1e25, max_grad_norm=None, scaling=None), DivergenceError),
+        (RNNRegressor(freeze=["nothing"]), ValueError),
+        (HistGradientBoostingRegressor(max_iter=-1), InvalidParameterError),
+    ],
+    ids=["parameter of a network", "divergence", "error of a network", "parameter of trees"],
+)
+def test_no_column_is_blamed_for_other_errors(estimator, error):
+    data = pd.DataFrame({"sold": np.sin(np.arange(60.0)), "price": np.nan})
+    data.loc[57:, "price"] = 1.0  # blank in the first step of all windows
+    if isinstance(estimator, RNNRegressor):
+        estimator.set_params(random_state=0, early_stopping=False)
+    with pytest.raises(error) as raised:
+        WindowForecaster(estimator, window=5, target="sold", past=["price"]).fit(data)
+    assert raised.type is error
+    assert "price" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "parameters", "start"),
+    [
+        (["only"], {}, "Column 'only' has no value in the windows to learn from"),
+        (["one", "other"], {"channel_independent": True}, "Every column has no value in the windows to learn from"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:All rows that RNNRegressor validates on")
+def test_the_only_target_is_not_to_be_left_out(columns, parameters, start):
+    data = pd.DataFrame(np.nan, np.arange(60), columns)
+    data.loc[57:] = np.array([[1.0], [3.0], [2.0]])
+    net = RNNRegressor(hidden_size=2, max_iter=1, early_stopping=True, random_state=0)
+    with pytest.raises(ValueError, match=f"^{start}") as raised:
+        WindowForecaster(net, window=5, horizon=2, **parameters).fit(data)
+    assert str(raised.value).endswith("Give it more values, or choose a smaller window or horizon.")

@@ -202,6 +202,15 @@ def test_a_warning_says_that_the_last_season_is_ahead():
     assert f"a MAE of {own:.3g}, and repeating the last season one of {naive:.3g}" in str(words[0].message)
 
 
+def test_a_warning_says_the_mean_absolute_error_where_a_single_series_counts():
+    panel = pd.concat({"a": months(), "z": months()[:60]})
+    model = WindowForecaster(window=2, horizon=12, season=12)
+    fitted, (word,) = said(lambda: model.fit(panel, sample_weight={"a": 1.0, "z": 0.0}))
+    assert f"a MAE of {fitted.validation_scores_.loc['forecast', 'MAE']:.3g}, and" in str(word.message)
+    fitted, (word,) = said(lambda: model.fit(panel))
+    assert f"a MASE of {fitted.validation_scores_.loc['forecast', 'MASE']:.3g}, and" in str(word.message)
+
+
 def test_no_warning_where_the_network_is_ahead_or_few_windows_say_so_or_the_network_is_the_users():
     fitted, words = said(lambda: WindowForecaster(horizon=12, season=12).fit(months()))
     assert fitted.validation_scores_.loc["forecast", "MAE"] < 1.05 * fitted.validation_scores_["MAE"].iloc[1]

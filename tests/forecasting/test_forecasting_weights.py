@@ -1,5 +1,7 @@
 """How much rows and series count, and what the calendar says of weeks and holidays."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,7 +39,6 @@ def test_a_window_weighs_as_much_as_the_rows_of_its_horizon():
     assert WindowForecaster(Weighed(), window=5).fit(v).estimator_.weights_ is None
 
 
-@pytest.mark.filterwarnings("ignore:.* windows are lost")
 def test_weight_0_is_not_learnt_from():
     v, estimator = series(), Ridge()
     model = WindowForecaster(estimator, window=5).fit(v, sample_weight=np.r_[np.ones(80), np.zeros(40)])
@@ -224,18 +225,47 @@ def test_the_package_of_holidays_is_named_where_it_is_missing(monkeypatch):
     ],
     ids=["trees", "pipeline", "log", "transformer", "chosen window", "net"],
 )
-def test_series_without_weight_change_nothing(estimator, parameters):
-    """Neither bins, means of a scaler, units, transformers, a season nor a window."""
+@pytest.mark.parametrize("wild", ["a0", "wild"], ids=["first", "last"])
+def test_series_without_weight_change_nothing(estimator, parameters, wild):
+    """Neither bins, means of a scaler, units, transformers, a season nor a window; wherever they stand."""
     rng = np.random.default_rng(0)
-    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("abc", (90, 80, 70), strict=True))}
-    wild = pd.Series(np.exp(3 * np.sin(np.arange(24.0)) + rng.normal(size=24)) * 1e3, DAYS[:24])
-    panel = pd.concat({**parts, "wild": wild}, names=["id", "t"])
+    parts = {name: series(number)[:n] for number, (name, n) in enumerate(zip("bcd", (90, 80, 70), strict=True))}
+    values = pd.Series(np.exp(3 * np.sin(np.arange(24.0)) + rng.normal(size=24)) * 1e3, DAYS[:24])
+    panel = pd.concat({**parts, wild: values}, names=["id", "t"]).sort_index()
     model = WindowForecaster(estimator, **{"window": 6, **parameters})
-    weights = {"a": 1.0, "b": 1.0, "c": 1.0, "wild": 0.0}
+    weights = {**dict.fromkeys(parts, 1.0), wild: 0.0}
     ask = WindowForecaster.forecast_interval if "calibration" in parameters else WindowForecaster.forecast
     weighed = ask(model.fit(panel, sample_weight=weights), 3)
-    assert "wild" in weighed.index.get_level_values("id")
-    alone = ask(model.fit(panel.drop("wild")), 3)
-    np.testing.assert_allclose(weighed.drop("wild"), alone, rtol=1e-9)
-    counted = ask(model.fit(panel), 3).drop("wild")
+    assert wild in weighed.index.get_level_values("id")
+    alone = ask(model.fit(panel.drop(wild)), 3)
+    np.testing.assert_allclose(weighed.drop(wild), alone, rtol=1e-9)
+    counted = ask(model.fit(panel), 3).drop(wild)
     assert not np.allclose(counted, alone, rtol=1e-6)  # the control
+
+
+@pytest.mark.parametrize(("kind", "other"), [("grows", 1e4), ("grows", -1.0), ("roots", -1.0)])
+def test_a_series_without_weight_chooses_neither_spread_nor_roots(kind, other):
+    """A panel of which one series counts is as one of a single series, and what is negative elsewhere is no matter."""
+    rng, t = np.random.default_rng(0), np.arange(300)
+    swing = 3 * np.sin(t * np.pi / 6) + 0.2 * rng.normal(size=300)
+    values = np.exp(0.01 * t) * (8 + swing) if kind == "grows" else (12 + 5 * np.sin(t * np.pi / 150) + swing) ** 2
+    panel = pd.concat({"a": pd.Series(values), "z": other * pd.Series(values[::-1])})
+    net = RNNRegressor(loss="absolute_error", hidden_size=3, max_iter=2, early_stopping=False, random_state=0)
+    model = WindowForecaster(net, window=12, horizon=2, target_transform="auto" if kind == "roots" else None)
+    alone = model.fit(panel.loc[["a"]])
+    chosen, forecast = (alone.spread_, alone.target_transform_), alone.forecast()
+    assert chosen == (None, ("signed_sqrt",) if kind == "roots" else ())
+    weighed = model.fit(panel, sample_weight={"a": 1.0, "z": 0.0})
+    assert (weighed.spread_, weighed.target_transform_) == chosen
+    np.testing.assert_allclose(weighed.forecast().loc["a"], forecast.loc["a"], rtol=1e-9)
+    counted = model.fit(panel)
+    assert (counted.spread_, counted.target_transform_) != chosen  # the control
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), RNNRegressor(hidden_size=2, max_iter=1, random_state=0)])
+def test_windows_without_weight_are_neither_learnt_nor_lost(estimator):
+    weights = np.r_[np.ones(80), np.zeros(40)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = WindowForecaster(estimator, window=5).fit(series(), sample_weight=weights)
+    assert model.n_samples_ == 80 - 5

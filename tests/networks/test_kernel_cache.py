@@ -111,6 +111,21 @@ def test_what_cannot_be_written_is_done_without(folder, monkeypatch, error):
     assert "NUMBA_CACHE_DIR" in messages[0]
 
 
+def test_the_warning_is_of_the_line_that_calls(folder, monkeypatch):
+    """Where Numba compiles a kernel that it is called for, and between it and the caller."""
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", fail)
+    spec = importlib.util.spec_from_file_location("some_kernels", folder / "some_kernels.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.warns(UserWarning, match="cannot be kept on disk") as caught:
+        assert module.doubled(3) == 6
+    assert [one.filename for one in caught] == [__file__]
+
+
 def test_without_any_folder_to_write_to(folder):
     """A file stands where the package would keep its kernels, and there is no home."""
     (folder / "__pycache__").write_bytes(b"")
