@@ -80,6 +80,8 @@ def test_missing_values_and_covariates():
     fitted = forecaster(target="v", past=["x"]).fit(frame)
     assert fitted.target_transform_ == ("signed_sqrt",)
     frame.loc[::6, "v"] = np.nan  # no window without a missing value
+    assert forecaster(target="v", past=["x"]).fit(frame).target_transform_ == ("signed_sqrt",)
+    frame["v"] = series("level").where(frame["v"].notna())
     assert forecaster(target="v", past=["x"]).fit(frame).target_transform_ == ()
 
 

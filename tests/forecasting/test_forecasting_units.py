@@ -58,11 +58,12 @@ def test_no_network_is_fitted_for_it(monkeypatch):
 
 
 def test_weights_count():
-    both = panel(a=walk(True), b=walk(False))
-    assert chosen(both, sample_weight={"a": 1.0, "b": 0.0}) == ("std", ())
-    assert chosen(both, sample_weight={"a": 0.0, "b": 1.0}) == (None, ())
-    assert chosen(both, sample_weight={"a": 1.0, "b": 1e-6}) == ("std", ())
-    assert chosen(both, sample_weight={"a": 1e-6, "b": 1.0}) == (None, ())
+    both = panel(a=walk(True), b=walk(False), c=walk(True, seed=1), d=walk(False, seed=1))
+    for little in (0.0, 1e-6):
+        assert chosen(both, sample_weight={"a": 1.0, "b": little, "c": 1.0, "d": little}) == ("std", ())
+        assert chosen(both, sample_weight={"a": little, "b": 1.0, "c": little, "d": 1.0}) == (None, ())
+    one = {"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0}
+    assert chosen(both, sample_weight=one) == chosen(panel(a=walk(True)))
 
 
 def test_weights_count_for_roots():
@@ -100,11 +101,15 @@ def test_one_of_both_is_enough(base):
     assert chosen(above, spread=None) == (None, ("signed_sqrt",))
 
 
-def test_few_windows_and_missing_values_everywhere_stay_as_they_are():
+def test_few_windows_stay_as_they_are():
     assert chosen(panel(a=walk(True, 45), b=walk(True, 45, 1))) == (None, ())
-    holes = SWELLING.copy()
-    holes.iloc[::6] = np.nan  # no window without a missing value
-    assert chosen(holes) == (None, ())
+
+
+def test_missing_values_everywhere_hide_nothing():
+    holes, steady = SWELLING.copy(), panel(a=walk(False), b=walk(False, seed=1))
+    holes.iloc[::6] = steady.iloc[::6] = np.nan  # no window without a missing value
+    assert chosen(holes) == chosen(SWELLING) == ("std", ())
+    assert chosen(steady) == (None, ())
 
 
 def test_given_transformations_stay():

@@ -102,7 +102,7 @@ def test_a_pipeline_that_was_fitted_on_frames():
 @pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("windows", [False, True])
 def test_several_series_at_once_are_those_one_by_one(windows, n_networks):
-    last = net(n_networks=n_networks)
+    last = net(n_networks=n_networks, early_stopping=False)
     if windows:
         model = make_pipeline(StandardScaler(), SlidingWindow(window=4), last).fit(SERIES, NEXT)
     else:
