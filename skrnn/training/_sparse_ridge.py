@@ -29,13 +29,13 @@ def fit_sparse(
     were left out fall. With a ``strength`` that is known nothing is left out, and of each row it says what it has seen.
     """
     n, weights = len(y), weights / weights.mean()
-    mean = weights @ y / weights.sum()
     if n < 2 or features.shape[1] == 0:
-        coef = np.zeros((features.shape[1], y.shape[1]))
+        coef, mean = np.zeros((features.shape[1], y.shape[1])), weights @ y / weights.sum()
         return coef, mean, np.broadcast_to(mean, y.shape).copy(), strength or _STRENGTHS[0]
     if strength is not None:
-        coef, intercept = _ridge(of_unit_length(features), y, weights, strength)
-        return coef, intercept, of_unit_length(features) @ coef + intercept, strength
+        known = of_unit_length(features)
+        coef, intercept = _ridge(known, y, weights, strength)
+        return coef, intercept, known @ coef + intercept, strength
     folds = [_Fold.of(rows, n) for rows in np.array_split(np.random.default_rng(0).permutation(n), min(_FOLDS, n))]
     strength = _best_strength(features, y, weights, folds if n < _MANY else folds[:1])
     unseen = np.empty_like(y)
