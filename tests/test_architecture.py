@@ -19,6 +19,7 @@ SHARED = {
     "_garbage",
     "_kernel_cache",
     "_kernel_parts",
+    "_outputs",
     "_plain",
     "_ridge",
     "_state",

@@ -15,7 +15,17 @@ from skrnn.forecasting._categories import encoded, holds_categories
 from skrnn.forecasting._table import Channel, History, Table
 from skrnn.windowing import Seen, Step, is_rows, read_index
 
-__all__ = ["LAYOUTS", "Panel", "as_frame", "by_channel", "extend", "numbers_of_columns", "read_panel", "with_keys"]
+__all__ = [
+    "LAYOUTS",
+    "Panel",
+    "as_frame",
+    "by_channel",
+    "columns_of",
+    "extend",
+    "numbers_of_columns",
+    "read_panel",
+    "with_keys",
+]
 
 
 LAYOUTS = ("series", "frame", "panel", "series panel")
@@ -26,9 +36,10 @@ class Panel:
     """Series with the same columns.
 
     ``layout`` says what the data were: a "series", a "frame", a "panel", or the "series panel" of a Series with such an
-    index; ``named`` whether a series had a name; ``names`` are those of the levels of the index; ``step`` is that of
-    most series; ``freq`` is the frequency of a DatetimeIndex that had one. ``categories`` are those of the columns that
-    hold no numbers, but texts or the like: in the table are their places among these, -1 where the value is missing.
+    index; ``named`` whether a series had a name; ``names`` are those of the levels of the index, ``heads`` of those of
+    the columns; ``step`` is that of most series; ``freq`` is the frequency of a DatetimeIndex that had one.
+    ``categories`` are those of the columns that hold no numbers, but texts or the like: in the table are their places
+    among these, -1 where the value is missing.
     """
 
     layout: str
@@ -40,6 +51,7 @@ class Panel:
     freq: Any
     histories: Sequence[History]
     categories: Mapping[Any, tuple[Any, ...]] = field(default_factory=dict)
+    heads: Sequence[Any] = (None,)
 
     @property
     def many(self) -> bool:
@@ -110,7 +122,8 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None, other: bo
     freq = _frequency(data.index, freq) if like is None else like.freq
     named = not isinstance(data, pd.Series) or data.name is not None
     names = list(data.index.names), list(frame.columns)
-    return Panel(layout, named, *names, rows.kind, rows.common, freq, table, categories)
+    heads = list(frame.columns.names) if like is None else like.heads
+    return Panel(layout, named, *names, rows.kind, rows.common, freq, table, categories, heads)
 
 
 def extend(panel: Panel, new: Panel) -> Panel:
@@ -123,7 +136,7 @@ def extend(panel: Panel, new: Panel) -> Panel:
 
 def as_frame(panel: Panel, parts: Sequence[Doubles], columns: Any, ahead: bool = True) -> Any:
     """Values that follow each series (n_steps, n_columns) on their times, in the layout of the data; or, not ``ahead``,
-    of its own rows.
+    of its own rows. ``columns`` are some of the data's, or an index.
     """
     counts = np.array([len(part) for part in parts])
     index = times = panel.table.next_times(counts) if ahead else panel.table.times
@@ -132,10 +145,22 @@ def as_frame(panel: Panel, parts: Sequence[Doubles], columns: Any, ahead: bool =
     elif isinstance(times, pd.DatetimeIndex):
         with suppress(ValueError):  # the data are not at that frequency
             index = pd.DatetimeIndex(times, freq=panel.freq)
+    columns = columns if isinstance(columns, pd.Index) else columns_of(panel, columns)
     frame = pd.DataFrame(np.concatenate(parts), index=index, columns=columns)
     if not panel.single or len(frame.columns) != 1:
         return frame
     return frame.iloc[:, 0].rename(panel.columns[0] if panel.named else None)
+
+
+def columns_of(panel: Panel, columns: Sequence[Any], below: Sequence[Any] | None = None) -> pd.Index:
+    """Some columns of the data with the levels and names that they have there; with ``below`` these under each."""
+    several = len(panel.heads) > 1
+    if below is None and not several:
+        return pd.Index(columns, name=panel.heads[0], tupleize_cols=False)
+    paths = [tuple(column) if several else (column,) for column in columns]
+    tails: list[tuple[Any, ...]] = [()] if below is None else [(name,) for name in below]
+    names = [*panel.heads, *([] if below is None else [None])]
+    return pd.MultiIndex.from_tuples([(*path, *tail) for path in paths for tail in tails], names=names)
 
 
 def with_keys(keys: Sequence[Any], counts: Integers, times: pd.Index, names: Sequence[Any]) -> pd.MultiIndex:

@@ -40,6 +40,7 @@ def plain_panel(panel: Panel) -> dict[str, Any]:
         "named": panel.named,
         "names": [plain_key(name) for name in panel.names],
         "columns": [plain_key(column) for column in panel.columns],
+        "heads": [plain_key(head) for head in panel.heads],
         "kind": panel.kind,
         "step": plain_steps([panel.step]),
         "freq": plain_freq(panel.freq),
@@ -61,13 +62,15 @@ def panel_from_plain(values: Any) -> Panel:
     names = {*(field.name for field in fields(Panel)), "keys", "steps", "sizes", "times", "values", "positions"}
     names -= {"histories"}
     if isinstance(values, dict):
-        values = {"categories": [], **values}  # of which earlier versions knew none
+        values = {"categories": [], "heads": [None], **values}  # of which earlier versions knew none
     require(isinstance(values, dict) and set(values) == names, f"the history needs {', '.join(sorted(names))}")
     layout = values["layout"]
     require(layout in LAYOUTS and type(values["named"]) is bool, f"no data are a {layout!r}")
-    levels, columns = (_keys(values[name], name) for name in ("names", "columns"))
+    levels, columns, heads = (_keys(values[name], name) for name in ("names", "columns", "heads"))
     many = layout.endswith("panel")
     require((len(levels) > 1) == many and bool(levels and columns), f"a {layout} has no such levels")
+    deep = len(heads) < 2 or all(isinstance(column, tuple) and len(column) == len(heads) for column in columns)
+    require(bool(heads) and deep, "the columns have other levels than their names")
     times, sizes = index_from_plain(values["times"]), values["sizes"]
     kind = ("series, " if many else "") + kind_of_times(times)
     require(values["kind"] == kind, f"the times are {kind}, not {values['kind']!r}")
@@ -90,7 +93,7 @@ def panel_from_plain(values: Any) -> Panel:
     step = steps_from_plain(values["step"], 1, kind)[0]
     histories = Table(keys, steps, times.rename(levels[-1]), table, positions, bounds)
     categories = _categories(values["categories"], columns, table)
-    return Panel(layout, values["named"], levels, columns, kind, step, freq, histories, categories)
+    return Panel(layout, values["named"], levels, columns, kind, step, freq, histories, categories, heads)
 
 
 def _categories(values: Any, columns: list[Any], table: Doubles) -> dict[Any, tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from skrnn._types import Doubles
 from skrnn.forecasting._calibration import Calibration
 from skrnn.forecasting._intervals import METHODS, edges_ahead, known_levels, refuse_beyond
 from skrnn.forecasting._learnt import Learnt
-from skrnn.forecasting._panel import Panel, as_frame
+from skrnn.forecasting._panel import Panel, as_frame, columns_of
 from skrnn.forecasting._regressors import gives_distributions
 from skrnn.forecasting._series import to_forecasts
 
@@ -168,5 +168,5 @@ class UncertainForecasts:
 
 def _below(targets: Sequence[Any], names: Sequence[Any], panel: Panel, parts: list[Doubles]) -> pd.DataFrame:
     """A frame with these columns; of several targets, below the name of each."""
-    columns = list(names) if len(targets) == 1 else pd.MultiIndex.from_product([targets, names])
+    columns = pd.Index(list(names)) if len(targets) == 1 else columns_of(panel, targets, names)
     return as_frame(panel.wide, parts, columns)

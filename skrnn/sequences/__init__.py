@@ -12,7 +12,7 @@ from skrnn.sequences._categories import (
     plain_categories,
 )
 from skrnn.sequences._check import check_sequences
-from skrnn.sequences._container import detached, is_ragged, open_container
+from skrnn.sequences._container import column_as_list, detached, is_ragged, open_container
 from skrnn.sequences._door import Columns, read_X, refuse_frame
 from skrnn.sequences._lag_names import Lag, read_lags
 from skrnn.sequences._mixed import number_step
@@ -33,6 +33,7 @@ __all__ = [
     "check_categories",
     "check_scaling",
     "check_sequences",
+    "column_as_list",
     "decoded",
     "detached",
     "is_ragged",

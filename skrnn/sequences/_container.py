@@ -10,12 +10,14 @@ from sklearn.utils import check_array
 
 from skrnn.sequences._numbers import refuse_mask, refuse_same_names
 
-__all__ = ["detached", "is_ragged", "open_container"]
+__all__ = ["column_as_list", "detached", "is_ragged", "open_container"]
+
+_OF_LISTS = ("list", "large_list", "fixed_size_list", "array(")  # names of the dtypes of such columns
 
 
 def is_ragged(X: Any) -> bool:
     """Whether X is a list (or object array, or pandas Series) of sequences rather than one array."""
-    X = _listed(X)
+    X = column_as_list(X)
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1 and len(X) > 0 and _is_sequence(X[0])
     if isinstance(X, (list, tuple)) and len(X) > 0:
@@ -36,7 +38,7 @@ def open_container(X: Any, name: str) -> Any:
             f"{name} takes arrays, data frames or lists of sequences, got a {type(X).__name__}. Pass the data "
             "itself, for example np.stack([sample for sample, _ in dataset])."
         )
-    X = detached(_listed(X), name)
+    X = detached(column_as_list(X), name)
     if is_ragged(X):
         for number, item in enumerate(X):
             if type(item) is not np.ndarray:
@@ -80,10 +82,21 @@ def detached(X: Any, name: str) -> Any:
         ) from None
 
 
-def _listed(X: Any) -> Any:
-    """A pandas Series of sequences as a list; anything else as it is."""
-    is_series = type(X).__module__.startswith("pandas") and type(X).__name__ == "Series"
-    return list(X) if is_series and X.dtype == object else X
+def column_as_list(X: Any) -> Any:
+    """A column of sequences as a list: a Series of objects, or a column of lists of pyarrow or polars, as Parquet files
+    hold them. Anything else as it is.
+    """
+    if type(X) is np.ndarray or isinstance(X, (list, tuple)):
+        return X
+    library = type(X).__module__.partition(".")[0]
+    if library not in ("pandas", "polars", "pyarrow") or hasattr(X, "columns") or hasattr(X, "column_names"):
+        return X
+    dtype = getattr(X, "type" if library == "pyarrow" else "dtype", None)
+    if library == "pandas" and type(X).__name__ == "Series" and str(dtype) == "object":
+        return list(X)
+    if not str(dtype).lower().startswith(_OF_LISTS):
+        return X
+    return X.to_pylist() if library == "pyarrow" else X.to_list()
 
 
 def _as_array(X: Any, name: str) -> Any:

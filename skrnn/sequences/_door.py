@@ -16,7 +16,7 @@ from skrnn._types import Array, Flags
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._categories import check_categories, open_categories, refuse_texts
 from skrnn.sequences._check import check_sequences
-from skrnn.sequences._container import open_container
+from skrnn.sequences._container import column_as_list, open_container
 from skrnn.sequences._mixed import categorical_features_of, check_mixed, n_features_of_steps
 from skrnn.sequences._numbers import ENCODE, refuse_mask
 
@@ -136,6 +136,7 @@ def read_X(
         Those seen, or those of this X.
     """
     features_per_step = _width_of_steps(features_per_step, name)
+    X = column_as_list(X)
     nested = isinstance(X, (list, tuple)) or str(getattr(X, "dtype", "")) == "object"
     if nested and seen is not None and seen.form == "steps" and _holds_lists_of_numbers(X):
         X = [np.asarray(row) for row in X]  # sequences that happen to have one length

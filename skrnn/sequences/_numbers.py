@@ -99,9 +99,13 @@ def _number(
     if isinstance(value, (complex, np.complexfloating)):
         raise ValueError(f"Complex data not supported: {label} holds {value} at {place}. {name} needs real numbers.")
     if np.ndim(value) > 0 if hasattr(value, "__array__") else isinstance(value, (list, tuple)):
+        advice = (
+            f"If each row of this column is a sequence, pass the column: {label}[{columns[index[1]]!r}]."
+            if columns and label == "X"
+            else "Sequences with several features are arrays of shape (n_timesteps, n_features)."
+        )
         raise ValueError(
-            f"{label} holds an object of type {type(value).__name__} at {place}, where one number is expected. "
-            "Sequences with several features are arrays of shape (n_timesteps, n_features)."
+            f"{label} holds an object of type {type(value).__name__} at {place}, where one number is expected. {advice}"
         )
     try:
         return float(value)

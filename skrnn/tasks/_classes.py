@@ -18,7 +18,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective, TargetScaling
 from skrnn.sequences import SequenceBatch
 from skrnn.tasks._base import Context, RowTask, Targets
-from skrnn.tasks._reading import check_labels, check_weights
+from skrnn.tasks._reading import check_labels, check_weights, warn_of_many_classes
 from skrnn.tasks._steps import read_labels_of_steps
 
 __all__ = ["Classes", "Labels"]
@@ -60,6 +60,8 @@ class _Labelled(RowTask):
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[_Labelled, Targets]:
         labels, several = check_labels(y, batch.n_samples, name)
         task, values = self._number(labels, several, name)
+        if not several and self.classes is None:
+            warn_of_many_classes(task.n_classes, len(values))
         return task, Targets(values, self._read_weights(sample_weight, batch))
 
     def read_steps(self, y: Any, batch: SequenceBatch, name: str) -> tuple[_Labelled, Doubles, Flags]:

@@ -14,7 +14,7 @@ from skrnn._texts import refuse_no_texts
 from skrnn._types import Doubles, NetworkWeights
 from skrnn.networks import NetworkSpec, open_stream
 from skrnn.objectives import TargetScaling, log_probabilities_of
-from skrnn.sequences import SequenceBatch
+from skrnn.sequences import SequenceBatch, column_as_list
 from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._reading import check_weights
 from skrnn.tasks._self_supervised import NextCategory
@@ -79,7 +79,7 @@ class NextToken(NextCategory):
 
 def open_texts(X: Any, name: str) -> list[Any]:
     """Texts as a list of strings and sequences of tokens, none of them empty."""
-    texts = [X] if isinstance(X, str) else X
+    texts = [X] if isinstance(X, (str, bytes)) else column_as_list(X)
     refuse_no_texts(texts, name, "a text or a list of texts")
     if not hasattr(texts, "__len__"):
         raise TypeError(f"{name} takes a text or a list of texts, got a {type(X).__name__}.")
@@ -87,6 +87,8 @@ def open_texts(X: Any, name: str) -> list[Any]:
     if not rows:
         raise ValueError(f"Found 0 texts while a minimum of 1 is required by {name}.")
     for i, row in enumerate(rows):
+        if isinstance(row, bytes):
+            raise TypeError(f"Text {i} is {row!r:.40}, bytes and no text. Decode it before: text.decode('utf-8').")
         if not isinstance(row, str) and (not hasattr(row, "__len__") or getattr(row, "ndim", 1) == 0):
             raise TypeError(
                 f"Text {i} is {row!r:.40}. {name} takes strings, or lists of tokens; a single list of tokens goes into "

@@ -17,9 +17,18 @@ from skrnn._types import Array, Doubles
 from skrnn._warnings import warn_caller
 from skrnn.sequences import as_numbers, decoded, detached
 
-__all__ = ["check_labels", "check_numbers", "check_size", "check_weights", "is_continuous", "require_y"]
+__all__ = [
+    "check_labels",
+    "check_numbers",
+    "check_size",
+    "check_weights",
+    "is_continuous",
+    "require_y",
+    "warn_of_many_classes",
+]
 
 _MAX_OBVIOUS_CLASSES = 30
+_LEAST_ROWS_OF_CLASSES = 20  # from which scikit-learn warns of many classes
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -101,9 +110,20 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         _same_length(n_samples, y)
         return y, True
     y = _flattened(y)
-    check_classification_targets(y)
+    if kind not in ("binary", "multiclass"):
+        check_classification_targets(y)  # refuses the others in scikit-learn's words
     _same_length(n_samples, y)
     return y, False
+
+
+def warn_of_many_classes(n_classes: int, n_samples: int) -> None:
+    """scikit-learn's warning of labels that look like measurements, at the line of the user's."""
+    if n_samples > _LEAST_ROWS_OF_CLASSES and n_classes > round(0.5 * n_samples):
+        warn_caller(
+            "The number of unique classes is greater than 50% of the number of samples. `y` could represent a "
+            "regression problem, not a classification problem.",
+            UserWarning,
+        )
 
 
 def _is_list_of_lists(y: Any) -> bool:

@@ -9,7 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from skrnn._types import Array, Doubles, Flags
 from skrnn._warnings import warn_caller
-from skrnn.sequences import SequenceBatch, as_numbers, detached, is_ragged, plain_categories
+from skrnn.sequences import SequenceBatch, as_numbers, column_as_list, detached, is_ragged, plain_categories
 from skrnn.tasks._reading import check_size, check_weights, require_y
 
 __all__ = ["arrange_steps", "read_labels_of_steps", "read_numbers_of_steps", "read_step_weights"]
@@ -112,6 +112,7 @@ def _blank(shape: tuple[int, ...], like: Array) -> Array:
 
 def _rows(y: Any, batch: SequenceBatch, convert: Any, name: str, label: str = "y") -> list[Array] | Array:
     """y as an array (n_samples, T[, k]), or a list of arrays (T_i[, k])."""
+    y = column_as_list(y)
     y = detached(list(y) if type(y).__name__ == "Series" else y, name)
     if is_ragged(y) or (isinstance(y, (list, tuple)) and len(y) and all(np.ndim(row) for row in y)):
         rows = [convert(detached(row, name), f"{label} of sequence {i}") for i, row in enumerate(y)]

@@ -13,6 +13,7 @@ from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, EveryToken, Objective, Scalings, TargetScaling
 from skrnn.sequences import (
     SequenceBatch,
+    column_as_list,
     detached,
     kind_of_categories,
     number_categories,
@@ -162,7 +163,7 @@ def exact_match_rate(y: Any, predictions: list[Any], sample_weight: Doubles | No
 def _rows(y: Any, name: str) -> tuple[list[Any], bool]:
     """The targets as lists of tokens, and whether they were texts, which are lists of characters."""
     require_y(y, name)
-    y = detached(y, name)
+    y = detached(column_as_list(y), name)
     form = "y is a list of targets, one per sequence, each a list of tokens (or a string: a list of characters)"
     if isinstance(y, str) or not hasattr(y, "__len__") or getattr(y, "ndim", 1) == 0:
         raise ValueError(f"{form}; got {y!r:.40}.")

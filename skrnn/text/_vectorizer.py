@@ -9,12 +9,13 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import HasMethods, Options, integers, listed, reals
+from skrnn._outputs import SequencesOut
 from skrnn._plain import require
 from skrnn._state import PlainState
 from skrnn._texts import TokenNumbers, refuse_no_texts
@@ -28,7 +29,7 @@ Document = Any
 Sequences = list[Longs]
 
 
-class SequenceVectorizer(PlainState, TransformerMixin, BaseEstimator):
+class SequenceVectorizer(PlainState, SequencesOut, BaseEstimator):
     """Texts to sequences of numbers, one number for each token, in the order of the text.
 
     The sibling of `sklearn.feature_extraction.text.CountVectorizer`, with its analysers and its words, for networks

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, integers, listed, plain
+from skrnn._outputs import SequencesOut
 from skrnn._texts import shown
 from skrnn._types import Array, Flags, Integers
 from skrnn.sequences import Columns, Lag, SequenceBatch, is_ragged, open_container, read_lags, read_X
@@ -25,7 +26,7 @@ _TEXTS = (
 )
 
 
-class LagsToSequence(LagState, TransformerMixin, CallbackSupportMixin, BaseEstimator):
+class LagsToSequence(LagState, SequencesOut, CallbackSupportMixin, BaseEstimator):
     """Turn a table of lags, or an array with another order of axes, into sequences: oldest step first, features last.
 
     The lag table of skforecast begins with the newest value, that of mlforecast often does, and sktime and aeon hold

@@ -42,6 +42,10 @@ CALLS = {
     "a backtest": (lambda: backtest(FITTED, TABLE, initial=30, refit=False), "has learnt from rows up to"),
     "a column of numbers": (lambda: RNNRegressor(**SMALL).fit(X, Y), "column-vector y was passed"),
     "a column of labels": (lambda: RNNClassifier(**SMALL).fit(X, Y > 0), "column-vector y was passed"),
+    "measurements as labels": (
+        lambda: RNNClassifier(**SMALL).fit(np.repeat(X, 2, axis=0), np.arange(24)),
+        "greater than 50% of the number of samples",
+    ),
     "an axis of one target": (
         lambda: RNNRegressor(return_sequences=True, **SMALL).fit(X, X[:, :, None]),
         "axis of length 1",

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -162,3 +163,17 @@ def test_sentiment_from_strings():
     assert model.predict(["good film whatever"]).tolist() == ["plus"]
     search = GridSearchCV(model, {"sequencevectorizer__min_df": [1, 2], "rnnclassifier__hidden_size": [4, 8]}, cv=2)
     assert search.fit(texts, y).best_score_ > 0.9
+
+
+def test_sequences_stay_a_list_where_frames_are_asked_for():
+    texts, y = [*TEXTS, "one more", "and another"], np.arange(len(TEXTS) + 2) % 2
+    expected = SequenceVectorizer().fit_transform(texts)
+    pipeline = make_pipeline(SequenceVectorizer(), RNNClassifier(embedding_dim=2, hidden_size=2, max_iter=1))
+    for container in ("pandas", "polars"):
+        with config_context(transform_output=container):
+            found = SequenceVectorizer().fit_transform(texts)
+            pipeline.fit(texts, y)
+        asked = pipeline.set_output(transform=container).fit(texts, y)[0].transform(texts)
+        for sequences in (found, asked):
+            assert type(sequences) is type(expected)
+            assert all(map(np.array_equal, sequences, expected))

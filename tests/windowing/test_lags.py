@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 import skrnn
@@ -260,3 +262,15 @@ def test_texts_beside_lags_are_told_how_to_become_categories(dtype):
     codes = encode.fit_transform(table)
     assert codes.columns.tolist() == ["store", "lag1", "lag2", "lag3"]
     np.testing.assert_array_equal(LagsToSequence().fit_transform(codes)[:, 0, 1], codes["store"])
+
+
+def test_frames_of_a_pipeline_end_in_front_of_the_sequences():
+    """Columns that a scaler has moved are told apart by their names, which only a frame hands on."""
+    rng = np.random.default_rng(0)
+    table, y = pd.DataFrame(rng.normal(size=(20, 3)), columns=["lag1", "lag2", "lag3"]), rng.normal(size=20)
+    net = RNNRegressor(hidden_size=2, max_iter=1, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), LagsToSequence(), net).set_output(transform="pandas").fit(table, y)
+    scaled = StandardScaler().fit_transform(table)[:, ::-1, None]
+    np.testing.assert_array_equal(pipeline[:-1].transform(table), scaled.astype(pipeline[:-1].transform(table).dtype))
+    with config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(clone(pipeline).fit(table, y).predict(table), pipeline.predict(table))
