@@ -30,7 +30,7 @@ def read_series(data: Any, freq: Any = None, like: Panel | None = None, other: b
     return read_panel(data, freq, like, other)
 
 
-def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
+def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Sequence[Any] | None) -> Any:
     """The data with y as columns beside the covariates X; X alone, if it holds the targets already.
 
     Raises
@@ -53,9 +53,9 @@ def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Any) -> Any:
             "needs a row for each row of X."
         )
     if isinstance(y, (pd.Series, pd.DataFrame)) and not y.index.equals(frame.index):
-        raise ValueError("y has another index than X.")
+        raise ValueError("y has another index than X. Align it, y.loc[X.index], or pass values.")
     values = values.reshape(len(frame), -1)
-    named = [] if target is None else list(target) if isinstance(target, (list, tuple)) else [target]
+    named = [] if target is None else list(target)
     inside = [column for column in frame.columns if column not in covariates] if target is None else named
     if inside and all(column in frame.columns for column in inside):
         held = frame[inside].to_numpy()

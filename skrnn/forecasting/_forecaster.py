@@ -78,7 +78,8 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
     strategy : {"direct", "recursive"}, default="direct"
         "direct": one output per step of the horizon; "recursive": one step, fed back.
     target : column, list of columns or None, default=None
-        What to forecast; None: every column without another role.
+        What to forecast; None: every column without another role. A tuple that is a column, as below a MultiIndex, is
+        one column, here and in the other roles.
     past, future, static : list of columns, default=None
         Covariates known up to now; known in advance (`forecast` is given their future); constant for each series.
         Columns of texts or of pandas' categories are embedded by a network, as its ``categorical_features``, in a
@@ -656,8 +657,10 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""
-        covariates = [column for role in ("past", "future", "static") for column in names_of(role, getattr(self, role))]
-        return with_targets(X, y, covariates, self.target)
+        columns = [column for data in (X, y) for column in getattr(data, "columns", ())]
+        roles = {role: names_of(role, getattr(self, role), columns) for role in ("past", "future", "static", "target")}
+        target = None if self.target is None else roles.pop("target")
+        return with_targets(X, y, [name for role in ("past", "future", "static") for name in roles[role]], target)
 
     def _keep_columns(self, X: Any) -> None:
         """``n_features_in_``, and ``feature_names_in_`` if all names are strings."""

@@ -112,7 +112,7 @@ def read_panel(data: Any, freq: Any = None, like: Panel | None = None, other: bo
     if data.index.nlevels > 1:
         layout = "series panel" if layout == "series" else "panel"
     if len(data) == 0:
-        raise ValueError(f"The data are empty (shape={data.shape}).")
+        raise ValueError(f"The data are empty (shape={data.shape}). Give them a row or more.")
     rows = read_index(data, freq, None if like is None else like.seen, other)
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     if any(name is pd.NA for name in frame.columns):

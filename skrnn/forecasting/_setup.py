@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal
@@ -257,14 +257,21 @@ def season_of(forecaster: Any, panel: Panel, roles: Roles | None = None) -> int:
     return find_season(panel, [panel.columns.index(column) for column in roles.target])
 
 
+def _is_column(name: tuple[Any, ...], columns: Collection[Any]) -> bool:
+    try:
+        return name in set(columns)
+    except TypeError:  # what it holds cannot be hashed
+        return False
+
+
 def _find_roles(forecaster: Any, panel: Panel, calendar: tuple[str, ...]) -> Roles:
     columns = list(panel.columns)
-    roles = {role: names_of(role, getattr(forecaster, role)) for role in ("past", "future", "static")}
+    roles = {role: names_of(role, getattr(forecaster, role), columns) for role in ("past", "future", "static")}
     taken = [column for group in roles.values() for column in group]
     if forecaster.target is None:
         target = tuple(column for column in columns if column not in taken)
     else:
-        target = names_of("target", forecaster.target)
+        target = names_of("target", forecaster.target, columns)
     named = [*target, *taken]
     missing = [column for column in named if column not in columns]
     twice = sorted({str(column) for column in named if named.count(column) > 1})
@@ -323,8 +330,10 @@ def _level(level: str | None, positive: bool | str) -> str | None:
     return level
 
 
-def names_of(parameter: str, value: Any) -> tuple[Any, ...]:
-    """The names in a list, or the only one."""
+def names_of(parameter: str, value: Any, columns: Collection[Any] = ()) -> tuple[Any, ...]:
+    """The names in a list, or the only one, which may be a tuple if that is one of these columns."""
+    if isinstance(value, tuple) and _is_column(value, columns):
+        return (value,)
     names = () if value is None else tuple(value) if isinstance(value, (list, tuple, pd.Index)) else (value,)
     if not all(isinstance(name, Hashable) and getattr(name, "ndim", 0) == 0 and name is not pd.NA for name in names):
         raise ValueError(f"{parameter}={value!r} of WindowForecaster must be a list of names, one name, or None.")

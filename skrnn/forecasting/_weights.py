@@ -94,7 +94,9 @@ def _of_rows(sample_weight: Any, data: Any) -> Doubles:
             raise ValueError(f"sample_weight has no weight of series {absent[0]!r}.")
         return np.array([sample_weight[key] for key in keys], dtype=np.float64)
     if isinstance(sample_weight, pd.Series) and not sample_weight.index.equals(data.index):
-        raise ValueError("sample_weight has another index than the data.")
+        raise ValueError(
+            "sample_weight has another index than the data. Align it, sample_weight.loc[data.index], or pass values."
+        )
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (len(data),):
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ def make_windows(
         Targets are then no features of X, where their newest value would be the answer.
     target : int, column name, or sequence of either, default=None
         Columns to predict; None: all. Names are for data frames; a whole number is a name where a column has it, else a
-        place.
+        place. A tuple that is the name of a column, as below a MultiIndex, is that column.
     stride : int, default=1
         Rows from one window to the next; at least 1.
     dilation : int, default=1
@@ -208,9 +207,12 @@ def _most_frequent(labels: Array, starts: Integers, width: int) -> Array:
 
 def _places(target: Any, n_columns: int, names: Any) -> Integers:
     """The numbers of the columns to predict."""
-    wanted = list(target) if isinstance(target, (list, tuple)) or _has_axes(target) else [target]
     known = [] if names is None else list(names)
     numbers = dict(zip(reversed(known), reversed(range(len(known))), strict=True))  # pd.NA is equal to nothing
+    several = (
+        isinstance(target, list) or _has_axes(target) or (isinstance(target, tuple) and not _is_in(target, numbers))
+    )
+    wanted = list(target) if several else [target]
     places = [numbers[one] if _is_in(one, numbers) else one for one in wanted]
     if not places or not all(
         isinstance(place, (int, np.integer)) and not isinstance(place, bool) and -n_columns <= place < n_columns
@@ -232,7 +234,10 @@ def _has_axes(value: Any) -> bool:
 
 def _is_in(one: Any, names: dict[Any, int]) -> bool:
     """Whether this is a name; a bool is none, though it equals a number."""
-    return isinstance(one, Hashable) and not isinstance(one, (bool, np.bool_)) and one in names
+    try:
+        return not isinstance(one, (bool, np.bool_)) and one in names
+    except TypeError:  # it, or what it holds, cannot be hashed
+        return False
 
 
 def windows_of(columns: Array, window: int, stride: int = 1, n_windows: int | None = None) -> Array:

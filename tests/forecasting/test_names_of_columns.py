@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import skrnn
-from skrnn import RNNRegressor, WindowForecaster
+from skrnn import RNNRegressor, WindowForecaster, make_windows
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 VALUES = np.random.default_rng(0).normal(size=(60, 2)).cumsum(axis=0)
@@ -86,3 +86,21 @@ def test_a_state_with_other_levels_is_refused(heads):
     state["_fitted"]["panel"]["heads"] = heads
     with pytest.raises(ValueError, match="State does not fit"):
         WindowForecaster().__setstate__(state)
+
+
+def test_a_tuple_is_one_column_where_there_is_one_of_that_name():
+    data, plain = frame("levels"), pd.DataFrame(VALUES, DAYS, ["north", "south"])
+    expected = WindowForecaster(Ridge(), window=5, target="south", past="north").fit(plain).forecast()
+    model = WindowForecaster(Ridge(), window=5, target=("south", "a"), past=("north", "a"))
+    found = model.fit(data).forecast()
+    assert list(found.columns) == [("south", "a")]
+    np.testing.assert_array_equal(found, expected)
+    apart = model.fit(data[[("north", "a")]], data[[("south", "a")]]).forecast()  # y beside X
+    np.testing.assert_array_equal(apart, expected)
+    several = WindowForecaster(Ridge(), window=5, target=("south", "north")).fit(plain)  # a tuple of names, as ever
+    assert list(several.forecast().columns) == ["south", "north"]
+    with pytest.raises(ValueError, match=r"Columns \['north'\] are not in the data"):
+        WindowForecaster(Ridge(), window=5, target="north").fit(data)
+    for target in (("south", "a"), [("south", "a")]):
+        np.testing.assert_array_equal(make_windows(data, 5, target=target)[1], VALUES[5:, 1])
+    np.testing.assert_array_equal(make_windows(plain, 5, target=("south", "north"))[1], VALUES[5:, ::-1])
