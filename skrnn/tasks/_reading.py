@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,7 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         )
     if kind.startswith("multilabel"):
         y = check_array(y, accept_sparse=False, input_name="y", estimator=name)
+        _refuse_other_indicators(y, name)
         _same_length(n_samples, y)
         return y, True
     y = _flattened(y)
@@ -114,6 +115,16 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         check_classification_targets(y)  # refuses the others in scikit-learn's words
     _same_length(n_samples, y)
     return y, False
+
+
+def _refuse_other_indicators(y: Array, name: str) -> None:
+    """Columns of two other values than 0 and 1, which scikit-learn takes for indicators as well."""
+    others = y[(y != 0) & (y != 1)]
+    if len(others):
+        raise ValueError(
+            f"y has {y.shape[1]} columns and holds {others[0]}. {name} reads several columns as any number of labels "
+            "for each sequence: 1 where one has the label and 0 where not, as MultiLabelBinarizer makes them."
+        )
 
 
 def warn_of_many_classes(n_classes: int, n_samples: int) -> None:
@@ -145,7 +156,18 @@ def _plain_dtype(y: Any) -> Any:
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and not y.isna().any():
         return y.to_numpy(dtype)
-    return y
+    return _indicators(y) if getattr(y, "ndim", 1) == 2 else y
+
+
+def _indicators(y: Any) -> Any:
+    """Columns of whole numbers and booleans as integers where NumPy holds them as objects, as those of a mixed frame.
+
+    Anything else as it is.
+    """
+    array = np.asarray(y)
+    if array.dtype != object or not all(isinstance(label, (bool, np.bool_, Integral)) for label in array.flat):
+        return y
+    return array.astype(np.int64)
 
 
 def _refuse_unusable_labels(y: Any, name: str) -> None:

@@ -1,0 +1,48 @@
+"""Several labels for each sequence are columns of 0 and 1, in whatever holds them; other values are refused."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skrnn import RNNClassifier, RNNSequenceTransformer
+
+SMALL = {"hidden_size": 3, "max_iter": 3, "random_state": 0}
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(30, 4))
+LABELS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5, X[:, 2] > -0.5]).astype(int)
+FORMS = {
+    "booleans": LABELS.astype(bool),
+    "objects": LABELS.astype(object),
+    "frame of objects": pd.DataFrame(LABELS).astype(object),
+    "frame with one column of booleans": pd.DataFrame(LABELS).astype({0: bool}),
+    "frame with one nullable column": pd.DataFrame(LABELS).astype({1: "boolean"}),
+    "frame with one column of floats": pd.DataFrame(LABELS).astype({0: bool, 1: float}),
+    "polars": pl.DataFrame(LABELS, schema=["a", "b", "c"]).with_columns(pl.col("a").cast(pl.Boolean)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_holds_the_labels_does_not_matter(form):
+    expected = RNNClassifier(**SMALL).fit(X, LABELS)
+    model = RNNClassifier(**SMALL).fit(X, FORMS[form])
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert model.score(X, FORMS[form]) == expected.score(X, LABELS)
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (0, 3), (1, 2), (-1.0, 1.0)])
+def test_columns_of_two_other_values_are_no_labels(values):
+    """scikit-learn takes any two values in columns for indicators; a cross-entropy of them is negative."""
+    y = np.where(LABELS, *values[::-1])
+    words = r"y has 3 columns and holds .*: 1 where one has the label and 0 where not"
+    fitted = RNNClassifier(**SMALL).fit(X, LABELS)
+    for call in (
+        lambda: RNNClassifier(**SMALL).fit(X, y),
+        lambda: RNNClassifier(**SMALL).fit(X, y.tolist()),
+        lambda: RNNClassifier(**SMALL).fit(X, LABELS, X_val=X, y_val=y),
+        lambda: RNNSequenceTransformer(objective="classification", **SMALL).fit(X, y),
+        lambda: fitted.score(X, y),
+        lambda: fitted.partial_fit(X, y, classes=[0, 1, 2]),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
