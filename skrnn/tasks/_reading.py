@@ -110,6 +110,13 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         _refuse_other_indicators(y, name)
         _same_length(n_samples, y)
         return y, True
+    if kind == "unknown":
+        first = next(iter(np.asarray(y, dtype=object).flat))
+        raise ValueError(
+            f"Unknown label type: unknown. y holds objects of type {type(first).__name__}, and {name} takes integers, "
+            "strings, booleans or dates as labels: convert them, such as with astype(str); pd.cut and pd.qcut give "
+            "numbers with labels=False."
+        )
     y = _flattened(y)
     if kind not in ("binary", "multiclass"):
         check_classification_targets(y)  # refuses the others in scikit-learn's words

@@ -115,7 +115,14 @@ def read_tokens(
     if len(rows) != n_samples:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {[n_samples, len(rows)]}")
     lengths = np.array([len(row) for row in rows], np.intp)
-    flat = np.concatenate([np.asarray(row, dtype=object) for row in rows])
+    parts = [np.asarray(row, dtype=object) for row in rows]
+    for i, part in enumerate(parts):
+        if part.ndim > 1:
+            raise ValueError(
+                f"Target {i} holds {rows[i][0]!r:.40} in the place of one token, which is an integer or a string: join "
+                "its parts, such as ' '.join(map(str, token))."
+            )
+    flat = np.concatenate(parts)
     values, missing = plain_categories(flat, name, "y")
     if missing.any():
         row = int(np.searchsorted(np.cumsum(lengths), int(missing.argmax()), side="right"))

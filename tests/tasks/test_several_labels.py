@@ -1,11 +1,13 @@
 """Several labels for each sequence are columns of 0 and 1, in whatever holds them; other values are refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from skrnn import RNNClassifier, RNNSequenceTransformer
+from skrnn import RNNClassifier, RNNSeq2Seq, RNNSequenceTransformer
 
 SMALL = {"hidden_size": 3, "max_iter": 3, "random_state": 0}
 RNG = np.random.default_rng(0)
@@ -46,3 +48,25 @@ def test_columns_of_two_other_values_are_no_labels(values):
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [(pd.cut(X[:, 0], 3), "Interval"), (pd.period_range("2024", periods=30), "Period"), ([Decimal(1)] * 30, "Decimal")],
+)
+def test_objects_that_are_no_labels_are_named_with_what_to_do(y, kind):
+    with pytest.raises(ValueError, match=rf"y holds objects of type {kind}.*astype\(str\).*labels=False"):
+        RNNClassifier(**SMALL).fit(X, y)
+    RNNClassifier(**SMALL).fit(X, pd.qcut(X[:, 0], 3, labels=False))
+    RNNClassifier(**SMALL).fit(X, pd.cut(X[:, 0], 3).astype(str))
+
+
+@pytest.mark.parametrize("token", [("a", "b"), ["a", "b"], np.array([1, 2])])
+@pytest.mark.parametrize("row", [0, 3])
+def test_a_token_that_is_several_is_named(token, row):
+    y = [["a"] for _ in X]
+    y[row] = [token]
+    with pytest.raises(ValueError, match=rf"Target {row} holds .* in the place of one token, which is an integer or a"):
+        RNNSeq2Seq(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="in the place of one token"):
+        RNNSeq2Seq(**SMALL).fit(X, [[token]] * len(X))
