@@ -38,7 +38,7 @@ from skrnn.forecasting._renamed import renamed
 from skrnn.forecasting._reports import refuse_negative, refuse_short, warn_of_split, warn_of_unknown, warn_of_windows
 from skrnn.forecasting._scores import frame_of_rows, r2_of
 from skrnn.forecasting._series import series_views, to_forecasts
-from skrnn.forecasting._setup import chooses_transform, make_setup, names_of
+from skrnn.forecasting._setup import chooses_transform, covariates_and_target, make_setup
 from skrnn.forecasting._state import ForecasterState
 from skrnn.forecasting._uncertain import UncertainForecasts
 from skrnn.forecasting._units import choose_units
@@ -657,10 +657,7 @@ class WindowForecaster(ForecasterState, UncertainForecasts, RegressorMixin, Base
 
     def _joined(self, X: Any, y: Any) -> Any:
         """X with the targets y beside it, if these are apart."""
-        columns = [column for data in (X, y) for column in getattr(data, "columns", ())]
-        roles = {role: names_of(role, getattr(self, role), columns) for role in ("past", "future", "static", "target")}
-        target = None if self.target is None else roles.pop("target")
-        return with_targets(X, y, [name for role in ("past", "future", "static") for name in roles[role]], target)
+        return with_targets(X, y, *covariates_and_target(self, X, y))
 
     def _keep_columns(self, X: Any) -> None:
         """``n_features_in_``, and ``feature_names_in_`` if all names are strings."""

@@ -30,7 +30,7 @@ from skrnn.forecasting._regressors import (
 from skrnn.forecasting._table import Channel
 from skrnn.forecasting._transform import fitted, read_transforms, total_lag
 
-__all__ = ["CHANNEL", "ENCODINGS", "Setup", "chooses_transform", "make_setup", "names_of", "season_of"]
+__all__ = ["CHANNEL", "ENCODINGS", "Setup", "chooses_transform", "covariates_and_target", "make_setup", "season_of"]
 
 
 ENCODINGS = "steps", "once", "codes"
@@ -328,6 +328,15 @@ def _level(level: str | None, positive: bool | str) -> str | None:
     if level == "auto":
         return None if positive else "last"
     return level
+
+
+def covariates_and_target(forecaster: Any, X: Any, y: Any) -> tuple[list[Any], list[Any] | None]:
+    """The columns of X and y that parameters name as covariates, and as targets; None: they name none."""
+    columns = [column for data in (X, y) for column in getattr(data, "columns", ())]
+    roles = ("past", "future", "static")
+    covariates = [name for role in roles for name in names_of(role, getattr(forecaster, role), columns)]
+    target = forecaster.target
+    return covariates, None if target is None else list(names_of("target", target, columns))
 
 
 def names_of(parameter: str, value: Any, columns: Collection[Any] = ()) -> tuple[Any, ...]:

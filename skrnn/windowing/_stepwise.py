@@ -42,7 +42,7 @@ class StepwiseTransformer(
     Parameters
     ----------
     transformer : transformer, default=None
-        Fitted as a clone. None: `StandardScaler`.
+        Fitted as a clone, to arrays: a `ColumnTransformer` names features by their numbers. None: `StandardScaler`.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns in a step; "all": the whole row is one step.
 
