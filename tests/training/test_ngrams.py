@@ -97,6 +97,7 @@ def test_several_features_are_counted_apart():
 
 def test_the_ridge_is_that_of_scikit_learn(monkeypatch):
     monkeypatch.setattr("skrnn.training._sparse_ridge._TOLERANCE", 1e-10)
+    monkeypatch.setattr("skrnn.training._sparse_ridge._PRECISION", np.float64)
     monkeypatch.setattr("skrnn.training._sparse_ridge._STRENGTHS", (1.5,))
     y = np.column_stack([[text.count("a") for text in TEXTS], [len(text) for text in TEXTS]]).astype(float)
     weights = RNG.uniform(0.5, 2, 60)
