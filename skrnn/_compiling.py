@@ -34,7 +34,7 @@ def _failing(error: Exception) -> Callable[[Function], Function]:
 def _compiler() -> Callable[..., Any]:
     """Numba's decorator; one that only complains where Numba cannot be imported."""
     try:
-        with uncollected():
+        with uncollected(lasting=True):
             from skrnn._kernel_cache import kept_njit
     except Exception as error:  # not installed, or broken beside these versions of Python and NumPy
         failing = _failing(error)

@@ -11,6 +11,7 @@ import numpy as np
 from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Array, Doubles, Flags, Integers
 from skrnn.estimators._fitted import Fitted
+from skrnn.networks import pinned_blas
 from skrnn.sequences import SequenceBatch, is_ragged
 from skrnn.tasks import WholeSequence
 
@@ -147,7 +148,8 @@ class UsualErrors:
         root = np.sqrt(known)
         units = np.sqrt(variances)
         covariance = spread / np.outer(root, root) / np.outer(units, units)
-        values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+        with pinned_blas():
+            values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
         least = max(_FLOOR, _PRECISION * values[-1])
         covariance = np.einsum("ik,k,jk->ij", vectors, np.maximum(values, least), vectors)
         covariance = (covariance + covariance.T) / 2 * np.outer(units, units)
@@ -187,7 +189,8 @@ class UsualErrors:
 
     def _squares(self, values: Doubles, pattern: Flags) -> Doubles:
         """Squared distances (N,) of errors (N, F) in the features of the ``pattern`` (F,)."""
-        white = np.linalg.inv(np.linalg.cholesky(self.covariance[np.ix_(pattern, pattern)]))  # (K, K)
+        with pinned_blas():
+            white = np.linalg.inv(np.linalg.cholesky(self.covariance[np.ix_(pattern, pattern)]))  # (K, K)
         left = values[:, pattern] - self.mean[pattern]
         found = np.zeros(len(values))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -215,7 +218,8 @@ class UsualErrors:
         require(good, "the covariance of the usual errors is not symmetric, or of another size")
         units = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))  # those of the features may be far apart
         require(bool((units > 0).all()), "the covariance of the usual errors has a variance that is not above 0")
-        lowest = np.linalg.eigvalsh(covariance / units / units[:, None])[0]
+        with pinned_blas():
+            lowest = np.linalg.eigvalsh(covariance / units / units[:, None])[0]
         require(lowest > 0, f"the correlation of the usual errors has the eigenvalue {lowest:g}")
         for name in ("offset", "step_offset"):
             good = type(values[name]) is float and not np.isnan(values[name]) and values[name] <= 0

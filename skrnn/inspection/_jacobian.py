@@ -13,7 +13,7 @@ import numpy as np
 from skrnn._types import Array, Doubles
 from skrnn.inspection._inside import open_inside
 from skrnn.inspection._words import InWords
-from skrnn.networks import recurrent_runs
+from skrnn.networks import pinned_blas, recurrent_runs
 
 __all__ = ["RecurrentJacobian", "recurrent_jacobian"]
 
@@ -100,9 +100,10 @@ def recurrent_jacobian(estimator: Any, X: Any) -> list[RecurrentJacobian]:
         w = weights[f"rnn.weight_hh{recurrences[i].suffix}"].astype(np.float64)
         states = out[np.arange(out.shape[1]) < n_states[:, None]]
         states = states[np.unique(np.linspace(0, len(states) - 1, _MOST_STATES).astype(int))]
-        eigenvalues = np.linalg.eigvals(_slope(spec.nonlinearity, states)[:, :, None] * w)
+        with pinned_blas():  # threads that wait for each other take longer
+            eigenvalues = np.linalg.eigvals(_slope(spec.nonlinearity, states)[:, :, None] * w)
+            largest = float(np.linalg.svd(w, compute_uv=False)[0])
         direction: Literal["forward", "backward"] = "backward" if recurrences[i].reverse else "forward"
-        largest = float(np.linalg.svd(w, compute_uv=False)[0])
         found.append(RecurrentJacobian(i // len(spec.directions), direction, eigenvalues.astype(complex), largest))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from skrnn._plain import is_finite_array, is_packed, require
 from skrnn._types import Singles
 from skrnn.networks._adaptive import adaptive_shapes
+from skrnn.networks._blas import pinned_blas
 from skrnn.networks._spec import NetworkSpec, Recurrence
 from skrnn.networks.cells import Cell, glorot
 
@@ -32,6 +34,7 @@ Matrices = dict[str, tuple[int, int]]
 
 UNBIASED = frozenset({"attention", "query"})  # projections without a bias, which would change no attention
 _EMBEDDING_SCALE = 0.3  # standard deviation of fresh embeddings
+_FEW_ROWS = 16  # of a matrix that BLAS does not share among threads
 
 
 def frozen_names(spec: NetworkSpec) -> frozenset[str]:
@@ -117,10 +120,13 @@ def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Si
     weights: dict[str, Singles] = {}
     for name, shape in _tables(spec).items():
         weights[name] = rng.normal(scale=_EMBEDDING_SCALE, size=shape).astype(np.float32)
-    for prefix, suffix, size in spec.cell_sizes():
-        cell = spec.make_cell(int(rng.integers(1 << 31)))
-        for name, value in cell.initial(size, rng).items():
-            weights[cell.full_name(prefix, name, suffix)] = value.astype(np.float32)
+    # Threads of BLAS that wait for each other take a second for a matrix of 128 rows where cores are busy; of a few
+    # rows they have none.
+    with pinned_blas() if spec.hidden_size >= _FEW_ROWS else nullcontext():
+        for prefix, suffix, size in spec.cell_sizes():
+            cell = spec.make_cell(int(rng.integers(1 << 31)))
+            for name, value in cell.initial(size, rng).items():
+                weights[cell.full_name(prefix, name, suffix)] = value.astype(np.float32)
     for name, (n_out, n_in) in projections(spec).items():
         weights[f"{name}.weight"] = glorot((n_out, n_in), n_in, n_out, rng).astype(np.float32)
         if name not in UNBIASED:

@@ -101,10 +101,15 @@ class CompiledLearner(BaseLearner):
         of_steps = () if batch.step_weights is None else (batch.step_weights.shape[1],)
         outputs = np.zeros((len(shares) * prod(of_steps), self.spec.output_size), np.float32)
         n_done = train_batches(*self._arguments(batch, shares, np.array(ends), np.array(rates), work, outputs, norms))
-        outputs, batch = outputs.reshape(len(shares), *of_steps, -1), replace(batch, offset=None)  # which is in them
-        losses = np.ascontiguousarray(self._loss(outputs, batch)[0])
+        if batch.offset is not None:
+            batch = replace(batch, offset=None)  # which is in the outputs
+        losses = np.ascontiguousarray(self._loss(outputs.reshape(len(shares), *of_steps, -1), batch)[0])
         found = norms[:n_done].tolist()
         values = [float(np.dot(losses[a:b], shares[a:b])) for a, b in pairwise(ends[: n_done + 1])]
+        if isfinite(sum(values)) and isfinite(sum(found)):  # all of them are
+            self.largest_norm = max(self.largest_norm, *found)
+            self.n_steps += n_done
+            return values, found
         for number, (loss, norm) in enumerate(zip(values, found, strict=True), start=1):
             self.largest_norm = max(self.largest_norm, norm)  # NaN is not larger
             self.n_steps += isfinite(norm)

@@ -184,9 +184,10 @@ class TrainingSet:
 
         ``sizes``: of the mini-batches, which follow each other in ``rows``.
         """
-        weights = self.weights[:1] if self.weights.strides == (0,) else self.weights[rows]
+        if self.weights.strides == (0,):  # all the same
+            return np.repeat((self.weights[0] / np.array(sizes, float)).astype(np.float32), sizes)
         of = float(sizes[0]) if len(sizes) == 1 else np.repeat(np.array(sizes, float), sizes)
-        return np.broadcast_to(weights / of, rows.shape).astype(np.float32)
+        return (self.weights[rows] / of).astype(np.float32)
 
 
 def _values_and_weights(targets: SequenceBatch) -> tuple[Singles, Singles]:

@@ -1,6 +1,8 @@
 """The compiled engine computes what torch computes: outputs, every gradient, and the weights after twenty epochs."""
 
 import itertools
+import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -364,6 +366,47 @@ def test_mini_batches_split_among_threads(form, ragged):
     for outputs, gradient in results[1:]:
         np.testing.assert_array_equal(outputs, results[0][0])
         np.testing.assert_array_equal(gradient, results[0][1])
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_error_in_a_slice_ends_all_threads(monkeypatch, inside):
+    """Of the thread that calls, and of another: no slice is begun afterwards, and the next mini-batch is as ever."""
+    spec = make_spec(("lstm", "tanh"), {}, 100)
+    weights, (x, lengths) = initial_weights(spec, np.random.default_rng(0)), make_inputs(False, n_rows=200, n_steps=30)
+    network, plain = ThreadedNetwork(spec, weights, None, 2), CompiledNetwork.forward
+    expected = network.forward(x, lengths)
+    assert len(network.slices) > 3
+
+    def forward(self, *arguments):
+        if (threading.current_thread() is threading.main_thread()) == inside:
+            raise KeyError("a slice")
+        time.sleep(0.05)
+        return plain(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CompiledNetwork, "forward", forward)
+        with pytest.raises(KeyError, match="a slice"):
+            network.forward(x, lengths)
+    np.testing.assert_array_equal(network.forward(x, lengths), expected)
+    network.close()
+
+
+def test_warnings_of_numpy_are_as_in_the_thread_that_calls():
+    spec = make_spec(("lstm", "tanh"), {}, 100)
+    weights, (x, lengths) = initial_weights(spec, np.random.default_rng(0)), make_inputs(False, n_rows=200, n_steps=30)
+    network, found = ThreadedNetwork(spec, weights, None, 3), []
+
+    def look(number):
+        time.sleep(0.02)
+        found.append((threading.get_ident(), np.geterr()["over"]))
+
+    network.forward(x, lengths)
+    with np.errstate(over="ignore"):
+        network._of_slices(look)
+    network.close()
+    assert len(found) == len(network.slices)
+    assert len({thread for thread, _ in found}) > 1
+    assert {what for _, what in found} == {"ignore"}
 
 
 def test_fits_have_the_same_bits_for_any_number_of_jobs():

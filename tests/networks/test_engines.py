@@ -114,6 +114,24 @@ def test_blas_has_one_thread_in_fits_of_any_thread(monkeypatch):
         assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {2}
 
 
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_blas_has_one_thread_where_weights_are_drawn(monkeypatch, engine):
+    """A QR decomposition of 128 rows takes a second with two threads where the cores are busy, else a millisecond."""
+    counts, plain = [], np.linalg.qr
+
+    def qr(matrix):
+        if len(matrix) == 64:  # not that of the network that tries the engine
+            counts.append({info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"})
+        return plain(matrix)
+
+    monkeypatch.setattr(np.linalg, "qr", qr)
+    with threadpool_limits(2, user_api="blas"):
+        RNNRegressor(hidden_size=64, max_iter=1, engine=engine, random_state=0).fit(X, Y)
+        assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {2}
+    assert counts
+    assert all(count == {1} for count in counts)
+
+
 def test_networks_load_neither_torch_nor_numba_before_one_is_made():
     code = (
         "import sys, skrnn.networks as networks\n"

@@ -102,6 +102,31 @@ def test_the_collector_is_as_it_was(enabled):
         (gc.enable if was else gc.disable)()
 
 
+class Node:
+    pass
+
+
+@pytest.mark.parametrize(("lasting", "young"), [(False, True), (True, False)])
+def test_what_lasts_is_old_for_the_collector_at_once(lasting, young):
+    before = gc.get_freeze_count()
+    with uncollected(lasting):
+        made = [Node() for _ in range(10)]
+    alive = {id(each) for each in gc.get_objects(generation=2)}
+    assert (id(made[0]) not in alive) == young
+    assert gc.get_freeze_count() == before
+
+
+def test_what_a_user_has_frozen_stays_frozen():
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        with uncollected(lasting=True):
+            pass
+        assert 0 < gc.get_freeze_count() <= count
+    finally:
+        gc.unfreeze()
+
+
 SOURCE = """
 from skrnn.networks.kernels import kernel, of_fixed_types
 

@@ -34,6 +34,7 @@ class Pooling:
 
     def __init__(self, names: tuple[str, ...], hidden: int, one_way: bool, attention: Attention | None = None):
         self.names, self.hidden, self.one_way, self.attention = names, hidden, one_way, attention
+        self.d_last = np.empty((0, 0, 0), np.float32)  # gradients of states that are zero but for the last
 
     def forward(self, states: Singles, lengths: Integers, even: bool) -> Singles:
         """What the head reads (B, P * H') of states (T, B, H'); ``even``: all of them are real."""
@@ -43,6 +44,11 @@ class Pooling:
 
     def backward(self, d_read: Singles) -> Singles:
         """The gradient of the states (T, B, H') from that of what was read."""
+        if self.names == ("last",) and self.ends_together:
+            if self.d_last.shape != self.shape:
+                self.d_last = np.zeros(self.shape, np.float32)
+            self.d_last[-1] = d_read
+            return self.d_last
         d_states = np.zeros(self.shape, np.float32)
         for number, name in enumerate(self.names):
             part = d_read

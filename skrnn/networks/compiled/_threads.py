@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +51,8 @@ class ThreadedNetwork:
         self.twins: list[CompiledNetwork] = []
         self.slices: list[slice] = []
         self.lent: NetworkWeights = {}
-        self.pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
+        self.n_threads = n_threads
+        self.pool = ThreadPoolExecutor(n_threads - 1) if n_threads > 1 else None  # beside the thread that calls
 
     def room(self, n_rows: int, n_steps: int) -> Singles | None:
         """Where `forward` would put the inputs of a mini-batch, as of `CompiledNetwork.room`; None: it splits them."""
@@ -80,7 +84,7 @@ class ThreadedNetwork:
             own = None if tokens is None else tokens[rows]
             return self.twins[number].forward(inputs[rows], lengths[rows], draw, carried, own)
 
-        return np.concatenate(list(self._map(run, range(len(self.slices)))))
+        return np.concatenate(self._of_slices(run))
 
     def last_states(self) -> Singles:
         """After `forward`: the states after the last step, as of `CompiledNetwork.last_states`."""
@@ -97,7 +101,7 @@ class ThreadedNetwork:
         def run(number: int) -> None:
             self.twins[number].backward(gradient[self.slices[number]])
 
-        list(self._map(run, range(len(self.slices))))
+        self._of_slices(run)
         np.copyto(self.gradient, self.twins[0].gradient)
         for twin in self.twins[1 : len(self.slices)]:
             self.gradient += twin.gradient
@@ -119,8 +123,31 @@ class ThreadedNetwork:
         if self.pool is not None:
             self.pool.shutdown()
 
-    def _map(self, function: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
-        return map(function, numbers) if self.pool is None else self.pool.map(function, numbers)
+    def _of_slices(self, function: Callable[[int], Any]) -> list[Any]:
+        """What a function of the number of a slice returns of each: every thread takes the next one that is left."""
+        left, found = deque(range(len(self.slices))), [None] * len(self.slices)
+
+        def work() -> None:
+            while left:
+                try:
+                    number = left.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                found[number] = function(number)
+
+        if self.pool is None:
+            work()
+            return found
+        others = min(self.n_threads, len(found)) - 1
+        helpers = [self.pool.submit(copy_context().run, work) for _ in range(others)]
+        try:
+            work()
+        finally:
+            left.clear()  # an error or an interrupt: the others end, too
+            wait(helpers)
+        for each in helpers:
+            each.result()
+        return found
 
     def splits(self, n_rows: int, n_steps: int) -> bool:
         """Whether a mini-batch is split, in a network without segments."""
@@ -137,8 +164,7 @@ class ThreadedNetwork:
         shifts = self.spec.segment is not None and self.whole.block > 0 and bool((lengths != n_steps).any())
         if n_slices < 2 or shifts:  # blocks of truncation are counted from the last segment of the mini-batch
             return []
-        edges = np.linspace(0, n_rows, n_slices + 1).astype(int)
-        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+        return _slices(n_rows, n_slices)
 
     def _mask_shapes(self, inputs: Singles, lengths: Integers, tokens: Integers | None) -> list[tuple[int, ...]]:
         """Of the dropout masks of all layers, as they are drawn for the whole mini-batch."""
@@ -149,3 +175,10 @@ class ThreadedNetwork:
         embedding = [(*inputs.shape[:2], n_embedded)] if n_embedded else []
         layers = [(len(inputs), n_steps, self.spec.state_size)] * self.spec.num_layers
         return embedding + layers + ([] if tokens is None else decoder_masks(self.spec, tokens.shape))
+
+
+@lru_cache
+def _slices(n_rows: int, n_slices: int) -> list[slice]:
+    """Parts of the rows, as even as can be."""
+    edges = np.linspace(0, n_rows, n_slices + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(edges)]

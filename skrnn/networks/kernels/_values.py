@@ -16,28 +16,11 @@ def as_value(function: Any, signature: str) -> Any:
     It is compiled when the other one is called.
     """
     from numba.core.sigutils import normalize_signature
-    from numba.core.types import WrapperAddressProtocol
+
+    from skrnn.networks.kernels._kernel_types import KernelValue
 
     arguments, returns = normalize_signature(signature)
-    form = returns(*arguments)
-
-    class Value(WrapperAddressProtocol):
-        """The kernel's address, and what it takes."""
-
-        kernel = staticmethod(function)  # whose machine code lasts as long as it does
-        address: int | None = None
-
-        def __wrapper_address__(self) -> int:
-            if self.address is None:
-                function.compile(arguments)
-                compiled = function.overloads[arguments]
-                self.address = int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))
-            return self.address
-
-        def signature(self) -> Any:
-            return form
-
-    return Value()
+    return KernelValue(function, returns(*arguments))
 
 
 class FixedTypes:
@@ -68,7 +51,6 @@ class FixedTypes:
     def _types_of(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Those of the first arguments that there were."""
         if self.types is None:
-            import numba.experimental.function_type  # noqa: F401  (which says what type a kernel's value has)
             from numba import typeof
 
             self.types = tuple(map(typeof, arguments))
