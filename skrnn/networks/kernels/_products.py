@@ -3,7 +3,8 @@
 Arrays are float32 and C-contiguous. Time comes first, and gates before it: inputs (T, B, F + 1) with a last column of
 ones for the bias, states (T + 1, B, H) with the one before the first step in front, gates (G, T, B, H). So what happens
 at one step to one gate is a single loop over B * H numbers, which the compiler vectorises. Products of the states are
-done in tiles where their columns fill them; all others are BLAS's (`np.dot` with an output).
+done in tiles where their columns fill them, and the gradients of the weights of many inputs; all others are BLAS's
+(`np.dot` with an output), which is faster there, or as fast.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = [
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
 _PANEL = 64  # columns of wide matrices that are multiplied at a time
-_TALL = 256  # units up to which the sums of the recurrent weights' gradients stay near enough for tiles
+_TALL = 256  # inputs of a layer, or of a head, up to which the gradients of their weights go in tiles gate by gate
 _NARROW = 3 * TILE_COLUMNS  # sums of an input up to which tiles read the inputs where they are faster than BLAS does
 _WIDE = 64  # inputs from which on all gates share a product: reading the inputs then takes longer than the arithmetic
 

@@ -57,13 +57,10 @@ def make_sums(n_rows: int, n_vectors: int, width: int) -> Any:
             totals = [[cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in own] for own in places]
             pairs = [(p, t) for own, found in zip(places, totals, strict=True) for p, t in zip(own, found, strict=True)]
             with builder.if_then(adding):
-                for place, _ in pairs:
-                    _ask_for(builder, place)
+                _ask_for(builder, [place for place, _ in pairs])
             with cgutils.for_range(builder, n) as loop:
-                for place in vectors(
-                    beyond(builder, data[1], w_begin, builder.mul(builder.add(loop.index, number(_AHEAD)), w_term))
-                ):
-                    _ask_for(builder, place)
+                later = builder.add(loop.index, number(_AHEAD))
+                _ask_for(builder, vectors(beyond(builder, data[1], w_begin, builder.mul(later, w_term))))
                 values = vectors(beyond(builder, data[1], w_begin, builder.mul(loop.index, w_term)))
                 values = [builder.load(value, align=4) for value in values]
                 for own, found in zip(rows, totals, strict=True):
@@ -118,8 +115,8 @@ def make_moves(n_vectors: int, width: int) -> Any:
     return moves
 
 
-def _ask_for(builder: Any, place: Any) -> None:
-    """Have memory bring what lies at a place, which is soon wanted and may be beyond the end of an array."""
+def _ask_for(builder: Any, places: list[Any]) -> None:
+    """Have memory bring what lies at some places, which is soon wanted and may be beyond the end of an array."""
     from llvmlite import ir
     from numba.core import cgutils
 
@@ -127,4 +124,5 @@ def _ask_for(builder: Any, place: Any) -> None:
     kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
     ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     reading, near, data = (ir.Constant(number, value) for value in (0, 3, 1))
-    builder.call(ask, [builder.bitcast(place, byte), reading, near, data])
+    for place in places:
+        builder.call(ask, [builder.bitcast(place, byte), reading, near, data])
