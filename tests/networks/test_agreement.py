@@ -149,7 +149,25 @@ def test_outputs_and_gradients_are_those_of_torch(cell, form, ragged, block):
     assert largest_difference(found, gradients) < 1e-5
 
 
-@pytest.mark.parametrize("hidden_size", [64, 320])
+@pytest.mark.parametrize("n_features", [100, 500])
+@pytest.mark.parametrize("hidden_size", [32, 50])
+@pytest.mark.parametrize("cell", KINDS, ids=lambda kind: kind[0] + kind[1])
+def test_many_features(cell, hidden_size, n_features):
+    spec = NetworkSpec(n_features, 2, cell[0], hidden_size, nonlinearity=cell[1])
+    weights, lengths = random_weights(spec, 3), make_inputs(True, n_rows=43, n_steps=13)[1]
+    weights = {name: value / np.sqrt(n_features) for name, value in weights.items()}
+    x = np.random.default_rng(0).normal(size=(43, 13, n_features)).astype(np.float32)
+    x[np.arange(13) >= lengths[:, None]] = 0
+    arguments = (spec, weights, x, lengths, scored(lengths, spec.readout), None)
+    expected, gradients = by_torch(*arguments)
+    network = CompiledNetwork(spec, weights)
+    outputs = network.forward(x, lengths)
+    network.backward(arguments[4](outputs))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    assert largest_difference(network.gradients, gradients) < 1e-5
+
+
+@pytest.mark.parametrize("hidden_size", [64, 320, 512])
 @pytest.mark.parametrize("cell", KINDS, ids=lambda kind: kind[0] + kind[1])
 def test_products_in_tiles_are_those_of_torch(cell, hidden_size):
     """Sizes that fill tiles, and so many rows and steps that sums are those of several spans."""

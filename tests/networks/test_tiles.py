@@ -7,12 +7,18 @@ import pytest
 
 from skrnn.networks import NetworkSpec
 from skrnn.networks.kernels import kept_float_control, restore_denormals, skip_denormals
-from skrnn.networks.kernels._products import gate_panels, panel_product, recurrent_gradients
+from skrnn.networks.kernels._products import (
+    gate_gradients,
+    gate_panels,
+    input_products,
+    panel_product,
+    recurrent_gradients,
+)
 from skrnn.networks.kernels._tiles import SPAN, TILE_COLUMNS, tiled_product
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEAST = np.finfo(np.float32).tiny
-SIZES = [TILE_COLUMNS, 3 * TILE_COLUMNS, 16 * TILE_COLUMNS]
+SIZES = [TILE_COLUMNS, 3 * TILE_COLUMNS, 16 * TILE_COLUMNS, 32 * TILE_COLUMNS]
 
 
 def numbers(*shape, seed=0):
@@ -45,7 +51,7 @@ def test_the_bits_of_a_row_do_not_depend_on_the_rows_beside_it(hidden):
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 14, 15, 16, 43, 61])
-@pytest.mark.parametrize("hidden", [TILE_COLUMNS, 3 * TILE_COLUMNS, 50])
+@pytest.mark.parametrize("hidden", [TILE_COLUMNS, 3 * TILE_COLUMNS, 50, 8 * TILE_COLUMNS + 4, 16 * TILE_COLUMNS])
 @pytest.mark.parametrize("carried", [False, True])
 def test_gradients_of_recurrent_weights_are_right(n_steps, hidden, carried):
     d_gates, h = numbers(2, n_steps, 31, hidden), numbers(n_steps + 1, 31, hidden, seed=1)
@@ -54,6 +60,46 @@ def test_gradients_of_recurrent_weights_are_right(n_steps, hidden, carried):
     recurrent_gradients(d_gates, h, found)
     expected = np.concatenate([np.einsum("tbi,tbj->ij", d.astype(float), h[:n_steps]) for d in d_gates])
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-4 * max(1.0, np.abs(expected).max() / 100))
+
+
+@pytest.mark.parametrize("n_columns", [TILE_COLUMNS, 3 * TILE_COLUMNS, 3 * TILE_COLUMNS + 5, 9, 16 * TILE_COLUMNS])
+@pytest.mark.parametrize("n_rows", [1, 8, 50, 16 * TILE_COLUMNS])
+@pytest.mark.parametrize("n_terms", [3, SPAN, 2 * SPAN + 70])
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_numbers_stand_does_not_change_a_sum(n_columns, n_rows, n_terms, turned):
+    """From long rows, which are brought into one piece first, and from columns of a tile, which are in one."""
+    a, w = numbers(n_rows, n_terms), numbers(n_terms, n_columns, seed=1)
+    far, near = np.full((2, n_rows, n_columns), np.nan, np.float32)
+    steps = (1, n_rows) if turned else (n_terms, 1)
+    tiled_product((a.T if turned else a).ravel(), *steps, w.ravel(), TILE_COLUMNS, n_columns, n_terms, SPAN, far)
+    for left in range(0, n_columns, TILE_COLUMNS):
+        part, own = np.zeros((n_terms, TILE_COLUMNS), np.float32), np.empty((n_rows, TILE_COLUMNS), np.float32)
+        width = min(TILE_COLUMNS, n_columns - left)
+        part[:, :width] = w[:, left : left + width]
+        tiled_product(a.ravel(), n_terms, 1, part.ravel(), 0, TILE_COLUMNS, n_terms, SPAN, own)
+        near[:, left : left + width] = own[:, :width]
+    assert np.array_equal(far, near)
+    np.testing.assert_allclose(far, a.astype(float) @ w, rtol=0, atol=1e-6 * (np.abs(a) @ np.abs(w)).max())
+
+
+@pytest.mark.parametrize("n_features", [70, 100, 500, 2000])
+@pytest.mark.parametrize(("n_gates", "hidden"), [(1, 32), (3, 32), (4, 50), (1, 5)])
+@pytest.mark.parametrize(("n_steps", "n_rows"), [(19, 31), (1, 3)])
+def test_products_of_many_inputs_are_right(n_features, n_gates, hidden, n_steps, n_rows):
+    n, rows = n_steps * n_rows, n_gates * hidden
+    x, w, bias = numbers(n_steps, n_rows, n_features + 1), numbers(rows, n_features, seed=1), numbers(n_gates, hidden)
+    x[:, :, -1] = 1.0
+    gates = np.full((n_gates, n_steps, n_rows, hidden), np.nan, np.float32)
+    input_products(x, w, bias, gates)
+    flat = x.reshape(n, -1)[:, :-1].astype(float)
+    expected = (flat @ w.T + bias.ravel()).reshape(n_steps, n_rows, n_gates, hidden).transpose(2, 0, 1, 3)
+    np.testing.assert_allclose(gates, expected, rtol=0, atol=1e-6 * np.abs(flat @ np.abs(w.T)).max() + 1e-4)
+    d_gates = numbers(n_gates, n_steps, n_rows, hidden, seed=2)
+    dw, db, dx = np.full_like(w, np.nan), np.full_like(bias, np.nan), np.full(x[:, :, :-1].shape, np.nan, np.float32)
+    gate_gradients(x, w, d_gates, dw, db, dx)
+    d = d_gates.transpose(0, 3, 1, 2).reshape(rows, n).astype(float)
+    for found, right in ((dw, d @ flat), (db.ravel(), d.sum(axis=1)), (dx.reshape(n, -1), d.T @ w)):
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-5 * np.abs(right).max())
 
 
 def test_sums_of_many_terms_are_those_of_their_spans():

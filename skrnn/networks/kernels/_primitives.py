@@ -17,6 +17,7 @@ __all__ = [
     "RATIONAL_TANH",
     "Arrays",
     "add_or_set",
+    "aligned",
     "at",
     "column_sums",
     "hand_back",
@@ -34,6 +35,7 @@ __all__ = [
 Arrays: TypeAlias = tuple[Array, ...]
 
 _TILE = 16
+_LINE = 16  # numbers of a line of the cache
 
 # tanh(x) / x on [-9, 9] as a ratio of polynomials in x**2, of degrees 6 and 3: a relative minimax fit by Lawson's
 # iteration (reweighted least squares), with a largest relative error of 6.7e-9. In float32, 3.5e-7.
@@ -93,6 +95,14 @@ def add_or_set(part: Array, total: Array, add: bool) -> None:
     else:
         for i in range(part.size):
             total[i] = part[i]
+
+
+@kernel()
+def aligned(n: int) -> Array:
+    """An array of n numbers, whatever they are, that begins where a line of the cache does, as vectors best do."""
+    room = np.empty(n + _LINE, np.float32)
+    begin = -(room.ctypes.data // 4) % _LINE
+    return room[begin : begin + n]
 
 
 # Numba takes a second and more for a slice that another array is assigned to, for the words of its error: hence loops.

@@ -3,7 +3,8 @@
 Arrays are float32 and C-contiguous. Time comes first, and gates before it: inputs (T, B, F + 1) with a last column of
 ones for the bias, states (T + 1, B, H) with the one before the first step in front, gates (G, T, B, H). So what happens
 at one step to one gate is a single loop over B * H numbers, which the compiler vectorises. Products of the states are
-done in tiles where their columns fill them; all others are BLAS's (`np.dot` with an output).
+done in tiles where their columns fill them, and the gradients of the weights of many inputs; all others are BLAS's
+(`np.dot` with an output), which is faster there, or as fast.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from skrnn._types import Array
 from skrnn.networks.kernels._moves import head_backward
 from skrnn.networks.kernels._primitives import (
     add_or_set,
+    aligned,
     column_sums,
     is_zero,
     kernel,
@@ -37,7 +39,8 @@ __all__ = [
 
 _SMALL = 1_000_000  # multiplications up to which OpenBLAS takes its kernels for small matrices
 _PANEL = 64  # columns of wide matrices that are multiplied at a time
-_TALL = 256  # units up to which the sums of the recurrent weights' gradients stay near enough for tiles
+_TALL = 256  # inputs of a layer, or of a head, up to which the gradients of their weights go in tiles gate by gate
+_NARROW = 3 * TILE_COLUMNS  # sums of an input up to which tiles read the inputs where they are faster than BLAS does
 _WIDE = 64  # inputs from which on all gates share a product: reading the inputs then takes longer than the arithmetic
 
 
@@ -77,7 +80,7 @@ def gate_panels(w_hh: Array, turned: bool) -> Array:
     n_panels = -(-hidden // width)
     if n_panels == 1 and not turned:
         return w_hh.reshape(n_gates, 1, hidden, hidden)
-    out = np.zeros((n_gates, n_panels, hidden, width), np.float32)
+    out = aligned(n_gates * n_panels * hidden * width).reshape(n_gates, n_panels, hidden, width)
     for g in range(n_gates):
         w = w_hh[g * hidden : (g + 1) * hidden]
         for p in range(n_panels):
@@ -86,6 +89,8 @@ def gate_panels(w_hh: Array, turned: bool) -> Array:
                 transpose(w[p * width : end], out[g, p])
             else:
                 take_columns(w, p * width, out[g, p])
+            if end < (p + 1) * width:
+                out[g, p, :, end - p * width :] = 0.0
     return out
 
 
@@ -131,7 +136,12 @@ def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
         whole, sums = np.empty((n_inputs, width), np.float32), np.empty((n, width), np.float32)
         transpose(w_ih, whole[: n_inputs - 1])
         add_or_set(bias.reshape(width), whole[n_inputs - 1], False)
-        np.dot(x.reshape(n, n_inputs), whole, sums)
+        if width % TILE_COLUMNS == 0 and width <= _NARROW and n * n_inputs * width > _SMALL:
+            tiled_product(
+                x.reshape(x.size), n_inputs, 1, whole.reshape(whole.size), TILE_COLUMNS, width, n_inputs, SPAN, sums
+            )
+        else:
+            np.dot(x.reshape(n, n_inputs), whole, sums)
         for g in range(n_gates):
             take_columns(sums, g * hidden, gates[g].reshape(n, hidden))
         return
@@ -146,17 +156,20 @@ def input_products(x: Array, w_ih: Array, bias: Array, gates: Array) -> None:
 def wide_gate_gradients(x: Array, w_ih: Array, d_gates: Array, dw_ih: Array, db: Array, dx: Array) -> None:
     """`gate_gradients` of many inputs, x (N, F + 1) and d_gates (G, N, H): a product for all gates."""
     n_gates, n, hidden = d_gates.shape
-    n_features, width = x.shape[1] - 1, n_gates * hidden
-    sums, turned = np.empty((n, width), np.float32), np.empty((n_features + 1, width), np.float32)
+    n_inputs, width = x.shape[1], n_gates * hidden
+    sums, whole = np.empty((n, width), np.float32), np.empty((width, n_inputs), np.float32)
     for g in range(n_gates):
         put_columns(d_gates[g], g * hidden, sums)
-    np.dot(x.T, sums, turned)  # the other way round, OpenBLAS takes up to three times as long
-    transpose(turned[:n_features], dw_ih)
+    if n * n_inputs * width > _SMALL:
+        tiled_product(sums.reshape(sums.size), 1, width, x.reshape(x.size), TILE_COLUMNS, n_inputs, n, SPAN, whole)
+    else:
+        np.dot(sums.T, x, whole)
+    take_columns(whole, 0, dw_ih)
     for g in range(n_gates):
         for j in range(hidden):
-            db[g, j] = turned[n_features, g * hidden + j]
+            db[g, j] = whole[g * hidden + j, n_inputs - 1]
     if dx.shape[0] > 0:
-        np.dot(sums, w_ih, dx.reshape(n, n_features))
+        np.dot(sums, w_ih, dx.reshape(n, n_inputs - 1))
 
 
 @kernel()
@@ -233,7 +246,7 @@ def recurrent_gradients(d_gates: Array, h: Array, dw_hh: Array) -> None:
     n = (n_steps - first) * n_rows
     for g in range(n_gates):
         out = dw_hh[g * hidden : (g + 1) * hidden]
-        if n > 0 and hidden % TILE_COLUMNS == 0 and hidden <= _TALL:
+        if n > 0 and hidden % TILE_COLUMNS == 0:
             d, states = d_gates[g, first:].reshape(n * hidden), h[first:n_steps].reshape(n * hidden)
             tiled_product(d, 1, hidden, states, TILE_COLUMNS, hidden, n, SPAN, out)
         elif n > 0:

@@ -15,14 +15,16 @@ __all__ = [
     "PANEL",
     "ROW_PANELS",
     "TILE_LANES",
+    "beyond",
     "double_row",
     "double_tile",
     "fused",
     "lane_tile",
     "lane_width",
-    "make_sums",
+    "multiply_add",
     "row_panel",
     "row_panels",
+    "spread",
 ]
 
 LANES = 32  # rows that go through a layer side by side
@@ -48,7 +50,7 @@ def make_fused() -> Any:
     @intrinsic
     def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.call(_fma(builder, ir.FloatType(), "f32"), args)
+            return builder.call(multiply_add(builder, ir.FloatType(), "f32"), args)
 
         return types.float32(types.float32, types.float32, types.float32), generate
 
@@ -76,20 +78,20 @@ def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
             number = partial(ir.Constant, args[3].type)
 
             def lanes(start: Any, row: Any) -> list[Any]:
-                begin = _beyond(builder, start, builder.mul(row, number(stride)), args[3])
+                begin = beyond(builder, start, builder.mul(row, number(stride)), args[3])
                 return [
-                    builder.bitcast(_beyond(builder, begin, number(i * width)), vector.as_pointer())
+                    builder.bitcast(beyond(builder, begin, number(i * width)), vector.as_pointer())
                     for i in range(n_vectors)
                 ]
 
             nothing = ir.Constant(vector, None)
             totals = [[cgutils.alloca_once_value(builder, nothing) for _ in range(n_vectors)] for _ in range(n_sums)]
-            fma = _fma(builder, vector, f"v{width}f32")
+            fma = multiply_add(builder, vector, f"v{width}f32")
             with cgutils.for_range(builder, args[4]) as loop:
                 values = [builder.load(place, align=4) for place in lanes(v, loop.index)]
-                own = _beyond(builder, f, builder.mul(loop.index, number(n_sums)))
+                own = beyond(builder, f, builder.mul(loop.index, number(n_sums)))
                 for j, sums in enumerate(totals):
-                    factor = _spread(builder, builder.load(_beyond(builder, own, number(j))), vector)
+                    factor = spread(builder, builder.load(beyond(builder, own, number(j))), vector)
                     for value, total in zip(values, sums, strict=True):
                         builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
             for j, sums in enumerate(totals):
@@ -123,16 +125,16 @@ def make_row(n_panels: int) -> Any:
             number, (first, n) = partial(ir.Constant, args[3].type), args[3:]
 
             def own(place: Any, p: int, size: Any) -> Any:
-                place = _beyond(builder, place, builder.mul(builder.add(first, number(p)), size))
+                place = beyond(builder, place, builder.mul(builder.add(first, number(p)), size))
                 return builder.bitcast(place, vector.as_pointer())
 
             weights = [own(w, p, builder.mul(n, number(PANEL))) for p in range(n_panels)]
             totals = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in weights]
-            fma = _fma(builder, vector, f"v{PANEL}f32")
+            fma = multiply_add(builder, vector, f"v{PANEL}f32")
             with cgutils.for_range(builder, n) as loop:
-                factor = _spread(builder, builder.load(_beyond(builder, f, loop.index)), vector)
+                factor = spread(builder, builder.load(beyond(builder, f, loop.index)), vector)
                 for panel, total in zip(weights, totals, strict=True):
-                    value = builder.load(_beyond(builder, panel, loop.index), align=4)
+                    value = builder.load(beyond(builder, panel, loop.index), align=4)
                     builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
             for p, total in enumerate(totals):
                 builder.store(builder.load(total), own(o, p, number(PANEL)), align=4)
@@ -165,10 +167,10 @@ def make_double_tile(n_rows: int, width: int) -> Any:
             number = partial(ir.Constant, row.type)
 
             def lanes(place: Any, *offsets: Any) -> Any:
-                return builder.bitcast(_beyond(builder, place, *offsets, column), vector.as_pointer())
+                return builder.bitcast(beyond(builder, place, *offsets, column), vector.as_pointer())
 
             def line(place: Any, begin: Any, i: int, size: Any) -> Any:
-                return _beyond(builder, place, builder.mul(builder.add(begin, number(i)), size))
+                return beyond(builder, place, builder.mul(builder.add(begin, number(i)), size))
 
             factors = [line(arrays[0].data, row, i, n_terms) for i in range(n_rows)]
             places = [lanes(line(arrays[2].data, to, i, n_columns)) for i in range(n_rows)]
@@ -178,7 +180,7 @@ def make_double_tile(n_rows: int, width: int) -> Any:
                 values = [lanes(arrays[1].data, builder.mul(k, n_columns)) for k in terms]
                 values = [builder.load(value, align=8) for value in values]
                 for own, total in zip(factors, totals, strict=True):
-                    four = [_spread(builder, builder.load(_beyond(builder, own, k)), vector) for k in terms]
+                    four = [spread(builder, builder.load(beyond(builder, own, k)), vector) for k in terms]
                     parts = [builder.fmul(factor, value) for factor, value in zip(four, values, strict=True)]
                     both = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
                     builder.store(builder.fadd(builder.load(total), both), total)
@@ -191,80 +193,14 @@ def make_double_tile(n_rows: int, width: int) -> Any:
     return tile
 
 
-def make_sums(n_rows: int, n_vectors: int, width: int) -> Any:
-    """``sums(a, a_start, a_row, a_term, w, w_start, w_term, out, start, row, n, going_on)`` on float32 vectors.
-
-    out[start + i * row + j] = sum over k < n of a[a_start + i * a_row + k * a_term] * w[w_start + k * w_term + j], one
-    after the other, for all i < n_rows and j < n_vectors * width; where it goes on, from what ``out`` is.
-    """
-    from llvmlite import ir
-    from numba import types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-
-    vector, index = ir.VectorType(ir.FloatType(), width), types.intp
-
-    @intrinsic
-    def sums(
-        context: Any,
-        a: Any,
-        a_start: Any,
-        a_row: Any,
-        a_term: Any,
-        w: Any,
-        w_start: Any,
-        w_term: Any,
-        out: Any,
-        start: Any,
-        row: Any,
-        n: Any,
-        going_on: Any,
-    ) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _, begin, a_row, a_term, _, w_begin, w_term, _, start, row, n, going_on = args
-            data = [context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7)]
-
-            number = partial(ir.Constant, start.type)
-
-            def vectors(place: Any) -> list[Any]:
-                places = [builder.gep(place, [number(v * width)]) for v in range(n_vectors)]
-                return [builder.bitcast(each, vector.as_pointer()) for each in places]
-
-            rows = [_beyond(builder, data[0], begin, builder.mul(a_row, number(i))) for i in range(n_rows)]
-            places = [vectors(_beyond(builder, data[2], start, builder.mul(row, number(i)))) for i in range(n_rows)]
-            totals = [[cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in own] for own in places]
-            pairs = [(p, t) for own, found in zip(places, totals, strict=True) for p, t in zip(own, found, strict=True)]
-            with builder.if_then(going_on):
-                for place, total in pairs:
-                    builder.store(builder.load(place, align=4), total)
-            fma = _fma(builder, vector, f"v{width}f32")
-            with cgutils.for_range(builder, n) as loop:
-                values = vectors(_beyond(builder, data[1], w_begin, builder.mul(loop.index, w_term)))
-                values = [builder.load(value, align=4) for value in values]
-                for own, found in zip(rows, totals, strict=True):
-                    factor = _spread(
-                        builder, builder.load(_beyond(builder, own, builder.mul(loop.index, a_term))), vector
-                    )
-                    for value, total in zip(values, found, strict=True):
-                        builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
-            for place, total in pairs:
-                builder.store(builder.load(total), place, align=4)
-            return context.get_dummy_value()
-
-        numbers = [index] * 3, [index] * 2, [index] * 3
-        return types.void(a, *numbers[0], w, *numbers[1], out, *numbers[2], types.boolean), generate
-
-    return sums
-
-
-def _beyond(builder: Any, place: Any, *offsets: Any) -> Any:
+def beyond(builder: Any, place: Any, *offsets: Any) -> Any:
     """The place so many numbers further."""
     for offset in offsets:
         place = builder.gep(place, [offset])
     return place
 
 
-def _fma(builder: Any, kind: Any, name: str) -> Any:
+def multiply_add(builder: Any, kind: Any, name: str) -> Any:
     """LLVM's a * b + c."""
     from llvmlite import ir
     from numba.core import cgutils
@@ -272,7 +208,7 @@ def _fma(builder: Any, kind: Any, name: str) -> Any:
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fmuladd.{name}")
 
 
-def _spread(builder: Any, value: Any, vector: Any) -> Any:
+def spread(builder: Any, value: Any, vector: Any) -> Any:
     """A vector with one number everywhere."""
     from llvmlite import ir
 
