@@ -201,7 +201,13 @@ def test_streams_of_the_two_engines_agree(kind, readout):
     np.testing.assert_allclose(torch_stream.states, compiled.states, **SINGLE)
 
 
-@pytest.mark.parametrize("trouble", ["def njit(**options): raise RuntimeError('no locator available')", "njit = None"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "def njit(**options): raise RuntimeError('no locator available')",
+        pytest.param("njit = None", marks=pytest.mark.matrix),
+    ],
+)
 def test_kernels_that_numba_does_not_take_are_no_end(trouble):
     """Such as those of a folder that cannot be written to: the files of cells can be imported all the same."""
     code = (
