@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -102,14 +103,22 @@ def is_folder(module):
     return (PACKAGE.parent / Path(*module.split("."))).is_dir()
 
 
+@cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path):
     """Every imported module, absolute, wherever in the file it stands."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    found = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from imported_by(node)
+            found += imported_by(node)
+    return found
 
 
 def imported_by(node):
@@ -170,7 +179,7 @@ def test_libraries_stay_on_their_floors(path):
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_warnings_go_through_one_function(path):
     """Which finds the line of the user's; levels that are counted by hand are wrong inside a Pipeline."""
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
     by_hand = [one for one in calls if isinstance(one, ast.Attribute) and ast.unparse(one) == "warnings.warn"]
     assert path.stem == "_warnings" or not by_hand
 
@@ -179,7 +188,7 @@ def test_no_cycles_within_a_folder():
     graph = {}
     for path in FILES:
         name = ".".join(("skrnn", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
-        top = [node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        top = [node for node in tree(path).body if isinstance(node, (ast.Import, ast.ImportFrom))]
         modules = [module for node in top if isinstance(node, ast.ImportFrom) for module in imported_by(node)]
         graph[name] = {module for module in modules if module.startswith("skrnn.")}
     tuple(TopologicalSorter(graph).static_order())  # a CycleError names the cycle
@@ -189,7 +198,7 @@ def code_lines(path):
     """Lines of a file without docstrings, comments and blank lines."""
     source = path.read_text()
     docs = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree(path)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
             docs.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     lines = enumerate(source.splitlines(), start=1)
@@ -199,7 +208,7 @@ def code_lines(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_small(path):
     assert code_lines(path) <= 300
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef) and node.name != "__init__":
             doc = node.body[0] if ast.get_docstring(node) else None
             length = node.end_lineno - node.lineno + 1 - (doc.end_lineno - doc.lineno + 1 if doc else 0)

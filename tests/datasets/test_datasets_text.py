@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections import Counter
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -16,6 +17,12 @@ LOADERS = [
     datasets.load_surnames,
     datasets.load_ud_english,
 ]
+
+
+@cache
+def cmudict(**options):
+    """Its words and their sounds; a hundred thousand take a second to read."""
+    return datasets.load_cmudict(return_X_y=True, **options)
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -69,13 +76,13 @@ def test_ud_english():
 
 
 def test_cmudict():
-    words, phonemes = datasets.load_cmudict(return_X_y=True)
+    words, phonemes = cmudict()
     assert len(words) == len(set(words)) == 115_533
     assert words == sorted(words)
     assert all(re.fullmatch("[a-z]+", word) for word in words)
     assert phonemes[words.index("recurrent")] == ["R", "IH", "K", "ER", "AH", "N", "T"]
     assert len({p for row in phonemes for p in row}) == 39
-    stressed = datasets.load_cmudict(stress=True).target
+    stressed = cmudict(stress=True, variants=False, letters_only=True)[1]
     assert stressed[words.index("recurrent")] == ["R", "IH0", "K", "ER1", "AH0", "N", "T"]
     assert [[p.rstrip("012") for p in row] for row in stressed] == phonemes
 
@@ -90,7 +97,7 @@ def test_cmudict():
     ],
 )
 def test_cmudict_words_and_variants(letters_only, variants, n_rows, n_words):
-    words, phonemes = datasets.load_cmudict(stress=True, variants=variants, letters_only=letters_only, return_X_y=True)
+    words, phonemes = cmudict(stress=True, variants=variants, letters_only=letters_only)
     assert len(words) == len(phonemes) == n_rows
     assert len(set(words)) == n_words
     assert words == sorted(words)

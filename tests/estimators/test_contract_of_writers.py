@@ -37,6 +37,7 @@ names = pytest.mark.parametrize("name", list(MODELS))
 
 
 @names
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_seed_gives_the_same_bits_everywhere(name):
     expected = fit(name)
     before = torch.get_num_threads(), torch.get_rng_state().numpy().tobytes(), np.random.get_state()[1].tobytes()

@@ -83,6 +83,7 @@ def test_schedules_need_an_end(schedule):
         RNNRegressor(learning_rate_schedule=schedule, **SMALL).partial_fit(X, y)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_a_prediction_inside_a_fit_with_other_threads_does_not_wait():
     other = RNNRegressor(n_jobs=1, **SMALL).fit(X, y)
     before = torch.get_num_threads()

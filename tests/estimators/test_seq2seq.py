@@ -147,10 +147,11 @@ def by_hand(model, sequence, max_length):
     codes = torch.tensor(np.searchsorted(model.categories_[0], sequence) + 1.0)[None, :, None]
     found = {}
     for length in range(max_length + 1):
-        for tokens in itertools.product(range(1, spec.output_size), repeat=length):
-            read = torch.tensor([[0, *tokens]])
-            run = forward(spec, spec.make_cell(), weights, codes, np.array([len(sequence)]), tokens=read)
-            logs = run.outputs[0].log_softmax(dim=1)
+        every = list(itertools.product(range(1, spec.output_size), repeat=length))
+        read = torch.tensor([[0, *tokens] for tokens in every])
+        rows, lengths = codes.expand(len(every), -1, -1), np.full(len(every), len(sequence))
+        run = forward(spec, spec.make_cell(), weights, rows, lengths, tokens=read)
+        for tokens, logs in zip(every, run.outputs.log_softmax(dim=2), strict=True):
             found[tokens] = float(sum(logs[i, t] for i, t in enumerate([*tokens, 0])))
     return found
 

@@ -71,12 +71,12 @@ def test_lags_to_sequence_passes_every_check(parameters):
     [
         (RNNRegressor, {"loss": "huber", "bidirectional": True}),
         (RNNRegressor, {"loss": "gaussian"}),
-        (RNNRegressor, {"loss": "student_t"}),
+        pytest.param(RNNRegressor, {"loss": "student_t"}, marks=pytest.mark.matrix),
         (RNNRegressor, {"features_per_step": "all", "optimizer": "rmsprop", "learning_rate": 3e-3}),
         (RNNClassifier, {"class_weight": "balanced", "dropout": 0.1}),
-        (RNNClassifier, {"features_per_step": "all", "cell": "rnn"}),
+        pytest.param(RNNClassifier, {"features_per_step": "all", "cell": "rnn"}, marks=pytest.mark.matrix),
         (RNNSequenceTransformer, {"pooling": "mean", "objective": "reconstruct"}),
-        (RNNSequenceTransformer, {"pooling": "max", "bidirectional": True}),
+        pytest.param(RNNSequenceTransformer, {"pooling": "max", "bidirectional": True}, marks=pytest.mark.matrix),
         (RNNOutlierDetector, {"pooling": "mean", "objective": "reconstruct"}),
     ],
 )
@@ -84,17 +84,20 @@ def test_other_parameters_pass_every_check(Estimator, parameters):
     check_everything(Estimator(**parameters))
 
 
-@pytest.mark.parametrize("Edition", [RNNRegressorMixed, RNNClassifierMixed])
+@pytest.mark.parametrize("Edition", [RNNRegressorMixed, pytest.param(RNNClassifierMixed, marks=pytest.mark.matrix)])
 def test_categories_beside_numbers_pass_every_check(Edition):
     check_everything(Edition(categorical_features=[0]))
 
 
-@pytest.mark.parametrize("Estimator", [RNNRegressor, RNNClassifier, RNNSequenceTransformer])
+@pytest.mark.parametrize(
+    "Estimator",
+    [RNNClassifier, *(pytest.param(each, marks=pytest.mark.matrix) for each in (RNNRegressor, RNNSequenceTransformer))],
+)
 def test_categories_by_dtype_pass_every_check(Estimator):
     check_everything(Estimator(categorical_features="from_dtype", embedding_dim=2))
 
 
-@pytest.mark.parametrize("loss", ["poisson", "negative_binomial"])
+@pytest.mark.parametrize("loss", ["poisson", pytest.param("negative_binomial", marks=pytest.mark.matrix)])
 def test_losses_of_counts_pass_every_check(loss, monkeypatch):
     """All checks but that of several targets look at the tag ``positive_only``; that one is given such targets."""
 

@@ -36,6 +36,14 @@ ALIASES = known(
 )
 
 
+STEPS = [  # of so many units, in a time zone; together in the whole matrix
+    (1, "Europe/Berlin"),
+    (3, None),
+    *(
+        pytest.param(times, zone, marks=pytest.mark.matrix)
+        for times, zone in [(1, None), (2, None), (2, "Europe/Berlin"), (3, "Europe/Berlin")]
+    ),
+]
 SUFFIXES = ("", "-3FRI", "-FRI", "-N-DEC-MON", "-N-DEC-MON-1")  # with one of which every prefix is an alias
 
 
@@ -47,8 +55,7 @@ def test_every_prefix_of_pandas_is_tried():
 
 
 @pytest.mark.filterwarnings("ignore:.* windows are lost")
-@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize(("times", "zone"), STEPS)
 @pytest.mark.parametrize("alias", ALIASES)
 def test_forecasts_stand_on_the_dates_of_pandas(alias, times, zone):
     alias = f"{times if times > 1 else ''}{alias}"
@@ -88,8 +95,7 @@ def test_gaps_do_not_hide_the_step(alias, zone):
 
 
 @pytest.mark.filterwarnings("ignore:.* windows are lost")
-@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("times", "zone"), [step for step in STEPS if 2 not in getattr(step, "values", step)])
 @pytest.mark.parametrize("alias", ALIASES)
 def test_series_of_a_panel_stand_on_the_dates_of_pandas(alias, times, zone):
     """Short and long ones, with a gap and without, that begin and end at different times."""

@@ -65,6 +65,7 @@ for kind, state in pickle.load(sys.stdin.buffer):
             call()
         except (ValueError, AttributeError):
             pass
+    print(kind, flush=True)
 print("done")
 """
 
@@ -96,8 +97,8 @@ def with_another(state, place, other):
     return changed
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_tampered_states_are_refused_or_behave(name):
+def let_in_and_refused(name):
+    """The tampered states that the gate lets through, with their class, and what it says of the others."""
     model = MODELS[name]()
     state, let_in, messages = model.__getstate__(), [], []
     for change, place, other in tampered(state):
@@ -109,13 +110,23 @@ def test_tampered_states_are_refused_or_behave(name):
         else:
             assert change not in ("empty", "shorter", "longer", "zero stride", "subclass", "masked", "double"), place
             let_in.append((type(model).__name__, changed))
+    return let_in, messages
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tampered_states_are_refused(name):
+    let_in, messages = let_in_and_refused(name)
     assert len(messages) > 3 * len(let_in) > 0
     assert all(message.startswith("State does not fit: ") for message in messages)
-    done = subprocess.run(
-        [sys.executable, "-c", USE], input=pickle.dumps(let_in), capture_output=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert done.stdout.decode().endswith("done\n")
+
+
+def test_tampered_states_that_are_let_in_behave():
+    """In one process for all of them, as each would have to import torch."""
+    states = [one for name in MODELS for one in let_in_and_refused(name)[0]]
+    done = subprocess.run([sys.executable, "-c", USE], input=pickle.dumps(states), capture_output=True, check=False)
+    used = done.stdout.decode().splitlines()
+    assert done.returncode == 0, f"state {len(used)}: {done.stderr.decode()[-2000:]}"
+    assert used == [kind for kind, _ in states] + ["done"]
 
 
 @pytest.mark.parametrize("name", ["regressor", "several", "categories", "reconstruct"])

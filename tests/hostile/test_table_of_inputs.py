@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import fractions
+import functools
 
 import numpy as np
 import pandas as pd
@@ -150,7 +151,13 @@ MODELS = {
     "windows": (lambda random_state, **_: SlidingWindow(3), None),
     "lags": (lambda random_state, **_: SlidingWindow(3, flatten=True), None),
 }
-FITTED = {name: make(**SMALL).fit(FLAT, y) for name, (make, y) in MODELS.items()}
+
+
+@functools.cache
+def fitted(name):
+    """What no use changes."""
+    make, y = MODELS[name]
+    return make(**SMALL).fit(FLAT, y)
 
 
 def fits(name):
@@ -170,12 +177,12 @@ def answer(estimator):
 
 
 def scores(name):
-    return lambda X: FITTED[name].score(X, MODELS[name][1]), FITTED[name]
+    return lambda X: fitted(name).score(X, MODELS[name][1]), fitted(name)
 
 
 DOORS = {
     **{f"{name}.fit": lambda name=name: fits(name) for name in MODELS},
-    **{f"{name}.use": lambda name=name: (answer(FITTED[name]), FITTED[name]) for name in MODELS},
+    **{f"{name}.use": lambda name=name: (answer(fitted(name)), fitted(name)) for name in MODELS},
     **{f"{name}.score": lambda name=name: scores(name) for name in ("regressor", "classifier", "seq2seq")},
     "make_windows": lambda: (lambda X: make_windows(X, 3, target=0), None),
 }

@@ -81,6 +81,7 @@ def test_networks_run_alike_on_either_engine(kind, readout):
             np.testing.assert_array_equal(alone[0], found[i][steps])
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_threads_of_blas_and_torch_do_not_matter():
     wide = RNNRegressor(hidden_size=200, cell="lstm", max_iter=1, random_state=0)
     fits = []
@@ -90,7 +91,6 @@ def test_threads_of_blas_and_torch_do_not_matter():
             fits.append(wide.fit(X, Y).weights_)
             found = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
             assert found == {count}, "the count is as before"
-    torch.set_num_threads(1)
     for name, value in fits[0].items():
         np.testing.assert_array_equal(value, fits[1][name])
 
@@ -219,7 +219,13 @@ def test_streams_of_the_two_engines_agree(kind, readout):
     np.testing.assert_allclose(torch_stream.states, compiled.states, **SINGLE)
 
 
-@pytest.mark.parametrize("trouble", ["def njit(**options): raise RuntimeError('no locator available')", "njit = None"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "def njit(**options): raise RuntimeError('no locator available')",
+        pytest.param("njit = None", marks=pytest.mark.matrix),
+    ],
+)
 def test_kernels_that_numba_does_not_take_are_no_end(trouble):
     """Such as those of a folder that cannot be written to: the files of cells can be imported all the same."""
     code = (

@@ -68,6 +68,15 @@ def nested(setting):
         assert setting.value == 2
 
 
+@pytest.fixture
+def quick_collector():
+    """It looks only at what begins in the test; at all that a process of tests holds it would look for a second."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick_collector")
 @pytest.mark.parametrize("call", [alone, nested])
 def test_an_interrupt_at_any_line_leaves_nothing_behind(call):
     number = 1
@@ -114,6 +123,7 @@ def test_who_wants_another_value_waits():
     assert setting.is_free()
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_a_setting_that_is_refused_is_not_held():
     before = torch.get_num_threads()
     with pytest.raises((ValueError, RuntimeError, OverflowError)), pinned_threads(2**63):

@@ -261,6 +261,7 @@ def test_search_goes_on_after_divergence(data):
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("kind", ["fit", "warm", "partial"])
 @pytest.mark.parametrize("learner", [CompiledLearner, TorchLearner])
+@pytest.mark.usefixtures("two_threads")
 def test_interrupt_leaves_the_estimator_as_it_was(learner, error, fitted, kind, monkeypatch, data):
     X, y = data
     labels = np.where(y > 0, "up", "down")
