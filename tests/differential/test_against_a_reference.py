@@ -390,7 +390,7 @@ def examples(number):
 @example(case=OF_TINY_WEIGHTS)
 @example(case=OF_LARGE_WEIGHTS)
 @given(case=CASES)
-@examples(25)
+@examples(12)
 def test_a_sample_of_networks(case):
     assume(usable(case))
     check(case)

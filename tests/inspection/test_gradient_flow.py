@@ -335,7 +335,7 @@ def test_the_adding_problem_tells_vanilla_from_gates(adders, beginners, n_timest
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n_timesteps", [50, 100, 200])
+@pytest.mark.parametrize("n_timesteps", [50, 100, pytest.param(200, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_memory_length_is_that_of_finite_differences(adders, cell, n_timesteps):
     """By a run of its own in NumPy, from every nudged state on."""

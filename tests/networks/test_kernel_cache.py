@@ -1,5 +1,6 @@
 """Kernels on a disk that fails: read where they can be, compiled anew where not, and no call ends because of it."""
 
+import gc
 import importlib.util
 import os
 import pickle
@@ -39,13 +40,16 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "some_kernels.py").write_text(SOURCE)
     monkeypatch.setattr(_kernel_cache, "_said", [])
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("some_kernels", None)
 
 
 def called(folder):
     """The kernel in a module of its own: its results, how often it was read from disk, and the warnings."""
     spec = importlib.util.spec_from_file_location("some_kernels", folder / "some_kernels.py")
     module = importlib.util.module_from_spec(spec)
+    gc.collect()  # the module of the last call: a kernel from disk must not need it
+    sys.modules[spec.name] = module
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         spec.loader.exec_module(module)
