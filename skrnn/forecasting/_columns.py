@@ -68,7 +68,10 @@ def with_targets(X: Any, y: Any, covariates: Sequence[Any], target: Sequence[Any
     names = named or list(getattr(y, "columns", [getattr(y, "name", None)]))
     if len(names) != values.shape[1] or None in names:
         names = ["y"] if values.shape[1] == 1 else [f"y{number}" for number in range(values.shape[1])]
-    return pd.concat([frame, pd.DataFrame(values, frame.index, names)], axis=1)
+    joined = pd.concat([frame, pd.DataFrame(values, frame.index, names)], axis=1)
+    if joined.columns.nlevels == frame.columns.nlevels:
+        joined.columns = joined.columns.set_names(frame.columns.names)
+    return joined
 
 
 def read_future_columns(

@@ -96,7 +96,9 @@ def column_as_list(X: Any) -> Any:
         return list(X)
     if not str(dtype).lower().startswith(_OF_LISTS):
         return X
-    return X.to_pylist() if library == "pyarrow" else X.to_list()
+    if library == "pyarrow":
+        return X.to_pylist()
+    return X.to_list() if hasattr(X, "to_list") else list(X)
 
 
 def _as_array(X: Any, name: str) -> Any:

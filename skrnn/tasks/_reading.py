@@ -110,7 +110,7 @@ def check_labels(y: Any, n_samples: int, name: str) -> tuple[Array, bool]:
         _refuse_other_indicators(y, name)
         _same_length(n_samples, y)
         return y, True
-    if kind == "unknown":
+    if kind == "unknown" and np.ndim(y) <= 2:
         first = next(iter(np.asarray(y, dtype=object).flat))
         raise ValueError(
             f"Unknown label type: unknown. y holds objects of type {type(first).__name__}, and {name} takes integers, "
@@ -174,7 +174,10 @@ def _indicators(y: Any) -> Any:
     array = np.asarray(y)
     if array.dtype != object or not all(isinstance(label, (bool, np.bool_, Integral)) for label in array.flat):
         return y
-    return array.astype(np.int64)
+    try:
+        return array.astype(np.int64)
+    except OverflowError:  # numbers that no label has
+        return y
 
 
 def _refuse_unusable_labels(y: Any, name: str) -> None:

@@ -18,6 +18,8 @@ _FOLDS = 5
 _MANY = 2_000  # rows, of which one fold tells the strength
 _TOLERANCE = 1e-2  # of what is left, relative to the targets
 _PRECISION = np.float32  # of what conjugate gradients compute with
+_STEPS = 500  # of these at most; 30 are usual
+_ROUNDING = 1e-12  # of targets, relative to the largest: what differs by less is the same
 
 
 def fit_sparse(
@@ -61,7 +63,9 @@ class _Ridge:
     def __init__(self, features: Any, y: Doubles, weights: Doubles):
         self.features, self.weights = features, weights
         self.y_mean, roots = weights @ y / weights.sum(), np.sqrt(weights)[:, None]
-        self.wanted = (roots * (y - self.y_mean)).astype(_PRECISION)
+        centred = y - self.y_mean
+        centred[:, np.abs(centred).max(axis=0) <= _ROUNDING * np.abs(y).max(axis=0)] = 0.0
+        self.wanted = (roots * centred).astype(_PRECISION)
         self.rooted = csr_array(features.multiply(roots), dtype=_PRECISION)
         self.turned = csr_array(self.rooted.T)
         self.direction = (roots / np.linalg.norm(roots)).astype(_PRECISION)  # (n, 1), in which unknowns have no part
@@ -80,7 +84,7 @@ class _Ridge:
 
         operator = LinearOperator((self.wanted.size, self.wanted.size), matvec=product, dtype=_PRECISION)
         near = None if start is None else self.centred(start).ravel()
-        return cg(operator, self.wanted.ravel(), near, rtol=_TOLERANCE)[0].reshape(shape)
+        return cg(operator, self.wanted.ravel(), near, rtol=_TOLERANCE, maxiter=_STEPS)[0].reshape(shape)
 
     def line(self, u: Any) -> tuple[Doubles, Doubles]:
         """Coefficients (d, k) and intercept (k,)."""

@@ -66,6 +66,19 @@ def test_what_lies_below_each_column(name):
             assert found[column].columns.tolist() == list(labels)
 
 
+@pytest.mark.parametrize("form", ["series", "array", "column", "frame"])
+@pytest.mark.parametrize("target", [("north", "a"), [("north", "a")]])
+def test_y_apart_is_the_column_of_that_name(form, target):
+    data = frame("levels")
+    y = {"series": data["north", "a"], "frame": data[[("north", "a")]]}.get(form, data[["north"]].to_numpy())
+    model = WindowForecaster(Ridge(), window=5, target=target, past=[("south", "a")])
+    model.fit(data[[("south", "a")]], y[:, 0] if form == "array" else y)
+    pd.testing.assert_index_equal(model.forecast().columns, COLUMNS["levels"][:1])
+    expected = WindowForecaster(Ridge(), window=5, target=[("north", "a")], past=[("south", "a")]).fit(data)
+    np.testing.assert_array_equal(model.forecast(), expected.forecast())
+    assert model.score(data[[("south", "a")]], y) == expected.score(data)
+
+
 def test_columns_of_a_panel_and_some_of_them():
     data = pd.concat({"x": frame("levels"), "y": frame("levels") * 2})
     model = WindowForecaster(Ridge(), window=5, target=[("south", "a")], past=[("north", "a")]).fit(data)

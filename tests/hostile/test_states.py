@@ -123,7 +123,9 @@ def test_tampered_states_are_refused(name):
 def test_tampered_states_that_are_let_in_behave():
     """In one process for all of them, as each would have to import torch."""
     states = [one for name in MODELS for one in let_in_and_refused(name)[0]]
-    done = subprocess.run([sys.executable, "-c", USE], input=pickle.dumps(states), capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", USE], input=pickle.dumps(states), capture_output=True, check=False, timeout=600
+    )
     used = done.stdout.decode().splitlines()
     assert done.returncode == 0, f"state {len(used)}: {done.stderr.decode()[-2000:]}"
     assert used == [kind for kind, _ in states] + ["done"]

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from skrnn.sequences import InputScaling, read_X
-from skrnn.training import Linear, NGrams, fit_linear
+from skrnn.training import Linear, NGrams, _sparse_ridge, fit_linear
 
 RNG = np.random.default_rng(0)
 WEIGHTS = np.ones(60)
@@ -95,25 +95,53 @@ def test_several_features_are_counted_apart():
     assert np.allclose(half / np.linalg.norm(half, axis=1, keepdims=True), dense(GRAMS, BATCH))
 
 
-def test_the_ridge_is_that_of_scikit_learn(monkeypatch):
-    monkeypatch.setattr("skrnn.training._sparse_ridge._TOLERANCE", 1e-10)
-    monkeypatch.setattr("skrnn.training._sparse_ridge._PRECISION", np.float64)
-    monkeypatch.setattr("skrnn.training._sparse_ridge._STRENGTHS", (1.5,))
+@pytest.mark.parametrize("many", [61, 20])  # rows from which one fold tells the strength
+@pytest.mark.parametrize(("precision", "tolerance", "near"), [(np.float64, 1e-10, 1e-6), (np.float32, 1e-6, 1e-4)])
+def test_the_ridge_is_that_of_scikit_learn(monkeypatch, many, precision, tolerance, near):
+    monkeypatch.setattr(_sparse_ridge, "_TOLERANCE", tolerance)
+    monkeypatch.setattr(_sparse_ridge, "_PRECISION", precision)
+    monkeypatch.setattr(_sparse_ridge, "_STRENGTHS", (1.5,))
+    monkeypatch.setattr(_sparse_ridge, "_MANY", many)
     y = np.column_stack([[text.count("a") for text in TEXTS], [len(text) for text in TEXTS]]).astype(float)
     weights = RNG.uniform(0.5, 2, 60)
     model, unseen = fit_linear(BATCH, SCALING, y, None, weights, GRAMS)
     features = dense(GRAMS, BATCH)
     peer = Ridge(1.5).fit(features, y, weights / weights.mean())
-    assert np.allclose(model.coef, peer.coef_.T, atol=1e-6)
-    assert np.allclose(model.outputs(BATCH, SCALING), peer.predict(features), atol=1e-6)
+    assert np.allclose(model.coef, peer.coef_.T, atol=near)
+    assert np.allclose(model.outputs(BATCH, SCALING), peer.predict(features), atol=near)
 
-    left_out = np.sort(np.random.default_rng(0).permutation(60)[:12])
-    rest = np.setdiff1d(np.arange(60), left_out)
-    seen = features[rest].any(axis=0)
-    asked = features[left_out] * seen
-    asked /= np.linalg.norm(asked, axis=1, keepdims=True)
-    fold = Ridge(1.5).fit(features[rest], y[rest], weights[rest] / weights.mean())
-    assert np.allclose(unseen[left_out], fold.predict(asked), atol=1e-6)
+    for left_out in np.array_split(np.random.default_rng(0).permutation(60), 5):
+        rest = np.setdiff1d(np.arange(60), left_out)
+        seen = features[rest].any(axis=0)
+        asked = features[left_out] * seen
+        asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+        fold = Ridge(1.5).fit(features[rest], y[rest], weights[rest] / weights.mean())
+        assert np.allclose(unseen[left_out], fold.predict(asked), atol=near)
+
+
+def test_its_tolerance_is_a_hundredth():
+    y = np.array([[float(text.count("ab"))] for text in TEXTS])
+    model, _ = fit_linear(BATCH, SCALING, y, None, WEIGHTS, GRAMS)
+    features = dense(GRAMS, BATCH)
+    peer = Ridge(model.reads.strength).fit(features, y, WEIGHTS / WEIGHTS.mean())
+    left = model.outputs(BATCH, SCALING)[:, 0] - peer.predict(features)
+    assert np.sqrt((left**2).mean()) < 0.02 * y.std()
+
+
+def test_targets_that_differ_by_rounding_are_the_same(monkeypatch):
+    """As those that a fold has left of a rare class: no ridge explains them, and none is looked for."""
+    batch, columns = read(texts_of(400))
+    weights, steps, plain = np.random.default_rng(0).uniform(0.5, 2, 400), [], _sparse_ridge.cg
+
+    def counted(*arguments, **options):
+        return plain(*arguments, callback=steps.append, **options)
+
+    monkeypatch.setattr(_sparse_ridge, "cg", counted)
+    reads = NGrams.fit(batch, weights, columns.vocabulary, 1)
+    model, unseen = fit_linear(batch, SCALING, np.full((400, 1), 0.1), None, weights, reads)
+    assert not steps
+    assert np.allclose(unseen, 0.1)
+    assert np.allclose(model.outputs(batch, SCALING), 0.1)
 
 
 def test_a_strength_that_is_known_is_not_looked_for_again():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import lru_cache
 from itertools import pairwise
@@ -139,8 +139,10 @@ class ThreadedNetwork:
             work()
             return found
         others = min(self.n_threads, len(found)) - 1
-        helpers = [self.pool.submit(copy_context().run, work) for _ in range(others)]
+        helpers: list[Future[None]] = []
         try:
+            for _ in range(others):
+                helpers.append(self.pool.submit(copy_context().run, work))
             work()
         finally:
             left.clear()  # an error or an interrupt: the others end, too
