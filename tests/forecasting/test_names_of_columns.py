@@ -79,6 +79,15 @@ def test_y_apart_is_the_column_of_that_name(form, target):
     assert model.score(data[[("south", "a")]], y) == expected.score(data)
 
 
+def test_an_update_has_the_names_of_the_fit():
+    data = frame("levels")
+    model = WindowForecaster(Ridge(), window=5).fit(data[:-5])
+    others = data.rename_axis(columns=["p", "q"])
+    pd.testing.assert_index_equal(model.forecast(history=others).columns, COLUMNS["levels"])
+    model.update(others[-5:])
+    pd.testing.assert_index_equal(model.forecast().columns, COLUMNS["levels"])
+
+
 def test_columns_of_a_panel_and_some_of_them():
     data = pd.concat({"x": frame("levels"), "y": frame("levels") * 2})
     model = WindowForecaster(Ridge(), window=5, target=[("south", "a")], past=[("north", "a")]).fit(data)

@@ -63,3 +63,15 @@ def test_a_warning_names_this_file(name):
     ours = [one for one in caught if one.category is not ConvergenceWarning]
     assert any(words in str(one.message) for one in ours), [str(one.message) for one in caught]
     assert {one.filename for one in caught} == {__file__}
+
+
+def test_of_many_classes_a_fit_says_it_alone():
+    """As scikit-learn's own classifiers: not `score`, and not what `partial_fit` learns later."""
+    rows, labels = np.repeat(X, 2, axis=0), np.arange(24)
+    with pytest.warns(UserWarning, match="greater than 50%"):
+        model = RNNClassifier(**SMALL).fit(rows, labels)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.score(rows, labels)
+        RNNClassifier(**SMALL).partial_fit(rows, labels, classes=labels).partial_fit(rows, labels)
+    assert not [one for one in caught if "greater than 50%" in str(one.message)]
