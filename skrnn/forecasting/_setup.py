@@ -333,13 +333,18 @@ def _level(level: str | None, positive: bool | str) -> str | None:
 def covariates_and_target(forecaster: Any, X: Any, y: Any) -> tuple[list[Any], list[Any] | None]:
     """The columns of X and y that parameters name as covariates, and as targets; None: they name none."""
     columns = [column for data in (X, y) for column in getattr(data, "columns", ())]
-    alone = isinstance(forecaster.target, tuple) and len(forecaster.target) > 1 and np.shape(y)[1:] in ((), (1,))
-    if y is not None and alone and not all(name in columns for name in forecaster.target):
-        columns.append(forecaster.target)  # the name of the only column of y
-    roles = ("past", "future", "static")
+    target, roles = forecaster.target, ("past", "future", "static")
+    if isinstance(target, tuple) and len(target) > 1 and not all(name in columns for name in target):
+        columns += [target] if _is_one_column(y) else []  # which has that name
     covariates = [name for role in roles for name in names_of(role, getattr(forecaster, role), columns)]
-    target = forecaster.target
     return covariates, None if target is None else list(names_of("target", target, columns))
+
+
+def _is_one_column(y: Any) -> bool:
+    try:
+        return y is not None and np.shape(y)[1:] in ((), (1,))
+    except ValueError:  # rows of different lengths, which are refused later
+        return False
 
 
 def names_of(parameter: str, value: Any, columns: Collection[Any] = ()) -> tuple[Any, ...]:

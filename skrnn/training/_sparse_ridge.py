@@ -40,13 +40,13 @@ def fit_sparse(
         coef, intercept = whole.line(whole.solved(strength))
         return coef, intercept, whole.features @ coef + intercept, strength
     parts = np.array_split(np.random.default_rng(0).permutation(n), min(_FOLDS, n))
-    folds = [_Fold.of(np.sort(rows), features, y, weights) for rows in (parts if n < _MANY else parts[:1])]
+    folds = [_Fold.of(rows, features, y, weights) for rows in (parts if n < _MANY else parts[:1])]
     strength, unknowns = _best_strength(y, weights, folds)
     u, unseen = whole.solved(strength), np.empty_like(y)
     for fold, found in zip(folds, unknowns, strict=True):
         unseen[fold.left_out] = fold.says(found)
     for rows in parts[len(folds) :]:
-        fold = _Fold.of(np.sort(rows), features, y, weights)
+        fold = _Fold.of(rows, features, y, weights)
         unseen[fold.left_out] = fold.says(fold.ridge.solved(strength, u[fold.others]))
     return *whole.line(u), unseen, strength
 
@@ -61,11 +61,11 @@ class _Ridge:
     """
 
     def __init__(self, features: Any, y: Doubles, weights: Doubles):
-        self.features, self.weights = features, weights
-        self.y_mean, roots = weights @ y / weights.sum(), np.sqrt(weights)[:, None]
-        centred = y - self.y_mean
-        centred[:, np.abs(centred).max(axis=0) <= _ROUNDING * np.abs(y).max(axis=0)] = 0.0
-        self.wanted = (roots * centred).astype(_PRECISION)
+        self.features, roots = features, np.sqrt(weights)[:, None]
+        self.mean, self.y_mean = weights @ features / weights.sum(), weights @ y / weights.sum()
+        left = y - self.y_mean
+        left[:, np.abs(left).max(axis=0) <= _ROUNDING * np.abs(y).max(axis=0)] = 0.0
+        self.wanted = (roots * left).astype(_PRECISION)
         self.rooted = csr_array(features.multiply(roots), dtype=_PRECISION)
         self.turned = csr_array(self.rooted.T)
         self.direction = (roots / np.linalg.norm(roots)).astype(_PRECISION)  # (n, 1), in which unknowns have no part
@@ -89,8 +89,7 @@ class _Ridge:
     def line(self, u: Any) -> tuple[Doubles, Doubles]:
         """Coefficients (d, k) and intercept (k,)."""
         coef = np.asarray(self.turned @ u, np.float64)
-        mean = self.weights @ self.features / self.weights.sum()
-        return coef, self.y_mean - mean @ coef
+        return coef, self.y_mean - self.mean @ coef
 
 
 class _Fold(NamedTuple):
@@ -103,7 +102,7 @@ class _Fold(NamedTuple):
 
     @classmethod
     def of(cls, rows: Integers, features: Any, y: Doubles, weights: Doubles) -> _Fold:
-        others = np.setdiff1d(np.arange(len(y)), rows)
+        rows, others = np.sort(rows), np.setdiff1d(np.arange(len(y)), rows)
         known, asked = features[others], features[rows]
         seen = np.zeros(features.shape[1], bool)
         seen[known.indices] = True

@@ -79,6 +79,13 @@ def test_y_apart_is_the_column_of_that_name(form, target):
     assert model.score(data[[("south", "a")]], y) == expected.score(data)
 
 
+def test_y_of_rows_of_different_lengths_is_refused_in_words():
+    data = frame("levels")
+    model = WindowForecaster(Ridge(), window=5, target=("north", "a"), past=[("south", "a")])
+    with pytest.raises(ValueError, match="rows of different lengths"):
+        model.fit(data[[("south", "a")]], [[1.0], [1.0, 2.0]] * 30)
+
+
 def test_an_update_has_the_names_of_the_fit():
     data = frame("levels")
     model = WindowForecaster(Ridge(), window=5).fit(data[:-5])

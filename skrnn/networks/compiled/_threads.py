@@ -128,10 +128,10 @@ class ThreadedNetwork:
         left, found = deque(range(len(self.slices))), [None] * len(self.slices)
 
         def work() -> None:
-            while left:
+            while True:
                 try:
                     number = left.popleft()
-                except IndexError:  # another thread was faster
+                except IndexError:  # none is left
                     return
                 found[number] = function(number)
 
