@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GatedCell", "gate_sums", "through_gates"]
 
+_WIDE = 256  # units from which on a QR decomposition is a good part of a short fit
+_PANEL = 64  # reflections that are applied at a time
+
 
 class GatedCell(Cell):
     """A cell of ``n_gates`` gates in torch's layout: weights (n_gates * H, …), with two biases."""
@@ -70,5 +73,28 @@ def through_gates(d_gates: Singles, w_hh: Singles) -> Singles:
 
 def _orthogonal(n: int, rng: np.random.Generator) -> Floats:
     """A random orthogonal matrix, uniformly distributed (Mezzadri, Notices AMS 54(5), 2007)."""
-    q, r = np.linalg.qr(rng.normal(size=(n, n)))
+    numbers = rng.normal(size=(n, n))
+    if n >= _WIDE:
+        return _reflected(np.tril(numbers).astype(np.float32))
+    q, r = np.linalg.qr(numbers)
     return np.asarray(q * np.sign(np.diag(r)))
+
+
+def _reflected(v: Singles) -> Singles:
+    """Q, R of normal numbers, without R: what each reflection of it would meet are normal numbers again.
+
+    So column k of v (N, N), zero above the diagonal, is turned into the multiple -s |v_k| of the k-th unit vector, s the
+    sign of its first number, by I - w w^T / (w^T v_k), w = v_k + s |v_k| e_k (Stewart, SIAM J. Numer. Anal. 17(3), 1980).
+    The product of those of a panel W is I - W T W^T, where T^-1 has w^T v_k on the diagonal and W^T W above it (Joffrain et
+    al., ACM TOMS 32(2), 2006).
+    """
+    diagonal, norms = np.diagonal(v).copy(), np.sqrt(np.einsum("ij,ij->j", v, v))
+    signs = np.where(diagonal < 0, np.float32(-1.0), np.float32(1.0))
+    np.fill_diagonal(v, diagonal + signs * norms)
+    q, scales = np.diag(-signs), norms * (norms + np.abs(diagonal))
+    for begin in reversed(range(0, len(v), _PANEL)):
+        w, rest = v[begin:, begin : begin + _PANEL], q[begin:, begin:]
+        inverse = np.triu(w.T @ w, 1)
+        np.fill_diagonal(inverse, scales[begin : begin + _PANEL])
+        rest -= w @ (np.linalg.inv(inverse) @ w.T @ rest)
+    return q
