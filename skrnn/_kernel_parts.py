@@ -20,9 +20,18 @@ from skrnn._garbage import uncollected
 
 __all__ = ["made_of_parts"]
 
+_WIDEST = '"prefer-vector-width"="512"'
+
 
 class _Instructions(JITCodeLibrary):
     """Instructions as they were written, without the clumsiest of them."""
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """Loops become loops over the widest vectors there are; LLVM by itself takes half of them."""
+        for each in ir_module.functions:
+            if each.blocks:
+                set.add(each.attributes, _WIDEST)  # its own `add` knows words alone, and no pairs
+        super().add_ir_module(ir_module)
 
     def _optimize_functions(self, ll_module: Any) -> None:
         """Variables become values, and what follows from that; all else is done once everything is together."""
