@@ -33,11 +33,13 @@ class Tokens(Task):
     Attributes
     ----------
     tokens : array of shape (n_tokens,), or None
-        Sorted.
+        Sorted, or ``by_frequency``.
     as_text : bool
         Whether y holds strings.
     longest : int
         Tokens of the longest target that was seen.
+    by_frequency : bool
+        Before y was read: whether its most frequent token is to be the first, as an adaptive softmax needs it.
     """
 
     why_no_stream: ClassVar[tuple[str, str]] = (
@@ -50,6 +52,7 @@ class Tokens(Task):
     tokens: Array | None = None
     as_text: bool = False
     longest: int = 0
+    by_frequency: bool = False
 
     @property
     def form(self) -> str:
@@ -65,8 +68,10 @@ class Tokens(Task):
 
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Tokens, Targets]:
         targets, tokens, as_text = read_tokens(y, batch.n_samples, self.tokens, name, end=True)
-        longest = max(int(targets.lengths.max()) - 1, self.longest)
-        return Tokens(tokens, as_text, longest), Targets(targets, self._read_weights(sample_weight, batch))
+        longest, weights = max(int(targets.lengths.max()) - 1, self.longest), self._read_weights(sample_weight, batch)
+        if self.by_frequency and self.tokens is None:
+            targets, tokens = _by_frequency(targets, tokens, weights)
+        return Tokens(tokens, as_text, longest), Targets(targets, weights)
 
     def numbers(self, y: Any, n_samples: int, name: str) -> list[Integers]:
         """Numbers from 1 on of the tokens of each target."""
@@ -92,7 +97,7 @@ class Tokens(Task):
     def from_plain(cls, values: dict[str, Any]) -> Tokens:
         tokens = values["tokens"]
         good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
-        good = good and bool((tokens[1:] > tokens[:-1]).all()) and isinstance(values["as_text"], bool)
+        good = good and len(set(tokens.tolist())) == len(tokens) and isinstance(values["as_text"], bool)
         require(good and is_size(values["longest"], 0), "it is not that of a network that writes tokens")
         return cls(**values)
 
@@ -142,6 +147,20 @@ def read_tokens(
     steps[:, 1] = 1.0
     steps[np.arange(len(codes)) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths), 0] = codes
     return SequenceBatch.one_after_another(steps, total), tokens, as_text
+
+
+def _by_frequency(targets: SequenceBatch, tokens: Array, weights: Doubles) -> tuple[SequenceBatch, Array]:
+    """Tokens numbered from the most frequent one on, each counted with the weight of its sequence; those that are
+    equally frequent stay in their order.
+    """
+    numbers, each = targets.steps[:, 0].astype(np.intp), np.repeat(weights, targets.lengths)
+    order = np.lexsort((each, numbers))  # a sum that does not depend on the order of the rows
+    counts = np.bincount(numbers[order], weights=each[order], minlength=len(tokens) + 1)
+    ranked = np.argsort(-counts[1:], kind="stable")
+    table = np.zeros(len(tokens) + 1)
+    table[ranked + 1] = np.arange(1, len(tokens) + 1)
+    steps = np.column_stack([table[numbers], targets.steps[:, 1:]])
+    return SequenceBatch.one_after_another(steps, targets.lengths), tokens[ranked]
 
 
 def encode_tokens(targets: Targets) -> Encoded:
