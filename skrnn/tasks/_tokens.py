@@ -33,13 +33,13 @@ class Tokens(Task):
     Attributes
     ----------
     tokens : array of shape (n_tokens,), or None
-        Sorted, or ``by_frequency``.
+        Sorted, or, ``by_frequency``, the most frequent one first.
     as_text : bool
         Whether y holds strings.
     longest : int
         Tokens of the longest target that was seen.
     by_frequency : bool
-        Before y was read: whether its most frequent token is to be the first, as an adaptive softmax needs it.
+        Of which order they are, or are to be: an adaptive softmax needs the second.
     """
 
     why_no_stream: ClassVar[tuple[str, str]] = (
@@ -47,7 +47,8 @@ class Tokens(Task):
         "an estimator with one output per step",
     )
     reads_characters: ClassVar[bool] = True
-    stored: ClassVar[tuple[str, ...]] = ("tokens", "as_text", "longest")
+    stored: ClassVar[tuple[str, ...]] = ("tokens", "as_text", "longest", "by_frequency")
+    later: ClassVar[dict[str, Any]] = {"by_frequency": False}
 
     tokens: Array | None = None
     as_text: bool = False
@@ -64,14 +65,14 @@ class Tokens(Task):
 
     def resuming(self, fitted: Task) -> Task:
         assert isinstance(fitted, Tokens)
-        return replace(self, tokens=fitted.tokens, longest=fitted.longest)
+        return replace(self, tokens=fitted.tokens, longest=fitted.longest, by_frequency=fitted.by_frequency)
 
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Tokens, Targets]:
         targets, tokens, as_text = read_tokens(y, batch.n_samples, self.tokens, name, end=True)
         longest, weights = max(int(targets.lengths.max()) - 1, self.longest), self._read_weights(sample_weight, batch)
         if self.by_frequency and self.tokens is None:
             targets, tokens = _by_frequency(targets, tokens, weights)
-        return Tokens(tokens, as_text, longest), Targets(targets, weights)
+        return Tokens(tokens, as_text, longest, self.by_frequency), Targets(targets, weights)
 
     def numbers(self, y: Any, n_samples: int, name: str) -> list[Integers]:
         """Numbers from 1 on of the tokens of each target."""
@@ -95,16 +96,17 @@ class Tokens(Task):
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Tokens:
-        tokens = values["tokens"]
+        tokens, flags = values["tokens"], (values["as_text"], values["by_frequency"])
         good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
-        good = good and len(set(tokens.tolist())) == len(tokens) and isinstance(values["as_text"], bool)
-        require(good and is_size(values["longest"], 0), "it is not that of a network that writes tokens")
+        good = good and all(isinstance(flag, bool) for flag in flags) and is_size(values["longest"], 0)
+        ordered = np.sort(tokens) if good and flags[1] else tokens
+        require(good and bool((ordered[1:] > ordered[:-1]).all()), "it is not that of a network that writes tokens")
         return cls(**values)
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         assert self.tokens is not None
         good = spec.readout == "tokens" and spec.target_embedding_dim >= 1 and scaling is None
-        good = good and len(self.tokens) + 1 == spec.output_size
+        good = good and len(self.tokens) + 1 == spec.output_size and (self.by_frequency or not spec.cutoffs)
         require(good, "it is not that of a network that writes tokens")
 
 

@@ -14,10 +14,10 @@ X = RNG.normal(size=(N, T, 2)).astype(np.float32)
 LENGTHS = RNG.integers(1, T + 1, N)
 
 
-def writer(cell="gru", nonlinearity="tanh", end=0.0, **options):
+def writer(cell="gru", nonlinearity="tanh", end=0.0, n_tokens=6, **options):
     """A network that writes with chance; ``end`` is added to the score of the end."""
     settings = {"readout": "tokens", "attention": "luong", "target_embedding_dim": 3, **options}
-    spec = NetworkSpec(2, 6, cell, 5, nonlinearity=nonlinearity, **settings)
+    spec = NetworkSpec(2, n_tokens, cell, 5, nonlinearity=nonlinearity, **settings)
     weights = {name: 3 * value for name, value in random_weights(spec).items()}
     weights["head.bias"][0] += end
     return spec, weights
@@ -72,6 +72,25 @@ def test_places_for_large_vocabularies(monkeypatch):
     tokens, scores = found(net, slice(N), search)
     assert tokens == expected[0]
     np.testing.assert_array_equal(scores, expected[1])
+
+
+@pytest.mark.parametrize("cutoffs", [(1,), (2, 30), (9, 20, 34)])
+@pytest.mark.parametrize("width", [1, 5, 50])
+@pytest.mark.parametrize("attention", ["luong", None])
+def test_clusters_of_an_adaptive_softmax(cutoffs, width, attention):
+    """Torch looks at all tokens each time, and finds the same; a sequence alone does, too."""
+    net, search = writer(n_tokens=40, end=-1.0, attention=attention, cutoffs=cutoffs), Search(width, 1.0, 6)
+    net[1]["head.bias"][cutoffs[0] :] += 2.0
+    net[1]["head.weight"][:] *= 3.0
+    tokens, scores = found(net, slice(24), search)
+    others, expected = found(net, slice(24), search, "torch")
+    assert tokens == others
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+    clusters = {int(np.searchsorted(cutoffs, token, side="right")) for row in tokens for token in row}
+    assert any(clusters), "some are in clusters"
+    alone = found(net, [7], search)
+    assert alone[0] == tokens[7:8]
+    assert alone[1][0] == scores[7]
 
 
 def test_exponentials():

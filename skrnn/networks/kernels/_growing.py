@@ -129,8 +129,7 @@ def grow_beams(
     than the cluster is: where that is not among the best, nothing in it is, and its scores are not computed.
     """
     firsts, places, width, n_shown = clusters.firsts, clusters.places, place.shape[1], outputs.shape[1]
-    n_clusters, n_frequent, n_tokens = places.shape[0], firsts[0], firsts[-1]
-    widest = max(n_shown, width)
+    n_clusters, n_frequent, n_tokens, widest = places.shape[0], firsts[0], firsts[-1], max(n_shown, width)
     for c in range(n_clusters):
         widest = max(widest, firsts[c + 1] - firsts[c])
     sums, worth, powers = np.empty(widest), np.empty(widest), np.empty((2, widest))
