@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from skrnn.sequences import (
     kind_of_categories,
     number_categories,
     plain_categories,
+    texts_of,
 )
 from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._encoding import Encoded, encode_steps
@@ -175,7 +177,12 @@ def encode_tokens(targets: Targets) -> Encoded:
 
 def in_form_of_y(numbers: list[Integers], tokens: Array, as_text: bool) -> list[Any]:
     """Lists of tokens, or strings, from their numbers from 1 on."""
-    rows = [tokens[row - 1].tolist() for row in numbers]
+    ends = np.cumsum([len(row) for row in numbers])
+    written = tokens[np.concatenate([np.zeros(0, np.intp), *numbers]) - 1]
+    if as_text and tokens.dtype == np.dtype("U1"):
+        return texts_of(written, ends)
+    listed, places = written.tolist(), [0, *ends.tolist()]
+    rows = [listed[begin:end] for begin, end in pairwise(places)]
     return ["".join(row) for row in rows] if as_text else rows
 
 
