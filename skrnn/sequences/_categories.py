@@ -224,9 +224,12 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
         return _whole(values, missing, name, label), missing
     if kind != "O":
         raise ValueError(f"{label} has dtype {values.dtype}. {name} reads {label} as categories: integers or strings.")
-    missing = np.array([_is_missing(value) for value in values], bool)
+    missing = np.zeros(len(values), bool)
+    if any(map(_may_be_missing, set(map(type, values)))):
+        missing[:] = [_is_missing(value) for value in values]
     known = values[~missing]
-    kinds = {"string" if isinstance(v, str) else "integer" if isinstance(v, Integral) else "" for v in known}
+    types = set(map(type, known))
+    kinds = {"string" if issubclass(t, str) else "integer" if issubclass(t, Integral) else "" for t in types}
     if kinds == {"integer", ""} or kinds == {""}:
         numbers = [isinstance(value, Real) for value in known]
         if all(numbers):
@@ -238,8 +241,8 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
             f"{label} holds an object of type {odd}. {name} reads {label} as categories: integers or strings."
         )
     if len(kinds) > 1:
-        types = ", ".join(sorted({type(value).__name__ for value in known}))
-        raise TypeError(f"{label} mixes categories of types {types}; {name} needs one type, such as strings.")
+        names = ", ".join(sorted({kind.__name__ for kind in types}))
+        raise TypeError(f"{label} mixes categories of types {names}; {name} needs one type, such as strings.")
     filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
     filled[~missing] = _integers(known, name, label) if kinds == {"integer"} else known
     return filled, missing
@@ -262,7 +265,12 @@ def _text_dtype(texts: Array) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+    return _may_be_missing(type(value)) and (not isinstance(value, float) or value != value)
+
+
+def _may_be_missing(kind: type) -> bool:
+    """Whether a value of this type may be no category: None, pd.NA, or NaN."""
+    return kind is type(None) or kind.__name__ == "NAType" or issubclass(kind, float)
 
 
 def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:

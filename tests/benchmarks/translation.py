@@ -138,11 +138,11 @@ def search_loop(net: Translator, X: list[str], width: int) -> list[list[int]]:
     return found
 
 
-def greedy(net: Translator, codes: Tensor, lengths: Tensor) -> Tensor:
+def greedy(net: Translator, codes: Tensor, lengths: Tensor, most: int = MOST) -> Tensor:
     """The best token each time."""
     memory, state = net.encode(codes, lengths)
     token, ended, written = torch.zeros(len(codes), 1, dtype=torch.long), torch.zeros(len(codes), dtype=torch.bool), []
-    for _ in range(MOST):
+    for _ in range(most):
         scores, state = net.decode(memory, state, token)
         token = scores[:, 0].argmax(1, keepdim=True)
         written.append(token)

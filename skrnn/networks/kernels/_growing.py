@@ -9,12 +9,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skrnn._types import Array, Integers, Singles
+from skrnn._types import Array, Doubles, Integers, Singles
 from skrnn.networks.kernels._lanes import lane_kernel, lane_product, lane_weights
-from skrnn.networks.kernels._searching import exponentials
+from skrnn.networks.kernels._searching import exponentials, single_exponentials
 from skrnn.networks.kernels._vectors import PANEL
 
 __all__ = ["Clusters", "grow_beams"]
+
+_ROUNDING = 1e-12  # of a few operations in double precision, at most
+_AT_ONCE = 512  # scores, which stay in the cache
+_FEW = 128  # of them, which are added one after the other
+_LEAST = np.float32(-1e38)  # a score in the place of none
+
+
+class Powers(NamedTuple):
+    """Room for exponentials: ``doubles`` (2, 128) and ``singles`` (2, 512), and the same as integers."""
+
+    doubles: Doubles
+    double_bits: Array
+    singles: Singles
+    single_bits: Array
 
 
 class Clusters(NamedTuple):
@@ -47,9 +61,11 @@ def put_in_place(rank: float, total: float, number: int, n: int, ranks: Array, t
 
 @lane_kernel
 def put_best(
-    sums: Array,
-    worth: Array,
+    scores: Array,
+    row: int,
     count: int,
+    tops: Array,
+    terms: tuple[float, float, float],
     factor: float,
     first: int,
     n: int,
@@ -59,31 +75,82 @@ def put_best(
 ) -> int:
     """Put those of ``count`` candidates among the n best so far that belong there; how many are best now.
 
-    Their totals are ``sums``, divided by the factor their ranks; their numbers begin with ``first``.
+    The total of a candidate with score x in a row (N, K) is a + (b + (x - c)), of the ``terms`` a, b and c; divided by
+    the factor it is its rank. Numbers begin with ``first``. What is too small by more than all rounding is passed over,
+    512 at a time where the largest of them, in ``tops``, is.
     """
-    width = ranks.size
-    for k in range(count):
-        worth[k] = sums[k] / factor
-    for k in range(count):
-        if n < width or worth[k] > ranks[width - 1]:
-            put_in_place(worth[k], sums[k], first + k, n, ranks, totals, numbers)
-            n = min(n + 1, width)
+    (own, within, normaliser), width, least = terms, ranks.size, -np.inf
+    error = _ROUNDING * (abs(own) + abs(within) + abs(normaliser))
+    for begin in range(0, count, _AT_ONCE):
+        if tops[begin // _AT_ONCE] < least:
+            continue
+        for k in range(begin, min(begin + _AT_ONCE, count)):
+            score = np.float64(scores[row, k])
+            if score < least:
+                continue
+            total = own + (within + (score - normaliser))
+            rank = total / factor
+            if n < width or rank > ranks[width - 1]:
+                put_in_place(rank, total, first + k, n, ranks, totals, numbers)
+                n = min(n + 1, width)
+            if n == width:
+                needed = ranks[width - 1] * factor
+                least = needed - own - within + normaliser - error - _ROUNDING * abs(needed)
     return n
 
 
 @lane_kernel
-def log_total(outputs: Array, row: int, n: int, powers: Array, bits: Array) -> float:
-    """The logarithm of the sum of exponentials of the first n of a row (N, K); ``powers`` (2, K) is room, as for
-    `exponentials`.
+def log_total(scores: Array, row: int, n: int, room: Powers, tops: Array) -> float:
+    """The logarithm of the sum of exponentials of the first n of a row (N, K).
+
+    ``tops`` gets the largest of each 512. Of up to 128, exponentials and their sum are in double precision; of more,
+    those of each 512 are in single precision.
     """
-    total, highest = 0.0, outputs[row, 0]
+    if n > _FEW:
+        return log_total_of_many(scores, row, n, room, tops)
+    powers, bits, total, highest = room.doubles, room.double_bits, 0.0, scores[row, 0]
     for k in range(1, n):
-        highest = outputs[row, k] if outputs[row, k] > highest else highest
+        highest = scores[row, k] if scores[row, k] > highest else highest
     for k in range(n):
-        powers[0, k] = np.float64(outputs[row, k]) - np.float64(highest)
+        powers[0, k] = np.float64(scores[row, k]) - np.float64(highest)
     exponentials(n, powers, bits)
     for k in range(n):
         total += powers[0, k]
+    tops[0] = highest
+    return float(highest + np.log(total))
+
+
+@lane_kernel
+def log_total_of_many(scores: Array, row: int, n: int, room: Powers, tops: Array) -> float:
+    """`log_total`, 512 at a time: loops over vectors, without a sum or a maximum that waits for the one before."""
+    powers, bits = room.singles, room.single_bits
+    total, highest = 0.0, -np.inf
+    for begin in range(0, n, _AT_ONCE):
+        count = min(n - begin, _AT_ONCE)
+        for k in range(count):
+            powers[0, k] = powers[1, k] = scores[row, begin + k]
+        for k in range(count, _AT_ONCE):
+            powers[0, k] = powers[1, k] = _LEAST
+        half = _AT_ONCE // 2
+        while half > 0:
+            for k in range(half):
+                powers[1, k] = powers[1, k] if powers[1, k] > powers[1, half + k] else powers[1, half + k]
+            half //= 2
+        top = powers[1, 0]
+        for k in range(_AT_ONCE):
+            powers[0, k] -= top
+        single_exponentials(powers, bits)
+        half = _AT_ONCE // 2
+        while half > 0:
+            for k in range(half):
+                powers[0, k] += powers[0, half + k]
+            half //= 2
+        tops[begin // _AT_ONCE] = top
+        own = np.float64(powers[0, 0])
+        if top > highest:
+            total, highest = total * np.exp(highest - top) + own, np.float64(top)
+        else:
+            total += own * np.exp(top - highest)
     return float(highest + np.log(total))
 
 
@@ -129,12 +196,16 @@ def grow_beams(
     than the cluster is: where that is not among the best, nothing in it is, and its scores are not computed.
     """
     firsts, places, width, n_shown = clusters.firsts, clusters.places, place.shape[1], outputs.shape[1]
-    n_clusters, n_frequent, n_tokens, widest = places.shape[0], firsts[0], firsts[-1], max(n_shown, width)
+    n_clusters, n_frequent, n_tokens, widest = places.shape[0], firsts[0], firsts[-1], 0
     for c in range(n_clusters):
         widest = max(widest, firsts[c + 1] - firsts[c])
-    sums, worth, powers = np.empty(widest), np.empty(widest), np.empty((2, widest))
+    doubles, singles = np.empty((2, _FEW)), np.empty((2, _AT_ONCE), np.float32)
+    powers = Powers(doubles, doubles.view(np.int64), singles, singles.view(np.int32))
+    still = np.full((1, min(n_tokens, width)), -np.inf, np.float32)
+    tops = np.full(max(n_tokens, width) // _AT_ONCE + 1, np.inf, np.float32)
+    all_of = tops.copy()  # nothing is known of these
     scores, low = np.empty((1, widest + PANEL), np.float32), np.empty((states.shape[1] + PANEL, 1), np.float32)
-    bits, ranks, best, numbers = powers.view(np.int64), np.empty(width), np.empty(width), np.empty(width, np.int64)
+    ranks, best, numbers = np.empty(width), np.empty(width), np.empty(width, np.int64)
     longer, over = np.empty(width, np.int64), np.empty(width, np.bool_)
     for s in range(place.shape[0]):
         t, n, grows = counts[s], 0, False
@@ -144,28 +215,24 @@ def grow_beams(
             continue
         for w in range(width):
             row, own, size = place[s, w], totals[s, w], float(sizes[s, w] + (0 if ended[s, w] else 1))
-            factor, normaliser = size if penalty == 1 else size**penalty, 0.0
-            free = row >= 0 and t < max_length  # to go on with any token
-            n_possible = n_frequent if free else 1
-            if row >= 0:
-                normaliser = log_total(outputs, row, n_shown, powers, bits)
-                for k in range(n_possible):
-                    sums[k] = own + (np.float64(outputs[row, k]) - normaliser)
-            else:
-                sums[0] = own if ended[s, w] else -np.inf  # what has ended stays as it is
-            count = n_possible if free else min(n_tokens, width)  # as many as there may be places for
-            for k in range(n_possible, count):
-                sums[k] = -np.inf
-            n = put_best(sums, worth, count, factor, w * n_tokens, n, ranks, best, numbers)
+            factor, base = size if penalty == 1 else size**penalty, w * n_tokens
+            if row < 0:
+                still[0, 0] = 0.0 if ended[s, w] else -np.inf  # what has ended stays as it is
+                n = put_best(still, 0, still.shape[1], all_of, (own, 0.0, 0.0), factor, base, n, ranks, best, numbers)
+                continue
+            terms = own, 0.0, log_total(outputs, row, n_shown, powers, tops)
+            free = t < max_length  # to go on with any token
+            n = put_best(outputs, row, n_frequent if free else 1, tops, terms, factor, base, n, ranks, best, numbers)
+            if not free:
+                still[0, 0] = -np.inf
+                n = put_best(still, 0, still.shape[1] - 1, all_of, terms, factor, base + 1, n, ranks, best, numbers)
             for c in range(n_clusters if free else 0):
-                within = np.float64(outputs[row, n_frequent + c]) - normaliser
+                within = np.float64(outputs[row, n_frequent + c]) - terms[2]
                 if n == width and not (own + within) / factor > ranks[width - 1]:
                     continue
                 count = score_cluster(clusters, c, states[row].reshape(states.shape[1], 1), low, scores)
-                normaliser_within = log_total(scores, 0, count, powers, bits)
-                for k in range(count):
-                    sums[k] = own + (within + (np.float64(scores[0, k]) - normaliser_within))
-                n = put_best(sums, worth, count, factor, w * n_tokens + firsts[c], n, ranks, best, numbers)
+                inside = own, within, log_total(scores, 0, count, powers, tops)
+                n = put_best(scores, 0, count, tops, inside, factor, base + firsts[c], n, ranks, best, numbers)
         for w in range(width):
             parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
             parents[s, t, w], tokens[s, t, w] = parent, token

@@ -12,9 +12,9 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums
 from skrnn.networks.kernels._primitives import kernel
-from skrnn.networks.kernels._vectors import LANES, PANEL
+from skrnn.networks.kernels._vectors import LANES, PANEL, fused
 
-__all__ = ["attention_keys", "attention_shares", "context_of", "exponentials", "shares_of"]
+__all__ = ["attention_keys", "attention_shares", "context_of", "exponentials", "shares_of", "single_exponentials"]
 
 
 # A view of a part of an array costs as much as a dozen numbers: hence so many indices.
@@ -23,6 +23,10 @@ _LOG2E, _HIGH, _LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877
 _ROUND = 1.5 * 2.0**52  # what is added to it is rounded to an integer, which stands in the last bits
 _EXPONENT = np.int64(52)  # where the exponent begins among the bits
 _SERIES = tuple(1 / factorial(n) for n in range(14))
+
+_SINGLE_HIGH, _SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_SINGLE_ROUND, _SINGLE_EXPONENT = np.float32(1.5 * 2.0**23), np.int32(23)
+_SINGLES = tuple(np.float32(1 / factorial(n)) for n in range(8))
 
 
 @lane_kernel
@@ -42,6 +46,23 @@ def exponentials(n: int, numbers: Array, bits: Array) -> None:
         numbers[0, i], numbers[1, i] = ((p * r + 0.5) * r + 1.0) * r + 1.0, shifted
     for i in range(n):
         bits[0, i] += bits[1, i] << _EXPONENT
+
+
+@lane_kernel
+def single_exponentials(numbers: Array, bits: Array) -> None:
+    """The same in single precision, in the place of all numbers in the first row: Taylor's series to r**7, whose rest
+    is below 6e-9. What is below -80 counts as -80.
+    """
+    for i in range(numbers.shape[1]):
+        x = max(numbers[0, i], np.float32(-80.0))
+        shifted = fused(x, np.float32(_LOG2E), _SINGLE_ROUND)
+        k = shifted - _SINGLE_ROUND
+        r = fused(k, -_SINGLE_LOW, fused(k, -_SINGLE_HIGH, x))
+        p = fused(fused(_SINGLES[7], r, _SINGLES[6]), r, _SINGLES[5])
+        p = fused(fused(fused(p, r, _SINGLES[4]), r, _SINGLES[3]), r, _SINGLES[2])
+        numbers[0, i], numbers[1, i] = fused(fused(p, r, _SINGLES[1]), r, _SINGLES[0]), shifted
+    for i in range(numbers.shape[1]):
+        bits[0, i] += bits[1, i] << _SINGLE_EXPONENT
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})

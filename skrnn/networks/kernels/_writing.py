@@ -117,6 +117,9 @@ class Room(NamedTuple):
     place: Integers
 
 
+_PANELS = 16  # of the head, whose outputs stay in the first cache until they have been turned around
+
+
 # What a tuple holds is taken out of it in front of a loop: taking it out counts a reference, which takes longer than an
 # addition.
 
@@ -244,11 +247,15 @@ def write_step(net: Writer, beams: Beams, room: Room) -> None:
         read = advance_block(net, beams, block, count, room.work)
         if net.combine.shape[0] > 0:
             read = attend_block(net, beams, begin, count, read, room)
-        found = lane_sums(head, room.work, width)
-        lane_product(head, read[: hidden + 1], found)
+        for first in range(0, head.shape[0], _PANELS):
+            part, begins = head[first : first + _PANELS], first * PANEL
+            found = lane_sums(part, room.work, width)
+            lane_product(part, read[: hidden + 1], found)
+            n_found = min(found.shape[0], outputs.shape[1] - begins)
+            for r in range(count):
+                for k in range(n_found):
+                    outputs[begin + r, begins + k] = found[k, r]
         for r in range(count):
-            for k in range(outputs.shape[1]):
-                outputs[begin + r, k] = found[k, r]
             for j in range(states.shape[1]):
                 states[begin + r, j] = read[j, r]
 
@@ -287,7 +294,7 @@ def search_steps(net: Writer, beams: Beams, penalty: float, max_length: int, n_s
     n_shown = net.clusters.firsts[0] + n_clusters
     shares = np.empty((2, net.keys.shape[1]))
     room = Room(
-        np.empty(max(4 * hidden + 3 * PANEL, n_shown + PANEL) * width, np.float32),
+        np.empty(max(4 * hidden + 3 * PANEL, _PANELS * PANEL) * width, np.float32),
         np.zeros((size + 1 + hidden, width), np.float32),
         np.ones((hidden + 1, width), np.float32),
         np.empty(hidden, np.float32),
