@@ -11,6 +11,7 @@ from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import Parameters
 from skrnn.estimators._training_data import FitData, category_counts
 from skrnn.networks import cluster_size
+from skrnn.sequences import SequenceBatch
 
 __all__ = ["cheapest_cutoffs", "cutoffs_of"]
 
@@ -24,7 +25,9 @@ _CLUSTER = 50.0  # ns of a token: calls, of which a mini-batch of some thousand 
 
 
 def cutoffs_of(parameters: Parameters, data: FitData, before: Fitted | None, name: str) -> tuple[int, ...]:
-    """The first class of each cluster; none: one softmax of all classes, of which the first is the unknown token.
+    """The first class of each cluster; none: one softmax of all classes.
+
+    The first class is the unknown token, or the end of a sequence.
 
     ``before``: the fit that this one goes on with, whose clusters stay.
     """
@@ -40,14 +43,13 @@ def cutoffs_of(parameters: Parameters, data: FitData, before: Fitted | None, nam
     if isinstance(given, str):
         if before is not None:
             return first
-        counts = category_counts(data.training.batch, 0, data.columns.vocabulary[0])
-        return cheapest_cutoffs(counts, int(parameters.hidden_size))
+        return cheapest_cutoffs(_counts(data), int(parameters.hidden_size))
     found = tuple(int(value) + 1 for value in given)
-    n_classes = data.columns.vocabulary[0]
+    n_classes = len(_counts(data))
     if not found or not all(a < b for a, b in pairwise((1, *found, n_classes))):
         raise ValueError(
             f"cutoffs={given!r} of {name} are not numbers of tokens that increase and stay below {n_classes - 1}, the "
-            "number of different tokens in X. Change them, or set cutoffs='auto'."
+            f"number of different tokens in {_where(data)}. Change them, or set cutoffs='auto'."
         )
     if before is not None and found != first:
         was = [value - 1 for value in first] or "none"
@@ -56,6 +58,18 @@ def cutoffs_of(parameters: Parameters, data: FitData, before: Fitted | None, nam
             "a clone."
         )
     return found
+
+
+def _counts(data: FitData) -> Doubles:
+    """How often each class occurs."""
+    targets, n_classes = data.training.targets, data.objective.n_outputs(data.training.n_targets)
+    written = targets if _where(data) == "y" and isinstance(targets, SequenceBatch) else data.training.batch
+    return category_counts(written, 0, n_classes)
+
+
+def _where(data: FitData) -> str:
+    """Which of the data holds the classes."""
+    return "y" if data.objective.readout == "tokens" else "X"
 
 
 def cheapest_cutoffs(counts: Doubles, hidden_size: int) -> tuple[int, ...]:

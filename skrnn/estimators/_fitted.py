@@ -17,7 +17,7 @@ from skrnn.estimators._training_data import FitData
 from skrnn.networks import NetworkSpec, check_weights, parameter_shapes
 from skrnn.objectives import Scalings
 from skrnn.sequences import Columns, InputScaling, SequenceBatch
-from skrnn.tasks import EveryStep, NextToken, Targets, Task, task_from_plain, task_to_plain
+from skrnn.tasks import EveryStep, NextToken, Targets, Task, Tokens, task_from_plain, task_to_plain
 from skrnn.training import OPTIMIZERS, Linear, NGrams, TrainingResult
 
 __all__ = ["Fitted", "FromFit", "Weights", "of_fit"]
@@ -271,8 +271,8 @@ class Fitted:
             require(counts == self.columns.embeds_all, "linear reads tokens where there are numbers, or the reverse")
             require(self.task.can_start_linear, f"a linear model is not for {self.task.form} targets")
         self.task.check_state(self.spec, targets, self.n_outputs)
-        tokens = isinstance(self.task, NextToken)
-        require(tokens or not self.spec.cutoffs, f"no {self.task.form} targets have cutoffs")
+        tokens, written = isinstance(self.task, NextToken), isinstance(self.task, Tokens)
+        require(tokens or written or not self.spec.cutoffs, f"no {self.task.form} targets have cutoffs")
         listed = [one for one in self.columns.categories if one is not None]
         require(tokens or all((one[1:] > one[:-1]).all() for one in listed), "categories_ are not sorted")
 

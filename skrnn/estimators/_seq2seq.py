@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._constraints import Options, check_arguments, integers, reals
+from skrnn._constraints import Options, check_arguments, integers, reals, several_integers
 from skrnn._types import Doubles, Integers
 from skrnn.estimators._answering import AnsweringRNN
 from skrnn.estimators._fitted import Fitted, FromFit
@@ -53,6 +53,18 @@ class RNNSeq2Seq(AnsweringRNN):
         How the decoder looks back at the steps of X: "luong", global attention with the general score (Luong, Pham &
         Manning, EMNLP 2015). None: it knows only the encoder's last state, which limits the length of what it can
         write.
+    softmax : {"full", "adaptive"}, default="full"
+        What turns the decoder's states into probabilities. "full": a score for each token, whose cost grows with their
+        number. "adaptive": for thousands of different tokens in y and more, several times cheaper. Frequent tokens have
+        a score each, rarer ones stand in clusters, each with one score and a softmax within (Grave et al., "Efficient
+        softmax approximation for GPUs", ICML 2017). The probabilities are exactly those of this model, and searches
+        find what they would find among all of them. Of the tables of embeddings, of X and of y, an update moves only
+        the rows that its mini-batch reads.
+    cutoffs : "auto" or list of int, default="auto"
+        Of ``softmax="adaptive"``: how many of the most frequent tokens of y have a score of their own, beside the end
+        of a sequence, and how many stand in front of each further cluster, as in `torch.nn.AdaptiveLogSoftmaxWithLoss`;
+        increasing, from 1 to one less than the number of tokens. "auto": what is cheapest by the frequencies of the
+        tokens; up to four clusters, and none of less than a thousand tokens.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.
@@ -128,13 +140,14 @@ class RNNSeq2Seq(AnsweringRNN):
     Attributes
     ----------
     tokens_ : ndarray of shape (n_tokens,)
-        The tokens of y, sorted.
+        The tokens of y, sorted; with ``softmax="adaptive"``, the most frequent one first.
     weights_ : dict of str to ndarray
         Trained weights, float32, under torch's names: ``rnn.weight_ih_l0``, …, ``head.bias``.
     network_ : torch.nn.Module
         The network in torch, built from ``weights_`` when asked for. It reads scaled inputs and, as ``tokens``, what
         the decoder has written so far: 0, and then numbers from 1 on in the order of ``tokens_``. It returns scores
-        whose softmax is the probability of each next one (0: the end).
+        whose softmax is the probability of each next one (0: the end); with ``softmax="adaptive"`` its logarithm, which
+        is such a score.
     n_parameters_ : int
         How many numbers were trained.
     n_iter_ : int
@@ -182,6 +195,8 @@ class RNNSeq2Seq(AnsweringRNN):
         "cell": [Options(set(CELLS))],
         "target_embedding_dim": [integers(1)],
         "attention": [Options({"luong"}), None],
+        "softmax": [Options({"full", "adaptive"})],
+        "cutoffs": [Options({"auto"}), several_integers(1)],
         "scheduled_sampling": [reals(0, 1, "both")],
         "beam_width": [integers(1, 1024)],
         "length_penalty": [reals(0, None, "left")],
@@ -200,6 +215,8 @@ class RNNSeq2Seq(AnsweringRNN):
         embedding_dim: int | None = None,
         target_embedding_dim: int = 32,
         attention: str | None = "luong",
+        softmax: str = "full",
+        cutoffs: Any = "auto",
         features_per_step: int | Literal["all"] = 1,
         segment: int | None = None,
         segment_stride: int | None = None,
@@ -237,6 +254,8 @@ class RNNSeq2Seq(AnsweringRNN):
         self.embedding_dim = embedding_dim
         self.target_embedding_dim = target_embedding_dim
         self.attention = attention
+        self.softmax = softmax
+        self.cutoffs = cutoffs
         self.features_per_step = features_per_step
         self.segment = segment
         self.segment_stride = segment_stride
@@ -407,7 +426,7 @@ class RNNSeq2Seq(AnsweringRNN):
         return {"device": device, "engine": engine, "n_threads": count_threads(self.n_jobs)}
 
     def _task(self) -> Tokens:
-        return Tokens()
+        return Tokens(by_frequency=self.softmax == "adaptive")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

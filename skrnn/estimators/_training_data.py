@@ -25,7 +25,7 @@ from skrnn.sequences import (
     keep_used_categories,
     number_by_frequency,
 )
-from skrnn.tasks import Targets, Task
+from skrnn.tasks import NextToken, Targets, Task
 from skrnn.training import Linear, TrainingSet
 
 __all__ = ["FitData", "Part", "category_counts", "naming_columns", "prepare", "refuse_features_without_values"]
@@ -90,7 +90,7 @@ def prepare(
         batch, categories = keep_used_categories(batch, columns.categories, used > 0)
         columns = replace(columns, categories=categories)
     canonical = canonical_rows(batch, targets.values, kept)
-    if fresh and parameters.softmax == "adaptive":
+    if fresh and parameters.softmax == "adaptive" and isinstance(task, NextToken):
         batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)
     learnt = Targets(_take(targets.values, canonical.rows), canonical.weights)

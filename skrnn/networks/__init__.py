@@ -20,10 +20,10 @@ from skrnn.networks._summary import NetworkSummary, summarize
 from skrnn.networks._weights import (
     cell_weights,
     check_weights,
-    embedding_names,
     frozen_names,
     initial_weights,
     parameter_shapes,
+    table_shapes,
 )
 from skrnn.networks.cells import CELLS
 
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from skrnn.networks.kernels import as_value, fused, kept_float_control, kernel, of_fixed_types
     from skrnn.networks.torch import (
         SequenceModule,
+        before_head,
         ctc_loss,
-        encode,
         forward,
         input_gradients,
         pinned_threads,
@@ -72,12 +72,11 @@ __all__ = [
     "ThreadedNetwork",
     "as_value",
     "attend",
+    "before_head",
     "cell_weights",
     "check_weights",
     "cluster_size",
     "ctc_loss",
-    "embedding_names",
-    "encode",
     "forward",
     "frozen_names",
     "fused",
@@ -103,6 +102,7 @@ __all__ = [
     "search_tokens",
     "state_gradients",
     "summarize",
+    "table_shapes",
     "take_states",
     "without_embeddings",
     "work_size",
@@ -125,7 +125,7 @@ _LATE = {
     "torch": (
         "SequenceModule",
         "ctc_loss",
-        "encode",
+        "before_head",
         "forward",
         "input_gradients",
         "pinned_threads",

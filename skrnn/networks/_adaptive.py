@@ -81,6 +81,23 @@ class AdaptiveSoftmax:
         """The same of states (B, T, H): (B, T, n_classes)."""
         return self.log_probabilities(states.reshape(-1, states.shape[2])).reshape(*states.shape[:2], -1)
 
+    def draw(self, states: Floats, rng: np.random.Generator) -> Integers:
+        """A class (N,) of each of the states (N, H), by their probabilities: the largest score with noise on it (the
+        Gumbel-max trick), in the head and then within the cluster.
+        """
+        weights, n_frequent = self.weights, self.edges[1]
+
+        def drawn(scores: Floats) -> Integers:
+            return np.asarray(np.argmax(scores + rng.gumbel(size=scores.shape), axis=1))
+
+        found = drawn(states @ weights["head.weight"].T + weights["head.bias"])
+        cluster = found - n_frequent
+        for i, first in enumerate(self.edges[1:-1]):
+            rows = np.flatnonzero(cluster == i)
+            projected = states[rows] @ weights[f"tail.{i}.0.weight"].T
+            found[rows] = first + drawn(projected @ weights[f"tail.{i}.1.weight"].T)
+        return found
+
     def losses(self, states: Floats, classes: Integers) -> Floats:
         """Minus the log-probability (N,) of a class (N,) behind each of the states (N, H)."""
         return self._run(states, classes, None, None)[0]

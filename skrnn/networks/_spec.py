@@ -77,7 +77,7 @@ class NetworkSpec:
         vectors, past the recurrence. The attention is additive, with one query (Bahdanau, Cho & Bengio, ICLR 2015,
         section A.1.2): softmax over the steps of q . tanh(W h + b).
     cutoffs : tuple of int
-        With the readout "steps": the outputs are log-probabilities of classes by an adaptive softmax
+        With the readouts "steps" and "tokens": the outputs are log-probabilities of classes by an adaptive softmax
         (`skrnn.networks.AdaptiveSoftmax`), in which these are the first classes of each cluster. Empty: they are the
         scores of a linear head.
     """
@@ -263,4 +263,4 @@ def _check_cutoffs(cutoffs: Any, readout: str, n_classes: int) -> None:
     sizes = isinstance(cutoffs, tuple) and all(map(is_size, cutoffs))
     edges = (*cutoffs, n_classes) if sizes else (1, 0)
     require(all(a < b for a, b in pairwise(edges)), "_spec has cutoffs that are no increasing numbers of classes")
-    require(readout == "steps" or not cutoffs, f"_spec has cutoffs, which the readout {readout!r} has not")
+    require(readout in ("steps", "tokens") or not cutoffs, f"_spec has cutoffs, which the readout {readout!r} has not")

@@ -21,12 +21,12 @@ __all__ = [
     "check_shape",
     "check_shapes",
     "check_weights",
-    "embedding_names",
     "embedding_shapes",
     "frozen_names",
     "initial_weights",
     "parameter_shapes",
     "projections",
+    "table_shapes",
 ]
 
 Shapes = dict[str, tuple[int, ...]]
@@ -53,13 +53,8 @@ def embedding_shapes(spec: NetworkSpec) -> Matrices:
     return {f"embedding.{number}.weight": (size, spec.embedding_dim) for number, size in enumerate(sizes)}
 
 
-def embedding_names(spec: NetworkSpec) -> tuple[str, ...]:
-    """Names of the tables of the category inputs."""
-    return tuple(embedding_shapes(spec))
-
-
-def _tables(spec: NetworkSpec) -> Matrices:
-    """All tables: those of the inputs, and that of the tokens which a decoder reads."""
+def table_shapes(spec: NetworkSpec) -> Matrices:
+    """Name and shape of all tables: those of the inputs, and behind them that of the tokens which a decoder reads."""
     written = {"decoder_embedding.weight": (spec.output_size, spec.target_embedding_dim)}
     return {**embedding_shapes(spec), **(written if spec.readout == "tokens" else {})}
 
@@ -94,12 +89,10 @@ def projections(spec: NetworkSpec) -> Matrices:
 def parameter_shapes(spec: NetworkSpec, lent: bool = False) -> Shapes:
     """Name and shape of every weight, without allocating any of a built-in cell.
 
-    ``lent``: the tables of the inputs have no rows of their own, but are lent some for each mini-batch.
+    ``lent``: the tables have no rows of their own, but are lent some for each mini-batch.
     """
     cell = spec.make_cell()
-    shapes: Shapes = {**_tables(spec)}
-    if lent:
-        shapes |= dict.fromkeys(embedding_names(spec), (0, spec.embedding_dim))
+    shapes: Shapes = {name: (0, width) if lent else (size, width) for name, (size, width) in table_shapes(spec).items()}
     for prefix, suffix, size in spec.cell_sizes():
         for name, shape in cell.shapes(size).items():
             shapes[cell.full_name(prefix, name, suffix)] = shape
@@ -112,13 +105,14 @@ def parameter_shapes(spec: NetworkSpec, lent: bool = False) -> Shapes:
 
 def _adaptive(spec: NetworkSpec) -> Shapes:
     """The weights of an adaptive softmax, in the place of a head."""
-    return adaptive_shapes(spec.cutoffs, spec.output_size, spec.state_size) if spec.cutoffs else {}
+    n_read = spec.hidden_size if spec.readout == "tokens" else spec.state_size
+    return adaptive_shapes(spec.cutoffs, spec.output_size, n_read) if spec.cutoffs else {}
 
 
 def initial_weights(spec: NetworkSpec, rng: np.random.Generator) -> dict[str, Singles]:
     """Fresh weights, drawn in a fixed order from ``rng``."""
     weights: dict[str, Singles] = {}
-    for name, shape in _tables(spec).items():
+    for name, shape in table_shapes(spec).items():
         weights[name] = rng.normal(scale=_EMBEDDING_SCALE, size=shape).astype(np.float32)
     # Threads of BLAS that wait for each other take a second for a matrix of 128 rows where cores are busy; of a few
     # rows they have none.

@@ -11,6 +11,7 @@ from skrnn.sequences._categories import (
     open_categories,
     plain_categories,
 )
+from skrnn.sequences._characters import texts_of
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import column_as_list, detached, is_ragged, open_container
 from skrnn.sequences._door import Columns, read_X, refuse_frame
@@ -51,5 +52,6 @@ __all__ = [
     "refuse_frame",
     "refuse_mask",
     "segment_positions",
+    "texts_of",
     "weighted_mean_and_scale",
 ]

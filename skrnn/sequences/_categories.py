@@ -13,6 +13,7 @@ import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
+from skrnn.sequences._characters import Characters, characters_of
 from skrnn.sequences._container import open_container
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import decoded, refuse_mask
@@ -34,6 +35,7 @@ __all__ = [
 Categories = list[Array]
 
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
+_DENSE = 4  # times as many numbers as values may be counted, in the place of sorting these
 
 
 def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
@@ -43,7 +45,9 @@ def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
     """
     refuse_mask(X, name)
     if characters and not isinstance(X, str) and _is_listed(X):
-        X = [_characters(item) if isinstance(item, str) else item for item in X]
+        if all(isinstance(item, str) and item for item in X):
+            return Characters(X)
+        X = [characters_of(item) if isinstance(item, str) else item for item in X]
     refuse_texts(X, name, "categories")
     if isinstance(X, (list, tuple)):
         X = [_as_array(item) if isinstance(item, (list, tuple)) else item for item in X]
@@ -66,11 +70,6 @@ def _is_listed(X: Any) -> bool:
     """Whether X has items along one axis, and no columns."""
     table = isinstance(X, type) or hasattr(X, "columns") or getattr(X, "ndim", 1) != 1
     return not table and hasattr(X, "__len__") and len(X) > 0
-
-
-def _characters(text: str) -> Array:
-    """A text as an array of its characters."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
 def check_categories(
@@ -104,7 +103,9 @@ def check_categories(
     ValueError, TypeError
         The message says what was given and where, what is expected, and what to do.
     """
-    if isinstance(X, list):
+    if isinstance(X, Characters):
+        values, starts, spans = X.steps, X.starts, X.lengths
+    elif isinstance(X, list):
         parts, starts, spans = read_list(X, read_sequence, "the same number of categories per time step")
         values = table_of(parts)
     else:
@@ -151,8 +152,15 @@ def number_categories(values: Array, missing: Flags, categories: Array | None) -
 def _distinct(values: Array) -> tuple[Array, Integers]:
     """The different values (n,) in their order, and which of them each is; characters are sorted as numbers."""
     characters = values.dtype.kind == "U" and values.dtype.itemsize == np.dtype("U1").itemsize and values.dtype.isnative
-    found, back = np.unique(values.view(np.uint32) if characters else values, return_inverse=True)
-    return found.view(values.dtype) if characters else found, back
+    if not characters:
+        found, back = np.unique(values, return_inverse=True)
+        return found, back
+    codes = np.ascontiguousarray(values).view(np.uint32)
+    if not len(codes) or codes.max() > _DENSE * len(codes):
+        found, back = np.unique(codes, return_inverse=True)
+        return found.view(values.dtype), back
+    there = np.bincount(codes) > 0
+    return np.flatnonzero(there).astype(np.uint32).view(values.dtype), (np.cumsum(there) - 1)[codes]
 
 
 def kind_of_categories(values: Array) -> str:
@@ -216,9 +224,12 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
         return _whole(values, missing, name, label), missing
     if kind != "O":
         raise ValueError(f"{label} has dtype {values.dtype}. {name} reads {label} as categories: integers or strings.")
-    missing = np.array([_is_missing(value) for value in values], bool)
+    missing = np.zeros(len(values), bool)
+    if any(map(_may_be_missing, set(map(type, values)))):
+        missing[:] = [_is_missing(value) for value in values]
     known = values[~missing]
-    kinds = {"string" if isinstance(v, str) else "integer" if isinstance(v, Integral) else "" for v in known}
+    types = set(map(type, known))
+    kinds = {"string" if issubclass(t, str) else "integer" if issubclass(t, Integral) else "" for t in types}
     if kinds == {"integer", ""} or kinds == {""}:
         numbers = [isinstance(value, Real) for value in known]
         if all(numbers):
@@ -230,8 +241,8 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
             f"{label} holds an object of type {odd}. {name} reads {label} as categories: integers or strings."
         )
     if len(kinds) > 1:
-        types = ", ".join(sorted({type(value).__name__ for value in known}))
-        raise TypeError(f"{label} mixes categories of types {types}; {name} needs one type, such as strings.")
+        names = ", ".join(sorted({kind.__name__ for kind in types}))
+        raise TypeError(f"{label} mixes categories of types {names}; {name} needs one type, such as strings.")
     filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
     filled[~missing] = _integers(known, name, label) if kinds == {"integer"} else known
     return filled, missing
@@ -254,7 +265,12 @@ def _text_dtype(texts: Array) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+    return _may_be_missing(type(value)) and (not isinstance(value, float) or value != value)
+
+
+def _may_be_missing(kind: type) -> bool:
+    """Whether a value of this type may be no category: None, pd.NA, or NaN."""
+    return kind is type(None) or kind.__name__ == "NAType" or issubclass(kind, float)
 
 
 def _whole(values: Array, missing: Flags, name: str, label: str) -> Longs:

@@ -13,7 +13,7 @@ import numpy as np
 from skrnn._types import Array, Integers
 from skrnn.sequences._batch import steps_under
 
-__all__ = ["check_shape", "read_array", "read_list"]
+__all__ = ["check_shape", "read_array", "read_list", "spans_of"]
 
 
 def read_list(
@@ -40,10 +40,16 @@ def read_list(
         parts.append(part)
     if not flat:
         parts = [part[:, None] if part.ndim == 1 else part for part in parts]
-    lengths = np.fromiter(map(len, parts), np.intp, len(parts))
+    return parts, *spans_of(np.fromiter(map(len, parts), np.intp, len(parts)))
+
+
+def spans_of(lengths: Integers) -> tuple[Integers, Integers]:
+    """Where sequences (one or more) start that follow each other, and their lengths: one number in memory, if all have
+    the same.
+    """
     if (lengths == lengths[:1]).all():
-        return parts, *_of_one_length(len(parts), len(parts[0]), len(parts[0]))
-    return parts, np.cumsum(lengths) - lengths, lengths
+        return _of_one_length(len(lengths), int(lengths[0]), int(lengths[0]))
+    return np.cumsum(lengths) - lengths, lengths
 
 
 def check_shape(shape: tuple[int, ...], label: str, form: str) -> None:

@@ -120,7 +120,7 @@ class Task(Unread):
 
     @property
     def known(self) -> Array | None:
-        """The sorted classes or tokens; None: there are none."""
+        """The classes or tokens, sorted but for those of an adaptive softmax; None: there are none."""
         return None
 
     def resuming(self, fitted: Task) -> Task:

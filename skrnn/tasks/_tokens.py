@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from skrnn.sequences import (
     kind_of_categories,
     number_categories,
     plain_categories,
+    texts_of,
 )
 from skrnn.tasks._base import Targets, Task
 from skrnn.tasks._encoding import Encoded, encode_steps
@@ -33,11 +35,13 @@ class Tokens(Task):
     Attributes
     ----------
     tokens : array of shape (n_tokens,), or None
-        Sorted.
+        Sorted, or, ``by_frequency``, the most frequent one first.
     as_text : bool
         Whether y holds strings.
     longest : int
         Tokens of the longest target that was seen.
+    by_frequency : bool
+        Of which order they are, or are to be: an adaptive softmax needs the second.
     """
 
     why_no_stream: ClassVar[tuple[str, str]] = (
@@ -45,11 +49,13 @@ class Tokens(Task):
         "an estimator with one output per step",
     )
     reads_characters: ClassVar[bool] = True
-    stored: ClassVar[tuple[str, ...]] = ("tokens", "as_text", "longest")
+    stored: ClassVar[tuple[str, ...]] = ("tokens", "as_text", "longest", "by_frequency")
+    later: ClassVar[dict[str, Any]] = {"by_frequency": False}
 
     tokens: Array | None = None
     as_text: bool = False
     longest: int = 0
+    by_frequency: bool = False
 
     @property
     def form(self) -> str:
@@ -61,12 +67,14 @@ class Tokens(Task):
 
     def resuming(self, fitted: Task) -> Task:
         assert isinstance(fitted, Tokens)
-        return replace(self, tokens=fitted.tokens, longest=fitted.longest)
+        return replace(self, tokens=fitted.tokens, longest=fitted.longest, by_frequency=fitted.by_frequency)
 
     def read(self, y: Any, batch: SequenceBatch, sample_weight: Any, name: str) -> tuple[Tokens, Targets]:
         targets, tokens, as_text = read_tokens(y, batch.n_samples, self.tokens, name, end=True)
-        longest = max(int(targets.lengths.max()) - 1, self.longest)
-        return Tokens(tokens, as_text, longest), Targets(targets, self._read_weights(sample_weight, batch))
+        longest, weights = max(int(targets.lengths.max()) - 1, self.longest), self._read_weights(sample_weight, batch)
+        if self.by_frequency and self.tokens is None:
+            targets, tokens = _by_frequency(targets, tokens, weights)
+        return Tokens(tokens, as_text, longest, self.by_frequency), Targets(targets, weights)
 
     def numbers(self, y: Any, n_samples: int, name: str) -> list[Integers]:
         """Numbers from 1 on of the tokens of each target."""
@@ -90,16 +98,17 @@ class Tokens(Task):
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Tokens:
-        tokens = values["tokens"]
+        tokens, flags = values["tokens"], (values["as_text"], values["by_frequency"])
         good = isinstance(tokens, np.ndarray) and tokens.ndim == 1 and tokens.dtype.kind in "iU"
-        good = good and bool((tokens[1:] > tokens[:-1]).all()) and isinstance(values["as_text"], bool)
-        require(good and is_size(values["longest"], 0), "it is not that of a network that writes tokens")
+        good = good and all(isinstance(flag, bool) for flag in flags) and is_size(values["longest"], 0)
+        ordered = np.sort(tokens) if good and flags[1] else tokens
+        require(good and bool((ordered[1:] > ordered[:-1]).all()), "it is not that of a network that writes tokens")
         return cls(**values)
 
     def check_state(self, spec: NetworkSpec, scaling: TargetScaling | None, n_targets: int) -> None:
         assert self.tokens is not None
         good = spec.readout == "tokens" and spec.target_embedding_dim >= 1 and scaling is None
-        good = good and len(self.tokens) + 1 == spec.output_size
+        good = good and len(self.tokens) + 1 == spec.output_size and (self.by_frequency or not spec.cutoffs)
         require(good, "it is not that of a network that writes tokens")
 
 
@@ -144,6 +153,20 @@ def read_tokens(
     return SequenceBatch.one_after_another(steps, total), tokens, as_text
 
 
+def _by_frequency(targets: SequenceBatch, tokens: Array, weights: Doubles) -> tuple[SequenceBatch, Array]:
+    """Tokens numbered from the most frequent one on, each counted with the weight of its sequence; those that are
+    equally frequent stay in their order.
+    """
+    numbers, each = targets.steps[:, 0].astype(np.intp), np.repeat(weights, targets.lengths)
+    order = np.lexsort((each, numbers))  # a sum that does not depend on the order of the rows
+    counts = np.bincount(numbers[order], weights=each[order], minlength=len(tokens) + 1)
+    ranked = np.argsort(-counts[1:], kind="stable")
+    table = np.zeros(len(tokens) + 1)
+    table[ranked + 1] = np.arange(1, len(tokens) + 1)
+    steps = np.column_stack([table[numbers], targets.steps[:, 1:]])
+    return SequenceBatch.one_after_another(steps, targets.lengths), tokens[ranked]
+
+
 def encode_tokens(targets: Targets) -> Encoded:
     """Token numbers are trained on as they are."""
     assert isinstance(targets.values, SequenceBatch)
@@ -154,7 +177,12 @@ def encode_tokens(targets: Targets) -> Encoded:
 
 def in_form_of_y(numbers: list[Integers], tokens: Array, as_text: bool) -> list[Any]:
     """Lists of tokens, or strings, from their numbers from 1 on."""
-    rows = [tokens[row - 1].tolist() for row in numbers]
+    ends = np.cumsum([len(row) for row in numbers])
+    written = tokens[np.concatenate([np.zeros(0, np.intp), *numbers]) - 1]
+    if as_text and tokens.dtype == np.dtype("U1"):
+        return texts_of(written, ends)
+    listed, places = written.tolist(), [0, *ends.tolist()]
+    rows = [listed[begin:end] for begin, end in pairwise(places)]
     return ["".join(row) for row in rows] if as_text else rows
 
 

@@ -14,8 +14,8 @@ __all__ = ["AdaptiveLoss"]
 
 
 class AdaptiveLoss:
-    """What `EveryStep` of `CrossEntropy` makes of scores, made of the states (B, T, H) that a head would read: there
-    are no scores (B, T, K) of all classes at any time.
+    """What `EveryStep` (and `EveryToken`) of `CrossEntropy` makes of scores, made of the states (B, T, H) that a head
+    would read: there are no scores (B, T, K) of all classes at any time.
 
     ``gradients`` are those of the head's weights, after `score`.
     """
@@ -32,6 +32,10 @@ class AdaptiveLoss:
         gradient = np.zeros_like(states)
         gradient[scored] = slope
         return float(losses @ weights), gradient
+
+    def draw(self, states: Floats, rng: np.random.Generator) -> Integers:
+        """A class (B, T) behind each of the states (B, T, H), by their probabilities."""
+        return self.softmax.draw(states.reshape(-1, states.shape[2]), rng).reshape(states.shape[:2])
 
     def losses(self, states: Floats, batch: MiniBatch) -> Floats:
         """The loss of each row (B,)."""

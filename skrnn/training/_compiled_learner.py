@@ -14,9 +14,9 @@ from skrnn._types import Array, Doubles, Floats, Integers, Singles
 from skrnn.networks import (
     Passes,
     ThreadedNetwork,
-    embedding_names,
     has_passes,
     make_passes,
+    table_shapes,
     work_size,
 )
 from skrnn.objectives import EveryStep, MiniBatch
@@ -29,7 +29,6 @@ from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._sparse_tables import SparseTables
-from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["CompiledLearner"]
 
@@ -42,9 +41,9 @@ class CompiledLearner(BaseLearner):
     def _start(self, start: TrainingResult) -> None:
         config, found = self.config, start.optimizer_state
         self.order, rest = tuple(start.weights), dict(start.weights)
-        tables = embedding_names(self.spec) if config.sparse else ()
+        tables = table_shapes(self.spec) if config.sparse else {}
         # Where there are tables, the network has none of its own: it gets the rows that a mini-batch reads.
-        rest |= {name: np.empty((0, self.spec.embedding_dim), np.float32) for name in tables}
+        rest |= {name: np.empty((0, width), np.float32) for name, (_, width) in tables.items()}
         self.network = ThreadedNetwork(self.spec, rest, config.bptt_steps, config.n_threads, bool(tables))
         if self.spec.cutoffs:
             self.adaptive = AdaptiveLoss(self.spec.cutoffs, self.network.weights)
@@ -180,8 +179,7 @@ class CompiledLearner(BaseLearner):
         """
         tokens = self._tokens(batch)
         if tokens is not None and sampling > 0:
-            outputs = self.network.forward(batch.inputs, batch.lengths, tokens=tokens)
-            tokens = with_own_tokens(tokens, outputs, sampling, self.rng)
+            tokens = self._own_tokens(tokens, self._outputs(batch, False, None, tokens), sampling)
         outputs = self._outputs(batch, True, going_on, tokens)
         loss, gradient = self._score(outputs, batch, share)
         self.network.backward(gradient)
@@ -231,16 +229,12 @@ class CompiledLearner(BaseLearner):
             before = self.carried[:, :, going_on]
         inputs = batch.inputs
         if self.sparse is not None:
-            inputs = self.sparse.read(inputs)
+            inputs, tokens = self.sparse.read(inputs, tokens)
             self.network.lend(self.sparse.views)
         draw_mask = self.draw_mask if training else None
         outputs = self.network.forward(inputs, batch.lengths, draw_mask, before, tokens)
         self.carried = None if self.config.chunk_steps is None else self.network.last_states()
         return outputs
-
-    def _tokens(self, batch: MiniBatch) -> Integers | None:
-        """What a decoder of tokens reads (B, L)."""
-        return tokens_to_read(batch) if self.spec.readout == "tokens" else None
 
     def weights(self) -> dict[str, Singles]:
         """A copy of the weights."""

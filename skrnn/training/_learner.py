@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from skrnn._plain import require
-from skrnn._types import Array, Floats, Singles
+from skrnn._types import Array, Floats, Longs, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import MiniBatch, Objective, whole_loss
 from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._config import TrainingConfig, TrainingResult
+from skrnn.training._tokens import drawn_tokens, tokens_to_read, with_own_tokens
 
 __all__ = ["BaseLearner", "Learner"]
 
@@ -123,6 +124,16 @@ class BaseLearner(ABC):
     def _losses(self, outputs: Floats, batch: MiniBatch) -> Floats:
         """The loss of each row, from outputs or from the states in front of an adaptive softmax."""
         return self._loss(outputs, batch)[0] if self.adaptive is None else self.adaptive.losses(outputs, batch)
+
+    def _tokens(self, batch: MiniBatch) -> Longs | None:
+        """What a decoder of tokens reads (B, L); None: there is no decoder."""
+        return tokens_to_read(batch) if self.spec.readout == "tokens" else None
+
+    def _own_tokens(self, tokens: Longs, outputs: Floats, fraction: float) -> Longs:
+        """Scheduled sampling: some tokens (B, L) in the place of others, after a pass that has read these."""
+        adaptive, rng = self.adaptive, self.rng
+        drawn = drawn_tokens(outputs, rng) if adaptive is None else adaptive.draw(outputs, rng)
+        return with_own_tokens(tokens, drawn, fraction, rng)
 
     def _draw_mask(self, shape: tuple[int, ...]) -> Singles:
         """A dropout mask: zeros and 1 / (1 - dropout)."""

@@ -74,8 +74,10 @@ def predict_tokens(
         return search_tokens(spec, weights, inputs, lengths, search, **options)
 
     width = spec.input_size + 8 * spec.state_size * search.beam_width
-    if compiled:  # which looks at the same states for all hypotheses
-        hypothesis = 4 * (spec.num_layers + 1) * spec.hidden_size + spec.output_size
+    width += 4 * spec.output_size * search.beam_width // batch.max_length
+    if compiled:  # which looks at the same states for all hypotheses, and keeps no log-probabilities of all tokens
+        n_scores = spec.cutoffs[0] + len(spec.cutoffs) if spec.cutoffs else spec.output_size
+        hypothesis = 4 * (spec.num_layers + 1) * spec.hidden_size + n_scores
         by_step = spec.input_size + spec.step_size + 3 * spec.state_size + spec.hidden_size
         width = by_step + search.beam_width * hypothesis // batch.max_length
         width = -(-width // 4)  # larger chunks: a step costs something, however few hypotheses are left

@@ -18,7 +18,8 @@ __all__ = ["SparseTables"]
 
 
 class SparseTables:
-    """Tables (V, D), each for one feature of the inputs, and what an optimizer remembers of each number in them.
+    """Tables (V, D), each for one feature of the inputs, and the last one for the tokens that a decoder reads, if there
+    is one; and what an optimizer remembers of each number in them.
 
     Attributes
     ----------
@@ -43,19 +44,29 @@ class SparseTables:
         self.views: dict[str, Singles] = {}
         self.flat = np.empty(0, np.float32)
 
-    def read(self, inputs: Array) -> Singles:
-        """Category numbers (B, T, F) as numbers of those rows that they name, which are taken out of the tables."""
-        codes = np.empty(inputs.shape, np.float32)
-        for feature, name in enumerate(self.tables):
-            self.rows[name], places = np.unique(inputs[:, :, feature].astype(np.intp), return_inverse=True)
-            codes[:, :, feature] = places.reshape(inputs.shape[:2])
+    def read(self, inputs: Array, tokens: Integers | None = None) -> tuple[Array, Integers | None]:
+        """Category numbers (B, T, F), and the tokens (B, L) of a decoder, as numbers of those rows that they name.
+
+        The rows are taken out of the tables. Inputs without a table are numbers, and stay.
+        """
+        names = list(self.tables)
+        own = names if tokens is None else names[:-1]
+        codes = np.empty(inputs.shape, np.float32) if own else inputs
+        for feature, name in enumerate(own):
+            codes[:, :, feature] = self._places(name, inputs[:, :, feature])
+        tokens = None if tokens is None else self._places(names[-1], tokens)
         self.flat = self._taken(self.tables)
         self.views, begin = {}, 0
         for name, table in self.tables.items():
             shape = len(self.rows[name]), table.shape[1]
             self.views[name] = self.flat[begin : begin + shape[0] * shape[1]].reshape(shape)
             begin += shape[0] * shape[1]
-        return codes
+        return codes, tokens
+
+    def _places(self, name: str, numbers: Array) -> Integers:
+        """Which of the rows that numbers name each of them names; these are kept."""
+        self.rows[name], places = np.unique(numbers.astype(np.intp), return_inverse=True)
+        return places.reshape(numbers.shape)
 
     def remembered(self) -> Singles:
         """The averages (k, n) of the rows that were read."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrnn._types import Floats, Longs
+from skrnn._types import Floats, Integers, Longs
 from skrnn.objectives import MiniBatch
 
-__all__ = ["tokens_to_read", "with_own_tokens"]
+__all__ = ["drawn_tokens", "tokens_to_read", "with_own_tokens"]
 
 
 def tokens_to_read(batch: MiniBatch) -> Longs:
@@ -18,14 +18,18 @@ def tokens_to_read(batch: MiniBatch) -> Longs:
     return read
 
 
-def with_own_tokens(tokens: Longs, outputs: Floats, fraction: float, rng: np.random.Generator) -> Longs:
-    """Scheduled sampling (Bengio et al., NIPS 2015): the network draws some tokens (B, L) itself.
-
-    All at once, from the outputs (B, L, K) of a pass over the right tokens: Mihaylova & Martins, "Scheduled sampling
-    for transformers", ACL SRW 2019, section 3. Draws by the Gumbel-max trick.
-    """
+def drawn_tokens(outputs: Floats, rng: np.random.Generator) -> Integers:
+    """A token (B, L) after each step, by the scores (B, L, K) of all; by the Gumbel-max trick."""
     noise = rng.gumbel(size=outputs.shape).astype(np.float32)
-    drawn = (outputs + noise).argmax(axis=2)[:, :-1]
-    read = tokens.copy()
-    read[:, 1:] = np.where(rng.random(drawn.shape) < fraction, drawn, tokens[:, 1:])
+    return np.asarray((outputs + noise).argmax(axis=2))
+
+
+def with_own_tokens(tokens: Longs, drawn: Integers, fraction: float, rng: np.random.Generator) -> Longs:
+    """Scheduled sampling (Bengio et al., NIPS 2015): the network reads some tokens (B, L) that it has drawn itself.
+
+    All at once, after a pass over the right tokens: Mihaylova & Martins, "Scheduled sampling for transformers", ACL SRW
+    2019, section 3.
+    """
+    own, read = drawn[:, :-1], tokens.copy()
+    read[:, 1:] = np.where(rng.random(own.shape) < fraction, own, tokens[:, 1:])
     return read

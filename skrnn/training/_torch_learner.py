@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skrnn._types import Array, Floats, Integers, Singles
-from skrnn.networks import embedding_names, encode, forward, frozen_names, take_states
+from skrnn._types import Array, Floats, Integers, Longs, Singles
+from skrnn.networks import before_head, forward, frozen_names, table_shapes, take_states
 from skrnn.objectives import MiniBatch
 from skrnn.training._adaptive_loss import AdaptiveLoss
 from skrnn.training._config import TrainingResult
 from skrnn.training._learner import BaseLearner
 from skrnn.training._optimizers import OPTIMIZERS
 from skrnn.training._sparse_tables import SparseTables
-from skrnn.training._tokens import tokens_to_read, with_own_tokens
 
 __all__ = ["TorchLearner"]
 
@@ -35,7 +34,7 @@ class TorchLearner(BaseLearner):
         self.cell = spec.make_cell()
         device = torch.device(config.device)
         frozen = frozen_names(spec)
-        tables = embedding_names(spec) if config.sparse else ()
+        tables = table_shapes(spec) if config.sparse else {}
         self.order, self.lent = tuple(weights), {name: torch.empty(0) for name in tables}
         flattened = [name for name in weights if name not in frozen and name not in tables]
         values = [np.ravel(weights[name]) for name in flattened]
@@ -88,7 +87,13 @@ class TorchLearner(BaseLearner):
         """
         assert self.flat.grad is not None
         self.flat.grad.zero_()
-        outputs = self._outputs(batch, True, going_on, sampling)
+        tokens = self._tokens(batch)
+        if tokens is not None and sampling > 0:
+            with torch.no_grad():
+                found = self._outputs(batch, False, None, tokens).cpu().numpy()
+            self._look_at_head()
+            tokens = self._own_tokens(tokens, found, sampling)
+        outputs = self._outputs(batch, True, going_on, tokens)
         self._look_at_head()
         loss, gradient = self._score(outputs.detach().cpu().numpy(), batch, share)
         outputs.backward(torch.from_numpy(gradient).to(outputs.device))  # type: ignore[no-untyped-call]
@@ -145,7 +150,7 @@ class TorchLearner(BaseLearner):
     def losses(self, batch: MiniBatch, *, going_on: Integers | None = None) -> Floats:
         """The loss of each row (B,), without dropout."""
         with torch.no_grad():
-            outputs = self._outputs(batch, False, going_on)
+            outputs = self._outputs(batch, False, going_on, self._tokens(batch))
         self._look_at_head()
         return self._losses(outputs.cpu().numpy(), batch)
 
@@ -180,32 +185,35 @@ class TorchLearner(BaseLearner):
             device = "cpu" if name == "step" and self.config.device == "cpu" else self.flat.device
             self.optimizer.state[self.flat][name] = torch.tensor(value, device=device)
 
-    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None, sampling: float = 0.0) -> Tensor:
+    def _outputs(self, batch: MiniBatch, training: bool, going_on: Integers | None, tokens: Longs | None) -> Tensor:
         self.cell.training = training
-        x, parameters = torch.from_numpy(self._inputs(batch)).to(self.flat.device), {**self.parameters, **self.lent}
-        tokens = self._tokens(batch, x, sampling) if self.spec.readout == "tokens" else None
+        inputs, tokens = self._inputs(batch, tokens)
+        x, parameters = torch.from_numpy(inputs).to(self.flat.device), {**self.parameters, **self.lent}
         carried = None
         if going_on is not None:
             carried = take_states(self.carried, torch.from_numpy(going_on).to(self.flat.device))
         network = self.spec, self.cell, parameters, x, batch.lengths
         draw_mask = self._draw_tensor if training and self.spec.dropout > 0 else None
         options: dict[str, Any] = {
+            "tokens": None if tokens is None else torch.from_numpy(tokens).to(self.flat.device),
             "carried": carried,
             "draw_mask": draw_mask,
             "bptt_steps": self.config.bptt_steps,
         }
-        run = encode(*network, **options) if self.spec.cutoffs else forward(*network, tokens=tokens, **options)
+        run = (before_head if self.spec.cutoffs else forward)(*network, **options)
         self.carried = None if self.config.chunk_steps is None else run.carried
-        return run.states if self.spec.cutoffs else run.outputs  # type: ignore[union-attr]
+        return run.outputs
 
-    def _inputs(self, batch: MiniBatch) -> Array:
-        """What the network reads; rows of embeddings that it needs for that are taken out of their tables."""
+    def _inputs(self, batch: MiniBatch, tokens: Longs | None) -> tuple[Array, Longs | None]:
+        """What the network and its decoder read; rows of embeddings that they need for that are taken out of their
+        tables.
+        """
         if self.sparse is None:
-            return batch.inputs
-        inputs = self.sparse.read(batch.inputs)
+            return batch.inputs, tokens
+        inputs, tokens = self.sparse.read(batch.inputs, tokens)
         rows = {name: torch.tensor(view, device=self.flat.device) for name, view in self.sparse.views.items()}
         self.lent = {name: value.requires_grad_() for name, value in rows.items()}
-        return inputs
+        return inputs, tokens
 
     def _look_at_head(self) -> None:
         """Show an adaptive softmax its weights as they are now, where NumPy can read them."""
@@ -215,16 +223,6 @@ class TorchLearner(BaseLearner):
             if self.adaptive is None:
                 self.adaptive = AdaptiveLoss(self.spec.cutoffs, weights)
             self.adaptive.softmax.weights = weights
-
-    def _tokens(self, batch: MiniBatch, x: Tensor, sampling: float) -> Tensor:
-        """What the decoder reads (B, L): the targets, and in their place some tokens of its own."""
-        tokens = tokens_to_read(batch)
-        read = torch.from_numpy(tokens).to(x.device)
-        if sampling == 0:
-            return read
-        with torch.no_grad():
-            run = forward(self.spec, self.cell, self.parameters, x, batch.lengths, tokens=read)
-        return torch.from_numpy(with_own_tokens(tokens, run.outputs.cpu().numpy(), sampling, self.rng)).to(x.device)
 
     def _draw_tensor(self, shape: tuple[int, ...]) -> Tensor:
         return torch.from_numpy(self._draw_mask(shape)).to(self.flat.device)

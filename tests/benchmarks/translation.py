@@ -50,18 +50,18 @@ def coded(rows: list[str]) -> tuple[Tensor, Tensor]:
 class Translator(torch.nn.Module):
     """Encoder, decoder and attention; weights have the names that the package gives them."""
 
-    def __init__(self, cell: str, hidden: int, attends: bool):
+    def __init__(self, cell: str, hidden: int, attends: bool, n_tokens: int = 27, width: int = WIDTH):
         super().__init__()
-        self.embedding = torch.nn.ModuleList([torch.nn.Embedding(27, WIDTH)])
-        self.decoder_embedding = torch.nn.Embedding(27, WIDTH)
-        self.rnn = CELLS[cell](WIDTH, hidden, batch_first=True)
-        self.decoder = CELLS[cell](WIDTH, hidden, batch_first=True)
+        self.embedding = torch.nn.ModuleList([torch.nn.Embedding(n_tokens, width)])
+        self.decoder_embedding = torch.nn.Embedding(n_tokens, width)
+        self.rnn = CELLS[cell](width, hidden, batch_first=True)
+        self.decoder = CELLS[cell](width, hidden, batch_first=True)
         self.bridge = torch.nn.Linear(hidden, hidden)
         self.attends = attends
         if attends:
             self.attention = torch.nn.Linear(hidden, hidden, bias=False)
             self.combine = torch.nn.Linear(2 * hidden, hidden)
-        self.head = torch.nn.Linear(hidden, 27)
+        self.head = torch.nn.Linear(hidden, n_tokens)
 
     def encode(self, codes: Tensor, lengths: Tensor) -> tuple[list[Tensor | None], Any]:
         """States, keys and a mask of the padding for the attention; the decoder's first state."""
@@ -74,13 +74,18 @@ class Translator(torch.nn.Module):
 
     def decode(self, memory: list[Tensor | None], state: Any, read: Tensor) -> tuple[Tensor, Any]:
         """Scores after each token that is read, and the state after the last."""
+        x, state = self.before_head(memory, state, read)
+        return self.head(x), state
+
+    def before_head(self, memory: list[Tensor | None], state: Any, read: Tensor) -> tuple[Tensor, Any]:
+        """What the head reads after each token, and the state after the last."""
         x, state = self.decoder(self.decoder_embedding(read), state)
         if self.attends:
             states, keys, padding = memory
             scores = torch.bmm(x, keys.transpose(1, 2)).masked_fill(padding[:, None], -torch.inf)
             context = torch.bmm(scores.softmax(2), states)
             x = torch.tanh(self.combine(torch.cat([context, x], 2)))
-        return self.head(x), state
+        return x, state
 
 
 def fit_loop(cell: str, hidden: int, attends: bool, X: list[str], y: list[str]) -> float:
@@ -133,11 +138,11 @@ def search_loop(net: Translator, X: list[str], width: int) -> list[list[int]]:
     return found
 
 
-def greedy(net: Translator, codes: Tensor, lengths: Tensor) -> Tensor:
+def greedy(net: Translator, codes: Tensor, lengths: Tensor, most: int = MOST) -> Tensor:
     """The best token each time."""
     memory, state = net.encode(codes, lengths)
     token, ended, written = torch.zeros(len(codes), 1, dtype=torch.long), torch.zeros(len(codes), dtype=torch.bool), []
-    for _ in range(MOST):
+    for _ in range(most):
         scores, state = net.decode(memory, state, token)
         token = scores[:, 0].argmax(1, keepdim=True)
         written.append(token)

@@ -309,7 +309,8 @@ def test_the_same_bits_and_weights_that_count():
 def test_scheduled_sampling_reads_own_tokens_in_proportion():
     tokens, outputs = np.ones((500, 9), int), np.zeros((500, 9, 4), np.float32)
     outputs[:, :, 3] = 50.0
-    read = drawn.with_own_tokens(tokens, outputs, 0.3, np.random.default_rng(0))
+    draws = np.random.default_rng(0)
+    read = drawn.with_own_tokens(tokens, drawn.drawn_tokens(outputs, draws), 0.3, draws)
     assert (read[:, 0] == 1).all()  # the opening token stays
     assert set(read.ravel().tolist()) == {1, 3}
     assert (read[:, 1:] == 3).mean() == pytest.approx(0.3, abs=0.03)

@@ -99,6 +99,16 @@ def test_scores_far_apart_stay_finite():
     assert np.isfinite(softmax.log_probabilities(states)).all()
 
 
+def test_draws_follow_the_probabilities():
+    softmax, states, _, _ = made()
+    n, expected = 20_000, np.exp(softmax.log_probabilities(states[:1]))[0]
+    drawn = softmax.draw(np.repeat(states[:1], n, axis=0), np.random.default_rng(0))
+    found = np.bincount(drawn, minlength=K) / n
+    assert np.abs(found - expected).max() < 4 * np.sqrt(expected.max() / n)
+    for first, end in ((0, CUTOFFS[0]), (CUTOFFS[-1], K)):
+        assert found[first:end].sum() == pytest.approx(expected[first:end].sum(), abs=0.02)
+
+
 def test_a_network_around_it():
     """Both engines, streams on both, and the module: log-probabilities of all classes."""
     weights = random_weights(SPEC)

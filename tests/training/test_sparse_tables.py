@@ -31,7 +31,7 @@ def test_it_is_the_rule_of_torch():
     for step in range(1, 7):
         codes = RNG.integers(0, 12, size=(3, 5, 1))
         slopes = RNG.normal(size=(20, 4)).astype(np.float32)
-        local = tables.read(codes.astype(np.float32))
+        local, _ = tables.read(codes.astype(np.float32))
         rows = tables.rows["embedding.0.weight"]
         assert np.array_equal(rows[local.astype(int)], codes)
         assert np.array_equal(tables.views["embedding.0.weight"], tables.tables["embedding.0.weight"][rows])
@@ -52,6 +52,22 @@ def test_it_is_the_rule_of_torch():
     assert np.allclose(second, state["exp_avg_sq"], atol=1e-6)
     assert np.array_equal(found[12:], table[12:])
     assert not np.allclose(found[:12], table[:12])
+
+
+def test_the_last_table_is_that_of_the_tokens():
+    """What a decoder reads is numbered by itself, and inputs without a table are numbers."""
+    first, last = (RNG.normal(size=(size, 2)).astype(np.float32) for size in (9, 30))
+    codes, tokens = np.array([[[3.0], [8.0]], [[3.0], [0.0]]], np.float32), np.array([[0, 20], [0, 7]])
+    tables = SparseTables({"embedding.0.weight": first, "decoder_embedding.weight": last}, [])
+    local, read = tables.read(codes, tokens)
+    assert np.array_equal(tables.views["embedding.0.weight"][local.astype(int)], first[codes.astype(int)])
+    assert np.array_equal(tables.views["decoder_embedding.weight"][read], last[tokens])
+    assert tables.rows["decoder_embedding.weight"].tolist() == [0, 7, 20]
+    numbers = RNG.normal(size=(2, 2, 3)).astype(np.float32)
+    alone = SparseTables({"decoder_embedding.weight": last}, [])
+    same, read = alone.read(numbers, tokens)
+    assert np.array_equal(same, numbers)
+    assert np.array_equal(alone.views["decoder_embedding.weight"][read], last[tokens])
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

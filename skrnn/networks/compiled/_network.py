@@ -100,7 +100,8 @@ class CompiledNetwork:
     ) -> Singles:
         """The head's outputs (B, K), or (B, T, K), of inputs (B, T, F) that are zero in the padding.
 
-        In front of an adaptive softmax, which whoever computes a loss has to apply: the states (B, T, H').
+        In front of an adaptive softmax, which whoever computes a loss has to apply: the states that it reads,
+        (B, T, H') or (B, L, H).
         ``before`` (num_layers, n_states, B, H): the states of the layers of a unidirectional network before the first
         step, as `last_states` has them; None: zero. A decoder of tokens reads some (B, L), and has outputs after each
         of them, (B, L, K).
@@ -219,8 +220,6 @@ class CompiledNetwork:
             self.pooled = self.pooling.forward(states, self.lengths, self.even)
             if self.segment_pooling.names:
                 self.pooled = np.concatenate([self.pooled, self._pool_segments()], axis=1)
-        if self.spec.cutoffs:
-            return np.ascontiguousarray(states.transpose(1, 0, 2))
         read = states
         if self.unfolding is not None:
             self.unfolding.prepare(self.n_timesteps, n_rows)[:, :, :-1] = self.pooled
@@ -229,6 +228,8 @@ class CompiledNetwork:
         elif self.writing is not None:
             assert tokens is not None
             read = self.writing.forward(states, self.pooled, self.lengths, tokens, draw_mask)
+        if self.spec.cutoffs:
+            return np.ascontiguousarray(read.transpose(1, 0, 2))
         rows = self.pooled if readout == "last" else read.reshape(-1, read.shape[2])
         self.read = np.ascontiguousarray(rows)
         outputs = np.empty((len(rows), self.spec.output_size), np.float32)
@@ -243,18 +244,7 @@ class CompiledNetwork:
         if gradient.ndim == 3:
             gradient = gradient.transpose(1, 0, 2).reshape(-1, gradient.shape[2])
         gradient = np.ascontiguousarray(gradient)
-        if self.spec.cutoffs:
-            return gradient.reshape(self.state_shape)
-        d_read = np.empty_like(self.read)
-        backward = kernels.head_backward if self.spec.readout == "last" else kernels.steps_head_backward
-        backward(
-            self.read,
-            gradient,
-            self.weights["head.weight"],
-            self.gradients["head.weight"],
-            self.gradients["head.bias"],
-            d_read,
-        )
+        d_read = gradient if self.spec.cutoffs else self._scores_backward(gradient)
         if self.spec.readout == "steps":
             return d_read.reshape(self.state_shape)
         if self.writing is not None:
@@ -267,6 +257,20 @@ class CompiledNetwork:
         n_states = len(self.pooling.names) * self.state_shape[2]
         self.d_pooled_segments = np.ascontiguousarray(d_read[:, n_states:])
         return self.pooling.backward(np.ascontiguousarray(d_read[:, :n_states]))
+
+    def _scores_backward(self, gradient: Singles) -> Singles:
+        """The gradient of what the head has read (N, P), from that of its outputs (N, K); its own are set."""
+        d_read = np.empty_like(self.read)
+        backward = kernels.head_backward if self.spec.readout == "last" else kernels.steps_head_backward
+        backward(
+            self.read,
+            gradient,
+            self.weights["head.weight"],
+            self.gradients["head.weight"],
+            self.gradients["head.bias"],
+            d_read,
+        )
+        return d_read
 
     def _pool_segments(self) -> Singles:
         """The mean and the maximum of the segments' vectors (B, P)."""

@@ -112,7 +112,7 @@ def embed(spec: NetworkSpec, weights: NetworkWeights, inputs: Array) -> Array:
     if not spec.vocabulary:
         return inputs
     tables = zip(embedding_shapes(spec), spec.looked_up, strict=True)
-    found = [weights[name][inputs[:, :, i].astype(np.intp)] for name, i in tables]
+    found = [np.take(weights[name], inputs[:, :, i].astype(np.intp), axis=0) for name, i in tables]
     numbers = [inputs[:, :, spec.numbers]] if spec.numbers else []
     return found[0] if len(found) == 1 and not numbers else np.concatenate([*numbers, *found], axis=2)
 

@@ -13,7 +13,7 @@ from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._layer import kernels_of
 from skrnn.networks.compiled._run import encode, layer_weights, linear
-from skrnn.networks.kernels import FEW_ROWS, LANES, MOST, Beams, Writer
+from skrnn.networks.kernels import FEW_ROWS, LANES, MOST, Beams, Clusters, Writer
 
 __all__ = ["compiled_attention", "compiled_search"]
 
@@ -42,6 +42,7 @@ def _writer(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: 
         table=np.ascontiguousarray(np.clip(weights["decoder_embedding.weight"], -MOST, MOST), np.float32),
         combine=combine,
         head=kernels.packed(weights["head.weight"], weights["head.bias"][:, None]),
+        clusters=_clusters(spec, weights),
         states=run.states,
         keys=keys,
         lengths=np.array(run.lengths, np.intp),
@@ -50,12 +51,23 @@ def _writer(spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: 
     )
 
 
+def _clusters(spec: NetworkSpec, weights: NetworkWeights) -> Clusters:
+    """Those of an adaptive softmax, each with its weights packed."""
+    parts, places, begin = [np.empty(0, np.float32)], np.zeros((len(spec.cutoffs), 3), np.intp), 0
+    for i in range(len(spec.cutoffs)):
+        pair = [kernels.packed(weights[f"tail.{i}.{j}.weight"]).ravel() for j in range(2)]
+        places[i] = len(weights[f"tail.{i}.0.weight"]), begin, begin + len(pair[0])
+        parts, begin = [*parts, *pair], begin + sum(map(len, pair))
+    return Clusters(np.array([*spec.cutoffs, spec.output_size], np.intp), places, np.concatenate(parts))
+
+
 def _beams(net: Writer, width: int) -> Beams:
     """Places for hypotheses, without a sequence yet."""
     n_layers, n_rows, hidden = net.first.shape
-    n_tokens, n_inputs = net.table.shape
+    (firsts, places, _), n_inputs = net.clusters, net.table.shape[1]
+    n_scores = int(firsts[0]) + len(places)  # of a lane
     lanes = 1 if n_rows * width <= FEW_ROWS else LANES
-    n_places = max(1, min(n_rows, max(LANES, min(_LANES, _OUTPUTS // n_tokens)) // width))
+    n_places = max(1, min(n_rows, max(LANES, min(_LANES, _OUTPUTS // n_scores)) // width))
     n_blocks = -(-n_places * width // lanes)
     panels = np.zeros((2, n_layers, n_blocks, hidden + 1 + max(n_inputs, hidden), lanes), np.float32)
     panels[:, :, :, hidden] = 1.0

@@ -2,6 +2,7 @@
 
 from skrnn.networks.kernels._attending import attend, attend_backward
 from skrnn.networks.kernels._denormals import kept_float_control, restore_denormals, skip_denormals
+from skrnn.networks.kernels._growing import Clusters
 from skrnn.networks.kernels._lanes import (
     FEW_ROWS,
     MOST,
@@ -77,6 +78,7 @@ __all__ = [
     "MOST",
     "Arrays",
     "Beams",
+    "Clusters",
     "Writer",
     "add_or_set",
     "add_product",

@@ -1,4 +1,4 @@
-"""Compiled parts of a search for tokens: what a decoder reads of its sequence, and the best of its hypotheses.
+"""Compiled parts of a search for tokens: exponentials, and what a decoder reads of its sequence.
 
 Every hypothesis by itself, its operations in a fixed order: it has the same bits whatever rows are beside it.
 """
@@ -12,9 +12,9 @@ import numpy as np
 from skrnn._types import Array
 from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums
 from skrnn.networks.kernels._primitives import kernel
-from skrnn.networks.kernels._vectors import LANES, PANEL
+from skrnn.networks.kernels._vectors import LANES, PANEL, fused
 
-__all__ = ["attention_keys", "attention_shares", "context_of", "grow_beams", "shares_of"]
+__all__ = ["attention_keys", "attention_shares", "context_of", "exponentials", "shares_of", "single_exponentials"]
 
 
 # A view of a part of an array costs as much as a dozen numbers: hence so many indices.
@@ -23,6 +23,10 @@ _LOG2E, _HIGH, _LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877
 _ROUND = 1.5 * 2.0**52  # what is added to it is rounded to an integer, which stands in the last bits
 _EXPONENT = np.int64(52)  # where the exponent begins among the bits
 _SERIES = tuple(1 / factorial(n) for n in range(14))
+
+_SINGLE_HIGH, _SINGLE_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_SINGLE_ROUND, _SINGLE_EXPONENT = np.float32(1.5 * 2.0**23), np.int32(23)
+_SINGLES = tuple(np.float32(1 / factorial(n)) for n in range(8))
 
 
 @lane_kernel
@@ -42,6 +46,23 @@ def exponentials(n: int, numbers: Array, bits: Array) -> None:
         numbers[0, i], numbers[1, i] = ((p * r + 0.5) * r + 1.0) * r + 1.0, shifted
     for i in range(n):
         bits[0, i] += bits[1, i] << _EXPONENT
+
+
+@lane_kernel
+def single_exponentials(numbers: Array, bits: Array) -> None:
+    """The same in single precision, in the place of all numbers in the first row: Taylor's series to r**7, whose rest
+    is below 6e-9. What is below -80 counts as -80.
+    """
+    for i in range(numbers.shape[1]):
+        x = max(numbers[0, i], np.float32(-80.0))
+        shifted = fused(x, np.float32(_LOG2E), _SINGLE_ROUND)
+        k = shifted - _SINGLE_ROUND
+        r = fused(k, -_SINGLE_LOW, fused(k, -_SINGLE_HIGH, x))
+        p = fused(fused(_SINGLES[7], r, _SINGLES[6]), r, _SINGLES[5])
+        p = fused(fused(fused(p, r, _SINGLES[4]), r, _SINGLES[3]), r, _SINGLES[2])
+        numbers[0, i], numbers[1, i] = fused(fused(p, r, _SINGLES[1]), r, _SINGLES[0]), shifted
+    for i in range(numbers.shape[1]):
+        bits[0, i] += bits[1, i] << _SINGLE_EXPONENT
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
@@ -120,87 +141,3 @@ def context_of(shares: Array, row: int, states: Array, n_steps: int, context: Ar
         share = shares[0, t]
         for j in range(context.size):
             context[j] += share * states[row, t, j]
-
-
-@lane_kernel
-def put_in_place(rank: float, total: float, number: int, n: int, ranks: Array, totals: Array, numbers: Array) -> None:
-    """Put a candidate among the n best so far, behind its equals; it takes the place of the worst if they are full."""
-    place = min(n, ranks.size - 1)
-    while place > 0 and rank > ranks[place - 1]:
-        ranks[place], totals[place], numbers[place] = ranks[place - 1], totals[place - 1], numbers[place - 1]
-        place -= 1
-    ranks[place], totals[place], numbers[place] = rank, total, number
-
-
-@lane_kernel
-def log_total(outputs: Array, row: int, powers: Array, bits: Array) -> float:
-    """The logarithm of the sum of exponentials of a row (N, K); ``powers`` (2, K) is room, as for `exponentials`."""
-    n, total = outputs.shape[1], 0.0
-    highest = outputs[row, 0]
-    for k in range(1, n):
-        highest = outputs[row, k] if outputs[row, k] > highest else highest
-    for k in range(n):
-        powers[0, k] = np.float64(outputs[row, k]) - np.float64(highest)
-    exponentials(n, powers, bits)
-    for k in range(n):
-        total += powers[0, k]
-    return float(highest + np.log(total))
-
-
-@lane_kernel
-def grow_beams(
-    outputs: Array,
-    place: Array,
-    counts: Array,
-    totals: Array,
-    sizes: Array,
-    ended: Array,
-    parents: Array,
-    tokens: Array,
-    penalty: float,
-    max_length: int,
-) -> None:
-    """Take the best continuations of the hypotheses (S, W) of each sequence, ranked by total / size ** penalty.
-
-    ``place`` (S, W) says where a hypothesis has its outputs (N, K); -1: it has ended, or is impossible. Sets its total
-    log-probability, its size, whether it has ended, and in ``parents`` and ``tokens`` (S, T, W), behind the ``counts``
-    (S,) steps so far, which hypothesis it grew from, and by which token; of equally good ones the one with the smaller
-    numbers comes first. After ``max_length`` steps only the end may follow.
-    """
-    n_tokens, width = outputs.shape[1], place.shape[1]
-    sums, worth, powers = np.empty(n_tokens), np.empty(n_tokens), np.empty((2, n_tokens))
-    bits, ranks, best, numbers = powers.view(np.int64), np.empty(width), np.empty(width), np.empty(width, np.int64)
-    longer, over = np.empty(width, np.int64), np.empty(width, np.bool_)
-    for s in range(place.shape[0]):
-        t, n, grows = counts[s], 0, False
-        for w in range(width):
-            grows = grows or place[s, w] >= 0
-        if not grows:
-            continue
-        for w in range(width):
-            row, own, size = place[s, w], totals[s, w], float(sizes[s, w] + (0 if ended[s, w] else 1))
-            factor = size if penalty == 1 else size**penalty
-            n_possible = n_tokens if t < max_length else 1
-            if row >= 0:
-                normaliser = log_total(outputs, row, powers, bits)
-                for k in range(n_possible):
-                    sums[k] = own + (np.float64(outputs[row, k]) - normaliser)
-            else:
-                sums[0] = own if ended[s, w] else -np.inf  # what has ended stays as it is
-                n_possible = 1
-            for k in range(n_possible, n_tokens):
-                sums[k] = -np.inf
-            for k in range(n_tokens):
-                worth[k] = sums[k] / factor
-            for k in range(n_tokens):
-                if n < width or worth[k] > ranks[width - 1]:
-                    put_in_place(worth[k], sums[k], w * n_tokens + k, n, ranks, best, numbers)
-                    n = min(n + 1, width)
-        for w in range(width):
-            parent, token = numbers[w] // n_tokens, numbers[w] % n_tokens
-            parents[s, t, w], tokens[s, t, w] = parent, token
-            longer[w] = sizes[s, parent] + (0 if ended[s, parent] else 1)
-            over[w] = ended[s, parent] or token == 0
-        for w in range(width):
-            totals[s, w], sizes[s, w], ended[s, w] = best[w], longer[w], over[w]
-        counts[s] = t + 1

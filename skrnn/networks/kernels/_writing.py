@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skrnn._types import Array, Doubles, Flags, Integers, Singles
+from skrnn.networks.kernels._growing import Clusters, grow_beams
 from skrnn.networks.kernels._lanes import lane_kernel, lane_product, lane_sums, lane_tanh
-from skrnn.networks.kernels._searching import context_of, grow_beams, shares_of
+from skrnn.networks.kernels._searching import context_of, shares_of
 from skrnn.networks.kernels._values import of_fixed_types
 from skrnn.networks.kernels._vectors import PANEL
 
@@ -30,7 +31,9 @@ class Writer(NamedTuple):
     edges : integer array of shape (num_layers + 1,)
         Where those of a layer begin and end.
     table : array of shape (n_tokens, n_inputs)
-    combine, head : packed arrays of H rows and H' + 1 + H columns, or none, and of n_tokens rows and H + 1 columns
+    combine, head : packed arrays of H rows and H' + 1 + H columns, or none, and of H + 1 columns and a row for each
+        token that has a score in the head, and behind them one for each cluster of the others
+    clusters : Clusters
     states : array of shape (n_sequences, n_timesteps, H')
     keys : float64 array of shape (n_sequences, n_timesteps, H), or without a step: there is no attention
     lengths : integer array of shape (n_sequences,)
@@ -46,6 +49,7 @@ class Writer(NamedTuple):
     table: Singles
     combine: Singles
     head: Singles
+    clusters: Clusters
     states: Singles
     keys: Doubles
     lengths: Integers
@@ -97,7 +101,8 @@ class Room(NamedTuple):
 
     ``work`` takes sums; ``both`` (H' + 1 + H, R) is multiplied by ``combine``, ``read`` (H + 1, R) by ``head``; a
     ``state`` (H,) has ``shares`` (2, T), ``share_bits`` as integers, and a ``context`` (H',). The ``outputs`` (N, K) of
-    lanes; ``place`` (S, W), in which lane a hypothesis stands.
+    lanes, and, where there are clusters, the ``states`` (N, H) that are behind them; ``place`` (S, W), in which lane a
+    hypothesis stands.
     """
 
     work: Singles
@@ -108,7 +113,11 @@ class Room(NamedTuple):
     share_bits: Integers
     context: Doubles
     outputs: Singles
+    states: Singles
     place: Integers
+
+
+_PANELS = 16  # of the head, whose outputs stay in the first cache until they have been turned around
 
 
 # What a tuple holds is taken out of it in front of a loop: taking it out counts a reference, which takes longer than an
@@ -231,17 +240,24 @@ def attend_block(net: Writer, beams: Beams, begin: int, count: int, panel: Array
 def write_step(net: Writer, beams: Beams, room: Room) -> None:
     """The next step of all lanes: their outputs."""
     (hidden, width), n, outputs, head = beams.memories.shape[3:], beams.numbers[1], room.outputs, net.head
+    states = room.states
     for block in range(-(-n // width)):
         begin = block * width
         count = min(n - begin, width)
         read = advance_block(net, beams, block, count, room.work)
         if net.combine.shape[0] > 0:
             read = attend_block(net, beams, begin, count, read, room)
-        found = lane_sums(head, room.work, width)
-        lane_product(head, read[: hidden + 1], found)
+        for first in range(0, head.shape[0], _PANELS):
+            part, begins = head[first : first + _PANELS], first * PANEL
+            found = lane_sums(part, room.work, width)
+            lane_product(part, read[: hidden + 1], found)
+            n_found = min(found.shape[0], outputs.shape[1] - begins)
+            for r in range(count):
+                for k in range(n_found):
+                    outputs[begin + r, begins + k] = found[k, r]
         for r in range(count):
-            for k in range(outputs.shape[1]):
-                outputs[begin + r, k] = found[k, r]
+            for j in range(states.shape[1]):
+                states[begin + r, j] = read[j, r]
 
 
 @lane_kernel
@@ -252,7 +268,8 @@ def grow_all(net: Writer, beams: Beams, penalty: float, max_length: int, room: R
     place[:] = -1
     for i in range(beams.numbers[1]):
         place[lanes[0, i], lanes[1, i]] = i
-    grow_beams(room.outputs, place, counts, totals, sizes, ended, parents, tokens, penalty, max_length)
+    outputs, states, clusters = room.outputs, room.states, net.clusters
+    grow_beams(outputs, states, clusters, place, counts, totals, sizes, ended, parents, tokens, penalty, max_length)
     for s in range(sequence.size):
         if sequence[s] < 0:
             continue
@@ -273,17 +290,19 @@ def grow_all(net: Writer, beams: Beams, penalty: float, max_length: int, room: R
 def search_steps(net: Writer, beams: Beams, penalty: float, max_length: int, n_steps: int) -> None:
     """So many steps of a search, or until no sequence is left; the first call begins with no lane at work."""
     _, _, n_blocks, hidden, width = beams.memories.shape
-    n_tokens, size, (n_places, n_beams) = net.table.shape[0], net.states.shape[2], beams.totals.shape
+    n_clusters, size, (n_places, n_beams) = net.clusters.places.shape[0], net.states.shape[2], beams.totals.shape
+    n_shown = net.clusters.firsts[0] + n_clusters
     shares = np.empty((2, net.keys.shape[1]))
     room = Room(
-        np.empty(max(4 * hidden + 3 * PANEL, n_tokens + PANEL) * width, np.float32),
+        np.empty(max(4 * hidden + 3 * PANEL, _PANELS * PANEL) * width, np.float32),
         np.zeros((size + 1 + hidden, width), np.float32),
         np.ones((hidden + 1, width), np.float32),
         np.empty(hidden, np.float32),
         shares,
         shares.view(np.int64),
         np.empty(size),
-        np.empty((n_blocks * width, n_tokens), np.float32),
+        np.empty((n_blocks * width, n_shown), np.float32),
+        np.empty((n_blocks * width, hidden if n_clusters > 0 else 0), np.float32),
         np.empty((n_places, n_beams), np.int64),
     )
     room.both[size] = np.float32(1.0)

@@ -66,7 +66,8 @@ def decode_tokens(
     tokens: Tensor,
     draw_mask: DrawMask | None = None,
 ) -> tuple[Tensor, Tensor | None, list[Any]]:
-    """Outputs (B, L, K) after each of the tokens (B, L), the attention (B, L, T), and the state after the last token.
+    """What the head reads (B, L, H) after each of the tokens (B, L), the attention (B, L, T), and the state after the
+    last token.
 
     The state is what `start_decoder` or an earlier call returned.
     """
@@ -89,5 +90,4 @@ def decode_tokens(
         x = torch.nn.functional.linear(both, weights["combine.weight"], weights["combine.bias"]).tanh()
         if draw_mask is not None:
             x = x * draw_mask(tuple(x.shape))
-    outputs = torch.nn.functional.linear(x, weights["head.weight"], weights["head.bias"])
-    return outputs, attention, following
+    return x, attention, following

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,17 @@ from skrnn.networks.cells import Cell
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
 from skrnn.networks.torch._pooling import attention_of, pooled
 
-__all__ = ["Encoded", "Forward", "embed", "encode", "forward", "head_outputs", "in_double", "take_states"]
+__all__ = [
+    "Encoded",
+    "Forward",
+    "before_head",
+    "embed",
+    "encode",
+    "forward",
+    "head_outputs",
+    "in_double",
+    "take_states",
+]
 
 DrawMask = Callable[[tuple[int, ...]], Tensor]
 
@@ -80,12 +90,39 @@ def forward(
     bptt_steps : int, optional
         Steps between two detaches of the state: truncated back-propagation through time. None: never.
     """
+    run = before_head(
+        spec,
+        cell,
+        weights,
+        x,
+        lengths,
+        tokens=tokens,
+        carried=carried,
+        draw_mask=draw_mask,
+        bptt_steps=bptt_steps,
+    )
+    return replace(run, outputs=head_outputs(spec, weights, run.outputs))
+
+
+def before_head(
+    spec: NetworkSpec,
+    cell: Cell,
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    lengths: Integers,
+    *,
+    tokens: Tensor | None = None,
+    carried: list[Any] | None = None,
+    draw_mask: DrawMask | None = None,
+    bptt_steps: int | None = None,
+) -> Forward:
+    """`forward` up to the head: the outputs are what that reads, (B, P), (B, T, P) or (B, L, P)."""
     run = encode(spec, cell, weights, x, lengths, carried=carried, draw_mask=draw_mask, bptt_steps=bptt_steps)
     attention = None
     if spec.readout == "tokens":
         assert tokens is not None
         memory, state = start_decoder(spec, cell, weights, run.states, run.last, run.ends)
-        outputs, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
+        read, attention, _ = decode_tokens(spec, cell, weights, memory, state, tokens, draw_mask)
     else:
         read = run.states
         if spec.readout != "steps":
@@ -94,8 +131,7 @@ def forward(
         if spec.readout == "decoder":
             code = read[:, None].expand(-1, x.shape[1], -1)
             read = _unroll(cell, cell_weights(cell, weights, spec.decoder_layers()[0]), code, bptt_steps)[0]
-        outputs = head_outputs(spec, weights, read)
-    return Forward(run.states, run.last, run.lengths, outputs, attention, run.carried)
+    return Forward(run.states, run.last, run.lengths, read, attention, run.carried)
 
 
 def head_outputs(spec: NetworkSpec, weights: Mapping[str, Tensor], read: Tensor) -> Tensor:

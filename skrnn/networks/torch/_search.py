@@ -10,7 +10,7 @@ from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.torch._decoder import decode_tokens, start_decoder
-from skrnn.networks.torch._forward import encode, forward, in_double, take_states
+from skrnn.networks.torch._forward import before_head, encode, head_outputs, in_double, take_states
 from skrnn.networks.torch._threads import pinned_threads
 
 __all__ = ["torch_attention", "torch_search"]
@@ -38,8 +38,8 @@ def torch_search(
         memory, states = memory.take(rows), take_states(states, rows)
         tokens = torch.zeros(len(rows), 1, dtype=torch.long, device=x.device)
         for _ in range(search.max_length + 1):
-            outputs, _, states = decode_tokens(spec, cell, tensors, memory, states, tokens)
-            origin, tokens = beams.grow(outputs[:, 0].log_softmax(dim=1))
+            read, _, states = decode_tokens(spec, cell, tensors, memory, states, tokens)
+            origin, tokens = beams.grow(head_outputs(spec, tensors, read[:, 0]).log_softmax(dim=1))
             if beams.all_ended():
                 break
             states = take_states(states, origin)
@@ -103,6 +103,6 @@ def torch_attention(
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
         read = torch.as_tensor(tokens, device=x.device)
-        run = forward(spec, spec.make_cell(), tensors, x, lengths, tokens=read)
+        run = before_head(spec, spec.make_cell(), tensors, x, lengths, tokens=read)
         assert run.attention is not None
         return run.attention.to("cpu", torch.float64).numpy()
