@@ -38,10 +38,9 @@ def run_network(
         Valid steps of ``states``: the sequence's steps, or its segments.
     """
     if engine == "compiled":
-        from skrnn.networks.compiled import CompiledRun
+        from skrnn.networks.compiled import run_compiled
 
-        run = CompiledRun.of(spec, weights, inputs, lengths, want_states=want == "states")
-        return getattr(run, want), run.lengths
+        return run_compiled(spec, weights, inputs, lengths, want)
     import torch
 
     from skrnn.networks.torch import forward, in_double, pinned_threads

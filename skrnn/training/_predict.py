@@ -15,6 +15,7 @@ from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
 __all__ = ["predict_attention", "predict_outputs", "predict_tokens"]
 
 _FEWEST_ROWS = 64  # for a thread
+_ROWS = 128  # that read weights together; a block of lanes is a quarter of it
 
 Result = TypeVar("Result")
 
@@ -41,17 +42,22 @@ def predict_outputs(
         inputs, lengths = scaling.gather(batch.take(rows), np.float32 if compiled else np.float64)
         return run_network(spec, weights, inputs, lengths, **options)
 
-    chunks = batch_chunks(batch, _numbers_per_step(spec, batch.max_length, want, compiled))
+    chunks = batch_chunks(batch, **_size_of_chunks(spec, batch.max_length, want, compiled))
     yield from _in_threads(run, chunks, n_threads if compiled else 1)
 
 
-def _numbers_per_step(spec: NetworkSpec, n_steps: int, want: str, compiled: bool) -> int:
-    """How many numbers a forward pass holds for each time step, about."""
+def _size_of_chunks(spec: NetworkSpec, n_steps: int, want: str, compiled: bool) -> dict[str, int]:
+    """How many numbers a forward pass holds for each time step, about, and how many rows are worth more than a million
+    numbers at a time.
+    """
     whole = spec.input_size + 8 * spec.state_size
-    one_pass = compiled and spec.num_layers == 1 and spec.segment is None and spec.readout == "last"
-    if not one_pass or spec.reads_all_states or want not in ("outputs", "last"):
-        return whole
-    return min(whole, spec.input_size + spec.step_size + 3 + 8 * spec.state_size // n_steps)
+    if not compiled or spec.cutoffs:  # products of BLAS, whose bits depend on how many rows there are
+        return {"values_per_step": whole}
+    one_pass = spec.num_layers == 1 and spec.segment is None and spec.readout == "last"
+    if one_pass and not spec.reads_all_states and want in ("outputs", "last"):
+        by_row = 8 * spec.state_size // n_steps
+        return {"values_per_step": min(whole, spec.input_size + spec.step_size + 3 + by_row), "rows": _ROWS}
+    return {"values_per_step": whole, "rows": _ROWS}
 
 
 def predict_tokens(

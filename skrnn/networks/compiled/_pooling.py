@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skrnn._types import Doubles, Integers, Singles
+from skrnn._types import Doubles, Floats, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._attention import Attention, read_with
@@ -19,7 +19,7 @@ class PooledRun(NamedTuple):
     (B, T).
     """
 
-    states: Doubles
+    states: Singles
     last: Doubles
     segments: Doubles | None
     lengths: Integers
@@ -94,7 +94,7 @@ def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
     parts = []
     for name in spec.pooling:
         if name == "attention" and run.attention is not None:
-            parts.append(read_with(run.attention, run.states))
+            parts.append(read_with(run.attention, run.states, run.lengths))
         else:
             parts.append(run.last if name == "last" else _over_time(name, run.states, run.lengths))
     if run.segments is not None:
@@ -102,11 +102,9 @@ def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
     return np.concatenate(parts, axis=1)
 
 
-def _over_time(name: str, values: Doubles, lengths: Integers) -> Doubles:
-    """The mean or the maximum (B, H) of values (B, T, H)."""
-    part, by_step = np.empty((len(values), values.shape[2])), values.transpose(1, 0, 2)
-    if name == "mean":
-        kernels.take_mean(by_step, lengths, part)
-    else:
-        kernels.take_max(by_step, lengths, part, np.empty(part.shape, np.intp))
+def _over_time(name: str, values: Floats, lengths: Integers) -> Doubles:
+    """The mean or the maximum (B, H) of values (B, T, H), in double precision."""
+    part = np.empty((len(values), values.shape[2]))
+    take = kernels.mean_of_rows if name == "mean" else kernels.maximum_of_rows
+    take(values, lengths, part)
     return part
