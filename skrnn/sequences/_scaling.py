@@ -16,7 +16,7 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._statistics import mean_and_scale
 
-__all__ = ["InputScaling", "batch_chunks", "check_scaling"]
+__all__ = ["InputScaling", "batch_chunks", "check_scaling", "chunk_size"]
 
 _CHUNK_VALUES, _MOST_VALUES = 1 << 20, 1 << 23
 
@@ -198,7 +198,7 @@ class InputScaling:
         """`_level_and_spread` of the values that are there, and where (B, 1, F) there is none."""
         there = np.ones(values.shape, bool) if missing is None else ~missing
         known = there if padding is None else there & ~padding[:, :, None]
-        none_known = ~known.any(axis=1, keepdims=True)
+        none_known = np.asarray(~known.any(axis=1, keepdims=True))
         if self.kind == "last":
             last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)[:, None]  # (B, 1, F)
             level = np.take_along_axis(values, last, axis=1).astype(np.float64)
@@ -229,13 +229,17 @@ def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, 
     require(bool((values["scale"] > 0).all()), f"{label} has a scale that is not above 0")
 
 
-def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None, rows: int = 1) -> Iterator[Integers]:
-    """Row numbers in consecutive chunks of about a million values, or of so many ``rows`` (a power of 2) that are worth
-    up to eight million values; of half as many, and so on, where these are still too large.
-    """
-    width = batch.max_length * (values_per_step or batch.n_features)
-    while rows > 1 and rows * width > _MOST_VALUES:
-        rows //= 2
-    size = max(rows, _CHUNK_VALUES // width)
+def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[Integers]:
+    """Row numbers in consecutive chunks of about a million values."""
+    size = chunk_size(batch.max_length * (values_per_step or batch.n_features))
     for start in range(0, batch.n_samples, size):
         yield np.arange(start, min(start + size, batch.n_samples))
+
+
+def chunk_size(values_per_row: int, rows: int = 1) -> int:
+    """How many rows are about a million values, or so many ``rows`` (a power of 2) that are worth up to eight million;
+    half as many, and so on, where these are still too large.
+    """
+    while rows > 1 and rows * values_per_row > _MOST_VALUES:
+        rows //= 2
+    return max(rows, _CHUNK_VALUES // values_per_row)

@@ -11,7 +11,7 @@ from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._attention import Attention, read_with
 
-__all__ = ["PooledRun", "Pooling", "pooled"]
+__all__ = ["PooledRun", "Pooling", "over_time", "pooled"]
 
 
 class PooledRun(NamedTuple):
@@ -96,13 +96,13 @@ def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
         if name == "attention" and run.attention is not None:
             parts.append(read_with(run.attention, run.states, run.lengths))
         else:
-            parts.append(run.last if name == "last" else _over_time(name, run.states, run.lengths))
+            parts.append(run.last if name == "last" else over_time(name, run.states, run.lengths))
     if run.segments is not None:
-        parts += [_over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
+        parts += [over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
     return np.concatenate(parts, axis=1)
 
 
-def _over_time(name: str, values: Floats, lengths: Integers) -> Doubles:
+def over_time(name: str, values: Floats, lengths: Integers) -> Doubles:
     """The mean or the maximum (B, H) of values (B, T, H), in double precision."""
     part = np.empty((len(values), values.shape[2]))
     take = kernels.mean_of_rows if name == "mean" else kernels.maximum_of_rows

@@ -14,7 +14,7 @@ from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._attention import attention_of
 from skrnn.networks.compiled._layer import kernels_of
-from skrnn.networks.compiled._pooling import PooledRun, pooled
+from skrnn.networks.compiled._pooling import PooledRun, over_time, pooled
 
 __all__ = ["check_width", "embed", "encode", "layer_weights", "linear", "run_compiled"]
 
@@ -26,13 +26,15 @@ def run_compiled(
     weights: NetworkWeights,
     inputs: Array,
     lengths: Integers,
-    want: Literal["outputs", "last", "states", "attention"] = "outputs",
+    want: Literal["outputs", "last", "mean", "max", "states", "attention"] = "outputs",
 ) -> tuple[Doubles, Integers]:
     """What `run_network` returns, of inputs (B, T, F): nothing is computed that is not wanted."""
-    reads_all = want == "states" or (want != "last" and spec.reads_all_states)
+    reads_all = want in ("mean", "max", "states") or (want != "last" and spec.reads_all_states)
     run = encode(spec, weights, inputs, lengths, reads_all)
     if want in ("last", "states"):
         return run.last if want == "last" else run.states.astype(np.float64), run.lengths
+    if want in ("mean", "max"):
+        return over_time(want, run.states, run.lengths), run.lengths
     attention = attention_of(weights, run.states, run.lengths) if "attention" in spec.pooling else None
     if want == "attention":
         assert attention is not None
