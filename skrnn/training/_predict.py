@@ -40,7 +40,8 @@ def predict_outputs(
     options: dict[str, Any] = {"want": want, "device": device, "engine": engine, "n_threads": n_threads}
 
     def run(rows: Integers) -> tuple[Doubles, Integers]:
-        inputs, lengths = scaling.gather(batch.take(rows), np.float32 if compiled else np.float64)
+        part = batch if even and len(rows) == batch.n_samples else batch.take(rows)
+        inputs, lengths = scaling.gather(part, np.float32 if compiled else np.float64)
         return run_network(spec, weights, inputs, lengths, **options)
 
     threads, lengths = n_threads if compiled else 1, batch.lengths

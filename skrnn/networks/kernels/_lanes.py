@@ -70,13 +70,25 @@ _BOUND, _ONE, _HALF = np.float32(9.0), np.float32(1.0), np.float32(0.5)
 
 def packed(*blocks: Singles) -> Singles:
     """The matrix (M, K) with these blocks side by side, as `lane_product` takes it: (M / 8, K, 8), zeros at the end."""
-    n_rows, n_terms = len(blocks[0]), sum(block.shape[1] for block in blocks)
-    n_panels = -(-n_rows // PANEL)
-    whole, column = np.zeros((n_panels * PANEL, n_terms), np.float32), 0
+    n_rows, n_terms, column = len(blocks[0]), sum(block.shape[1] for block in blocks), 0
+    panels = np.zeros((-(-n_rows // PANEL), n_terms, PANEL), np.float32)
     for block in blocks:
-        whole[:n_rows, column : column + block.shape[1]] = block
+        one_kind = np.ascontiguousarray(block, np.float32).view()
+        one_kind.flags.writeable = False
+        put_in_panels(one_kind, column, panels)
         column += block.shape[1]
-    return np.ascontiguousarray(whole.reshape(n_panels, PANEL, n_terms).transpose(0, 2, 1))
+    return panels
+
+
+@lane_kernel
+def put_in_panels(block: Array, first: int, panels: Array) -> None:
+    """panels[p, first + k, i] = block[8 p + i, k] of a block (M, N); a part that stays in the first cache at a time."""
+    for p in range(panels.shape[0]):
+        n_sums = min(PANEL, block.shape[0] - p * PANEL)
+        for begin in range(0, block.shape[1], _LINE):
+            for i in range(n_sums):
+                for k in range(begin, min(begin + _LINE, block.shape[1])):
+                    panels[p, first + k, i] = block[p * PANEL + i, k]
 
 
 @_inlined
