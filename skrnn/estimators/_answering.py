@@ -12,7 +12,7 @@ from skrnn._types import Doubles, Integers
 from skrnn.estimators._base import BaseRNN
 from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import count_threads
-from skrnn.networks import resolve_device, resolve_engine
+from skrnn.networks import Want, resolve_device, resolve_engine
 from skrnn.sequences import SequenceBatch, is_ragged, read_X
 from skrnn.tasks import Context
 from skrnn.training import predict_outputs
@@ -46,7 +46,7 @@ class AnsweringRNN(BaseRNN):
         self,
         fitted: Fitted,
         batch: SequenceBatch,
-        want: Literal["outputs", "last", "states", "attention"] = "outputs",
+        want: Want = "outputs",
         number: int = 0,
         n_threads: int | None = None,
     ) -> Iterator[tuple[Doubles, Integers]]:

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._constraints import Options, check_arguments, plain, prefixed_names
-from skrnn._types import Doubles, Integers
+from skrnn._types import Doubles
 from skrnn.estimators._fitted import FromFit
 from skrnn.estimators._parameters import CATEGORICAL, SHARED_CONSTRAINTS, Parameters
 from skrnn.estimators._reconstructing import ReconstructingRNN
@@ -302,7 +302,7 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._refuse_frame()
         fitted, batch = self._read(X)
         pooling = self._checked_pooling()
-        chunks = self._run(fitted, batch, "last" if pooling == "last" else "states")
+        chunks = self._run(fitted, batch, pooling or "states")
         dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         if pooling is None:
             rows = [row[:length] for values, lengths in chunks for row, length in zip(values, lengths, strict=True)]
@@ -310,10 +310,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 return [row.astype(dtype) for row in rows]
             return self._stack(rows, batch).astype(dtype)
         out, begin = np.empty((batch.n_samples, self._n_features_out), dtype), 0
-        for values, lengths in chunks:  # copied at once: the last states are a view of those of every step
-            pooled = values if pooling == "last" else _pool(values, lengths, pooling)
-            out[begin : begin + len(pooled)] = pooled
-            begin += len(pooled)
+        for values, _ in chunks:
+            out[begin : begin + len(values)] = values
+            begin += len(values)
         return out
 
     def stream(self, method: str | None = None) -> Stream:
@@ -344,9 +343,9 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             raise ValueError(f"{name} cannot stream: pooling reads the states of all steps. Fit with pooling='last'.")
         return Stream(self._fitted, method, ("transform",), name)
 
-    def _checked_pooling(self) -> str | None:
+    def _checked_pooling(self) -> Literal["last", "mean", "max"] | None:
         """It is done in `transform`, and so may be set after `fit`."""
-        found: str | None = check_arguments(type(self).__name__, {"pooling": _POOLING}, pooling=self.pooling)["pooling"]
+        found: Any = check_arguments(type(self).__name__, {"pooling": _POOLING}, pooling=self.pooling)["pooling"]
         return found
 
     def _stack(self, rows: list[Doubles], batch: SequenceBatch) -> Doubles:
@@ -415,14 +414,6 @@ class RNNSequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _pool(states: Doubles, lengths: Integers, pooling: str) -> Doubles:
-    """Mean or maximum over the valid steps of states (B, T, H)."""
-    valid = (np.arange(states.shape[1]) < lengths[:, None])[:, :, None]
-    if pooling == "max":
-        return np.where(valid, states, -np.inf).max(axis=1)
-    return np.where(valid, states, 0.0).sum(axis=1) / lengths[:, None]
 
 
 RNNSequenceTransformer.__module__ = "skrnn"  # the name that users import and pickles hold

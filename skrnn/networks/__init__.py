@@ -11,7 +11,7 @@ from skrnn.networks._adaptive import AdaptiveSoftmax, cluster_size
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
-from skrnn.networks._run import attend, run_network, search_tokens
+from skrnn.networks._run import Want, attend, run_network, search_tokens
 from skrnn.networks._search import Search
 from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Recurrence
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
@@ -70,6 +70,7 @@ __all__ = [
     "SequenceModule",
     "SteppedNetworks",
     "ThreadedNetwork",
+    "Want",
     "as_value",
     "attend",
     "before_head",

@@ -55,7 +55,7 @@ def _trouble(cell: str, training: bool) -> str | None:
     where they are to be trained; what went wrong, in words.
     """
     try:
-        from skrnn.networks.compiled import CompiledNetwork, CompiledRun, is_switched_off
+        from skrnn.networks.compiled import CompiledNetwork, is_switched_off, run_compiled
 
         if is_switched_off():
             return "NUMBA_DISABLE_JIT is set"
@@ -64,7 +64,7 @@ def _trouble(cell: str, training: bool) -> str | None:
         if training:
             network = CompiledNetwork(spec, weights)
             network.backward(network.forward(inputs, lengths))
-        CompiledRun.of(spec, weights, inputs, lengths)
+        run_compiled(spec, weights, inputs, lengths)
     except MemoryError:  # which says nothing of the kernels, and may be over soon
         raise
     except Exception as error:  # whatever a compiler may raise

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
+
+import numpy as np
 
 from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks._search import Search
 from skrnn.networks._spec import NetworkSpec
 
-__all__ = ["attend", "run_network", "search_tokens"]
+__all__ = ["Want", "attend", "run_network", "search_tokens"]
+
+Want: TypeAlias = Literal["outputs", "last", "mean", "max", "states", "attention"]
 
 
 def run_network(
@@ -17,7 +21,7 @@ def run_network(
     inputs: Array,
     lengths: Integers,
     *,
-    want: Literal["outputs", "last", "states", "attention"] = "outputs",
+    want: Want = "outputs",
     device: str = "cpu",
     engine: str = "torch",
     n_threads: int = 1,
@@ -32,16 +36,15 @@ def run_network(
     Returns
     -------
     values : float64 array
-        The head's outputs (B, K) or (B, T, K), the last states (B, H'), the states of all steps (B, T', H'), or the
-        attention of the pooling (B, T').
+        The head's outputs (B, K) or (B, T, K), the last states (B, H'), the mean or the maximum of the states over the
+        valid steps (B, H'), the states of all steps (B, T', H'), or the attention of the pooling (B, T').
     lengths : integer array of shape (B,)
         Valid steps of ``states``: the sequence's steps, or its segments.
     """
     if engine == "compiled":
-        from skrnn.networks.compiled import CompiledRun
+        from skrnn.networks.compiled import run_compiled
 
-        run = CompiledRun.of(spec, weights, inputs, lengths, want_states=want == "states")
-        return getattr(run, want), run.lengths
+        return run_compiled(spec, weights, inputs, lengths, want)
     import torch
 
     from skrnn.networks.torch import forward, in_double, pinned_threads
@@ -49,8 +52,16 @@ def run_network(
     with pinned_threads(n_threads), torch.inference_mode():
         tensors, x = in_double(weights, inputs, device)
         result = forward(spec, spec.make_cell(), tensors, x, lengths)
-        values = getattr(result, want).to("cpu", torch.float64).numpy()
-    return values, result.lengths
+        values = getattr(result, "states" if want in ("mean", "max") else want).to("cpu", torch.float64).numpy()
+    return over_time(want, values, result.lengths) if want in ("mean", "max") else values, result.lengths
+
+
+def over_time(name: str, states: Doubles, lengths: Integers) -> Doubles:
+    """The mean or the maximum (B, H) over the valid steps of states (B, T, H)."""
+    valid = (np.arange(states.shape[1]) < lengths[:, None])[:, :, None]
+    if name == "max":
+        return np.asarray(np.where(valid, states, -np.inf).max(axis=1))
+    return np.asarray(np.where(valid, states, 0.0).sum(axis=1) / lengths[:, None])
 
 
 def search_tokens(

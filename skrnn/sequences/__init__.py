@@ -18,7 +18,7 @@ from skrnn.sequences._door import Columns, read_X, refuse_frame
 from skrnn.sequences._lag_names import Lag, read_lags
 from skrnn.sequences._mixed import number_step
 from skrnn.sequences._numbers import as_numbers, decoded, refuse_mask
-from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling
+from skrnn.sequences._scaling import InputScaling, batch_chunks, check_scaling, chunk_size
 from skrnn.sequences._segments import segment_positions
 from skrnn.sequences._statistics import mean_and_scale, weighted_mean_and_scale
 
@@ -34,6 +34,7 @@ __all__ = [
     "check_categories",
     "check_scaling",
     "check_sequences",
+    "chunk_size",
     "column_as_list",
     "decoded",
     "detached",

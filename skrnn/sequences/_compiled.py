@@ -213,6 +213,20 @@ def add_moments(
 
 
 @kernel(fastmath=False)
+def standardise_one(
+    column: Array, starts: Integers, lengths: Integers, level: float, spread: float, instead: float, inputs: Array
+) -> None:
+    """`standardise` by row, of one feature: the loop along the steps is the one worth to be taken several at a time."""
+    for b in range(starts.size):
+        begin, length = starts[b], lengths[b]
+        for t in range(length):
+            value = np.float64(column[begin + t])
+            inputs[b, t, 0] = (value - level) / spread if value == value else instead
+        for t in range(length, inputs.shape[1]):
+            inputs[b, t, 0] = 0.0
+
+
+@kernel(fastmath=False)
 def standardise(
     steps: Array,
     starts: Integers,
@@ -230,6 +244,9 @@ def standardise(
     """
     n_features = steps.shape[1]
     n_steps = inputs.shape[1 if by_row else 0]
+    if by_row and n_features == 1 and indicators.size == 0:
+        standardise_one(steps.reshape(steps.size), starts, lengths, level[0], spread[0], instead[0], inputs)
+        return
     for b in range(starts.size):
         for t in range(lengths[b]):
             row, out = steps[starts[b] + t], inputs[b, t] if by_row else inputs[t, b]

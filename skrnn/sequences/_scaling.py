@@ -16,9 +16,9 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 from skrnn.sequences._statistics import mean_and_scale
 
-__all__ = ["InputScaling", "batch_chunks", "check_scaling"]
+__all__ = ["InputScaling", "batch_chunks", "check_scaling", "chunk_size"]
 
-_CHUNK_VALUES = 1 << 20
+_CHUNK_VALUES, _MOST_VALUES = 1 << 20, 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ class InputScaling:
     def _scale(self, found: Floats, values: Doubles, padding: Flags | None, complete: bool, inputs: Floats) -> None:
         """Inputs of the values found (B, T, F), computed in double precision, in ``values``, and rounded."""
         n_features = found.shape[2]
-        missing = np.zeros(found.shape, bool) if complete else np.isnan(found)
+        missing = None if complete else np.isnan(found)
         if self.kind is None:
             np.copyto(values, found)
         else:
@@ -140,12 +140,12 @@ class InputScaling:
             np.copyto(values, found)  # a subtraction that also converts takes longer
             values -= level
             values /= spread
-        if not complete:
+        if missing is not None:
             instead = 0.0 if self.kind is not None else np.broadcast_to(self.mean, values.shape)[missing]
             values[missing] = instead
         with np.errstate(over="ignore"):  # beyond single precision: infinity, which the kernels take for 1e18
             inputs[:, :, :n_features] = values
-        inputs[:, :, n_features:] = 0.0 if complete else missing[:, :, self.indicators]
+        inputs[:, :, n_features:] = 0.0 if missing is None else missing[:, :, self.indicators]
         if padding is not None:
             inputs[padding] = 0.0
 
@@ -159,21 +159,46 @@ class InputScaling:
         for rows in batch_chunks(batch):
             positions, padding = batch.take(rows).positions()
             values = batch.steps[positions].astype(np.float64)
-            part = self._level_and_spread(values, np.isnan(values), padding)
+            part = self._level_and_spread(values, None if batch.complete else np.isnan(values), padding)
             level[rows], spread[rows] = part[0][:, 0], part[1][:, 0]
         return level, spread
 
     def _level_and_spread(
         self,
         values: Floats,
-        missing: Flags,
+        missing: Flags | None,
         padding: Flags | None,
     ) -> tuple[Doubles, Doubles]:
         """Level and spread, (B or 1, 1, F), of values (B, T, F)."""
         if self.kind == "standard":
             return self.mean[None, None], self.scale[None, None]
-        known = ~missing if padding is None else ~missing & ~padding[:, :, None]
-        none_known = ~known.any(axis=1, keepdims=True)
+        if missing is None and padding is None:
+            level, spread = self._of_complete(values)
+            none_known = np.zeros(level.shape, bool)
+        else:
+            level, spread, none_known = self._of_known(values, missing, padding)
+        if self.vocabulary:
+            numbers = self.are_numbers
+            level, spread = np.where(numbers, level, 0.0), np.where(numbers, spread, 1.0)
+        return np.where(none_known, self.mean, level), spread
+
+    def _of_complete(self, values: Floats) -> tuple[Doubles, Doubles]:
+        """`_level_and_spread` where every value is there: the same sums without a look at each."""
+        if self.kind == "last":
+            level = values[:, -1:].astype(np.float64)
+            return level, np.broadcast_to(self.scale[None, None], level.shape)
+        count = values.shape[1]
+        level = values.sum(axis=1, keepdims=True, dtype=np.float64) / count
+        squares = values - level
+        squares *= squares
+        variance = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
+        return level, np.sqrt(variance + self.variance_floor * self.scale**2)
+
+    def _of_known(self, values: Floats, missing: Flags | None, padding: Flags | None) -> tuple[Doubles, Doubles, Flags]:
+        """`_level_and_spread` of the values that are there, and where (B, 1, F) there is none."""
+        there = np.ones(values.shape, bool) if missing is None else ~missing
+        known = there if padding is None else there & ~padding[:, :, None]
+        none_known = np.asarray(~known.any(axis=1, keepdims=True))
         if self.kind == "last":
             last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)[:, None]  # (B, 1, F)
             level = np.take_along_axis(values, last, axis=1).astype(np.float64)
@@ -184,10 +209,7 @@ class InputScaling:
             squares = np.where(known, values - level, 0.0) ** 2
             variance = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
             spread = np.sqrt(variance + self.variance_floor * self.scale**2)
-        if self.vocabulary:
-            numbers = self.are_numbers
-            level, spread = np.where(numbers, level, 0.0), np.where(numbers, spread, 1.0)
-        return np.where(none_known, self.mean, level), spread
+        return level, spread, none_known
 
 
 def _refuse_nothing(mean: Doubles) -> None:
@@ -209,7 +231,15 @@ def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, 
 
 def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[Integers]:
     """Row numbers in consecutive chunks of about a million values."""
-    width = batch.max_length * (values_per_step or batch.n_features)
-    size = max(1, _CHUNK_VALUES // width)
+    size = chunk_size(batch.max_length * (values_per_step or batch.n_features))
     for start in range(0, batch.n_samples, size):
         yield np.arange(start, min(start + size, batch.n_samples))
+
+
+def chunk_size(values_per_row: int, rows: int = 1) -> int:
+    """How many rows are about a million values, or so many ``rows`` (a power of 2) that are worth up to eight million;
+    half as many, and so on, where these are still too large.
+    """
+    while rows > 1 and rows * values_per_row > _MOST_VALUES:
+        rows //= 2
+    return max(rows, _CHUNK_VALUES // values_per_row)

@@ -80,7 +80,8 @@ class NewestSteps:
         """Row numbers and their features (B, n_features), chunk by chunk."""
         width = max(self.n_inputs, self.n_features // self.n_steps)
         for rows in batch_chunks(batch, _COPIES * width):
-            values, lengths = scaling.gather(batch.take(rows), np.float64)  # (B, T, F)
+            part = batch if len(rows) == batch.n_samples else batch.take(rows)
+            values, lengths = scaling.gather(part, np.float64)  # (B, T, F)
             yield rows, self.features(values, lengths)
 
     def features(self, values: Floats, lengths: Integers) -> Doubles:

@@ -5,13 +5,14 @@ import pytest
 from network_alone import REGRESSOR
 from reference_networks import KINDS, random_weights
 
-from skrnn import RNNClassifier, RNNRegressor
+from skrnn import RNNClassifier, RNNRegressor, RNNSequenceTransformer
 from skrnn.networks import CELLS, NetworkSpec, NetworkStream, kernel, run_network
 from skrnn.networks.kernels import lane_logistic, lane_panel, lane_product, lane_sums, lane_tanh, packed
+from skrnn.sequences import chunk_size
 
 RNG = np.random.default_rng(4)
 N, T = 71, 6
-SIZES = (1, 2, 3, 4, 5, 31, 32, 33, 35, 36, 64, 65)  # around a block of lanes, and rows that are too few for one
+SIZES = (1, 2, 3, 4, 5, 16, 17, 20, 21, 32, 33, 36, 65)  # around a block of lanes, and rows that are too few for one
 VALUES = np.concatenate([np.linspace(-20, 20, 4001), [-np.inf, np.inf, 0.0, 1e-30, -1e-7]]).astype(np.float32)
 
 
@@ -48,6 +49,46 @@ def test_bits_do_not_depend_on_the_lane(kind, hidden):
     np.testing.assert_array_equal(run(spec, weights, x[order], lengths[order]), whole[order])
 
 
+@pytest.mark.parametrize(("cell", "hidden"), [("rnn", 512), ("gru", 300), ("lstm", 256)])
+def test_bits_do_not_depend_on_how_many_rows_share_many_weights(cell, hidden):
+    """Weights of a megabyte and more are read once for up to 128 rows, where these end together."""
+    spec = NetworkSpec(1, 2, cell, hidden)
+    weights, x, lengths = random_weights(spec), RNG.normal(size=(140, 3, 1)), np.full(140, 3)
+    whole = run(spec, weights, x, lengths)
+    for size in (1, 16, 40, 64, 100, 128):
+        np.testing.assert_array_equal(run(spec, weights, x[-size:], lengths[-size:]), whole[-size:])
+    lengths[::2] = 1
+    x[::2, 1:] = 0.0
+    mixed = run(spec, weights, x, lengths)
+    np.testing.assert_array_equal(mixed[1::2], whole[1::2])
+    np.testing.assert_array_equal(mixed[::2], run(spec, weights, x[::2, :1], lengths[::2]))
+
+
+def test_rows_of_unlike_lengths_are_answered_in_their_order():
+    """They share chunks with rows of like lengths, of which there are several here."""
+    X = [RNG.normal(size=(n, 40)) for n in RNG.integers(1, 300, 400)]
+    options = {"max_iter": 1, "random_state": 0, "objective": "regression"}
+    for pooling in ("last", "mean", "max"):
+        model = RNNSequenceTransformer(hidden_size=5, pooling=pooling, **options)
+        found = model.fit(X[:20], np.arange(20.0)).transform(X)
+        steps = model.set_params(pooling=None).transform(X)
+        pools = {
+            "last": lambda rows: rows[-1],
+            "mean": lambda rows: rows.mean(axis=0),
+            "max": lambda rows: rows.max(axis=0),
+        }
+        np.testing.assert_allclose(found, [pools[pooling](rows) for rows in steps], rtol=1e-12)
+        model.set_params(pooling=pooling)
+        np.testing.assert_array_equal(np.concatenate([model.transform([row]) for row in X[::40]]), found[::40])
+        np.testing.assert_array_equal(model.set_params(n_jobs=2).transform(X), found)
+
+
+@pytest.mark.parametrize(("values", "rows"), [(10, 104_857), (10_000, 128), (100_000, 64), (300_000, 16), (10**8, 1)])
+def test_chunks_of_long_rows_fill_lanes(values, rows):
+    assert chunk_size(values, 128) == rows
+    assert chunk_size(values) == max(1, (1 << 20) // values)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_streams_have_the_bits_of_predictions(kind):
     spec = NetworkSpec(2, 3, kind[0], 9, 2, kind[1])
@@ -82,8 +123,8 @@ def test_last_states_are_there_without_the_others():
     assert not states[np.arange(T) >= lengths[:, None]].any()
 
 
-@pytest.mark.parametrize("n_lanes", [1, 20])
-@pytest.mark.parametrize("shape", [(1, 1), (8, 3), (13, 40), (32, 5), (56, 9), (96, 34)])
+@pytest.mark.parametrize("n_lanes", [1, 3, 12, 20, 40])
+@pytest.mark.parametrize("shape", [(1, 1), (8, 3), (13, 40), (32, 5), (56, 9), (96, 34), (9, 700)])
 def test_products(shape, n_lanes):
     """Of integers, so that they are exact; and no lane sees another."""
     weights = RNG.integers(-9, 10, shape).astype(np.float32)

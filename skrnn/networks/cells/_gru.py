@@ -194,7 +194,7 @@ def run(x: Array, lengths: Array, order: Array, reverse: bool, weights: Array, s
     """Predictions: the states h."""
     begin = 0
     while begin < order.size:
-        rows = order[begin : begin + block_size(order.size - begin)]
+        rows = order[begin : begin + block_size(order, begin, lengths, weights.size)]
         run_block(x, lengths, rows, reverse, weights, states, out)
         begin += rows.size
 

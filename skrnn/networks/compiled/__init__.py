@@ -15,14 +15,13 @@ from skrnn.networks.compiled._passes import (
     pass_forward,
     work_size,
 )
-from skrnn.networks.compiled._run import CompiledRun
+from skrnn.networks.compiled._run import run_compiled
 from skrnn.networks.compiled._search import compiled_attention, compiled_search
 from skrnn.networks.compiled._stream import NetworkStream
 from skrnn.networks.compiled._threads import ThreadedNetwork
 
 __all__ = [
     "CompiledNetwork",
-    "CompiledRun",
     "NetworkStream",
     "Passes",
     "ThreadedNetwork",
@@ -34,6 +33,7 @@ __all__ = [
     "make_passes",
     "pass_backward",
     "pass_forward",
+    "run_compiled",
     "work_size",
 ]
 

@@ -14,6 +14,8 @@ from skrnn.networks import kernels
 
 __all__ = ["Attention", "attention_of", "read_with"]
 
+_VALUES = 1 << 15  # of the states, in double precision at a time
+
 
 class Attention:
     """Forwards and backwards for a mini-batch in training, with the weights and gradients of a network.
@@ -45,27 +47,27 @@ class Attention:
         d_states += (self.shares[:, :, None] * d_read + by_keys).astype(np.float32)
 
 
-def attention_of(weights: NetworkWeights, states: Doubles, lengths: Integers) -> Doubles:
-    """What each step counts (B, T) in a prediction, of states (B, T, H'); each row by itself."""
-    keys = np.tanh(_product(states, weights["pooling.weight"]) + weights["pooling.bias"])
-    scores = _product(keys, weights["query.weight"])[:, :, 0]
-    return _softmax(scores.T, np.arange(scores.shape[1])[:, None] < lengths).T
+def attention_of(weights: NetworkWeights, states: Singles, lengths: Integers) -> Doubles:
+    """What each step counts (B, T) in a prediction, of states (B, T, H); each row by itself, in double precision."""
+    rows, scores = states.reshape(-1, states.shape[2]), np.empty(states.shape[0] * states.shape[1])
+    weight, query = (weights[f"{name}.weight"].T.astype(np.float64, order="C") for name in ("pooling", "query"))
+    bias, size = weights["pooling.bias"], max(1, _VALUES // states.shape[2])
+    for begin in range(0, len(rows), size):
+        part = rows[begin : begin + size].astype(np.float64)
+        keys, found = np.zeros((len(part), len(bias))), np.zeros((len(part), 1))
+        kernels.add_product(part, weight, keys)
+        keys += bias
+        kernels.add_product(np.tanh(keys, out=keys), query, found)
+        scores[begin : begin + size] = found[:, 0]
+    by_row = scores.reshape(states.shape[:2])
+    return _softmax(by_row.T, np.arange(states.shape[1])[:, None] < lengths).T
 
 
-def read_with(shares: Doubles, states: Doubles) -> Doubles:
+def read_with(shares: Doubles, states: Singles, lengths: Integers) -> Doubles:
     """What is read (B, H') in a prediction, of states (B, T, H') with their shares (B, T); each row by itself."""
     read = np.zeros((len(states), states.shape[2]))
-    for t in range(states.shape[1]):  # in the order of time, whatever the padding
-        read += shares[:, t, None] * states[:, t]
+    kernels.sum_of_rows(np.ascontiguousarray(shares), states, lengths, read)
     return read
-
-
-def _product(x: Doubles, weight: Singles) -> Doubles:
-    """x W^T on the last axis, each row by itself."""
-    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    out = np.zeros((len(rows), len(weight)))
-    kernels.add_product(rows, np.ascontiguousarray(weight.T, np.float64), out)
-    return out.reshape(*x.shape[:-1], -1)
 
 
 def _softmax(scores: Array, real: Flags) -> Array:

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skrnn._types import Doubles, Integers, Singles
+from skrnn._types import Doubles, Floats, Integers, Singles
 from skrnn.networks import kernels
 from skrnn.networks._spec import NetworkSpec
 from skrnn.networks.compiled._attention import Attention, read_with
 
-__all__ = ["PooledRun", "Pooling", "pooled"]
+__all__ = ["PooledRun", "Pooling", "over_time", "pooled"]
 
 
 class PooledRun(NamedTuple):
@@ -19,7 +19,7 @@ class PooledRun(NamedTuple):
     (B, T).
     """
 
-    states: Doubles
+    states: Singles
     last: Doubles
     segments: Doubles | None
     lengths: Integers
@@ -94,19 +94,17 @@ def pooled(spec: NetworkSpec, run: PooledRun) -> Doubles:
     parts = []
     for name in spec.pooling:
         if name == "attention" and run.attention is not None:
-            parts.append(read_with(run.attention, run.states))
+            parts.append(read_with(run.attention, run.states, run.lengths))
         else:
-            parts.append(run.last if name == "last" else _over_time(name, run.states, run.lengths))
+            parts.append(run.last if name == "last" else over_time(name, run.states, run.lengths))
     if run.segments is not None:
-        parts += [_over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
+        parts += [over_time(name, run.segments, run.lengths) for name in spec.segment_pooling]
     return np.concatenate(parts, axis=1)
 
 
-def _over_time(name: str, values: Doubles, lengths: Integers) -> Doubles:
-    """The mean or the maximum (B, H) of values (B, T, H)."""
-    part, by_step = np.empty((len(values), values.shape[2])), values.transpose(1, 0, 2)
-    if name == "mean":
-        kernels.take_mean(by_step, lengths, part)
-    else:
-        kernels.take_max(by_step, lengths, part, np.empty(part.shape, np.intp))
+def over_time(name: str, values: Floats, lengths: Integers) -> Doubles:
+    """The mean or the maximum (B, H) of values (B, T, H), in double precision."""
+    part = np.empty((len(values), values.shape[2]))
+    take = kernels.mean_of_rows if name == "mean" else kernels.maximum_of_rows
+    take(values, lengths, part)
     return part

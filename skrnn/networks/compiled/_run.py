@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from skrnn._types import Array, Doubles, Integers, NetworkWeights, Singles
+from skrnn._types import Array, Doubles, Floats, Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._adaptive import adaptive_of
 from skrnn.networks._spec import NetworkSpec, Recurrence
@@ -15,39 +14,41 @@ from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._attention import attention_of
 from skrnn.networks.compiled._layer import kernels_of
-from skrnn.networks.compiled._pooling import PooledRun, pooled
+from skrnn.networks.compiled._pooling import PooledRun, over_time, pooled
 
-__all__ = ["CompiledRun", "check_width", "embed", "encode", "layer_weights", "linear"]
+__all__ = ["check_width", "embed", "encode", "layer_weights", "linear", "run_compiled"]
+
+_VALUES = 1 << 16  # of what a head reads, in double precision at a time
 
 
-@dataclass(frozen=True, eq=False)
-class CompiledRun:
-    """What a run leaves behind: states (B, T', H') of every step (segment), zero in the padding, last (B, H') of each
-    sequence, their number of steps, the head's outputs (B, K) or (B, T, K), and the attention (B, T') of the pooling.
-    """
-
-    states: Doubles
-    last: Doubles
-    lengths: Integers
-    outputs: Doubles
-    attention: Doubles | None
-
-    @classmethod
-    def of(
-        cls, spec: NetworkSpec, weights: NetworkWeights, inputs: Array, lengths: Integers, want_states: bool = True
-    ) -> CompiledRun:
-        """Run on inputs (B, T, F). The states of all steps are there if they are wanted, or the head reads them."""
-        run, n_timesteps = encode(spec, weights, inputs, lengths, want_states or spec.reads_all_states), inputs.shape[1]
-        x, last, lengths = run.states.astype(np.float64), run.last, run.lengths
-        attention = attention_of(weights, x, lengths) if "attention" in spec.pooling else None
-        read = x if spec.readout == "steps" else pooled(spec, PooledRun(x, last, run.segments, lengths, attention))
-        for recurrence in spec.decoder_layers():
-            code, cell = np.repeat(last[:, None], n_timesteps, axis=1), spec.make_cell()
-            n_steps = np.full(len(x), n_timesteps)
-            read = run_direction(cell, weights, recurrence, code, n_steps, run.order, True)[0].astype(np.float64)
-        adaptive = adaptive_of(spec, weights)
-        outputs = linear(weights, "head", read) if adaptive is None else adaptive.of_steps(read)
-        return cls(x, last, lengths, outputs, attention)
+def run_compiled(
+    spec: NetworkSpec,
+    weights: NetworkWeights,
+    inputs: Array,
+    lengths: Integers,
+    want: Literal["outputs", "last", "mean", "max", "states", "attention"] = "outputs",
+) -> tuple[Doubles, Integers]:
+    """What `run_network` returns, of inputs (B, T, F): nothing is computed that is not wanted."""
+    reads_all = want in ("mean", "max", "states") or (want != "last" and spec.reads_all_states)
+    run = encode(spec, weights, inputs, lengths, reads_all)
+    if want in ("last", "states"):
+        return run.last if want == "last" else run.states.astype(np.float64), run.lengths
+    if want in ("mean", "max"):
+        return over_time(want, run.states, run.lengths), run.lengths
+    attention = attention_of(weights, run.states, run.lengths) if "attention" in spec.pooling else None
+    if want == "attention":
+        assert attention is not None
+        return attention, run.lengths
+    read: Floats = run.states
+    if spec.readout != "steps":
+        read = pooled(spec, PooledRun(run.states, run.last, run.segments, run.lengths, attention))
+    for recurrence in spec.decoder_layers():
+        n_timesteps, cell = inputs.shape[1], spec.make_cell()
+        code, n_steps = np.repeat(run.last[:, None], n_timesteps, axis=1), np.full(len(run.last), n_timesteps)
+        read = run_direction(cell, weights, recurrence, code, n_steps, run.order, True)[0]
+    adaptive = adaptive_of(spec, weights)
+    outputs = linear(weights, "head", read) if adaptive is None else adaptive.of_steps(read.astype(np.float64))
+    return outputs, run.lengths
 
 
 class Encoded(NamedTuple):
@@ -135,14 +136,17 @@ def check_width(x: Array, size: int) -> None:
         raise ValueError(f"The network reads {size} inputs per step, got {x.shape[-1]}.")
 
 
-def linear(weights: NetworkWeights, name: str, x: Doubles) -> Doubles:
-    """x W^T + b on the last axis, each row by itself."""
+def linear(weights: NetworkWeights, name: str, x: Floats) -> Doubles:
+    """x W^T + b on the last axis, each row by itself, in double precision."""
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     check_shape(f"{name}.weight", weight.shape, (*bias.shape, x.shape[-1]))
-    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    rows = x.reshape(-1, x.shape[-1])
     out = np.empty((len(rows), len(bias)))
     out[:] = bias
-    kernels.add_product(rows, np.ascontiguousarray(weight.T, np.float64), out)
+    factors, size = np.ascontiguousarray(weight.T, np.float64), max(1, _VALUES // x.shape[-1])
+    for begin in range(0, len(rows), size):
+        part = np.ascontiguousarray(rows[begin : begin + size], np.float64)
+        kernels.add_product(part, factors, out[begin : begin + size])
     return out.reshape(*x.shape[:-1], len(bias))
 
 

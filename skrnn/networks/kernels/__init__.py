@@ -66,7 +66,7 @@ from skrnn.networks.kernels._products import (
     state_gradient,
     steps_head_backward,
 )
-from skrnn.networks.kernels._rows import add_product
+from skrnn.networks.kernels._rows import add_product, maximum_of_rows, mean_of_rows, sum_of_rows
 from skrnn.networks.kernels._searching import attention_keys, attention_shares
 from skrnn.networks.kernels._values import as_value, of_fixed_types
 from skrnn.networks.kernels._vectors import LANES, fused
@@ -114,6 +114,8 @@ __all__ = [
     "longest",
     "look_up",
     "look_up_backward",
+    "maximum_of_rows",
+    "mean_of_rows",
     "of_fixed_types",
     "packed",
     "panel_product",
@@ -134,6 +136,7 @@ __all__ = [
     "state_gradient",
     "steps_head_backward",
     "sum_of",
+    "sum_of_rows",
     "take_columns",
     "take_inputs",
     "take_last",

@@ -1,9 +1,9 @@
 """Compiled predictions: 32 rows go through a layer side by side, each in a lane of its own.
 
-Arrays are float32 with the rows last: states (H, R), gates (G * H, R). R is 32, or 1 for rows that are too few for a
-block. Every lane goes through the same operations in the same order, a sum takes its terms one after the other, and
-nothing is fused but where it says so. So a row's result has the same bits whatever rows are beside it, in a block and
-by itself.
+Arrays are float32 with the rows last: states (H, R), gates (G * H, R). R is 32, or up to 128 where weights are many, or
+16, 4 or 1 where rows are too few. Every lane goes through the same operations in the same order, a sum takes its terms
+one after the other, and nothing is fused but where it says so. So a row's result has the same bits whatever rows are
+beside it, in a block and by itself.
 
 What a step reads stands in one array (H + 1 + F, R), the panel: the states, a row of ones, the inputs.
 """
@@ -17,11 +17,16 @@ import numpy as np
 from skrnn._types import Array, Singles
 from skrnn.networks.kernels._primitives import RATIONAL_TANH, kernel, place
 from skrnn.networks.kernels._vectors import (
+    FEW_LANES,
+    FEW_ROWS_PANELS,
     LANES,
     PANEL,
     ROW_PANELS,
     TILE_LANES,
+    few_rows_panel,
+    few_rows_panels,
     fused,
+    half_tile,
     lane_tile,
     row_panel,
     row_panels,
@@ -41,13 +46,19 @@ __all__ = [
     "lane_weights",
     "lane_work",
     "longest",
+    "n_lanes",
     "packed",
     "put_states",
     "take_inputs",
 ]
 
 MOST = np.float32(1e18)  # of an input or a state: gates are shut or open long before, and sums stay finite
-FEW_ROWS = 3  # up to so many (or hypotheses) are done faster one after the other
+FEW_ROWS = 3  # up to so many hypotheses are done faster one after the other
+_HALF_LANES = LANES // 2
+_MOST_LANES = 4 * LANES
+_WIDE = 1 << 18  # weights from which on more rows share each time that they are read: a megabyte
+_KEPT = 1 << 13  # numbers of a panel that are multiplied at a time, about, so that they stay in the first cache
+_LINE = 16  # numbers of a line of the cache
 
 lane_kernel = kernel(fastmath=False)
 _inlined = kernel(fastmath=False, inline="always")
@@ -59,13 +70,25 @@ _BOUND, _ONE, _HALF = np.float32(9.0), np.float32(1.0), np.float32(0.5)
 
 def packed(*blocks: Singles) -> Singles:
     """The matrix (M, K) with these blocks side by side, as `lane_product` takes it: (M / 8, K, 8), zeros at the end."""
-    n_rows, n_terms = len(blocks[0]), sum(block.shape[1] for block in blocks)
-    n_panels = -(-n_rows // PANEL)
-    whole, column = np.zeros((n_panels * PANEL, n_terms), np.float32), 0
+    n_rows, n_terms, column = len(blocks[0]), sum(block.shape[1] for block in blocks), 0
+    panels = np.zeros((-(-n_rows // PANEL), n_terms, PANEL), np.float32)
     for block in blocks:
-        whole[:n_rows, column : column + block.shape[1]] = block
+        one_kind = np.ascontiguousarray(block, np.float32).view()
+        one_kind.flags.writeable = False
+        put_in_panels(one_kind, column, panels)
         column += block.shape[1]
-    return np.ascontiguousarray(whole.reshape(n_panels, PANEL, n_terms).transpose(0, 2, 1))
+    return panels
+
+
+@lane_kernel
+def put_in_panels(block: Array, first: int, panels: Array) -> None:
+    """panels[p, first + k, i] = block[8 p + i, k] of a block (M, N); a part that stays in the first cache at a time."""
+    for p in range(panels.shape[0]):
+        n_sums = min(PANEL, block.shape[0] - p * PANEL)
+        for begin in range(0, block.shape[1], _LINE):
+            for i in range(n_sums):
+                for k in range(begin, min(begin + _LINE, block.shape[1])):
+                    panels[p, first + k, i] = block[p * PANEL + i, k]
 
 
 @_inlined
@@ -91,9 +114,27 @@ def lane_relu(x: Any) -> Any:
 
 
 @lane_kernel
-def block_size(n_rows: int) -> int:
-    """How many of the rows that are left go through a layer side by side."""
-    return min(n_rows, LANES) if n_rows > FEW_ROWS else 1
+def block_size(order: Array, begin: int, lengths: Array, n_weights: int) -> int:
+    """How many of the rows in ``order``, from one on, go through a layer of so many weights side by side.
+
+    Weights that do not stay in the second cache are read once for as many as 128 rows, where these end together.
+    """
+    n_rows = order.size - begin
+    if n_rows > LANES:
+        most = min(n_rows, _MOST_LANES)
+        together = 8 * lengths[order[begin + most - 1]] <= 9 * lengths[order[begin]]
+        return most - most % LANES if n_weights >= _WIDE and together else LANES
+    if n_rows > _HALF_LANES + FEW_LANES or 2 < n_rows <= _HALF_LANES:
+        return n_rows
+    return _HALF_LANES if n_rows > _HALF_LANES else 1  # two are done as fast one after the other
+
+
+@lane_kernel
+def n_lanes(n_rows: int) -> int:
+    """Lanes of a block of so many rows; some are idle."""
+    if n_rows <= FEW_LANES:
+        return FEW_LANES if n_rows > 1 else 1
+    return _HALF_LANES if n_rows <= _HALF_LANES else -(-n_rows // LANES) * LANES
 
 
 @lane_kernel
@@ -109,7 +150,7 @@ def longest(lengths: Array, rows: Array) -> int:
 def lane_panel(states: Array, rows: Array, n_inputs: int) -> Array:
     """A panel with the states (B, H) of some rows, and no inputs yet."""
     hidden = states.shape[1]
-    panel = np.zeros((hidden + 1 + n_inputs, LANES if rows.size > 1 else 1), np.float32)
+    panel = np.zeros((hidden + 1 + n_inputs, n_lanes(rows.size)), np.float32)
     panel[hidden] = _ONE
     for r in range(rows.size):
         for j in range(hidden):
@@ -140,17 +181,39 @@ def lane_sums(weights: Array, work: Array, lanes: int) -> Array:
 @lane_kernel
 def lane_product(weights: Array, panel: Array, sums: Array) -> None:
     """sums (M, R) = weights (M, K), packed, times the panel (K, R)."""
-    (n_panels, n_terms), one = weights.shape[:2], panel.shape[1] == 1
-    whole = n_panels - n_panels % ROW_PANELS if one else 0
-    for p in range(0, whole, ROW_PANELS):
-        row_panels(panel, weights, sums, p, n_terms)
+    (n_panels, n_terms), lanes = weights.shape[:2], panel.shape[1]
+    if lanes <= FEW_LANES:
+        product_of_few(weights, panel, sums)
+        return
+    n_pieces = max(1, (n_terms * lanes + _KEPT // 2) // _KEPT)
+    size = max(1, -(-n_terms // n_pieces))
+    for begin in range(0, n_terms, size):
+        end = min(begin + size, n_terms)
+        for p in range(n_panels):
+            out = sums[p * PANEL : (p + 1) * PANEL]
+            if lanes < TILE_LANES:
+                half_tile(weights[p], panel, out, 0, begin, end)
+            else:
+                for first in range(0, lanes, TILE_LANES):
+                    lane_tile(weights[p], panel, out, first, begin, end)
+
+
+@lane_kernel
+def product_of_few(weights: Array, panel: Array, sums: Array) -> None:
+    """`lane_product` of a row alone, or of four."""
+    (n_panels, n_terms), alone = weights.shape[:2], panel.shape[1] == 1
+    step = ROW_PANELS if alone else FEW_ROWS_PANELS
+    whole = n_panels - n_panels % step
+    for p in range(0, whole, step):
+        if alone:
+            row_panels(panel, weights, sums, p, n_terms)
+        else:
+            few_rows_panels(panel, weights, sums, p, n_terms)
     for p in range(whole, n_panels):
-        if one:
+        if alone:
             row_panel(panel, weights, sums, p, n_terms)
         else:
-            out = sums[p * PANEL : (p + 1) * PANEL]
-            for first in range(0, LANES, TILE_LANES):
-                lane_tile(weights[p], panel, out, first, n_terms)
+            few_rows_panel(panel, weights, sums, p, n_terms)
 
 
 @lane_kernel
@@ -159,12 +222,14 @@ def take_inputs(x: Array, rows: Array, lengths: Array, t: int, reverse: bool, in
 
     A value beyond 1e18 counts as 1e18: two that overflow would make NaN of a sum.
     """
-    for r in range(rows.size):
-        b = rows[r]
-        if t < lengths[b]:
-            step = x[b, place(t, lengths[b], reverse)]
-            for f in range(step.size):
-                inputs[f, r] = min(max(step[f], -MOST), MOST)
+    for begin in range(0, inputs.shape[0], _LINE):
+        end = min(begin + _LINE, inputs.shape[0])
+        for r in range(rows.size):
+            b = rows[r]
+            if t < lengths[b]:
+                s = place(t, lengths[b], reverse)
+                for f in range(begin, end):
+                    inputs[f, r] = min(max(x[b, s, f], -MOST), MOST)
 
 
 @lane_kernel
@@ -179,7 +244,11 @@ def put_states(h: Array, rows: Array, lengths: Array, t: int, reverse: bool, las
         if t == lengths[b] - 1:
             for j in range(h.shape[0]):
                 last[b, j] = h[j, r]
-        if t < lengths[b] and out.shape[1] > 0:
-            own = out[b, place(t, lengths[b], reverse)]
-            for j in range(h.shape[0]):
-                own[j] = h[j, r]
+    for begin in range(0, h.shape[0] if out.shape[1] > 0 else 0, _LINE):
+        end = min(begin + _LINE, h.shape[0])
+        for r in range(rows.size):
+            b = rows[r]
+            if t < lengths[b]:
+                s = place(t, lengths[b], reverse)
+                for j in range(begin, end):
+                    out[b, s, j] = h[j, r]

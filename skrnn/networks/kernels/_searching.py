@@ -10,7 +10,7 @@ from math import factorial
 import numpy as np
 
 from skrnn._types import Array
-from skrnn.networks.kernels._lanes import block_size, lane_kernel, lane_product, lane_sums
+from skrnn.networks.kernels._lanes import FEW_ROWS, lane_kernel, lane_product, lane_sums
 from skrnn.networks.kernels._primitives import kernel
 from skrnn.networks.kernels._vectors import LANES, PANEL, fused
 
@@ -83,7 +83,8 @@ def attention_keys(states: Array, lengths: Array, weight: Array, keys: Array) ->
     for b in range(states.shape[0]):
         begin = 0
         while begin < lengths[b]:
-            count = block_size(lengths[b] - begin)
+            left = lengths[b] - begin
+            count = min(left, LANES) if left > FEW_ROWS else 1
             width = LANES if count > 1 else 1
             own = panel if width > 1 else panel.reshape(panel.size)[:size].reshape(size, 1)
             found = sums if width > 1 else sums.reshape(sums.size)[: sums.shape[0]].reshape(sums.shape[0], 1)

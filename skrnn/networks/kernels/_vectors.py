@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 __all__ = [
+    "FEW_LANES",
+    "FEW_ROWS_PANELS",
     "LANES",
     "LANE_WIDTH",
     "PANEL",
@@ -18,7 +20,10 @@ __all__ = [
     "beyond",
     "double_row",
     "double_tile",
+    "few_rows_panel",
+    "few_rows_panels",
     "fused",
+    "half_tile",
     "lane_tile",
     "lane_width",
     "multiply_add",
@@ -30,6 +35,7 @@ __all__ = [
 LANES = 32  # rows that go through a layer side by side
 PANEL = 8  # sums of a row that are computed side by side, in one register
 ROW_PANELS = 4  # registers of them at a time: a sum waits for its last term, others go on meanwhile
+FEW_LANES, FEW_ROWS_PANELS = 4, 2  # the same of few rows, which share what is loaded of the weights
 
 
 def lane_width() -> int:
@@ -57,11 +63,12 @@ def make_fused() -> Any:
     return fused
 
 
-def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
-    """``tile(factors, vectors, out, first, n)`` on float32 arrays in one piece.
+def make_tile(n_sums: int, n_vectors: int, width: int) -> Any:
+    """``tile(factors, vectors, out, first, begin, end)`` on float32 arrays in one piece, R numbers in a row of the last
+    two.
 
-    out[j * stride + first + i] = sum over k < n of factors[k * n_sums + j] * vectors[k * stride + first + i], one after
-    the other, for all j < n_sums and i < n_vectors * width.
+    out[j * R + first + i] += factors[k * n_sums + j] * vectors[k * R + first + i] for begin <= k < end, one after the
+    other, for all j < n_sums and i < n_vectors * width; where ``begin`` is 0, from 0 on.
     """
     from llvmlite import ir
     from numba import types
@@ -71,25 +78,27 @@ def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
     vector = ir.VectorType(ir.FloatType(), width)
 
     @intrinsic
-    def tile(context: Any, factors: Any, vectors: Any, out: Any, first: Any, n: Any) -> Any:
+    def tile(context: Any, factors: Any, vectors: Any, out: Any, first: Any, begin: Any, end: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            arrays = zip(signature.args[:3], args[:3], strict=True)
-            f, v, o = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
-            number = partial(ir.Constant, args[3].type)
+            arrays = [context.make_array(signature.args[i])(context, builder, args[i]) for i in range(3)]
+            (f, v, o), (first, begin, end) = (array.data for array in arrays), args[3:]
+            stride = cgutils.unpack_tuple(builder, arrays[1].shape)[-1]
+            number = partial(ir.Constant, first.type)
 
             def lanes(start: Any, row: Any) -> list[Any]:
-                begin = beyond(builder, start, builder.mul(row, number(stride)), args[3])
-                return [
-                    builder.bitcast(beyond(builder, begin, number(i * width)), vector.as_pointer())
-                    for i in range(n_vectors)
-                ]
+                place = beyond(builder, start, builder.mul(row, stride), first)
+                places = [beyond(builder, place, number(i * width)) for i in range(n_vectors)]
+                return [builder.bitcast(each, vector.as_pointer()) for each in places]
 
-            nothing = ir.Constant(vector, None)
-            totals = [[cgutils.alloca_once_value(builder, nothing) for _ in range(n_vectors)] for _ in range(n_sums)]
+            is_new, nothing = builder.icmp_signed("==", begin, number(0)), ir.Constant(vector, None)
+            totals = []
+            for j in range(n_sums):
+                sums = [builder.select(is_new, nothing, builder.load(each, align=4)) for each in lanes(o, number(j))]
+                totals.append([cgutils.alloca_once_value(builder, value) for value in sums])
             fma = multiply_add(builder, vector, f"v{width}f32")
-            with cgutils.for_range(builder, args[4]) as loop:
-                values = [builder.load(place, align=4) for place in lanes(v, loop.index)]
-                own = beyond(builder, f, builder.mul(loop.index, number(n_sums)))
+            with cgutils.for_range_slice(builder, begin, end, number(1)) as (k, _):
+                values = [builder.load(place, align=4) for place in lanes(v, k)]
+                own = beyond(builder, f, builder.mul(k, number(n_sums)))
                 for j, sums in enumerate(totals):
                     factor = spread(builder, builder.load(beyond(builder, own, number(j))), vector)
                     for value, total in zip(values, sums, strict=True):
@@ -99,16 +108,16 @@ def make_tile(n_sums: int, n_vectors: int, width: int, stride: int) -> Any:
                     builder.store(builder.load(total), place, align=4)
             return context.get_dummy_value()
 
-        return types.void(factors, vectors, out, types.intp, types.intp), generate
+        return types.void(factors, vectors, out, *[types.intp] * 3), generate
 
     return tile
 
 
-def make_row(n_panels: int) -> Any:
-    """``row(factors, panels, out, first, n)`` on float32 arrays in one piece: a row alone, whose sums are the lanes.
+def make_row(n_panels: int, n_rows: int = 1) -> Any:
+    """``row(factors, panels, out, first, n)`` on float32 arrays in one piece: few rows R, whose sums are the lanes.
 
-    out[p * PANEL + i] = sum over k < n of factors[k] * panels[p, k, i], one after the other, for i < PANEL and the
-    ``n_panels`` from first on: the operations of `make_tile` on each sum.
+    out[(p * PANEL + i) * R + r] = sum over k < n of factors[k * R + r] * panels[p, k, i], one after the other, for all
+    r < R, i < PANEL and the ``n_panels`` from first on: the operations of `make_tile` on each sum. R is 1 or 4.
     """
     from llvmlite import ir
     from numba import types
@@ -125,19 +134,25 @@ def make_row(n_panels: int) -> Any:
             number, (first, n) = partial(ir.Constant, args[3].type), args[3:]
 
             def own(place: Any, p: int, size: Any) -> Any:
-                place = beyond(builder, place, builder.mul(builder.add(first, number(p)), size))
-                return builder.bitcast(place, vector.as_pointer())
+                return beyond(builder, place, builder.mul(builder.add(first, number(p)), size))
 
-            weights = [own(w, p, builder.mul(n, number(PANEL))) for p in range(n_panels)]
-            totals = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in weights]
+            kind = vector.as_pointer()
+            weights = [builder.bitcast(own(w, p, builder.mul(n, number(PANEL))), kind) for p in range(n_panels)]
+            nothing = ir.Constant(vector, None)
+            totals = [[cgutils.alloca_once_value(builder, nothing) for _ in range(n_rows)] for _ in weights]
             fma = multiply_add(builder, vector, f"v{PANEL}f32")
             with cgutils.for_range(builder, n) as loop:
-                factor = spread(builder, builder.load(beyond(builder, f, loop.index)), vector)
-                for panel, total in zip(weights, totals, strict=True):
+                of_step = beyond(builder, f, builder.mul(loop.index, number(n_rows)))
+                places = [beyond(builder, of_step, number(r)) for r in range(n_rows)]
+                steps = [spread(builder, builder.load(place), vector) for place in places]
+                for panel, sums in zip(weights, totals, strict=True):
                     value = builder.load(beyond(builder, panel, loop.index), align=4)
-                    builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
-            for p, total in enumerate(totals):
-                builder.store(builder.load(total), own(o, p, number(PANEL)), align=4)
+                    for factor, total in zip(steps, sums, strict=True):
+                        builder.store(builder.call(fma, [factor, value, builder.load(total)]), total)
+            for p, sums in enumerate(totals):
+                found = in_turn(builder, [builder.load(total) for total in sums])
+                place = own(o, p, number(PANEL * n_rows))
+                builder.store(found, builder.bitcast(place, found.type.as_pointer()), align=4)
             return context.get_dummy_value()
 
         return types.void(factors, panels, out, types.intp, types.intp), generate
@@ -208,6 +223,21 @@ def multiply_add(builder: Any, kind: Any, name: str) -> Any:
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fmuladd.{name}")
 
 
+def in_turn(builder: Any, vectors: list[Any]) -> Any:
+    """One vector with the first numbers of all (1, 2 or 4), then the second ones, …"""
+    from llvmlite import ir
+
+    def joined(a: Any, b: Any, places: list[int]) -> Any:
+        numbers = ir.VectorType(ir.IntType(32), len(places))
+        return builder.shuffle_vector(a, b, ir.Constant(numbers, places))
+
+    while len(vectors) > 1:  # with those half the list away, so that the order is that of the list in the end
+        half, size = len(vectors) // 2, vectors[0].type.count
+        order = [i + side * size for i in range(size) for side in (0, 1)]
+        vectors = [joined(a, b, order) for a, b in zip(vectors[:half], vectors[half:], strict=True)]
+    return vectors[0]
+
+
 def spread(builder: Any, value: Any, vector: Any) -> Any:
     """A vector with one number everywhere."""
     from llvmlite import ir
@@ -221,9 +251,12 @@ try:
     fused = make_fused()
     LANE_WIDTH = lane_width()
     TILE_LANES = 2 * LANE_WIDTH if LANE_WIDTH == 16 else LANE_WIDTH  # there are 32 registers of 16 numbers, 16 of 8
-    lane_tile = make_tile(PANEL, TILE_LANES // LANE_WIDTH, LANE_WIDTH, LANES)
+    lane_tile, half_tile = make_tile(PANEL, TILE_LANES // LANE_WIDTH, LANE_WIDTH), make_tile(PANEL, 1, LANE_WIDTH)
     row_panel, row_panels = make_row(1), make_row(ROW_PANELS)
+    few_rows_panel = make_row(1, FEW_LANES)
+    few_rows_panels = make_row(FEW_ROWS_PANELS, FEW_LANES)
     double_row, double_tile = make_double_tile(1, LANE_WIDTH // 2), make_double_tile(4, LANE_WIDTH // 2)
 except Exception:  # no Numba, or a broken one: what is compiled of these fails when it is called
-    fused = lane_tile = row_panel = row_panels = double_row = double_tile = None
+    fused = lane_tile = half_tile = row_panel = row_panels = few_rows_panel = few_rows_panels = None
+    double_row = double_tile = None
     LANE_WIDTH = TILE_LANES = PANEL
