@@ -135,10 +135,10 @@ class Shares:
 
     def _shares(self, values: Singles, lengths: Integers) -> Doubles:
         out, n_steps = np.empty((len(values), *self.thresholds.shape)), values.shape[1]
-        compiled = compiled_shares() if values.size >= _LARGE else None
-        if compiled is not None:
+        count = compiled_shares() if values.size >= _LARGE else None
+        if count is not None:
             for d in range(len(self.dilations)):
-                self._count(compiled, values, lengths, d, out[:, d])
+                self._count(count, np.ascontiguousarray(values), lengths, d, out[:, d])
             return out.reshape(len(values), -1)
         passed = np.empty(values.shape[:2], np.float32)  # 0 or 1, whose sums are exact
         for d, dilation in enumerate(self.dilations):
@@ -151,20 +151,18 @@ class Shares:
                     out[:, d, kernel, number] = np.einsum("bt,bt->b", passed, singles[which]) / windows[which][1]
         return out.reshape(len(values), -1)
 
-    def _count(self, compiled: Any, values: Singles, lengths: Integers, d: int, out: Doubles) -> None:
-        """The shares (B, 84, Q) of a dilation, by compiled code: of all kernels that read the same inputs at once."""
-        padded, dilation = _padded(values, self.dilations[d]), int(self.dilations[d])
+    def _count(self, count: Any, values: Singles, lengths: Integers, d: int, out: Doubles) -> None:
+        """The shares (B, 84, Q) of a dilation, by compiled code."""
+        dilation, channels = int(self.dilations[d]), self.channels[d]
         spans = np.array(_spans(lengths, (_WIDTH // 2) * dilation), np.int64)  # (2, 2, B): begins, ends
+        of_kernel, chosen = np.nonzero(channels)
+        edges = np.searchsorted(of_kernel, np.arange(len(_KERNELS) + 1))
+        inputs = chosen, edges, np.append(True, (channels[1:] != channels[:-1]).any(axis=1))
+        counts = np.empty((len(values), *self.thresholds.shape[1:]), np.int32)
+        thresholds = np.array(self.thresholds[d], np.float32)
+        count(values, dilation, _KERNELS, inputs, thresholds, *spans, d % 2, counts)
         n_counted = np.diff(spans, axis=0)[0]
-        read, begin = np.empty(padded.shape[:2], np.float32), 0
-        changes = (self.channels[d, 1:] != self.channels[d, :-1]).any(axis=1)
-        for end in [*(np.flatnonzero(changes) + 1), len(_KERNELS)]:
-            compiled.add_up(padded, np.flatnonzero(self.channels[d, begin]), read)
-            thresholds = np.array(self.thresholds[d, begin:end], np.float32)
-            counts = np.empty((len(values), *thresholds.shape), np.int32)
-            compiled.count_passed(read, dilation, _KERNELS[begin:end], thresholds, *spans, (d + begin) % 2, counts)
-            out[:, begin:end] = counts / n_counted[(d + np.arange(begin, end)) % 2].T[:, :, None]
-            begin = end
+        out[:] = counts / n_counted[(d + np.arange(len(_KERNELS))) % 2].T[:, :, None]
 
     def _products(self, padded: Singles, d: int) -> Iterator[Floats]:
         """What each kernel of a dilation gives at every step (B, T), in an array that the next one overwrites."""
