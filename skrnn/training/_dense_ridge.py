@@ -21,6 +21,7 @@ Chunks = Callable[[], Iterator[tuple[Integers, Doubles]]]  # row numbers and the
 _KEPT_VALUES = 1 << 21  # numbers along the basis that are kept from pass to pass
 _KEPT_FEATURES = 1 << 23  # and of features, where folds are left out
 _COLUMNS = 64  # predictions of several strengths that one product makes
+_LEAST = 1e-200  # variance of a feature, in units of which strengths are, where no feature varies
 _NEAREST = 1.0 - 1e-9  # leverage of a row at most
 
 
@@ -38,7 +39,7 @@ def fit_dense(
     few = len(y) < n_features and bool((weights > 0).all())
     form = _of_few_rows if few else _of_many_rows
     spectrum, turned, coef_of, chunks = form(passes, mean, y, y_mean, weights)
-    strengths = STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
+    strengths = STRENGTHS * max(float(spectrum.sum()) / n_features, _LEAST)
     if when is not None and when.are_few and len(y) * n_features <= _KEPT_FEATURES:
         best, unseen = _best_by_folds(np.concatenate([features for _, features in passes()]), y, weights, when)
         if best is None:
@@ -87,7 +88,7 @@ def _of_few_rows(
     for rows, features in passes():
         rooted[rows] = (features - mean) * roots[rows]
     spectrum, basis = np.linalg.eigh(rooted @ rooted.T)
-    spectrum = np.maximum(spectrum, 0.0)
+    spectrum[spectrum <= len(y) * np.finfo(float).eps * spectrum.max()] = 0.0  # rounding, whose root is not small
     shared, sizes = basis.T @ (roots * (y - y_mean)), np.sqrt(spectrum)
     found = basis * sizes / roots
 
@@ -113,8 +114,7 @@ def _best_by_rows(
     """
     directions = np.linalg.qr(turned.T)[0] if y.shape[1] > len(spectrum) else None
     few = turned if directions is None else turned @ directions
-    shrunk = 1.0 / np.maximum(spectrum[:, None] + strengths, np.finfo(float).tiny)
-    errors = np.zeros(len(strengths))
+    shrunk, errors = 1.0 / (spectrum[:, None] + strengths), np.zeros(len(strengths))
     at_once = max(1, _COLUMNS // few.shape[1])
     for rows, z in chunks():
         targets = y[rows] - y_mean
