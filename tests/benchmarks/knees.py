@@ -1,8 +1,8 @@
 """What a fit with nothing set takes as one of the sizes grows: an epoch, and everything that a fit does once.
 
-Run ``python tests/benchmarks/knees.py [--rounds 2] [part of a name ...]``: a row for each size that grows, seconds of the
-process on one core, and how many times as long each fit takes as the one before it. What grows by more than its size
-does has a knee.
+Run ``python tests/benchmarks/knees.py [--rounds 2] [part of a name ...]``: a row for each size that grows, seconds of
+the process on one core, and how many times as long each fit takes as the one before it. What grows by more than its
+size does has a knee.
 """
 
 from __future__ import annotations
