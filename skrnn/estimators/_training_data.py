@@ -213,7 +213,10 @@ def _tail(
         return None
     objective = task.objective(columns.vocabulary)
     strata = objective.strata(targets.values) if isinstance(targets.values, np.ndarray) else None
-    groups = [np.arange(len(weights))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    groups = [np.arange(len(weights))]
+    if strata is not None:
+        order = np.argsort(strata, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
     held_out = np.zeros(len(weights), dtype=bool)
     for rows in groups:
         before, total = np.cumsum(weights[rows]) - weights[rows], weights[rows].sum()

@@ -92,6 +92,11 @@ class SequenceBatch:
         lengths = np.minimum(self.lengths - begin, size)
         return replace(self, starts=self.starts + begin, lengths=lengths, spans=lengths)
 
+    def newest(self, size: int) -> SequenceBatch:
+        """The last ``size`` steps of each sequence, of a shorter one all."""
+        lengths = np.minimum(self.lengths, size)
+        return replace(self, starts=self.starts + self.lengths - lengths, lengths=lengths, spans=lengths)
+
     def positions(self) -> tuple[Integers, Flags | None]:
         """Step numbers (n_samples, max_length), left-aligned, and which of them are padding (None: none)."""
         width = self.max_length

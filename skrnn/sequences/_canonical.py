@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skrnn._types import Doubles, Flags, Integers
 from skrnn.sequences._batch import SequenceBatch
-from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
+from skrnn.sequences._chunks import compiled_passes, frozen, passes_for_columns, row_chunks
 from skrnn.sequences._hashes import BASE, Hashes, bits, mix
 
 __all__ = ["CanonicalRows", "canonical_rows"]
@@ -135,7 +135,8 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
 
 def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
-    hashes, passes = np.full(len(content), BASE, np.uint64), compiled_passes(sequences[0].steps)
+    hashes = np.full(len(content), BASE, np.uint64)
+    passes = compiled_passes(sequences[0].steps) or passes_for_columns(content.shape[1])
     for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
         columns = []
         for batch in sequences:

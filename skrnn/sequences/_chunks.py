@@ -11,10 +11,11 @@ import numpy as np
 from skrnn._compiling import compiles
 from skrnn._types import Array, Doubles, Floats
 
-__all__ = ["compiled_passes", "double_chunks", "frozen", "row_chunks"]
+__all__ = ["compiled_passes", "double_chunks", "frozen", "passes_for_columns", "row_chunks"]
 
 _VALUES = 1 << 16  # half a megabyte in double precision
 _LARGE = 1 << 19  # values from which on compiled passes save more than loading them costs
+_COLUMNS = 64  # from which on they do, whatever the number of rows, where NumPy takes several calls for each column
 
 
 def row_chunks(n_rows: int, n_columns: int = 1) -> list[slice]:
@@ -40,6 +41,11 @@ def compiled_passes(values: Floats) -> Any:
     """The compiled passes, where a table is large and there is a compiler that works; else None."""
     plain = values.flags.c_contiguous and values.dtype.char in "fd"
     return _passes() if plain and values.size >= _LARGE else None
+
+
+def passes_for_columns(n_columns: int) -> Any:
+    """The compiled passes, where there are many columns, each of which NumPy takes by itself; else None."""
+    return _passes() if n_columns >= _COLUMNS else None
 
 
 @cache

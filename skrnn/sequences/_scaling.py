@@ -229,9 +229,9 @@ def check_scaling(form: type, values: Any, label: str, kinds: tuple[str | None, 
     require(bool((values["scale"] > 0).all()), f"{label} has a scale that is not above 0")
 
 
-def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None) -> Iterator[Integers]:
-    """Row numbers in consecutive chunks of about a million values."""
-    size = chunk_size(batch.max_length * (values_per_step or batch.n_features))
+def batch_chunks(batch: SequenceBatch, values_per_step: int | None = None, at_least: int = 1) -> Iterator[Integers]:
+    """Row numbers in consecutive chunks of about a million values, and of ``at_least`` so many rows."""
+    size = max(at_least, chunk_size(batch.max_length * (values_per_step or batch.n_features)))
     for start in range(0, batch.n_samples, size):
         yield np.arange(start, min(start + size, batch.n_samples))
 

@@ -1,14 +1,11 @@
 """A linear model of sequences, whose predictions a network starts from and corrects.
 
-Ridge regression in closed form: Hoerl & Kennard, Technometrics 12(1), 1970. Its strength is the one with the smallest
-leave-one-out error, which needs no second fit: Allen, "The relationship between variable selection and data
-augmentation and a method for prediction", Technometrics 16(1), 1974. Of few rows that overlap in time whole folds are
-left out, with their neighbours.
+Ridge regression, of dense features (`_dense_ridge.py`) or of sparse ones (`_sparse_ridge.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
@@ -16,9 +13,10 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from skrnn._plain import is_finite_array, is_size, require, require_fields
-from skrnn._ridge import STRENGTHS, InTime, said_by_folds
+from skrnn._ridge import InTime
 from skrnn._types import Doubles, Floats, Integers
 from skrnn.sequences import InputScaling, SequenceBatch, batch_chunks
+from skrnn.training._dense_ridge import Chunks, fit_dense
 from skrnn.training._ngrams import NGrams
 from skrnn.training._shares import Shares
 from skrnn.training._sparse_ridge import fit_sparse
@@ -27,6 +25,8 @@ __all__ = ["Linear", "NewestSteps", "fit_by_absolute_errors", "fit_linear"]
 
 _MOST_FEATURES = 1024  # inputs of the model: of long sequences the newest steps
 _COPIES = 16  # of a chunk of features, that a fit makes at most
+_ROWS = 64  # of a chunk at least, where so many have
+_CHUNK_VALUES = 1 << 20  # numbers at most
 _KEPT_VALUES = 1 << 23  # of features that are costly: kept from pass to pass up to so many
 _REWEIGHTED = 2  # fits after the first, of a model by absolute errors
 _SMALLEST = 0.1  # of the median error: rows that fit better count no more
@@ -79,8 +79,11 @@ class NewestSteps:
     def chunks(self, batch: SequenceBatch, scaling: InputScaling) -> Iterator[tuple[Integers, Doubles]]:
         """Row numbers and their features (B, n_features), chunk by chunk."""
         width = max(self.n_inputs, self.n_features // self.n_steps)
-        for rows in batch_chunks(batch, _COPIES * width):
-            part = batch if len(rows) == batch.n_samples else batch.take(rows)
+        # Of sequences that are scaled by what they hold all steps are wanted.
+        newest = batch.newest(self.n_steps) if scaling.kind in (None, "standard") else batch
+        at_least = min(_ROWS, max(1, _CHUNK_VALUES // (newest.max_length * width)))
+        for rows in batch_chunks(batch, _COPIES * width, at_least):
+            part = newest if len(rows) == newest.n_samples else newest.take(rows)
             values, lengths = scaling.gather(part, np.float64)  # (B, T, F)
             yield rows, self.features(values, lengths)
 
@@ -284,73 +287,14 @@ def _fit(
         features, y = reads.weighed(batch), targets.astype(np.float64)
         coef, intercept, unseen, strength = fit_sparse(features, y, sample_weights, reads.strength)
         return Linear(replace(reads, strength=strength), coef, intercept), unseen
-    weights, y = sample_weights / sample_weights.sum(), targets.astype(np.float64)
-    n_features, passes = reads.n_features, _passes(batch, scaling, reads)
-    mean, y_mean = np.zeros(n_features), weights @ y
-    for rows, features in passes():
-        mean += weights[rows] @ features
-    few = batch.n_samples < n_features
-    rooted = np.empty((batch.n_samples, n_features) if few else (0, 0))
-    gram, moment = np.zeros((0, 0) if few else (n_features, n_features)), np.zeros((n_features, y.shape[1]))
-    for rows, features in passes():
-        centred = features - mean
-        weighted = centred * weights[rows, None]
-        moment += weighted.T @ (y[rows] - y_mean)
-        if few:
-            rooted[rows] = centred * np.sqrt(weights[rows, None])
-        else:
-            gram += weighted.T @ centred
-    spectrum, basis = _spectrum_of_rows(rooted) if few else np.linalg.eigh(gram)
-    strengths = STRENGTHS * max(float(spectrum.sum()) / n_features, np.finfo(float).tiny)
-    spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
-
-    def left_out(rows: Integers, z: Doubles, strength: float) -> Doubles:
-        """What a ridge of this strength says of some rows, z (B, d) along the basis, without having seen each."""
-        shrunk = z / (spectrum + strength)
-        leverage = np.minimum(weights[rows] * ((shrunk * z).sum(axis=1) + 1.0), 1.0 - 1e-9)[:, None]
-        return np.asarray(y[rows] - (y[rows] - y_mean - shrunk @ turned) / (1.0 - leverage))
-
-    if when is not None and when.are_few and batch.n_samples * n_features <= _KEPT_VALUES:
-        best, unseen = _best_by_folds(np.concatenate([features for _, features in passes()]), y, weights, when)
-        if best is None:
-            assert when.zero is not None
-            return Linear(reads, np.zeros((n_features, y.shape[1])), when.zero), unseen
-    else:
-        errors = np.zeros(len(strengths))
-        for rows, features in passes():
-            z = (features - mean) @ basis
-            for number, strength in enumerate(strengths):
-                errors[number] += weights[rows] @ ((left_out(rows, z, strength) - y[rows]) ** 2).sum(axis=1)
-        best, unseen = int(np.argmin(errors)), np.empty_like(y)
-        for rows, features in passes():
-            unseen[rows] = left_out(rows, (features - mean) @ basis, strengths[best])
-    coef = basis @ (turned / (spectrum + strengths[best])[:, None])
-    return Linear(reads, coef, y_mean - mean @ coef), unseen
+    passes, y = _passes(batch, scaling, reads), targets.astype(np.float64)
+    coef, intercept, unseen = fit_dense(passes, y, sample_weights, reads.n_features, when)
+    return Linear(reads, coef, intercept), unseen
 
 
-def _best_by_folds(features: Doubles, y: Doubles, weights: Doubles, when: InTime) -> tuple[int | None, Doubles]:
-    """The number of the strength with the smallest absolute error, of equal ones the largest, and what it says (n, k);
-    None: zero, which learns nothing, has no larger one. (Of so few errors the squares are those of one or two rows.)
-    """
-    said = said_by_folds(features, y, weights, when)
-    errors = [float(weights @ np.abs(each - y).sum(axis=1)) for each in said]
-    best = len(errors) - 1 - int(np.argmin(errors[::-1]))
-    if when.zero is not None and weights @ np.abs(when.zero - y).sum(axis=1) <= errors[best]:
-        return None, np.broadcast_to(when.zero, y.shape)
-    return best, said[best]
-
-
-def _spectrum_of_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
-    """Eigenvalues of rows.T @ rows that are not zero, and their vectors (d, n), where n rows have more features."""
-    _, singular, basis = np.linalg.svd(rows, full_matrices=False)
-    return singular**2, basis.T
-
-
-def _passes(
-    batch: SequenceBatch, scaling: InputScaling, reads: NewestSteps | Shares
-) -> Callable[[], Iterator[tuple[Integers, Doubles]]]:
+def _passes(batch: SequenceBatch, scaling: InputScaling, reads: NewestSteps | Shares) -> Chunks:
     """What gives all chunks of features, as often as it is called; anew, where they are many."""
-    if batch.n_samples * reads.n_features <= (_KEPT_VALUES if reads.costly else _KEPT_VALUES >> 6):
+    if batch.n_samples * reads.n_features <= (_KEPT_VALUES if reads.costly else _KEPT_VALUES >> 3):
         kept = list(reads.chunks(batch, scaling))
         return lambda: iter(kept)
     return lambda: reads.chunks(batch, scaling)

@@ -18,6 +18,7 @@ import numpy as np
 from skrnn._plain import is_finite_array, require, require_fields
 from skrnn._types import Doubles, Flags, Floats, Integers, Singles
 from skrnn.sequences import InputScaling, SequenceBatch
+from skrnn.training._compiled_shares import compiled_shares
 
 __all__ = ["Shares", "both_ways"]
 
@@ -28,6 +29,8 @@ _THRESHOLDS = 3
 _MOST_CHANNELS = 9  # that a kernel reads of many inputs
 _ORDERS = 8  # in which the places of a kernel join; an even number
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0  # its multiples, modulo 1, spread evenly
+_LARGE = 1 << 12  # values of rows, from which on compiled code saves more than loading it costs
+_ROOM = 1 << 20  # values of rows that thresholds are taken from, at a time
 _CHUNK_STEPS = 30_000  # of rows whose features are computed at a time, so that they stay in the cache
 
 
@@ -70,15 +73,11 @@ class Shares:
         dilations = np.unique(np.geomspace(1, widest, _DILATIONS).round().astype(np.int64))
         channels = _channels(len(dilations), scaling)
         thresholds = np.empty((*channels.shape[:2], _THRESHOLDS), np.float32)
-        for number in range(channels.shape[0] * channels.shape[1]):
-            d, kernel = divmod(number, len(_KERNELS))
-            row = int(number * _GOLDEN % 1 * batch.n_samples)
-            values = scaling.gather(batch.take(np.array([row])))[0]
-            places = _places(_padded(values, dilations[d]), dilations[d], channels[d, kernel])
-            total = _total(places)
-            seen = _product(places, total, kernel, np.empty_like(total))[0]
-            at = (number * _THRESHOLDS + np.arange(1, _THRESHOLDS + 1)) * _GOLDEN % 1
-            thresholds[d, kernel] = np.quantile(seen, at)
+        for d in range(len(dilations)):
+            for kernels, seen in _seen_of_one_row_each(batch, scaling, dilations[d], channels[d], d * len(_KERNELS)):
+                numbers = (d * len(_KERNELS) + kernels)[:, None] * _THRESHOLDS + np.arange(1, _THRESHOLDS + 1)
+                found = np.quantile(seen, (numbers * _GOLDEN % 1).ravel(), axis=1).reshape(len(seen), _THRESHOLDS, -1)
+                thresholds[d, kernels] = found[np.arange(len(seen)), :, np.arange(len(seen))]
         size = thresholds.size
         raw = cls(dilations, channels, thresholds, np.zeros(size), np.ones(size))
         weights, mean, square = sample_weights / sample_weights.sum(), np.zeros(size), np.zeros(size)
@@ -136,6 +135,11 @@ class Shares:
 
     def _shares(self, values: Singles, lengths: Integers) -> Doubles:
         out, n_steps = np.empty((len(values), *self.thresholds.shape)), values.shape[1]
+        count = compiled_shares() if values.size >= _LARGE else None
+        if count is not None:
+            for d in range(len(self.dilations)):
+                self._count(count, np.ascontiguousarray(values), lengths, d, out[:, d])
+            return out.reshape(len(values), -1)
         passed = np.empty(values.shape[:2], np.float32)  # 0 or 1, whose sums are exact
         for d, dilation in enumerate(self.dilations):
             windows = _windows(lengths, n_steps, (_WIDTH // 2) * int(dilation))
@@ -146,6 +150,19 @@ class Shares:
                     np.greater(products, threshold, out=passed)
                     out[:, d, kernel, number] = np.einsum("bt,bt->b", passed, singles[which]) / windows[which][1]
         return out.reshape(len(values), -1)
+
+    def _count(self, count: Any, values: Singles, lengths: Integers, d: int, out: Doubles) -> None:
+        """The shares (B, 84, Q) of a dilation, by compiled code."""
+        dilation, channels = int(self.dilations[d]), self.channels[d]
+        spans = np.array(_spans(lengths, (_WIDTH // 2) * dilation), np.int64)  # (2, 2, B): begins, ends
+        of_kernel, chosen = np.nonzero(channels)
+        edges = np.searchsorted(of_kernel, np.arange(len(_KERNELS) + 1))
+        inputs = chosen, edges, np.append(True, (channels[1:] != channels[:-1]).any(axis=1))
+        counts = np.empty((len(values), *self.thresholds.shape[1:]), np.int32)
+        thresholds = np.array(self.thresholds[d], np.float32)
+        count(values, dilation, _KERNELS, inputs, thresholds, *spans, d % 2, counts)
+        n_counted = np.diff(spans, axis=0)[0]
+        out[:] = counts / n_counted[(d + np.arange(len(_KERNELS))) % 2].T[:, :, None]
 
     def _products(self, padded: Singles, d: int) -> Iterator[Floats]:
         """What each kernel of a dilation gives at every step (B, T), in an array that the next one overwrites."""
@@ -230,15 +247,40 @@ def _product(places: list[Floats], total: Floats, kernel: int, out: Floats) -> F
     return out
 
 
+def _seen_of_one_row_each(
+    batch: SequenceBatch, scaling: InputScaling, dilation: int, channels: Flags, first: int
+) -> Iterator[tuple[Integers, Singles]]:
+    """Some kernels of a dilation, and what each gives at the steps of a row of its own (K, T): of rows of one length as
+    many as there is room for. ``first``: the number of the first kernel.
+    """
+    even = bool((batch.lengths == batch.lengths[0]).all())
+    at_once = max(1, min(len(_KERNELS), _ROOM // (batch.max_length * scaling.input_size))) if even else 1
+    for begin in range(0, len(_KERNELS), at_once):
+        kernels = np.arange(begin, min(begin + at_once, len(_KERNELS)))
+        values = scaling.gather(batch.take(((first + kernels) * _GOLDEN % 1 * batch.n_samples).astype(np.intp)))[0]
+        padded, seen = _padded(values, dilation), np.empty(values.shape[:2], np.float32)
+        for i, kernel in enumerate(kernels):
+            places = _places(padded[i : i + 1], dilation, channels[kernel])
+            _product(places, _total(places), kernel, seen[i : i + 1])
+        yield kernels, seen
+
+
 def _windows(lengths: Integers, n_steps: int, margin: int) -> tuple[tuple[Flags, Integers], tuple[Flags, Integers]]:
-    """The steps (B, T) that count, and how many there are: all, and those at which a kernel lies inside the row.
+    """The steps (B, T) that count, and how many there are: all, and those at which a kernel lies inside the row."""
+    steps = np.arange(n_steps)
+    (_, begins), (_, ends) = _spans(lengths, margin)
+    inside = (steps >= begins[:, None]) & (steps < ends[:, None])
+    return (steps < lengths[:, None], lengths), (inside, ends - begins)
+
+
+def _spans(lengths: Integers, margin: int) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
+    """Where the steps that count begin (2, B) and end: all, and those at which a kernel lies inside the row.
 
     Where it lies inside nowhere, all count.
     """
-    steps, inner = np.arange(n_steps), lengths > 2 * margin
+    inner = lengths > 2 * margin
     begins, ends = np.where(inner, margin, 0), np.where(inner, lengths - margin, lengths)
-    inside = (steps >= begins[:, None]) & (steps < ends[:, None])
-    return (steps < lengths[:, None], lengths), (inside, ends - begins)
+    return (np.zeros_like(begins), begins), (np.broadcast_to(lengths, ends.shape), ends)
 
 
 def both_ways(rng: np.random.Generator, n: int, n_orders: int) -> Iterator[Integers]:

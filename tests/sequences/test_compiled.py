@@ -391,3 +391,17 @@ def test_small_tables_load_no_compiler():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_many_targets_are_hashed_alike_by_compiled_code_and_by_numpy(monkeypatch):
+    rng = np.random.default_rng(0)
+    batch = SequenceBatch.one_after_another(rng.normal(size=(120, 1)), np.full(40, 3))
+    targets = rng.integers(0, 2, size=(40, 90)).astype(float)
+    targets[5, 7], targets[6, 0] = np.nan, -0.0
+    orders = []
+    for columns in (64, 1000):
+        monkeypatch.setattr(chunks, "_COLUMNS", columns)
+        orders.append(canonical_rows(batch, targets, np.ones(40)).rows)
+    assert chunks.passes_for_columns(90) is None
+    np.testing.assert_array_equal(*orders)
+    assert (canonical_rows(batch, targets[:, :1], np.ones(40)).rows != orders[0]).any(), "the control"

@@ -7,7 +7,7 @@ from stored import copies
 
 from skrnn import RNNClassifier, RNNRegressor
 from skrnn.sequences import InputScaling, read_X
-from skrnn.training import Shares
+from skrnn.training import Shares, _shares
 
 RNG = np.random.default_rng(0)
 SMALL = {"hidden_size": 6, "max_iter": 3, "random_state": 0}
@@ -184,3 +184,33 @@ def test_a_state_that_was_tampered_with_is_refused(damage):
     )
     with pytest.raises(ValueError, match="State does not fit: shares has"):
         RNNClassifier.__new__(RNNClassifier).__setstate__(state)
+
+
+@pytest.mark.parametrize("n_features", [1, 4, 12])
+@pytest.mark.parametrize("scaling", ["standard", "window"])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_compiled_counts_have_the_bits_of_numpy(n_features, scaling, ragged, monkeypatch):
+    lengths = RNG.integers(5, 70, size=30) if ragged else np.full(30, 70)
+    X = [RNG.normal(size=(length, n_features)) for length in lengths]
+    batch, _ = read_X(X, name="Estimator")
+    weights, called = np.ones(batch.n_samples), []
+    scaling = InputScaling.fit(scaling, batch, weights)
+    count = _shares.compiled_shares()
+    monkeypatch.setattr(_shares, "compiled_shares", lambda: called.append(1) or count)
+    found = []
+    for large in (0, np.inf):
+        monkeypatch.setattr(_shares, "_LARGE", large)
+        shares = Shares.fit(batch, scaling, weights)
+        found.append((shares.mean, shares.scale, features(shares, batch, scaling), len(called)))
+    assert found[0][3] > 0
+    assert found[1][3] == found[0][3], "the second way asks nobody"
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_thresholds_do_not_depend_on_how_many_rows_are_read_at_once(monkeypatch):
+    batch, scaling, weights = opened(RNG.normal(size=(25, 80, 3)))
+    shares = Shares.fit(batch, scaling, weights)
+    for room in (0, 1000):
+        monkeypatch.setattr(_shares, "_ROOM", room)
+        np.testing.assert_array_equal(Shares.fit(batch, scaling, weights).thresholds, shares.thresholds)
