@@ -20,7 +20,6 @@ from skrnn.training import predict_outputs
 
 __all__ = ["AnsweringRNN", "PooledRNN"]
 
-_ARRAYS = {np.ndarray}
 _VALUES_AT_ONCE = 1 << 22  # of a list, which become one table
 
 
@@ -96,8 +95,9 @@ class AnsweringRNN(BaseRNN):
     def _parts(self, X: Any) -> Iterator[list[Any]]:
         """Parts of a list of arrays, whose answers make those of the whole; none where it is read at once."""
         check_is_fitted(self)
-        columns, task = self._fitted.columns, self._fitted.task
-        if type(X) is not list or not isinstance(task, RowTask) or columns.categories or set(map(type, X)) != _ARRAYS:
+        fitted, arrays = self._fitted, type(X) is list and set(map(type, X)) == {np.ndarray}
+        rounds = fitted.scalings.inputs.kind == "window"  # sums of rows as long as the longest one beside them
+        if not arrays or rounds or fitted.columns.categories or not isinstance(fitted.task, RowTask):
             return
         ends = np.cumsum(np.fromiter(map(attrgetter("size"), X), np.intp, len(X)))
         if ends[-1] < 2 * _VALUES_AT_ONCE:

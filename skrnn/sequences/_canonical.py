@@ -134,7 +134,7 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
     return [*columns, *bits(np.add(content, 0.0, order="C")).T]
 
 
-def _row_hashes(sequences: list[SequenceBatch], content: Doubles, in_place: bool) -> Hashes:
+def _row_hashes(sequences: list[SequenceBatch], content: Doubles, in_place: bool = False) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
     parts, passes = [batch.hashes for batch in sequences], compiled_passes(sequences[0].steps)
     hashes = sequences[0].taken_hashes() if in_place else np.empty(len(content), np.uint64)
