@@ -26,6 +26,10 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
     """
     if type(X) is np.ndarray and X.dtype.kind in "fiub":
         return X  # nothing else holds of it: lists have a million of them
+    if type(X) in (list, tuple) and set(map(type, X)) <= {float, int, bool}:
+        array = np.asarray(X)
+        if array.dtype.kind in "fiub":  # not an integer beyond 64 bits
+            return array
     refuse_same_names(X, name, label)
     columns = named_columns(X)
     if any(map(_is_date, {dtype for _, dtype in columns})):
