@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +15,12 @@ from skrnn.estimators._fitted import Fitted
 from skrnn.estimators._parameters import count_threads
 from skrnn.networks import Want, resolve_device, resolve_engine
 from skrnn.sequences import SequenceBatch, is_ragged, read_X
-from skrnn.tasks import Context
+from skrnn.tasks import Context, RowTask
 from skrnn.training import predict_outputs
 
 __all__ = ["AnsweringRNN", "PooledRNN"]
+
+_VALUES_AT_ONCE = 1 << 22  # of a list, which become one table
 
 
 class AnsweringRNN(BaseRNN):
@@ -82,6 +85,29 @@ class AnsweringRNN(BaseRNN):
         return fitted, found[0] if len(found) == 1 else fitted.task.average(found), context
 
     def _answer(self, method: str, X: Any, beam_width: int = 1) -> Any:
+        """What a method says of X, in the form of X; a long list of arrays is read in parts."""
+        try:
+            answers = [self._answer_at_once(method, part) for part in self._parts(X)]
+        except (TypeError, ValueError):  # messages number the sequences from the first of X on
+            answers = []
+        return np.concatenate(answers) if answers else self._answer_at_once(method, X, beam_width)
+
+    def _parts(self, X: Any) -> Iterator[list[Any]]:
+        """Parts of a list of arrays, whose answers make those of the whole; none where it is read at once."""
+        check_is_fitted(self)
+        fitted, arrays = self._fitted, type(X) is list and set(map(type, X)) == {np.ndarray}
+        rounds = fitted.scalings.inputs.kind == "window"  # sums of rows as long as the longest one beside them
+        if not arrays or rounds or fitted.columns.categories or not isinstance(fitted.task, RowTask):
+            return
+        ends = np.cumsum(np.fromiter(map(attrgetter("size"), X), np.intp, len(X)))
+        if ends[-1] < 2 * _VALUES_AT_ONCE:
+            return
+        cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1], _VALUES_AT_ONCE), side="right"))
+        del ends
+        for begin, end in zip(cuts, [*cuts[1:], len(X)], strict=True):
+            yield X[begin:end]
+
+    def _answer_at_once(self, method: str, X: Any, beam_width: int = 1) -> Any:
         """What a method says of X, in the form of X."""
         fitted, outputs, context = self._outputs(X, beam_width)
         return self._arranged(X, fitted, fitted.task.answer(method, outputs, context), context)

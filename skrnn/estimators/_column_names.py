@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from skrnn._texts import shown
-from skrnn._types import Array
+from skrnn._types import Array, Doubles
 from skrnn.sequences import Columns, Lag, SequenceBatch, read_lags
 
 __all__ = ["doubts_of_columns"]
@@ -91,17 +91,23 @@ def _jump(batch: SequenceBatch, n_columns: int) -> tuple[int, int] | None:
     """Two columns side by side of which one is far larger, in its size and in how it varies around its mean."""
     first = (np.asarray(batch.starts) - batch.leading)[:: max(1, batch.n_samples // _ROWS)]
     table = batch.steps[first[:, None] + np.arange(n_columns), 0].astype(float)
-    least, most = (_sizes(table, how) for how in ("least", "most"))
+    least, most = _sizes(table)
     with np.errstate(invalid="ignore"):
         far = (least[1:] > _JUMP * most[:-1]) | (least[:-1] > _JUMP * most[1:])
     return (int(np.argmax(far)), int(np.argmax(far)) + 1) if far.any() else None
 
 
-def _sizes(table: Array, how: str) -> Any:
-    """The size of each column, NaN where it has none: of the smaller, or the larger, half of its values."""
-    sizes = np.where(table == 0, np.nan, np.abs(table))
-    found = np.full(table.shape[1], np.nan)
-    some = np.flatnonzero((~np.isnan(sizes)).sum(axis=0) > 1)
-    if len(some):
-        found[some] = np.nanquantile(sizes[:, some], 0.25 if how == "least" else 0.75, axis=0)
-    return found
+def _sizes(table: Array) -> tuple[Doubles, Doubles]:
+    """The lower and the upper quartile of the sizes of each column, of which one without two values has none: NaN."""
+    sizes = np.abs(table.T)
+    sizes[sizes == 0] = np.nan
+    sizes.sort(axis=1)  # NaN comes last
+    count, columns = (~np.isnan(sizes)).sum(axis=1), np.arange(len(sizes))
+    found = []
+    for part in (0.25, 0.75):
+        place = part * np.maximum(count - 1, 0)
+        below = place.astype(np.intp)
+        low, high = sizes[columns, below], sizes[columns, np.minimum(below + 1, sizes.shape[1] - 1)]
+        between = low + (high - low) * (place - below)
+        found.append(np.where(count > 1, np.where(place == below, low, between), np.nan))
+    return found[0], found[1]

@@ -89,7 +89,7 @@ def prepare(
         used = targets.sample_weights if refits else kept
         batch, categories = keep_used_categories(batch, columns.categories, used > 0)
         columns = replace(columns, categories=categories)
-    canonical = canonical_rows(batch, targets.values, kept)
+    canonical = canonical_rows(batch, targets.values, kept, last=held_out is None)
     if fresh and parameters.softmax == "adaptive" and isinstance(task, NextToken):
         batch, columns = _by_frequency(batch, columns, canonical.rows, canonical.weights)
     distinct = batch.take(canonical.rows)

@@ -13,6 +13,8 @@ from skrnn.sequences import InputScaling, SequenceBatch, check_scaling, weighted
 
 __all__ = ["Scalings", "TargetScaling"]
 
+_ROWS = 1 << 16  # of targets, scaled at a time
+
 
 @dataclass(frozen=True, eq=False)
 class TargetScaling:
@@ -78,10 +80,13 @@ class TargetScaling:
         """Targets in the units of the loss, (n_samples, n_targets), and their gain; the inputs as in `decode`."""
         level, gain = self._level_and_gain(inputs, batch)
         with np.errstate(over="ignore"):  # too large for float32: training reports it as divergence
-            scaled = y - level
-            scaled -= self.mean
-            scaled /= self.scale
-            targets = scaled.astype(np.float32)
+            targets = np.empty(y.shape, np.float32)
+            for begin in range(0, len(y), _ROWS):  # what is between, in double precision, weighs twice as much
+                rows = slice(begin, begin + _ROWS)
+                scaled = y[rows] - (level if len(level) == 1 else level[rows])
+                scaled -= self.mean
+                scaled /= self.scale
+                targets[rows] = scaled
         return targets, None if gain is None else gain.astype(np.float32)
 
     def encode_unscaled(self, y: Doubles, n_samples: int) -> tuple[Singles, Singles]:

@@ -4,6 +4,7 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._canonical import CanonicalRows, canonical_rows
 from skrnn.sequences._categories import (
     check_categories,
+    distinct,
     keep_used_categories,
     kind_of_categories,
     number_by_frequency,
@@ -38,6 +39,7 @@ __all__ = [
     "column_as_list",
     "decoded",
     "detached",
+    "distinct",
     "is_ragged",
     "keep_used_categories",
     "kind_of_categories",

@@ -67,6 +67,12 @@ class SequenceBatch:
         """What `StepSums` has found for the steps, each counted once; None: nobody has asked it."""
         return None
 
+    def taken_hashes(self) -> Hashes:
+        """The hashes, for the caller to write into: the batch forgets them."""
+        hashes = self.hashes
+        del vars(self)["hashes"]
+        return hashes
+
     def with_hashes(self, hashes: Hashes, moments: Moments | None = None) -> SequenceBatch:
         """The same sequences, whose `hashes` are known, and perhaps the moments of the steps."""
         batch = replace(self)
@@ -123,13 +129,13 @@ class SequenceBatch:
         before = np.cumsum(lengths) - lengths
         return np.asarray(np.arange(int(lengths.sum())) + np.repeat(firsts - before, lengths))
 
-    def coverage(self, weights: Floats | None = None) -> Floats:
+    def coverage(self, weights: Floats | None = None) -> Floats | Flags:
         """How often each step is used by a sequence, each use counting the sequence's weight; (n_steps,).
 
-        Where each is used once, that is one number in memory.
+        Where each is used once, that is one number in memory; where none is used twice, they are flags.
         """
-        if weights is None and self._uses_each_step_once():
-            return np.broadcast_to(np.float64(1.0), len(self.steps))
+        if weights is None and (flags := self._flags_of_used) is not None:
+            return np.broadcast_to(np.float64(1.0), len(flags)) if flags.strides == (0,) else flags
         change, passes = np.zeros(len(self.steps) + 1), compiled_passes(self.steps)
         for rows in row_chunks(self.n_samples):
             begin, end = self.starts[rows], self.starts[rows] + self.lengths[rows]
@@ -141,18 +147,23 @@ class SequenceBatch:
             np.subtract.at(change, end, weight)
         return np.cumsum(change, out=change)[:-1]
 
-    def _uses_each_step_once(self) -> bool:
-        """Whether the sequences, in some order, follow each other from the first step to the last."""
-        if int(self.lengths.sum()) != len(self.steps):
-            return False
-        if self._follows_on(slice(None)):
-            return True
-        return self._follows_on(np.argsort(self.starts))
+    @cached_property
+    def _flags_of_used(self) -> Flags | None:
+        """Which steps some sequence uses (n_steps,), one number in memory if all are; None: sequences share steps."""
+        n_used = int(self.lengths.sum())
+        if n_used > len(self.steps) or not (self._follow(slice(None)) or self._follow(np.argsort(self.starts))):
+            return None
+        if n_used == len(self.steps):
+            return np.broadcast_to(np.True_, n_used)
+        change = np.zeros(len(self.steps) + 1, np.int8)
+        change[self.starts] += 1
+        change[self.starts + self.lengths] -= 1
+        return np.cumsum(change, dtype=np.int8, out=change)[:-1].view(bool)
 
-    def _follows_on(self, rows: Integers | slice) -> bool:
-        """Whether the sequences, in this order, follow each other from the first step on."""
+    def _follow(self, rows: Integers | slice) -> bool:
+        """Whether the sequences, in this order, follow each other and share no step."""
         starts, lengths = self.starts[rows], self.lengths[rows]
-        return bool(starts[0] == 0 and (starts[1:] == starts[:-1] + lengths[:-1]).all())
+        return bool((starts[1:] >= starts[:-1] + lengths[:-1]).all())
 
     def missing(self) -> Flags:
         """Which values are missing; (n_samples, max_length, n_features), left-aligned."""
@@ -160,22 +171,27 @@ class SequenceBatch:
 
     def missing_features(self) -> Flags:
         """Which features have a missing value inside some sequence; (n_features,)."""
-        return self._missing_counts()[0] > 0
+        return self._missing_counts[0] > 0
 
     def blank_features(self) -> Flags:
         """Which features have no value in any sequence; (n_features,)."""
-        missing, n_used = self._missing_counts()
+        missing, n_used = self._missing_counts
         return np.asarray(missing == n_used)
 
+    @cached_property
     def _missing_counts(self) -> tuple[Integers, int]:
         """In how many of the steps of all sequences each feature is missing (n_features,), and how many steps it is."""
         counts = np.zeros(self.n_features, np.intp)
         if self.complete:
             return counts, len(self.steps)
-        used = self.coverage() > 0
+        used = self.coverage()
+        every = used.strides == (0,)
         for rows in row_chunks(*self.steps.shape):
-            counts += np.isnan(self.steps[rows][used[rows]]).sum(axis=0)
-        return counts, int(used.sum())
+            missing = np.isnan(self.steps[rows])
+            if not every:
+                missing &= (used[rows] > 0)[:, None]
+            counts += np.count_nonzero(missing, axis=0)
+        return counts, len(used) if every else int(np.count_nonzero(used))
 
     @classmethod
     def one_after_another(cls, steps: Floats, lengths: Integers) -> SequenceBatch:
@@ -190,20 +206,35 @@ class SequenceBatch:
         A span without any real step is kept as a single step whose every value is missing: a table row that is
         missing altogether is a row to predict for, not an error. ``complete``: no value is missing.
         """
-        n_steps = len(steps)
-        empty = np.zeros(0 if complete else n_steps, bool)
-        for rows in [] if complete else row_chunks(*steps.shape):
-            empty[rows] = np.isnan(steps[rows]).all(axis=1)
-        if not empty.any():
-            return cls(steps, starts, spans, np.broadcast_to(np.intp(0), starts.shape), spans, complete)
-        numbers = np.arange(n_steps)
-        next_real = np.minimum.accumulate(np.where(empty, n_steps, numbers)[::-1])[::-1]
-        last_real = np.maximum.accumulate(np.where(empty, -1, numbers))
-        ends = starts + spans - 1
-        first, last = next_real[starts], last_real[ends]
-        nothing = first > last
-        first, last = np.where(nothing, ends, first), np.where(nothing, ends, last)
-        return cls(steps, first, last - first + 1, first - starts, spans)
+        nothing = np.broadcast_to(np.intp(0), starts.shape)
+        if complete:
+            return cls(steps, starts, spans, nothing, spans, complete)
+        firsts, lengths = _trimmed(steps, starts, spans)
+        leading = firsts - starts
+        if not leading.any():
+            firsts, leading = starts, nothing
+            lengths = spans if (lengths == spans).all() else lengths
+        return cls(steps, firsts, lengths, leading, spans)
+
+
+def _trimmed(steps: Floats, starts: Integers, spans: Integers) -> tuple[Integers, Integers]:
+    """Where each sequence starts and how long it is without its padding, as `from_spans` says."""
+    passes = compiled_passes(steps)
+    if passes is not None:
+        firsts, lengths = np.empty(len(starts), np.int64), np.empty(len(starts), np.int64)
+        passes.trim(frozen(steps), *(np.ascontiguousarray(part, np.int64) for part in (starts, spans)), firsts, lengths)
+        return firsts, lengths
+    empty = np.zeros(len(steps), bool)
+    for rows in row_chunks(*steps.shape):
+        empty[rows] = np.isnan(steps[rows]).all(axis=1)
+    numbers = np.arange(len(steps))
+    next_real = np.minimum.accumulate(np.where(empty, len(steps), numbers)[::-1])[::-1]
+    last_real = np.maximum.accumulate(np.where(empty, -1, numbers))
+    ends = starts + spans - 1
+    first, last = next_real[starts], last_real[ends]
+    nothing = first > last
+    first, last = np.where(nothing, ends, first), np.where(nothing, ends, last)
+    return first, last - first + 1
 
 
 def _take(values: Integers, rows: Integers) -> Integers:

@@ -43,11 +43,12 @@ def canonical_rows(
     weights: Doubles,
     *,
     groups: bool = False,
+    last: bool = False,
 ) -> CanonicalRows:
     """Drop, merge and order the rows of a training set.
 
     ``targets``, (n_samples, k) or a sequence for each row, count as part of its content; ``weights`` (n_samples,) are
-    non-negative.
+    non-negative. ``last``: nobody will ask for the hashes of the batch again, whose memory is used.
     """
     sequences = [batch, targets] if isinstance(targets, SequenceBatch) else [batch]
     content = targets if isinstance(targets, np.ndarray) else np.zeros((len(weights), 0))
@@ -58,7 +59,7 @@ def canonical_rows(
         weights = weights[kept]
         content = content[kept]
     uniform = weights.strides == (0,) or bool((weights == weights[0]).all())
-    keys = _row_hashes(sequences, content)
+    keys = _row_hashes(sequences, content, last)
     # Of equal rows the smallest weight is added first.
     order, all_differ = _order(keys, None if uniform else weights)
     equal: Flags | None = np.zeros(len(order), bool)
@@ -133,21 +134,24 @@ def _content_columns(sequences: list[SequenceBatch], content: Doubles) -> list[N
     return [*columns, *bits(np.add(content, 0.0, order="C")).T]
 
 
-def _row_hashes(sequences: list[SequenceBatch], content: Doubles) -> Hashes:
+def _row_hashes(sequences: list[SequenceBatch], content: Doubles, in_place: bool = False) -> Hashes:
     """A 64-bit hash of each row's sequences, lengths and targets; (n_samples,)."""
-    hashes = np.full(len(content), BASE, np.uint64)
+    parts = [batch.hashes for batch in sequences]
     passes = compiled_passes(sequences[0].steps) or passes_for_columns(content.shape[1])
+    hashes = sequences[0].taken_hashes() if in_place else np.empty(len(content), np.uint64)
     for rows in row_chunks(len(content), content.shape[1] + 2 * len(sequences)):
         columns = []
-        for batch in sequences:
-            columns += [batch.hashes[rows], batch.lengths[rows].astype(np.uint64)]
+        for batch, part in zip(sequences, parts, strict=True):
+            columns += [part[rows], batch.lengths[rows].astype(np.uint64)]
         values = np.ascontiguousarray(content[rows])
+        state = np.full(len(values), BASE, np.uint64)
         if passes is not None:
             for column in columns:
-                passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), hashes[rows])
-            passes.mix_values_in(frozen(values), np.uint64(BASE), hashes[rows])
+                passes.mix_in(frozen(np.ascontiguousarray(column)), np.uint64(BASE), state)
+            passes.mix_values_in(frozen(values), np.uint64(BASE), state)
         else:
-            hashes[rows] = _mixed([*columns, *bits(np.add(values, 0.0)).T], hashes[rows])
+            state = _mixed([*columns, *bits(np.add(values, 0.0)).T], state)
+        hashes[rows] = state
     return hashes
 
 
@@ -170,9 +174,11 @@ def _order(keys: Hashes, weights: Doubles | None) -> tuple[Integers, bool]:
     packed = keys & ~mask
     packed |= np.arange(len(keys), dtype=np.uint64)
     packed.sort()
-    order = (packed & mask).view(np.int64).astype(np.intp, copy=False)
-    packed &= ~mask
-    alike = packed[1:] == packed[:-1]
+    alike = np.empty(len(packed) - 1, bool)
+    for part in row_chunks(len(alike)):
+        np.less_equal(packed[1:][part] ^ packed[:-1][part], mask, out=alike[part])
+    packed &= mask
+    order = packed.view(np.int64).astype(np.intp, copy=False)
     all_differ = not alike.any()
     if not all_differ:
         places = np.flatnonzero(np.append(alike, False) | np.append(False, alike))

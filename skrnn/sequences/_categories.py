@@ -20,6 +20,7 @@ from skrnn.sequences._numbers import decoded, refuse_mask
 
 __all__ = [
     "check_categories",
+    "distinct",
     "keep_used_categories",
     "kind_of_categories",
     "number_by_frequency",
@@ -34,8 +35,8 @@ __all__ = [
 
 Categories = list[Array]
 
+_CLOSE = 1 << 16  # integers that lie no further apart are looked up in a table
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
-_DENSE = 4  # times as many numbers as values may be counted, in the place of sorting these
 
 
 def open_categories(X: Any, name: str, *, characters: bool = False) -> Any:
@@ -106,7 +107,7 @@ def check_categories(
     if isinstance(X, Characters):
         values, starts, spans = X.steps, X.starts, X.lengths
     elif isinstance(X, list):
-        parts, starts, spans = read_list(X, read_sequence, "the same number of categories per time step")
+        parts, starts, spans = read_list(X, read_sequence, "the same number of categories per time step", "fiubUO")
         values = table_of(parts)
     else:
         values, starts, spans = read_array(np.asarray(decoded(X)), features_per_step, name)
@@ -137,7 +138,7 @@ def number_column(
 def number_categories(values: Array, missing: Flags, categories: Array | None) -> tuple[Singles, Array]:
     """The number of each value (n,), and the categories: those given, or those found."""
     codes = np.full(len(values), np.nan, np.float32)
-    found, back = _distinct(values[~missing])
+    found, back = distinct(values[~missing])
     categories = found if categories is None else categories
     if len(categories) == 0:
         codes[~missing] = 0
@@ -149,18 +150,29 @@ def number_categories(values: Array, missing: Flags, categories: Array | None) -
     return codes, categories
 
 
-def _distinct(values: Array) -> tuple[Array, Integers]:
-    """The different values (n,) in their order, and which of them each is; characters are sorted as numbers."""
-    characters = values.dtype.kind == "U" and values.dtype.itemsize == np.dtype("U1").itemsize and values.dtype.isnative
-    if not characters:
-        found, back = np.unique(values, return_inverse=True)
-        return found, back
-    codes = np.ascontiguousarray(values).view(np.uint32)
-    if not len(codes) or codes.max() > _DENSE * len(codes):
-        found, back = np.unique(codes, return_inverse=True)
+def distinct(values: Array) -> tuple[Array, Integers]:
+    """The different values (n,) in their order, and which of them each is, as of `np.unique`, which sorts all of them:
+    texts are looked up in a dict, and integers that lie close together in a table.
+    """
+    kind = values.dtype.kind
+    if kind == "U" and values.dtype.itemsize == np.dtype("U1").itemsize and values.dtype.isnative:
+        found, back = distinct(np.ascontiguousarray(values).view(np.uint32))
         return found.view(values.dtype), back
-    there = np.bincount(codes) > 0
-    return np.flatnonzero(there).astype(np.uint32).view(values.dtype), (np.cumsum(there) - 1)[codes]
+    if kind in "iu" and len(values):
+        low, high = int(values.min()), int(values.max())
+        if high - low < _CLOSE + len(values):
+            places = values - values.dtype.type(low) if kind == "u" else values.astype(np.int64) - low
+            there = np.bincount(places.astype(np.intp, copy=False), minlength=high - low + 1) > 0
+            found = (np.flatnonzero(there) + (0 if kind == "u" else low)).astype(values.dtype)
+            found = found + values.dtype.type(low) if kind == "u" else found
+            return found, (np.cumsum(there) - 1)[places]
+    if kind == "U" or (kind == "O" and set(map(type, values)) == {str}):
+        texts = values.tolist()
+        known = sorted(set(texts))
+        number = {text: i for i, text in enumerate(known)}
+        return np.array(known, values.dtype), np.fromiter(map(number.__getitem__, texts), np.intp, len(texts))
+    found, back = np.unique(values, return_inverse=True)
+    return found, back
 
 
 def kind_of_categories(values: Array) -> str:
@@ -183,7 +195,8 @@ def keep_used_categories(
             kept.append(None)
             continue
         numbers = steps[:, f]
-        found = np.unique(numbers[numbers > 0].astype(np.intp))
+        counts = np.bincount(numbers[numbers > 0].astype(np.intp), minlength=len(values) + 1)
+        found = np.flatnonzero(counts)
         table = np.zeros(len(values) + 1, np.float32)
         table[found] = np.arange(1, len(found) + 1)
         present = ~np.isnan(batch.steps[:, f])
@@ -241,7 +254,7 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
             f"{label} holds an object of type {odd}. {name} reads {label} as categories: integers or strings."
         )
     if len(kinds) > 1:
-        names = ", ".join(sorted({kind.__name__ for kind in types}))
+        names = ", ".join(sorted({one.__name__ for one in types}))
         raise TypeError(f"{label} mixes categories of types {names}; {name} needs one type, such as strings.")
     filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
     filled[~missing] = _integers(known, name, label) if kinds == {"integer"} else known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial, reduce
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -68,8 +69,8 @@ def check_sequences(
     """
     if isinstance(X, list):
         read = partial(_read_sequence, name=name, advice=texts)
-        parts, starts, spans = read_list(X, read, "shape (n_timesteps, n_features) with the same n_features")
-        own = dtype or precision(part.dtype for part in parts)
+        parts, starts, spans = read_list(X, read, "shape (n_timesteps, n_features) with the same n_features", "fiub")
+        own = dtype or precision(map(attrgetter("dtype"), parts))
         with np.errstate(over="ignore"):  # a number too large for float64 becomes infinite and is refused below
             steps = np.concatenate(parts, dtype=own, casting="unsafe")
         steps = steps.reshape(len(steps), -1)

@@ -57,7 +57,7 @@ def _passes() -> Any:
 
     nothing = np.empty(0, np.int64)
     try:
-        _compiled.follow(nothing, nothing, 0)
+        _compiled.follow(nothing, nothing)
     except MemoryError:  # which says nothing of the compiler, and may be over soon
         raise
     except Exception:  # whatever a broken one raises: NumPy does the same, and networks train on torch

@@ -25,6 +25,7 @@ __all__ = [
     "mix_in",
     "mix_values_in",
     "standardise",
+    "trim",
 ]
 
 Hashes = NDArray[np.uint64]
@@ -82,33 +83,89 @@ def hash_steps(steps: Array, factors: Hashes, base: Any, hashes: Hashes) -> Any:
 
 
 @kernel()
-def follow(starts: Integers, lengths: Integers, n_steps: int) -> bool:
-    """Whether the sequences follow each other, and no step lies between, before or behind them."""
+def follow(starts: Integers, lengths: Integers) -> bool:
+    """Whether the sequences follow each other and share no step; some may lie between them."""
     end = 0
     for i in range(starts.size):
-        if starts[i] != end:
+        if starts[i] < end:
             return False
-        end += lengths[i]
-    return end == n_steps
+        end = starts[i] + lengths[i]
+    return True
 
 
 @kernel()
-def add_sequences(hashes: Hashes, lengths: Integers, base: Any, power: Hashes, place: Integers, out: Hashes) -> None:
-    """Add the hashes of steps, times rising powers of the base, to those of the sequences that follow each other.
+def add_sequences(
+    hashes: Hashes,
+    begin: int,
+    starts: Integers,
+    lengths: Integers,
+    base: Any,
+    power: Hashes,
+    place: Integers,
+    out: Hashes,
+) -> None:
+    """Add the hashes of the steps from ``begin`` on, times rising powers of the base, to those of sequences that follow
+    each other.
 
     ``power`` (1,) and ``place``, the sequence and how many of its steps are left, go on from call to call.
     """
     row, left, factor = place[0], place[1], power[0]
     total = out[row] if row >= 0 else np.uint64(0)
-    for word in hashes:
+    i = 0
+    while i < hashes.size:
         if left == 0:
+            if row + 1 == starts.size or starts[row + 1] >= begin + hashes.size:
+                break
             row += 1
+            i = starts[row] - begin
             left, factor, total = lengths[row], np.uint64(1), np.uint64(0)
-        factor *= base
-        total += word * factor
+        end = min(i + left, hashes.size)
+        for k in range(i, end):
+            factor *= base
+            total += hashes[k] * factor
         out[row] = total
-        left -= 1
+        left -= end - i
+        i = end
     place[0], place[1], power[0] = row, left, factor
+
+
+@kernel(fastmath=False)
+def trim(steps: Array, starts: Integers, spans: Integers, firsts: Integers, lengths: Integers) -> None:
+    """Where each sequence starts and how long it is without the steps at both ends whose every value is missing; the
+    last one stays where there are no others.
+
+    What is known to be missing is not looked at again: many windows may share a gap.
+    """
+    n_features = steps.shape[1]
+    gap = gap_end = tail = tail_end = 0  # steps from one up to the other, of which all values are missing
+    for i in range(starts.size):
+        a, b = starts[i], starts[i] + spans[i]
+        begin, end = a, b
+        while a < b:
+            if gap <= a < gap_end:
+                a = min(gap_end, b)
+                continue
+            j = 0
+            while j < n_features and steps[a, j] != steps[a, j]:
+                j += 1
+            if j < n_features:
+                break
+            a += 1
+        if a > begin:
+            gap, gap_end = begin, a
+        while b > a:
+            if tail < b <= tail_end:
+                b = max(tail, a)
+                continue
+            j = 0
+            while j < n_features and steps[b - 1, j] != steps[b - 1, j]:
+                j += 1
+            if j < n_features:
+                break
+            b -= 1
+        if b < end:
+            tail, tail_end = b, end
+        firsts[i], lengths[i] = (a, b - a) if a < b else (end - 1, 1)
 
 
 @kernel()

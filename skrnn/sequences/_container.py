@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from skrnn.sequences._numbers import refuse_mask, refuse_same_names
 
 __all__ = ["column_as_list", "detached", "is_ragged", "open_container"]
 
+_LISTS = {list, tuple}
+_SCALARS = {int, float, bool, str, type(None)}
 _OF_LISTS = ("list", "large_list", "fixed_size_list", "array(")  # names of the dtypes of such columns
 
 
@@ -21,9 +25,15 @@ def is_ragged(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1 and len(X) > 0 and _is_sequence(X[0])
     if isinstance(X, (list, tuple)) and len(X) > 0:
-        if any(_is_array(item) for item in X):
+        kinds = set(map(type, X))
+        if kinds == {np.ndarray}:
+            return any(item.ndim > 0 for item in X)
+        if not kinds <= _LISTS and any(_is_array(item) for item in X):
             return True
-        if all(isinstance(item, (list, tuple)) for item in X):
+        if all(issubclass(kind, (list, tuple)) for kind in kinds):
+            alike = _are_alike(X)
+            if alike is not None:
+                return not alike
             try:
                 np.asarray(X)
             except ValueError:  # not all of one shape
@@ -40,6 +50,8 @@ def open_container(X: Any, name: str) -> Any:
         )
     X = detached(column_as_list(X), name)
     if is_ragged(X):
+        if set(map(type, X)) <= {np.ndarray, *_LISTS}:
+            return X if isinstance(X, list) else list(X)
         for number, item in enumerate(X):
             if type(item) is not np.ndarray:
                 refuse_same_names(item, name, f"Sequence {number}")
@@ -66,9 +78,8 @@ def open_container(X: Any, name: str) -> Any:
 
 def detached(X: Any, name: str) -> Any:
     """A torch tensor as an array; anything else as it is."""
-    if type(X) is np.ndarray or not any(
-        base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(X).__mro__
-    ):
+    kind: Any = type(X)
+    if kind is np.ndarray or not _is_tensor(kind):
         return X
     try:
         tensor = X.detach().cpu().resolve_neg()  # the imaginary part of a conjugate
@@ -80,6 +91,12 @@ def detached(X: Any, name: str) -> Any:
             f"{name} takes dense tensors with values, got one of layout {X.layout} and dtype {X.dtype} on device "
             f"{X.device}. Convert it to a NumPy array first."
         ) from None
+
+
+@lru_cache
+def _is_tensor(kind: Any) -> bool:
+    """Whether a type is that of torch's tensors."""
+    return any(base.__module__ == "torch" and base.__name__ == "Tensor" for base in kind.__mro__)
 
 
 def column_as_list(X: Any) -> Any:
@@ -106,7 +123,7 @@ def _as_array(X: Any, name: str) -> Any:
     if isinstance(X, (list, tuple)):
         if len(X) == 0:
             raise ValueError(f"Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required by {name}.")
-        X = [detached(item, name) for item in X]
+        X = X if set(map(type, X)) <= _LISTS else [detached(item, name) for item in X]
         refuse_mask(X, name)
     try:
         array = np.asarray(X)
@@ -121,6 +138,20 @@ def _as_array(X: Any, name: str) -> Any:
         raise TypeError(f"{name} takes arrays, data frames or lists of sequences, got {got}.{advice}")
     # NumPy turns the numbers beside a text into text: objects keep them apart
     return np.asarray(X, dtype=object) if array.dtype.kind in "SU" else array
+
+
+def _are_alike(X: Any) -> bool | None:
+    """Whether lists have one length, and lists in them, if there are some, another; None: NumPy has to look."""
+    if len(set(map(len, X))) > 1:
+        return False
+    kinds = set(map(type, chain.from_iterable(X)))
+    if kinds <= _SCALARS:
+        return True
+    if not kinds <= _LISTS:
+        return None
+    if len(set(map(len, chain.from_iterable(X)))) > 1:
+        return False
+    return True if set(map(type, chain.from_iterable(chain.from_iterable(X)))) <= _SCALARS else None
 
 
 def _is_array(item: Any) -> bool:

@@ -266,7 +266,10 @@ def _names_of_steps(X: Any, seen: Columns | None) -> Array | None:
         names = _get_feature_names(X[0]) if isinstance(X, list) else None
     if names is None or not isinstance(X, list):
         return names
+    first = getattr(X[0], "columns", None)
     for i, item in enumerate(X):
+        if i > 0 and type(item) is type(X[0]) and hasattr(first, "equals") and item.columns.equals(first):
+            continue
         found = _get_feature_names(item)
         if found is not None and list(found) != list(names):
             raise ValueError(

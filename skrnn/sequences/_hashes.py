@@ -58,13 +58,13 @@ def hashes_and_bound(
     hashes, factors, bound = np.empty(len(starts), np.uint64), _factors(steps.shape[1]), 0
     base, power, place = np.uint64(BASE), np.ones(1, np.uint64), np.array([-1, 0])
     size = min(_STEPS, row_chunks(*steps.shape)[0].stop) if len(steps) else 1
-    follow, room = passes.follow(starts, lengths, len(steps)), np.empty(size, np.uint64)
+    follow, room = passes.follow(starts, lengths), np.empty(size, np.uint64)
     prefix = np.zeros(1 if follow else len(steps) + 1, np.uint64)
     for begin in range(0, len(steps), size):
         part = room[: len(steps) - begin]
         bound = max(bound, passes.hash_steps(frozen(steps[begin : begin + size]), factors, base, part))
         if follow:
-            passes.add_sequences(part, lengths, base, power, place, hashes)
+            passes.add_sequences(part, begin, starts, lengths, base, power, place, hashes)
         else:
             passes.add_steps(part, base, power, prefix[begin:])
         if besides is not None:

@@ -6,6 +6,8 @@ This is the same for numbers and for categories; the caller says how an item of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -15,17 +17,27 @@ from skrnn.sequences._batch import steps_under
 
 __all__ = ["check_shape", "read_array", "read_list", "spans_of"]
 
+_LISTS = {list, tuple}
+
 
 def read_list(
-    X: list[Any], read_item: Callable[[Any, str], Array], needed: str
+    X: list[Any], read_item: Callable[[Any, str], Array], needed: str, as_they_are: str
 ) -> tuple[list[Array], Integers, Integers]:
     """Sequences of different lengths: each as an array (n_timesteps, n_features), their starts and lengths.
 
     Where all have one feature and no axis for it, they stay (n_timesteps,): a million views would weigh more than they.
 
     ``read_item`` takes an item and its name in messages, and returns an array with 1 or 2 axes; ``needed`` ends the
-    message about numbers of features that differ.
+    message about numbers of features that differ. Arrays whose dtype is of one of the kinds ``as_they_are`` are not
+    read one by one.
     """
+    lengths = _lengths_of_arrays(X, as_they_are)
+    if lengths is not None:
+        return X, *spans_of(lengths)
+    flat_lists = _flat_lists(X, "U" in as_they_are)
+    if flat_lists is not None:
+        values, lengths = flat_lists
+        return [values], *spans_of(lengths)
     parts: list[Array] = []
     width: int | None = None
     flat = True
@@ -50,6 +62,50 @@ def spans_of(lengths: Integers) -> tuple[Integers, Integers]:
     if (lengths == lengths[:1]).all():
         return _of_one_length(len(lengths), int(lengths[0]), int(lengths[0]))
     return np.cumsum(lengths) - lengths, lengths
+
+
+def _lengths_of_arrays(X: list[Any], kinds: str) -> Integers | None:
+    """The lengths of arrays, all with one axis or all with as many features; None: there is something else among them.
+
+    A list may have millions of them, of which each function in Python that looks at one takes as long as its values.
+    """
+    if set(map(type, X)) != {np.ndarray}:
+        return None
+    n_axes = set(map(attrgetter("ndim"), X))
+    if n_axes not in ({1}, {2}) or not all(dtype.kind in kinds for dtype in set(map(attrgetter("dtype"), X))):
+        return None
+    if n_axes == {2} and (len(widths := {part.shape[1] for part in X}) > 1 or widths == {0}):
+        return None
+    lengths = np.fromiter(map(len, X), np.intp, len(X))
+    return lengths if lengths.all() else None
+
+
+def _flat_lists(X: list[Any], texts: bool) -> tuple[Array, Integers] | None:
+    """The time steps of lists of Python's numbers (or ``texts``), or of lists of them, as one table, and the lengths of
+    the sequences; None: they hold something else, or are not alike.
+    """
+    if not set(map(type, X)) <= _LISTS:
+        return None
+    lengths = np.fromiter(map(len, X), np.intp, len(X))
+    steps = chain.from_iterable
+    kinds, width = set(map(type, steps(X))), 1
+    if kinds and kinds <= _LISTS:
+        widths = set(map(len, steps(X)))
+        width, kinds = max(widths), set(map(type, steps(steps(X)))) if len(widths) == 1 else set()
+        values = steps(steps(X))
+    else:
+        values = steps(X)
+    if not kinds or not lengths.all():
+        return None
+    if texts and kinds == {str}:
+        return np.asarray([*values]).reshape(-1, width), lengths
+    if not kinds <= {float, int, bool}:
+        return None
+    dtype = np.float64 if float in kinds else np.int64 if int in kinds else np.bool_
+    try:
+        return np.fromiter(values, dtype, int(lengths.sum()) * width).reshape(-1, width), lengths
+    except OverflowError:
+        return None
 
 
 def check_shape(shape: tuple[int, ...], label: str, form: str) -> None:

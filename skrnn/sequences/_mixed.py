@@ -150,7 +150,7 @@ def _columns_of_steps(X: Any, features_per_step: Width, name: str) -> tuple[list
         by_feature = (table_of(values[f::width]) for f in range(width))  # one time step after the other
         return [column.reshape(-1, n_rows).T.ravel() for column in by_feature], starts, spans
     if isinstance(X, list):
-        parts, starts, spans = read_list(X, read_sequence, "the same number of features per time step")
+        parts, starts, spans = read_list(X, read_sequence, "the same number of features per time step", "fiubUO")
         table = table_of(parts)
     else:
         table, starts, spans = read_array(np.asarray(X), features_per_step, name)

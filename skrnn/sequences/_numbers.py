@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ __all__ = ["ENCODE", "as_numbers", "decoded", "named_columns", "refuse_mask", "r
 
 ENCODE = "encode it before (OrdinalEncoder, OneHotEncoder)"
 
+_NOT_REAL = (complex, np.complexfloating, np.timedelta64)  # numbers, though no real ones
+
 
 def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Array:
     """The values of X as an array of real numbers; an array of numbers is not copied.
@@ -23,13 +26,21 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
     """
     if type(X) is np.ndarray and X.dtype.kind in "fiub":
         return X  # nothing else holds of it: lists have a million of them
+    if type(X) in (list, tuple) and set(map(type, X)) <= {float, int, bool}:
+        array = np.asarray(X)
+        if array.dtype.kind in "fiub":  # not an integer beyond 64 bits
+            return array
     refuse_same_names(X, name, label)
     columns = named_columns(X)
-    for column, dtype in columns:
-        _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
+    if any(map(_is_date, {dtype for _, dtype in columns})):
+        for column, dtype in columns:
+            _refuse_date(f"Column {column!r} of {label}" if label != "X" else f"Column {column!r}", dtype, name)
     if issparse(X):
         raise TypeError(f"{label} is sparse, but {name} needs dense data. Use .toarray().")
     refuse_mask(X, name, label)
+    frame = _frame_of_numbers(X, columns)
+    if frame is not None:
+        return frame
     try:
         array = np.asarray(decoded(X))
     except ValueError:
@@ -51,15 +62,52 @@ def as_numbers(X: Any, name: str, label: str = "X", advice: str = ENCODE) -> Arr
         )
     if kind in "fiub":
         return array
+    if kind == "O" and (found := _plain_objects(array)) is not None:
+        return found
     numbers = np.empty(array.shape)
     for index, value in np.ndenumerate(array):
         numbers[index] = _number(value, name, label, index, [column for column, _ in columns], advice)
     return numbers
 
 
+def _frame_of_numbers(X: Any, columns: list[tuple[Any, Any]]) -> Array | None:
+    """The values of a frame of pandas whose columns of numbers have no dtype of NumPy in common; NumPy would make an
+    object of each value. None: some column holds something else, or NumPy has the dtype.
+    """
+    if not columns or not hasattr(X, "iloc"):
+        return None
+    dtypes = {dtype for _, dtype in columns}
+    kinds = {getattr(dtype, "kind", "O") for dtype in dtypes}
+    plain = all(isinstance(dtype, np.dtype) for dtype in dtypes)
+    if not kinds <= set("fiub") or (plain and (len(dtypes) == 1 or "b" not in kinds)):
+        return None
+    numpy_dtypes = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
+    if not all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in numpy_dtypes):
+        return None
+    exact = np.result_type(np.float32, *numpy_dtypes) == np.float32
+    return np.asarray(X.to_numpy(dtype=np.float32 if exact else np.float64, na_value=np.nan))
+
+
+def _plain_objects(array: Array) -> Array | None:
+    """Objects that are real numbers, None or pd.NA as numbers; None: some are not, or are too large for a float."""
+    values = array.ravel().tolist()
+    kinds = set(map(type, values))
+    nothing = {kind for kind in kinds if kind is type(None) or kind.__name__ == "NAType"}
+    if not all(issubclass(kind, Number) and not issubclass(kind, _NOT_REAL) for kind in kinds - nothing):
+        return None
+    if nothing:
+        values = [np.nan if type(value) in nothing else value for value in values]
+    try:
+        return np.fromiter(values, np.float64, len(values)).reshape(array.shape)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+
+
 def refuse_mask(X: Any, name: str, label: str = "X") -> None:
     """Refuse masked values, or a list with some in it: NumPy would hand out what lies below the mask."""
     masked = X if isinstance(X, (list, tuple)) else [X]
+    if not any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, masked))):
+        return
     for values in masked:
         if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
             raise ValueError(
@@ -70,7 +118,7 @@ def refuse_mask(X: Any, name: str, label: str = "X") -> None:
 
 def refuse_same_names(X: Any, name: str, label: str = "X") -> None:
     """Refuse a frame in which two columns have one name: nothing says which is which."""
-    columns = [column for column, _ in named_columns(X)]
+    columns = _names(X)
     if len(set(columns)) < len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise ValueError(
@@ -120,13 +168,18 @@ def _number(
 
 def named_columns(X: Any) -> list[tuple[Any, Any]]:
     """Names and dtypes of the columns of a pandas, polars or pyarrow frame."""
-    if type(X) is np.ndarray:
+    names = _names(X)
+    if not names:
         return []
-    if hasattr(X, "shape") and hasattr(X, "columns") and hasattr(X, "dtypes"):  # a lazy frame has none, and warns
-        return list(zip(X.columns, X.dtypes, strict=True))
-    if hasattr(X, "column_names") and hasattr(X, "schema"):
-        return list(zip(X.column_names, X.schema.types, strict=True))
-    return []
+    return list(zip(names, X.dtypes if hasattr(type(X), "dtypes") else X.schema.types, strict=True))
+
+
+def _names(X: Any) -> list[Any]:
+    """Names of the columns of a frame; none of anything else."""
+    kind = type(X)  # which is asked for attributes in the place of X: those of pandas take long to say no
+    if hasattr(kind, "shape") and hasattr(kind, "columns") and hasattr(kind, "dtypes"):  # a lazy frame has no shape
+        return list(X.columns)
+    return list(X.column_names) if hasattr(kind, "column_names") and hasattr(kind, "schema") else []
 
 
 def decoded(X: Any) -> Any:
@@ -150,6 +203,11 @@ def _is_dictionary(kind: Any) -> bool:
 
 
 def _refuse_date(label: str, dtype: Any, name: str) -> None:
-    is_date = getattr(dtype, "kind", "O") in "mM"
-    if is_date or str(dtype).lower().startswith(("date", "duration", "time", "period")):
+    if _is_date(dtype):
         raise ValueError(f"{label} has dtype {dtype}. {name} needs numbers: make it the index or encode it.")
+
+
+def _is_date(dtype: Any) -> bool:
+    kind = getattr(dtype, "kind", "O")
+    named = kind not in "fiub" and str(dtype).lower().startswith(("date", "duration", "time", "period"))
+    return kind in "mM" or named

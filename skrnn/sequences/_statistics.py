@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._types import Doubles, Floats
+from skrnn._types import Doubles, Flags, Floats
 from skrnn.sequences._batch import Moments, SequenceBatch
 from skrnn.sequences._chunks import compiled_passes, frozen, row_chunks
 
@@ -25,7 +25,9 @@ def _on_grid(values: Doubles, unit: Doubles) -> Doubles:
     return np.asarray(np.rint(values / grid) * grid, dtype=np.float64)
 
 
-def weighted_mean_and_scale(values: Floats, weights: Doubles, known: Moments | None = None) -> tuple[Doubles, Doubles]:
+def weighted_mean_and_scale(
+    values: Floats, weights: Doubles | Flags, known: Moments | None = None
+) -> tuple[Doubles, Doubles]:
     """Mean and standard deviation of each column of ``values`` (n, k), NaN ignored; two arrays of shape (k,).
 
     Both are rounded to a coarse binary grid (relative precision 2**-16). Standardising needs no more, and the
@@ -56,7 +58,7 @@ def mean_and_scale(batch: SequenceBatch, weights: Doubles) -> tuple[Doubles, Dou
     units = None  # all alike: any number of units gives the same, to the bit
     if (weights != weights[0]).any():
         units = np.maximum(np.rint(weights * (2.0**26 / weights.mean())), 1.0)
-    coverage = np.asarray(batch.coverage(units), np.float64)
+    coverage: Any = batch.coverage(units)
     return weighted_mean_and_scale(batch.steps, coverage, batch.moments if coverage.strides == (0,) else None)
 
 
@@ -92,7 +94,7 @@ class StepSums:
         return count, self.pivot, shift, self.squares / count - shift * shift
 
 
-def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> Moments:
+def _moments(values: Floats, weights: Doubles | Flags, pivot: Doubles | None) -> Moments:
     """Those of each column.
 
     One pass. Sums of what lies beyond the pivot lose no digits to a large offset; None: the first value of the column.
@@ -103,7 +105,7 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> Moments
     count, total, squares = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)
     passes = compiled_passes(values) if n_columns >= _COLUMNS else None
     alike = weights.strides == (0,) and bool((weights[:1] == 1).all())
-    own = np.ones(1) if alike else np.ascontiguousarray(weights)
+    own = np.ones(1) if alike else np.ascontiguousarray(weights, None if passes is None else np.float64)
     chunks = row_chunks(*values.shape)
     room = np.empty((chunks[0].stop if chunks else 0, n_columns))  # fresh memory costs more than arithmetic
     ones = np.ones(len(room) if alike else 0)
@@ -111,7 +113,7 @@ def _moments(values: Floats, weights: Doubles, pivot: Doubles | None) -> Moments
     while number < len(chunks):
         rows = chunks[number]
         part = values[rows]
-        weight = ones[: len(part)] if alike else own[rows]
+        weight = ones[: len(part)] if alike else np.asarray(own[rows], np.float64)
         if not (alike or weight.all()):
             part, weight = part[weight > 0], weight[weight > 0]
         if first and len(part) and not count.all():

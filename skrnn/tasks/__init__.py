@@ -1,7 +1,7 @@
 """Floor 4: what y is, as a value. A task reads y, says what is trained towards, and turns outputs into answers."""
 
 from skrnn.tasks._alignments import Alignments
-from skrnn.tasks._base import Context, Targets, Task, Unread
+from skrnn.tasks._base import Context, RowTask, Targets, Task, Unread
 from skrnn.tasks._classes import Classes, Labels
 from skrnn.tasks._every_step import EveryStep
 from skrnn.tasks._next_token import NextToken, close_texts, open_texts, token_log_probabilities
@@ -28,6 +28,7 @@ __all__ = [
     "NextStep",
     "NextToken",
     "Numbers",
+    "RowTask",
     "Targets",
     "Task",
     "Tokens",

@@ -16,7 +16,7 @@ from skrnn._plain import require
 from skrnn._types import Array, Doubles, Flags, Singles
 from skrnn.networks import NetworkSpec
 from skrnn.objectives import CrossEntropy, MultilabelCrossEntropy, Objective, TargetScaling
-from skrnn.sequences import SequenceBatch
+from skrnn.sequences import SequenceBatch, distinct
 from skrnn.tasks._base import Context, RowTask, Targets
 from skrnn.tasks._reading import check_labels, check_weights, warn_of_many_classes
 from skrnn.tasks._steps import read_labels_of_steps
@@ -78,7 +78,7 @@ class _Labelled(RowTask):
             if self.classes is not None and len(self.classes) != n_labels:
                 raise ValueError(f"y has {n_labels} labels; {name} was fitted with {len(self.classes)}.")
             return Labels(self.class_weight, np.arange(n_labels)), labels.astype(np.float64)
-        found, codes = np.unique(labels, return_inverse=True)
+        found, codes = distinct(labels)
         classes = _of_plain_texts(found) if self.classes is None else self.classes
         if len(classes) < 2:
             what = f"only one class: {found[0]}" if len(found) else "no label"

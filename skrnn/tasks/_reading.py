@@ -27,6 +27,7 @@ __all__ = [
     "warn_of_many_classes",
 ]
 
+_SCALARS = {str, int, float, bool, type(None)}
 _MAX_OBVIOUS_CLASSES = 30
 _LEAST_ROWS_OF_CLASSES = 20  # from which scikit-learn warns of many classes
 _LARGEST = float(np.finfo(np.float32).max)
@@ -148,6 +149,8 @@ def _is_list_of_lists(y: Any) -> bool:
     """Whether y holds lists or arrays that make no table: of other lengths, beside labels, or in an object array."""
     bare = isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1
     items = y if bare or isinstance(y, (list, tuple)) else ()
+    if set(map(type, items)) <= _SCALARS:
+        return False
     sizes = {len(item) if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0 else 0 for item in items}
     return len(sizes) > 1 or (bare and bool(sizes - {0}))
 
@@ -172,7 +175,7 @@ def _indicators(y: Any) -> Any:
     Anything else as it is.
     """
     array = np.asarray(y)
-    if array.dtype != object or not all(isinstance(label, (bool, np.bool_, Integral)) for label in array.flat):
+    if array.dtype != object or not all(issubclass(t, (np.bool_, Integral)) for t in set(map(type, array.flat))):
         return y
     try:
         return array.astype(np.int64)
@@ -197,12 +200,14 @@ def _refuse_unusable_labels(y: Any, name: str) -> None:
         raise ValueError(f"Complex data not supported: y has dtype {array.dtype}.")
     if kind == "V":
         raise ValueError(f"y has dtype {array.dtype}, a structured array. {name} needs one label for every sequence.")
+    kinds = set(map(type, array.flat)) if kind == "O" else set()
     if kind == "O" and array.ndim:
-        missing |= any(label is None or type(label).__name__ in ("NAType", "NaTType") for label in array.flat)
-        missing |= any(isinstance(label, float) and label != label for label in array.flat)
+        missing |= any(one is type(None) or one.__name__ in ("NAType", "NaTType") for one in kinds)
+        if any(issubclass(one, float) for one in kinds):
+            missing |= any(isinstance(label, float) and label != label for label in array.flat)
     if missing or (kind in "mM" and np.isnat(array).any()):
         raise ValueError(f"Input y contains NaN. {name} needs a label for every sequence.")
-    types = sorted({type(label).__name__ for label in array.flat}) if kind == "O" else []
+    types = sorted({one.__name__ for one in kinds})
     if "str" in types and len(types) > 1:
         raise TypeError(f"y mixes labels of types {', '.join(types)}; {name} needs one type, such as y.astype(str).")
     if kind == "f":

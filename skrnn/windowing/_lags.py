@@ -13,7 +13,7 @@ from skrnn._atomic import all_or_nothing
 from skrnn._constraints import Options, integers, listed, plain
 from skrnn._outputs import SequencesOut
 from skrnn._texts import shown
-from skrnn._types import Array, Flags, Integers
+from skrnn._types import Array, Flags, Floats, Integers
 from skrnn.sequences import Columns, Lag, SequenceBatch, is_ragged, open_container, read_lags, read_X
 from skrnn.windowing._states import LagState
 
@@ -161,13 +161,13 @@ class LagsToSequence(LagState, SequencesOut, CallbackSupportMixin, BaseEstimator
         batch, _ = self._read(X, Columns(**self._columns))
         first = np.asarray(batch.starts) - batch.leading
         if "columns_" in vars(self):
-            table = batch.steps[first[:, None] + np.arange(self.n_features_in_), 0]
-            return self._unpadded(table[:, self.columns_])
+            table = _rows_of(batch.steps, first, self.n_features_in_)[:, :, 0]
+            return self._unpadded(np.take(table, self.columns_, axis=1))
         turn = -1 if self.order == "newest_first" else 1
         spans = zip(first, batch.spans, strict=True)
         if is_ragged(X):
             return [batch.steps[begin : begin + span][::turn].copy() for begin, span in spans]
-        return batch.steps[first[:, None] + np.arange(int(batch.spans[0]))[::turn]]
+        return np.array(_rows_of(batch.steps, first, int(batch.spans[0]))[:, ::turn], order="C")
 
     def _read(self, X: Any, seen: Columns | None) -> tuple[SequenceBatch, Columns]:
         """X as sequences of the order of axes of networks."""
@@ -284,6 +284,15 @@ class LagsToSequence(LagState, SequencesOut, CallbackSupportMixin, BaseEstimator
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _rows_of(steps: Floats, first: Integers, width: int) -> Floats:
+    """The steps from each ``first`` on, (n, width, n_features), as a view where they lie equally far apart."""
+    stride = int(first[1] - first[0]) if len(first) > 1 else width
+    if stride < 0 or (first != first[0] + stride * np.arange(len(first))).any():
+        return np.asarray(steps[first[:, None] + np.arange(width)])
+    shape, strides = (len(first), width, steps.shape[1]), (stride * steps.strides[0], *steps.strides)
+    return np.lib.stride_tricks.as_strided(steps[int(first[0]) :], shape, strides, writeable=False)
 
 
 def _between(real: Flags) -> Flags:
