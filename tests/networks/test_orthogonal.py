@@ -26,7 +26,7 @@ def test_product_of_reflections():
 
 
 def test_uniform_distribution():
-    """E q² = 1/n, E q⁴ = 3 / (n (n + 2)), E q₁₁ q₂₂ q₁₂ q₂₁ = -1 / (n (n - 1) (n + 2)), and the trace has variance 1."""
+    """E q² = 1/n, E q⁴ = 3 / (n (n + 2)), E q₁₁ q₂₂ q₁₂ q₂₁ = -1 / (n (n - 1) (n + 2)); the trace has variance 1."""
     rng, n = np.random.default_rng(0), 3
     found = np.array([_reflected(v) for v in triangles(rng, 10_000, n, n)], float)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=0.02)

@@ -81,12 +81,12 @@ def _orthogonal(n: int, rng: np.random.Generator) -> Floats:
 
 
 def _reflected(v: Singles) -> Singles:
-    """Q, R of normal numbers, without R: what each reflection of it would meet are normal numbers again.
+    """The Q of a QR decomposition of normal numbers, without R: what a reflection of it meets are normal numbers again.
 
-    So column k of v (N, N), zero above the diagonal, is turned into the multiple -s |v_k| of the k-th unit vector, s the
-    sign of its first number, by I - w w^T / (w^T v_k), w = v_k + s |v_k| e_k (Stewart, SIAM J. Numer. Anal. 17(3), 1980).
-    The product of those of a panel W is I - W T W^T, where T^-1 has w^T v_k on the diagonal and W^T W above it (Joffrain et
-    al., ACM TOMS 32(2), 2006).
+    So column k of v (N, N), zero above the diagonal, is turned into the multiple -s |v_k| of the k-th unit vector, s
+    the sign of its first number, by I - w w^T / (w^T v_k), w = v_k + s |v_k| e_k (Stewart, SIAM J. Numer. Anal. 17(3),
+    1980). The product of those of a panel W is I - W T W^T, where T^-1 has w^T v_k on the diagonal and W^T W above it
+    (Joffrain et al., ACM TOMS 32(2), 2006).
     """
     diagonal, norms = np.diagonal(v).copy(), np.sqrt(np.einsum("ij,ij->j", v, v))
     signs = np.where(diagonal < 0, np.float32(-1.0), np.float32(1.0))
