@@ -4,7 +4,6 @@ from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._canonical import CanonicalRows, canonical_rows
 from skrnn.sequences._categories import (
     check_categories,
-    distinct,
     keep_used_categories,
     kind_of_categories,
     number_by_frequency,
@@ -15,6 +14,7 @@ from skrnn.sequences._categories import (
 from skrnn.sequences._characters import texts_of
 from skrnn.sequences._check import check_sequences
 from skrnn.sequences._container import column_as_list, detached, is_ragged, open_container
+from skrnn.sequences._distinct import distinct
 from skrnn.sequences._door import Columns, read_X, refuse_frame
 from skrnn.sequences._lag_names import Lag, read_lags
 from skrnn.sequences._mixed import number_step

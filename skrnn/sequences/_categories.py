@@ -11,16 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skrnn._types import Array, Doubles, Flags, Integers, Longs, Singles
+from skrnn._types import Array, Doubles, Flags, Longs, Singles
 from skrnn.sequences._batch import SequenceBatch
 from skrnn.sequences._characters import Characters, characters_of
 from skrnn.sequences._container import open_container
+from skrnn.sequences._distinct import distinct
 from skrnn.sequences._layout import check_shape, read_array, read_list
 from skrnn.sequences._numbers import decoded, refuse_mask
 
 __all__ = [
     "check_categories",
-    "distinct",
     "keep_used_categories",
     "kind_of_categories",
     "number_by_frequency",
@@ -35,7 +35,6 @@ __all__ = [
 
 Categories = list[Array]
 
-_CLOSE = 1 << 16  # integers that lie no further apart are looked up in a table
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
 
 
@@ -148,31 +147,6 @@ def number_categories(values: Array, missing: Flags, categories: Array | None) -
     place = place if order is None else order[place]
     codes[~missing] = np.where(categories[place] == found, place + 1, 0)[back]
     return codes, categories
-
-
-def distinct(values: Array) -> tuple[Array, Integers]:
-    """The different values (n,) in their order, and which of them each is, as of `np.unique`, which sorts all of them:
-    texts are looked up in a dict, and integers that lie close together in a table.
-    """
-    kind = values.dtype.kind
-    if kind == "U" and values.dtype.itemsize == np.dtype("U1").itemsize and values.dtype.isnative:
-        found, back = distinct(np.ascontiguousarray(values).view(np.uint32))
-        return found.view(values.dtype), back
-    if kind in "iu" and len(values):
-        low, high = int(values.min()), int(values.max())
-        if high - low < _CLOSE + len(values):
-            places = values - values.dtype.type(low) if kind == "u" else values.astype(np.int64) - low
-            there = np.bincount(places.astype(np.intp, copy=False), minlength=high - low + 1) > 0
-            found = (np.flatnonzero(there) + (0 if kind == "u" else low)).astype(values.dtype)
-            found = found + values.dtype.type(low) if kind == "u" else found
-            return found, (np.cumsum(there) - 1)[places]
-    if kind == "U" or (kind == "O" and set(map(type, values)) == {str}):
-        texts = values.tolist()
-        known = sorted(set(texts))
-        number = {text: i for i, text in enumerate(known)}
-        return np.array(known, values.dtype), np.fromiter(map(number.__getitem__, texts), np.intp, len(texts))
-    found, back = np.unique(values, return_inverse=True)
-    return found, back
 
 
 def kind_of_categories(values: Array) -> str:
