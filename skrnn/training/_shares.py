@@ -261,7 +261,7 @@ def _seen_of_one_row_each(
         padded, seen = _padded(values, dilation), np.empty(values.shape[:2], np.float32)
         for i, kernel in enumerate(kernels):
             places = _places(padded[i : i + 1], dilation, channels[kernel])
-            _product(places, _total(places), kernel, seen[i : i + 1])
+            _product(places, _total(places), int(kernel), seen[i : i + 1])
         yield kernels, seen
 
 
