@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GatedCell", "gate_sums", "through_gates"]
 
-_WIDE = 256  # units from which on a QR decomposition is a good part of a short fit
+_WIDE = 128  # units from which on a QR decomposition is a good part of a short fit
 _PANEL = 64  # reflections that are applied at a time
 
 

@@ -310,5 +310,8 @@ class CompiledNetwork:
         d_segments = np.zeros_like(self.segments)
         for name, outputs, columns in self.spec.segment_projections():
             d_segments[:, columns] += gradient[:, outputs] @ self.weights[f"{name}.weight"]
-        np.add.at(d_inputs, self.places, d_segments.reshape(-1, self.spec.step_size))
+        places = self.places.reshape(len(d_segments), -1)
+        d_steps = d_segments.reshape(*places.shape, self.spec.step_size)
+        for step in reversed(range(places.shape[1])):  # of all segments, which share none: what lies behind a row aside
+            d_inputs[places[:, step]] += d_steps[:, step]
         return d_inputs.reshape(len(self.codes), self.n_timesteps + 1, -1)
