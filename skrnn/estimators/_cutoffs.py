@@ -63,8 +63,10 @@ def cutoffs_of(parameters: Parameters, data: FitData, before: Fitted | None, nam
 def _counts(data: FitData) -> Doubles:
     """How often each class occurs."""
     targets, n_classes = data.training.targets, data.objective.n_outputs(data.training.n_targets)
-    written = targets if _where(data) == "y" and isinstance(targets, SequenceBatch) else data.training.batch
-    return category_counts(written, 0, n_classes)
+    if _where(data) == "X":
+        return category_counts(data.training.batch, 0, n_classes)
+    assert isinstance(targets, SequenceBatch)
+    return category_counts(targets, 0, n_classes)
 
 
 def _where(data: FitData) -> str:

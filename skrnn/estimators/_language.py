@@ -64,7 +64,8 @@ class RNNLanguageModel(BaseRNN):
         Of ``softmax="adaptive"``: how many of the most frequent tokens have a score of their own, and how many stand in
         front of each further cluster, as in `torch.nn.AdaptiveLogSoftmaxWithLoss`; increasing, from 1 to one less than
         the number of tokens. "auto": what is cheapest by the frequencies of the tokens; up to four clusters, and none
-        of less than a thousand tokens.
+        where there are less than a thousand different tokens. A fit that goes on from an earlier one (``warm_start``)
+        keeps what that began with.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"}, default="adam"
         "adam" (Kingma & Ba, 2015); "adamw", the same since weight decay is always decoupled here; "sgd" with Nesterov's
         momentum of 0.9; "rmsprop".

@@ -64,7 +64,8 @@ class RNNSeq2Seq(AnsweringRNN):
         Of ``softmax="adaptive"``: how many of the most frequent tokens of y have a score of their own, beside the end
         of a sequence, and how many stand in front of each further cluster, as in `torch.nn.AdaptiveLogSoftmaxWithLoss`;
         increasing, from 1 to one less than the number of tokens. "auto": what is cheapest by the frequencies of the
-        tokens; up to four clusters, and none of less than a thousand tokens.
+        tokens; up to four clusters, and none where y has less than a thousand different tokens. A fit that goes on from
+        an earlier one (``warm_start``) keeps what that began with.
     features_per_step : int or "all", default=1
         How a row of a 2-D X folds into time steps: the number of columns that make one step; "all": the whole row is
         one step. Other forms of X have their own features and do not use it.

@@ -230,6 +230,8 @@ def plain_categories(values: Array, name: str, label: str = "X") -> tuple[Array,
     if len(kinds) > 1:
         names = ", ".join(sorted({one.__name__ for one in types}))
         raise TypeError(f"{label} mixes categories of types {names}; {name} needs one type, such as strings.")
+    if kinds == {"string"} and types != {str}:
+        known = np.array([str.__str__(value) for value in known], object)  # of a member of an enum its value, too
     filled = np.zeros(len(values), np.int64) if kinds == {"integer"} else np.zeros(len(values), _text_dtype(known))
     filled[~missing] = _integers(known, name, label) if kinds == {"integer"} else known
     return filled, missing

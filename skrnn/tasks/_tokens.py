@@ -178,10 +178,11 @@ def encode_tokens(targets: Targets) -> Encoded:
 def in_form_of_y(numbers: list[Integers], tokens: Array, as_text: bool) -> list[Any]:
     """Lists of tokens, or strings, from their numbers from 1 on."""
     ends = np.cumsum([len(row) for row in numbers])
-    written = tokens[np.concatenate([np.zeros(0, np.intp), *numbers]) - 1]
+    written = np.concatenate([np.zeros(0, np.intp), *numbers]) - 1
     if as_text and tokens.dtype == np.dtype("U1"):
-        return texts_of(written, ends)
-    listed, places = written.tolist(), [0, *ends.tolist()]
+        return texts_of(tokens[written], ends)
+    each = np.array(tokens.tolist(), object)  # an array of texts would take the longest one for each that is written
+    listed, places = each[written].tolist(), [0, *ends.tolist()]
     rows = [listed[begin:end] for begin, end in pairwise(places)]
     return ["".join(row) for row in rows] if as_text else rows
 
@@ -207,7 +208,10 @@ def _rows(y: Any, name: str) -> tuple[list[Any], bool]:
     if rows and all(texts):
         return [list(row) for row in rows], True
     for i, row in enumerate(rows):
-        if isinstance(row, (str, bytes)) or not (isinstance(row, (list, tuple)) or np.ndim(row) == 1):
-            raise ValueError(f"{form}; target {i} is {row!r:.40}.")
+        if texts[0] and texts[i]:
+            continue
+        if texts[0] or isinstance(row, (str, bytes)) or not (isinstance(row, (list, tuple)) or np.ndim(row) == 1):
+            beside = ", and target 0 is a string" if texts[0] else ""
+            raise ValueError(f"{form}; target {i} is {row!r:.40}{beside}.")
         rows[i] = row.tolist() if hasattr(row, "tolist") else list(row)
     return rows, False

@@ -1,5 +1,6 @@
 """Categories as input: forms, unknown and missing ones, embeddings in both engines, and the state."""
 
+import enum
 import re
 
 import numpy as np
@@ -346,3 +347,17 @@ def test_threads_share_the_embeddings(monkeypatch):
     assert np.allclose(found[0][0], found[1][0], atol=1e-6)
     assert np.allclose(found[0][1], found[1][1], atol=1e-5)
     assert isinstance(check_categories([["a"]], None, name="Est")[0], SequenceBatch)
+
+
+def test_members_of_an_enum_of_texts_are_their_values():
+    """Their `str` is the name of the class and of the member, of which a fixed width would cut off what tells apart."""
+
+    class Tag(str, enum.Enum):
+        ONE = "a"
+        OTHER = "bc"
+
+    batch, known = check_categories([[Tag.ONE], [Tag.OTHER], [Tag.ONE]], None, name="Est")
+    assert known[0].tolist() == ["a", "bc"]
+    assert (
+        batch.steps[:, 0].tolist() == check_categories([["a"], ["bc"], ["a"]], None, name="Est")[0].steps[:, 0].tolist()
+    )

@@ -375,6 +375,8 @@ WRONG = [
     ([["a", None]] * 200, "Input y contains NaN: target 0 holds a token that is None or NaN"),
     ([[]] * 200, "needs at least one token in y"),
     (list(range(200)), "target 0 is 0"),
+    (["ab"] * 199 + [None], "target 199 is None, and target 0 is a string"),
+    (["ab"] * 199 + [["a"]], "target 199 is ['a'], and target 0 is a string"),
     ([[0.5]] * 200, "holds 0.5, and RNNSeq2Seq reads y as categories"),
 ]
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from skrnn.sequences import check_categories, open_categories, texts_of
-from skrnn.sequences._categories import _distinct
+from skrnn.sequences import check_categories, distinct, open_categories, texts_of
 
 LISTS = {
     "letters": ["banana", "fig", "a"],
@@ -40,7 +39,7 @@ def test_characters_become_texts_again(texts):
     values = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "<U1")
     ends = np.cumsum([len(text) for text in texts], dtype=np.intp)
     assert texts_of(values, ends) == texts
-    found, back = _distinct(values)
+    found, back = distinct(values)
     expected, places = np.unique(values.view(np.uint32), return_inverse=True)
     np.testing.assert_array_equal(found.view(np.uint32), expected)
     np.testing.assert_array_equal(back, places)
