@@ -35,6 +35,7 @@ __all__ = [
 
 Categories = list[Array]
 
+_TEXTS = {str, np.str_}  # of others, such as members of an enum, NumPy takes what `str` says of them
 _MOST = 1 << 24  # category numbers travel as float32, which has all integers up to here
 
 
@@ -303,4 +304,4 @@ def _as_array(item: Any) -> Array:
     if array.dtype.kind != "U":
         return array
     flat = np.asarray(item, dtype=object)
-    return array if all(isinstance(value, str) for value in flat.flat) else flat
+    return array if set(map(type, flat.flat)) <= _TEXTS else flat
