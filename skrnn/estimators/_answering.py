@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -100,11 +101,12 @@ class AnsweringRNN(BaseRNN):
         if not arrays or rounds or fitted.columns.categories or not isinstance(fitted.task, RowTask):
             return
         ends = np.cumsum(np.fromiter(map(attrgetter("size"), X), np.intp, len(X)))
-        if ends[-1] < 2 * _VALUES_AT_ONCE:
+        n_values = int(ends[-1])
+        if n_values < 2 * _VALUES_AT_ONCE:
             return
-        cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1], _VALUES_AT_ONCE), side="right"))
+        cuts = np.searchsorted(ends, np.arange(_VALUES_AT_ONCE, n_values, _VALUES_AT_ONCE), side="right")
         del ends
-        for begin, end in zip(cuts, [*cuts[1:], len(X)], strict=True):
+        for begin, end in pairwise(np.unique([0, *cuts, len(X)])):
             yield X[begin:end]
 
     def _answer_at_once(self, method: str, X: Any, beam_width: int = 1) -> Any:

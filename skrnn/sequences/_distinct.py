@@ -22,11 +22,11 @@ def distinct(values: Array) -> tuple[Array, Integers]:
     if kind in "iu" and len(values):
         low, high = int(values.min()), int(values.max())
         if high - low < _CLOSE + len(values):
-            places = values - values.dtype.type(low) if kind == "u" else values.astype(np.int64) - low
-            there = np.bincount(places.astype(np.intp, copy=False), minlength=high - low + 1) > 0
-            found = (np.flatnonzero(there) + (0 if kind == "u" else low)).astype(values.dtype)
-            found = found + values.dtype.type(low) if kind == "u" else found
-            return found, (np.cumsum(there) - 1)[places]
+            least = values.dtype.type(low) if kind == "u" else np.int64(low)  # what is above it fits into either
+            places = (values.astype(least.dtype, copy=False) - least).astype(np.intp, copy=False)
+            there = np.bincount(places, minlength=high - low + 1) > 0
+            found = np.flatnonzero(there).astype(least.dtype) + least
+            return found.astype(values.dtype, copy=False), (np.cumsum(there) - 1)[places]
     if kind == "U" or (kind == "O" and set(map(type, values)) == {str}):
         texts = values.tolist()
         known = sorted(set(texts))

@@ -171,15 +171,15 @@ def named_columns(X: Any) -> list[tuple[Any, Any]]:
     names = _names(X)
     if not names:
         return []
-    return list(zip(names, X.dtypes if hasattr(type(X), "dtypes") else X.schema.types, strict=True))
+    return list(zip(names, X.dtypes if hasattr(X, "dtypes") else X.schema.types, strict=True))
 
 
 def _names(X: Any) -> list[Any]:
     """Names of the columns of a frame; none of anything else."""
-    kind = type(X)  # which is asked for attributes in the place of X: those of pandas take long to say no
-    if hasattr(kind, "shape") and hasattr(kind, "columns") and hasattr(kind, "dtypes"):  # a lazy frame has no shape
+    asked = type(X) if type(X).__module__.startswith("pandas") else X  # an object of pandas takes long to say no
+    if hasattr(asked, "shape") and hasattr(asked, "columns") and hasattr(asked, "dtypes"):  # a lazy frame has no shape
         return list(X.columns)
-    return list(X.column_names) if hasattr(kind, "column_names") and hasattr(kind, "schema") else []
+    return list(X.column_names) if hasattr(asked, "column_names") and hasattr(asked, "schema") else []
 
 
 def decoded(X: Any) -> Any:

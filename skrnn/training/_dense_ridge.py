@@ -40,6 +40,7 @@ def fit_dense(
     form = _of_few_rows if few else _of_many_rows
     spectrum, turned, coef_of, chunks = form(passes, mean, y, y_mean, weights)
     strengths = STRENGTHS * max(float(spectrum.sum()) / n_features, _LEAST)
+    spectrum = np.maximum(spectrum, 0.0)  # below it is rounding
     if when is not None and when.are_few and len(y) * n_features <= _KEPT_FEATURES:
         best, unseen = _best_by_folds(np.concatenate([features for _, features in passes()]), y, weights, when)
         if best is None:
@@ -65,7 +66,7 @@ def _of_many_rows(
         moment += weighted.T @ (y[rows] - y_mean)
         gram += weighted.T @ centred
     spectrum, basis = np.linalg.eigh(gram)
-    spectrum, turned = np.maximum(spectrum, 0.0), basis.T @ moment
+    turned = basis.T @ moment
 
     def chunks() -> Iterator[tuple[Integers, Doubles]]:
         return ((rows, (features - mean) @ basis) for rows, features in passes())

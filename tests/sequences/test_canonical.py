@@ -14,9 +14,9 @@ from skrnn.sequences import _canonical as module
 FAST = settings(max_examples=60, deadline=None)
 HASHES = {
     "own": module._row_hashes,
-    "all equal": lambda sequences, content: np.zeros(len(content), np.uint64),
-    "two values": lambda sequences, content: sequences[0].lengths.astype(np.uint64) % np.uint64(2),
-    "few values": lambda sequences, content: module_row_hashes(sequences, content) % np.uint64(3),
+    "all equal": lambda sequences, content, in_place=False: np.zeros(len(content), np.uint64),
+    "two values": lambda sequences, content, in_place=False: sequences[0].lengths.astype(np.uint64) % np.uint64(2),
+    "few values": lambda sequences, content, in_place=False: module_row_hashes(sequences, content) % np.uint64(3),
 }
 module_row_hashes = module._row_hashes
 

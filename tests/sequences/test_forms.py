@@ -226,6 +226,10 @@ def test_a_long_list_is_answered_in_parts(monkeypatch, options):
     assert sum(map(len, model._parts(X))) == 200
     for one, other in zip(whole, (model.predict(X), classes.predict(X), classes.predict_proba(X)), strict=True):
         assert one.tobytes() == other.tobytes()
-    X[170] = np.array([np.inf])
-    with pytest.raises(ValueError, match="sequence 170"):
-        model.predict(X)
+    for number in (170, 0):
+        bad = [np.array([np.inf]) if i == number else x for i, x in enumerate(X)]
+        with pytest.raises(ValueError, match=f"sequence {number}"):
+            model.predict(bad)
+        empty = [np.empty(0) if number <= i < number + 3 else x for i, x in enumerate(X)]
+        with pytest.raises(ValueError, match=f"Sequence {number} has length 0"):
+            model.predict(empty)
