@@ -95,10 +95,12 @@ class AnsweringRNN(BaseRNN):
 
     def _parts(self, X: Any) -> Iterator[list[Any]]:
         """Parts of a list of arrays, whose answers make those of the whole; none where it is read at once."""
+        if type(X) is not list or set(map(type, X)) != {np.ndarray}:
+            return
         check_is_fitted(self)
-        fitted, arrays = self._fitted, type(X) is list and set(map(type, X)) == {np.ndarray}
+        fitted = self._fitted
         rounds = fitted.scalings.inputs.kind == "window"  # sums of rows as long as the longest one beside them
-        if not arrays or rounds or fitted.columns.categories or not isinstance(fitted.task, RowTask):
+        if rounds or fitted.columns.categories or not isinstance(fitted.task, RowTask):
             return
         ends = np.cumsum(np.fromiter(map(attrgetter("size"), X), np.intp, len(X)))
         n_values = int(ends[-1])

@@ -11,9 +11,9 @@ from skrnn.networks._adaptive import AdaptiveSoftmax, cluster_size
 from skrnn.networks._blas import pinned_blas
 from skrnn.networks._device import resolve_device
 from skrnn.networks._engine import resolve_engine
-from skrnn.networks._run import Want, attend, run_network, search_tokens
+from skrnn.networks._run import attend, run_network, search_tokens
 from skrnn.networks._search import Search
-from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Recurrence
+from skrnn.networks._spec import MAX_LAYERS, POOLINGS, NetworkSpec, Readout, Recurrence, Want
 from skrnn.networks._states import Score, recurrent_gates, state_gradients
 from skrnn.networks._stream import SteppedNetworks, open_stream
 from skrnn.networks._summary import NetworkSummary, summarize

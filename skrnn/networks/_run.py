@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 
 from skrnn._types import Array, Doubles, Integers, NetworkWeights
 from skrnn.networks._search import Search
-from skrnn.networks._spec import NetworkSpec
+from skrnn.networks._spec import NetworkSpec, Want
 
-__all__ = ["Want", "attend", "run_network", "search_tokens"]
-
-Want: TypeAlias = Literal["outputs", "last", "mean", "max", "states", "attention"]
+__all__ = ["attend", "run_network", "search_tokens"]
 
 
 def run_network(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from skrnn._types import Integers, Readout
 from skrnn.networks.cells import CELLS, Cell, make_cell
 from skrnn.sequences import segment_positions
 
-__all__ = ["MAX_LAYERS", "POOLINGS", "NetworkSpec", "Readout", "Recurrence"]
+__all__ = ["MAX_LAYERS", "POOLINGS", "NetworkSpec", "Readout", "Recurrence", "Want"]
+
+Want: TypeAlias = Literal["outputs", "last", "mean", "max", "states", "attention"]  # of a run, as `run_network` says
 
 MAX_LAYERS = 1024
 POOLINGS = ("last", "mean", "max", "attention")

@@ -17,6 +17,7 @@ from skrnn.sequences import (
     column_as_list,
     detached,
     kind_of_categories,
+    number_by_frequency,
     number_categories,
     plain_categories,
     texts_of,
@@ -159,12 +160,9 @@ def _by_frequency(targets: SequenceBatch, tokens: Array, weights: Doubles) -> tu
     """
     numbers, each = targets.steps[:, 0].astype(np.intp), np.repeat(weights, targets.lengths)
     order = np.lexsort((each, numbers))  # a sum that does not depend on the order of the rows
-    counts = np.bincount(numbers[order], weights=each[order], minlength=len(tokens) + 1)
-    ranked = np.argsort(-counts[1:], kind="stable")
-    table = np.zeros(len(tokens) + 1)
-    table[ranked + 1] = np.arange(1, len(tokens) + 1)
-    steps = np.column_stack([table[numbers], targets.steps[:, 1:]])
-    return SequenceBatch.one_after_another(steps, targets.lengths), tokens[ranked]
+    counts = np.asarray(np.bincount(numbers[order], each[order], len(tokens) + 1), np.float64)
+    targets, (tokens,) = number_by_frequency(targets, [tokens], [counts])
+    return targets, tokens
 
 
 def encode_tokens(targets: Targets) -> Encoded:

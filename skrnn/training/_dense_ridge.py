@@ -71,10 +71,13 @@ def _of_many_rows(
     def chunks() -> Iterator[tuple[Integers, Doubles]]:
         return ((rows, (features - mean) @ basis) for rows, features in passes())
 
-    if len(y) * n_features <= _KEPT_VALUES:
-        kept = list(chunks())
-        return spectrum, turned, lambda divisor: basis @ (turned / divisor[:, None]), lambda: iter(kept)
-    return spectrum, turned, lambda divisor: basis @ (turned / divisor[:, None]), chunks
+    def coef_of(divisor: Doubles) -> Doubles:
+        return basis @ (turned / divisor[:, None])
+
+    if len(y) * n_features > _KEPT_VALUES:
+        return spectrum, turned, coef_of, chunks
+    kept = list(chunks())
+    return spectrum, turned, coef_of, lambda: iter(kept)
 
 
 def _of_few_rows(

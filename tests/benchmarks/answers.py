@@ -11,6 +11,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -128,16 +129,16 @@ def main(rounds: int) -> None:
     for case in CASES:
         X = sequences(case)
         model, net = fitted(case, X)
-        taken, found = seconds(lambda: model.predict(X), 1)  # noqa: B023  # called at once
-        taken, found = seconds(lambda: model.predict(X), 1)  # noqa: B023
+        taken, found = seconds(partial(model.predict, X), 1)
+        taken, found = seconds(partial(model.predict, X), 1)
         repeats = max(1, int(0.02 / taken))
         ours: list[float] = []
         theirs: dict[int, list[float]] = {size: [] for size in CHUNKS if size == CHUNKS[0] or case.rows > size // 4}
         for number in range(rounds + 1):
             for size, times in theirs.items():
-                taken, expected = seconds(lambda: by_torch(net, X, size), repeats)  # noqa: B023
+                taken, expected = seconds(partial(by_torch, net, X, size), repeats)
                 times += [taken] if number else []
-            taken, found = seconds(lambda: model.predict(X), repeats)  # noqa: B023
+            taken, found = seconds(partial(model.predict, X), repeats)
             ours += [taken] if number else []
         best = min(theirs.values(), key=median)
         ratios = [a / b for a, b in zip(best, ours, strict=True)]

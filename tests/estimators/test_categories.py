@@ -352,7 +352,7 @@ def test_threads_share_the_embeddings(monkeypatch):
 def test_members_of_an_enum_of_texts_are_their_values():
     """Their `str` is the name of the class and of the member, of which a fixed width would cut off what tells apart."""
 
-    class Tag(str, enum.Enum):  # noqa: UP042
+    class Tag(str, enum.Enum):  # noqa: UP042  # of a StrEnum `str` is the value
         ONE = "a"
         OTHER = "bc"
 

@@ -60,8 +60,6 @@ DTYPES += ["int64[pyarrow]", "double[pyarrow]", "bool[pyarrow]"]
 @pytest.mark.parametrize("first", DTYPES)
 @pytest.mark.parametrize("second", DTYPES)
 def test_frames_are_read_as_their_objects(first, second):
-    if "pyarrow" in first + second:
-        pytest.importorskip("pyarrow")
     frame = pd.DataFrame({"a": pd.Series([1, 0, 1]).astype(first), "b": pd.Series([0, 1, 1]).astype(second)})
     if first[0].isupper():
         frame.loc[1, "a"] = pd.NA

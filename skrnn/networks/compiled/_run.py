@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skrnn._types import Array, Doubles, Floats, Integers, NetworkWeights, Singles
 from skrnn.networks import kernels
 from skrnn.networks._adaptive import adaptive_of
-from skrnn.networks._spec import NetworkSpec, Recurrence
+from skrnn.networks._spec import NetworkSpec, Recurrence, Want
 from skrnn.networks._weights import check_shape, embedding_shapes
 from skrnn.networks.cells import Cell
 from skrnn.networks.compiled._attention import attention_of
@@ -26,7 +26,7 @@ def run_compiled(
     weights: NetworkWeights,
     inputs: Array,
     lengths: Integers,
-    want: Literal["outputs", "last", "mean", "max", "states", "attention"] = "outputs",
+    want: Want = "outputs",
 ) -> tuple[Doubles, Integers]:
     """What `run_network` returns, of inputs (B, T, F): nothing is computed that is not wanted."""
     reads_all = want in ("mean", "max", "states") or (want != "last" and spec.reads_all_states)
